@@ -1,0 +1,63 @@
+package table
+
+import (
+	"reflect"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Condition is what must be true of an item for its write, and so for the whole transaction, to happen. All the
+// conditions of one write must hold.
+type Condition struct {
+	Test      Test
+	Attribute string
+	Value     types.AttributeValue // of IsEqual
+	Size      int                  // of IsBelow
+}
+
+// Test says what a Condition asks.
+type Test int
+
+const (
+	ItemExists Test = iota // there is an item
+	ItemAbsent             // there is none
+	IsAbsent               // the attribute is absent (also where the item is)
+	IsEqual                // the attribute is there and has the value
+	IsBelow                // the string set is absent or has fewer than Size elements
+)
+
+// Exists asks for an item.
+func Exists() Condition { return Condition{Test: ItemExists} }
+
+// Absent asks that there be no item.
+func Absent() Condition { return Condition{Test: ItemAbsent} }
+
+// Without asks that an attribute be absent.
+func Without(attribute string) Condition { return Condition{Test: IsAbsent, Attribute: attribute} }
+
+// Equals asks that an attribute be there and have a value.
+func Equals(attribute string, v types.AttributeValue) Condition {
+	return Condition{Test: IsEqual, Attribute: attribute, Value: v}
+}
+
+// SizeBelow asks that a string set have fewer than n elements; an absent one has none.
+func SizeBelow(attribute string, n int) Condition {
+	return Condition{Test: IsBelow, Attribute: attribute, Size: n}
+}
+
+// Holds tells whether the condition is true of an item (nil: there is none).
+func (c Condition) Holds(it Item) bool {
+	v, there := it[c.Attribute]
+	switch c.Test {
+	case ItemExists:
+		return it != nil
+	case ItemAbsent:
+		return it == nil
+	case IsAbsent:
+		return !there
+	case IsEqual:
+		return there && reflect.DeepEqual(v, c.Value)
+	default:
+		return len(Strings(v)) < c.Size
+	}
+}

@@ -110,8 +110,7 @@ func N(n int64) types.AttributeValue {
 
 // SS is a string set, sorted and without duplicates; DynamoDB has no empty ones.
 func SS(elements ...string) types.AttributeValue {
-	slices.Sort(elements)
-	return &types.AttributeValueMemberSS{Value: slices.Compact(elements)}
+	return &types.AttributeValueMemberSS{Value: slices.Compact(slices.Sorted(slices.Values(elements)))}
 }
 
 // Int is the value of an integer attribute, 0 where it is absent.

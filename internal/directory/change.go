@@ -1,0 +1,241 @@
+package directory
+
+import (
+	"context"
+	"maps"
+	"slices"
+
+	"serverless-scim/internal/patch"
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+// change is what a client asks of a resource that is there.
+type change struct {
+	*Directory
+	rt    *scim.ResourceType
+	id    string
+	match Precondition
+	edit  func(scim.Object) (scim.Object, patch.Members, error) // from the document that is to the one that is to be
+	named []string                                              // members that it may add or remove
+	whole bool                                                  // it depends on all members
+	tree  bool                                                  // … and sees them in the document
+	want  parts                                                 // of the answer
+	large bool                                                  // the answer has the members of a large group, too
+	gone  map[string]bool                                       // members that turned out not to exist
+}
+
+// real is what has to be done where some are members already.
+func real(m patch.Members, has []string) (add, remove []string) {
+	is, stays := set(has), set(m.Add)
+	for _, id := range m.Add {
+		if !is[id] {
+			add = append(add, id)
+		}
+	}
+	from := m.Remove
+	if m.Replaced {
+		from = has
+	}
+	for _, id := range from {
+		if is[id] && !stays[id] {
+			remove = append(remove, id)
+		}
+	}
+	return add, remove
+}
+
+func set(ids []string) map[string]bool {
+	s := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		s[id] = true
+	}
+	return s
+}
+
+// plan is what was read before a change.
+type plan struct {
+	state          // the members are there if known
+	has   []string // the members among those that matter
+	known bool
+}
+
+// do makes the change take effect, trying again until it meets no other.
+func (c change) do(ctx context.Context) (answer *Resource, err error) {
+	c.gone = map[string]bool{}
+	err = c.retry(ctx, func() (err error) {
+		answer, err = c.attempt(ctx)
+		return err
+	})
+	if err == nil {
+		c.logUnknown(ctx, c.rt, c.id, len(c.gone))
+	}
+	return answer, err
+}
+
+func (c change) attempt(ctx context.Context) (*Resource, error) {
+	p, err := c.plan(ctx)
+	switch {
+	case err != nil:
+		return nil, err
+	case p.head == nil:
+		return nil, notFound(c.rt, c.id)
+	case c.match != nil && !c.match(p.head.version(c.rt)):
+		return nil, stale(c.rt)
+	}
+	t, next, err := c.transaction(p)
+	if err != nil {
+		return nil, err
+	}
+	if t == nil { // RFC 7644 §3.5.2: what changes nothing leaves version and lastModified
+		return c.answer(ctx, p)
+	}
+	var n names
+	if p.state = next; !p.known {
+		p.members = nil
+	}
+	if err := c.writeAndName(ctx, c.rt, t, p.state, c.want, &n); err != nil {
+		return nil, err
+	}
+	if c.want.members && !p.known {
+		return c.answer(ctx, p)
+	}
+	return c.resource(c.rt, p.state, n)
+}
+
+// plan reads what the change depends on, and beside it the members that the answer will show.
+func (c change) plan(ctx context.Context) (p plan, err error) {
+	p.id = c.id
+	if c.whole {
+		p.head, p.members, err = c.Directory.whole(ctx, c.rt, c.id)
+		p.has, p.known = p.members, true
+		return p, err
+	}
+	calls := []func() error{func() (err error) {
+		p.head, p.has, err = c.some(ctx, c.rt, c.id, c.eligible(c.named, c.id))
+		return err
+	}}
+	all := false
+	if c.want.members {
+		calls = append(calls, func() (err error) {
+			p.members, all, err = c.edges(ctx, c.rt, c.id, maxShown+1)
+			return err
+		})
+	}
+	err = together(calls...)
+	p.known = all && p.head != nil && p.head.agrees(p.members)
+	return p, err
+}
+
+// transaction is what has to be written, nil if nothing, and the state that it leads to.
+func (c change) transaction(p plan) (*transaction, state, error) {
+	old, err := decode(p.head.Doc)
+	if err != nil {
+		return nil, state{}, err
+	}
+	before := maps.Clone(old)
+	if c.tree {
+		names{}.list(before, "members", p.members, func(id string) string { return c.Types.ByID(id).Name })
+	}
+	o, m, err := c.edit(before)
+	if err != nil {
+		return nil, state{}, err
+	}
+	m.Add = without(c.known(m.Add), c.gone)
+	add, remove := real(m, p.has)
+	next, u, err := c.update(p.head, o, add, remove)
+	if err != nil || u == nil {
+		return nil, state{}, err
+	}
+	t := &transaction{}
+	t.add(*u, lost)
+	if err := c.rename(t, old, o); err != nil {
+		return nil, state{}, err
+	}
+	for _, m := range add {
+		c.link(t, c.rt, c.id, m, c.gone)
+	}
+	for _, m := range remove {
+		c.unlink(t, c.rt, c.id, m)
+	}
+	members := slices.Sorted(slices.Values(slices.Concat(without(p.members, set(remove)), add)))
+	return t, state{c.id, next, members}, t.fits(len(add) + len(remove))
+}
+
+// known is the ids that could be members'; the others are noted as gone.
+func (c change) known(ids []string) []string {
+	eligible := c.eligible(ids, c.id)
+	is := set(eligible)
+	for _, id := range ids {
+		if !is[id] {
+			c.gone[id] = true
+		}
+	}
+	return eligible
+}
+
+// update is the write of the head itself, nil if nothing changes, and the head that it leads to.
+func (c change) update(old *head, o scim.Object, add, remove []string) (*head, *table.Update, error) {
+	doc, err := encode(o)
+	if err != nil || doc == old.Doc && len(add)+len(remove) == 0 {
+		return nil, nil, err
+	}
+	h := *old
+	h.Ver, h.Modified = h.Ver+1, c.now()
+	u := &table.Update{
+		Key: h.Key,
+		Set: table.Item{"modified": table.S(h.Modified)},
+		Add: table.Item{"ver": table.N(1)},
+		If:  []table.Condition{table.Equals("ver", table.N(old.Ver)), table.Without("deleting")},
+	}
+	if c.match != nil {
+		u.If = append(u.If, table.Equals("gver", table.N(old.GVer)))
+	}
+	if doc != old.Doc {
+		h.Doc, h.Display = doc, display(c.rt, o)
+		u.Set["doc"], u.Set["display"] = table.S(h.Doc), table.S(h.Display)
+	}
+	if len(add)+len(remove) > 0 {
+		n, sum := int64(len(add)-len(remove)), digests(add)-digests(remove)
+		u.Add["n"], u.Add["sum"] = table.N(n), table.N(sum)
+		h.N, h.Sum = h.N+n, h.Sum+sum
+	}
+	return &h, u, nil
+}
+
+// rename adds to a transaction what moves the names by which the resource is found.
+func (c change) rename(t *transaction, old, now scim.Object) error {
+	from, err := c.bearing(c.rt, c.id, old)
+	if err != nil {
+		return err
+	}
+	to, err := c.bearing(c.rt, c.id, now)
+	if err == nil {
+		c.bear(t, c.rt, c.id, &from, &to)
+	}
+	return err
+}
+
+// answer reads what the answer shows and the plan does not know. A large group is not read back for nothing.
+func (c change) answer(ctx context.Context, p plan) (*Resource, error) {
+	if c.want.members && !p.known {
+		if p.head.N > maxShown && !c.large {
+			r, err := c.resource(c.rt, state{c.id, p.head, nil}, names{})
+			if err == nil {
+				r.Partial = true
+			}
+			return r, err
+		}
+		return c.get(ctx, c.rt, c.id, c.want)
+	}
+	r, err := c.show(ctx, c.rt, []state{p.state}, c.want.displays)
+	if err != nil {
+		return nil, err
+	}
+	return r[0], nil
+}
+
+func stale(rt *scim.ResourceType) error {
+	return &scim.Error{Status: 412, Detail: "The " + rt.Name + " has another version than If-Match asks for. " +
+		"Read it again and repeat the request."}
+}

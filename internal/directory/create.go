@@ -1,0 +1,136 @@
+package directory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+// errArrived says that a create which was thought lost has happened.
+var errArrived = errors.New("directory: the resource is there")
+
+// Create makes a resource of what the client sent, in canonical form (RFC 7644 §3.3). Members that do not exist are
+// left out. The answer has what the projection wants.
+func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Object, p scim.Projection) (*Resource, error) {
+	id, err := d.newID(rt)
+	if err != nil {
+		return nil, err
+	}
+	wish, o := split(rt, o)
+	members, gone := d.eligible(wish, id), map[string]bool{}
+	h, err := d.newHead(rt, id, o)
+	if err != nil {
+		return nil, err
+	}
+	var n names
+	err = d.retry(ctx, func() error {
+		members = without(members, gone)
+		h.N, h.Sum = int64(len(members)), digests(members)
+		t, err := d.creation(rt, id, h, o, members, gone)
+		if err != nil {
+			return err
+		}
+		return d.writeAndName(ctx, rt, t, state{id, h, members}, wanted(rt, p), &n)
+	})
+	if err != nil && !errors.Is(err, errArrived) {
+		return nil, err
+	}
+	d.logUnknown(ctx, rt, id, len(set(wish))-len(members))
+	return d.resource(rt, state{id, h, members}, n)
+}
+
+func (d *Directory) newHead(rt *scim.ResourceType, id string, o scim.Object) (*head, error) {
+	doc, err := encode(o)
+	now := d.now()
+	return &head{Key: d.keys.head(rt, id), Doc: doc, Display: display(rt, o), Created: now, Modified: now, Ver: 1}, err
+}
+
+// creation is the transaction that creates a resource with its members.
+func (d *Directory) creation(rt *scim.ResourceType, id string, h *head, o scim.Object, members []string,
+	gone map[string]bool) (*transaction, error) {
+	found, err := d.bearing(rt, id, o)
+	if err != nil {
+		return nil, err
+	}
+	t := &transaction{}
+	t.add(table.Put{Item: marshal(h), If: []table.Condition{table.Absent()}}, func(table.Item) error { return errArrived })
+	d.bear(t, rt, id, nil, &found)
+	if err := d.count(t, rt, 1); err != nil {
+		return nil, err
+	}
+	for _, m := range members {
+		d.link(t, rt, id, m, gone)
+	}
+	return t, t.fits(len(members))
+}
+
+// count adds to a transaction what moves the number of resources, in one of several items so that writers seldom meet.
+func (d *Directory) count(t *transaction, rt *scim.ResourceType, by int64) error {
+	shard, err := d.random(1)
+	if err == nil {
+		t.add(table.Update{Key: d.keys.count(rt, shard[0]), Add: table.Item{"n": table.N(by)}}, lost)
+	}
+	return err
+}
+
+// fits refuses what is too much for one transaction.
+func (t *transaction) fits(members int) error {
+	if len(t.writes) <= maxActions {
+		return nil
+	}
+	most := (maxActions - len(t.writes) + 2*members) / 2
+	return &scim.Error{Status: 413, Detail: fmt.Sprintf("The request changes %d memberships, and at most %d can change at once. "+
+		"Send several PATCH requests with fewer members each.", members, most)}
+}
+
+// split takes the ids of the members out of a resource that a client sent.
+func split(rt *scim.ResourceType, o scim.Object) (members []string, rest scim.Object) {
+	if !isGroup(rt) {
+		return nil, o
+	}
+	rest = make(scim.Object, len(o))
+	for name, v := range o {
+		if name != "members" {
+			rest[name] = v
+			continue
+		}
+		for _, e := range v.([]any) {
+			members = append(members, e.(scim.Object)["value"].(string))
+		}
+	}
+	return members, rest
+}
+
+func without(ids []string, gone map[string]bool) (left []string) {
+	for _, id := range ids {
+		if !gone[id] {
+			left = append(left, id)
+		}
+	}
+	return left
+}
+
+// writeAndName does a transaction and meanwhile reads the names that the answer will show.
+func (d *Directory) writeAndName(ctx context.Context, rt *scim.ResourceType, t *transaction, s state, w parts, n *names) error {
+	var failed, unnamed error
+	calls := []func() error{func() error { failed = d.write(ctx, t); return nil }}
+	if w.displays {
+		calls = append(calls, func() error { *n, unnamed = d.names(ctx, rt, s); return nil })
+	}
+	together(calls...)
+	if unnamed != nil { // what is written is written; the names are a courtesy
+		d.Log.WarnContext(ctx, "display names left out", "error", unnamed)
+		*n = names{}
+	}
+	return failed
+}
+
+// logUnknown tells the operator what the client learns from the result: that some members do not exist.
+func (d *Directory) logUnknown(ctx context.Context, rt *scim.ResourceType, id string, unknown int) {
+	if unknown > 0 {
+		d.Log.WarnContext(ctx, "unknown members left out", "resourceType", rt.Name, "id", id, "members", unknown)
+	}
+}

@@ -1,0 +1,131 @@
+// Package directory is the domain: one tenant's users and groups, as items of a table and back. It holds the storage
+// protocol: every write is one transaction whose conditions make it right whatever runs beside it, and what is read
+// from several items is believed only if it is known to be one state. It answers no request and knows no header; and
+// it never writes a member list back, only what changes of it.
+package directory
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+// Config is what all directories of a service provider share.
+type Config struct {
+	Table   table.Table // its calls are counted here
+	Types   *scim.Types
+	Now     func() time.Time
+	Random  io.Reader // for ids and for spreading counts; safe for concurrent use
+	Backoff table.Backoff
+	Log     *slog.Logger
+}
+
+// Directory is the resources of one tenant. Its errors are *scim.Error where the client is to be told something of
+// its request, and otherwise what the table returned.
+type Directory struct {
+	Config
+	keys keys
+}
+
+// New is the directory of a tenant, whose name may be any string. It costs nothing.
+func New(c Config, tenant string) *Directory {
+	c.Table = table.Metered{Table: c.Table}
+	return &Directory{c, tenantKeys(tenant)}
+}
+
+// Resource is a resource as it was at one instant: its attributes in canonical form, with id, schemas and meta (but
+// meta.location, which depends on who asks), and its version as an entity tag.
+type Resource struct {
+	Type    *scim.ResourceType
+	Object  scim.Object
+	Version string
+	Partial bool // the members were wanted, but the group is too large to read them back after a change
+}
+
+// Precondition tells whether a request may change a resource of this version (If-Match); nil: whatever it is.
+type Precondition func(version string) bool
+
+// Limits that a request can meet; what is beyond is refused with a detail that says so.
+const (
+	maxActions  = 100      // of a transaction
+	maxDocument = 64 << 10 // bytes
+	maxName     = 900      // bytes, folded
+	maxLookups  = 20       // values of one attribute by which a resource is found
+	maxGroups   = 1500     // groups a member can be in
+	maxShown    = 1000     // names of other resources resolved in one answer
+	maxAttempts = 100      // of a write that meets others, where the context has no deadline
+	maxPage     = 5 << 20  // bytes of a list
+	batch       = 1000     // resources tested at once
+	shards      = 32       // of a count
+	timeLayout  = "2006-01-02T15:04:05.000Z07:00"
+)
+
+// errLost says that a write met another one and is to be planned again.
+var errLost = errors.New("directory: lost a race")
+
+// retry runs an attempt again while it loses races, until the deadline.
+func (d *Directory) retry(ctx context.Context, attempt func() error) error {
+	for n := range maxAttempts {
+		err := attempt()
+		if !errors.Is(err, errLost) {
+			return err
+		}
+		if err := d.Backoff.Wait(ctx, n); err != nil {
+			return &table.Busy{Err: errors.Join(errLost, err)}
+		}
+	}
+	return &table.Busy{Err: errLost}
+}
+
+// together runs calls that do not depend on each other at once, waits for all of them, and gives one of their errors.
+// None is cancelled because another fails: a write in flight must come to its end.
+func together(calls ...func() error) error {
+	var g errgroup.Group
+	for _, call := range calls {
+		g.Go(call)
+	}
+	return g.Wait()
+}
+
+func (d *Directory) now() string { return d.Now().UTC().Format(timeLayout) }
+
+func (d *Directory) random(n int) ([]byte, error) {
+	b := make([]byte, n)
+	_, err := io.ReadFull(d.Random, b)
+	return b, err
+}
+
+func (d *Directory) newID(rt *scim.ResourceType) (string, error) {
+	b, err := d.random(16)
+	if err != nil {
+		return "", err
+	}
+	return rt.NewID([16]byte(b)), nil
+}
+
+// Measure begins to count what the calls of a request to the table cost; the function tells it, for a log.
+func Measure(ctx context.Context) (context.Context, func() slog.Value) {
+	ctx, usage := table.WithUsage(ctx)
+	return ctx, func() slog.Value {
+		u := usage()
+		return slog.GroupValue(slog.Int("calls", u.Calls), slog.Int("waits", u.Waits), slog.Int("retries", u.Retries),
+			slog.Float64("readUnits", u.ReadUnits), slog.Float64("writeUnits", u.WriteUnits))
+	}
+}
+
+// IsBusy tells whether an error passes when the request is repeated: throttling, too many others, the deadline.
+func IsBusy(err error) bool {
+	busy := (*table.Busy)(nil)
+	return errors.As(err, &busy) || errors.Is(err, context.DeadlineExceeded)
+}
+
+func notFound(rt *scim.ResourceType, id string) error {
+	return scim.NotFound("There is no %s with the id %q.", rt.Name, id)
+}

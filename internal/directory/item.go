@@ -1,0 +1,117 @@
+package directory
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+// head is the item of a resource itself. The document is one string, because decoding a deep attribute map costs
+// three times as much; beside it stands what the table must see.
+type head struct {
+	table.Key
+	Doc      string   `dynamodbav:"doc"`               // canonical JSON, without what only the server writes
+	Display  string   `dynamodbav:"display,omitempty"` // the name shown in other resources
+	Created  string   `dynamodbav:"created"`
+	Modified string   `dynamodbav:"modified"`
+	Ver      int64    `dynamodbav:"ver"`  // moves with the document and the members
+	GVer     int64    `dynamodbav:"gver"` // moves with Groups
+	Groups   []string `dynamodbav:"groups,stringset,omitempty"`
+	N        int64    `dynamodbav:"n,omitempty"`   // number of membership edges
+	Sum      int64    `dynamodbav:"sum,omitempty"` // their digest
+	Deleting bool     `dynamodbav:"deleting,omitempty"`
+}
+
+// edge is a membership, under the group. Its reverse is the member's Groups.
+type edge struct {
+	table.Key
+	Type string `dynamodbav:"type"`
+}
+
+// name is the item that makes a name unique, and by which resources are listed.
+type name struct {
+	table.Key
+	ID string `dynamodbav:"id"`
+}
+
+// marshal makes an item of one of the structs above, none of which can fail.
+func marshal(v any) table.Item {
+	it, err := attributevalue.MarshalMap(v)
+	if err != nil {
+		panic(err)
+	}
+	return it
+}
+
+func unmarshal(it table.Item, v any) error {
+	if err := attributevalue.UnmarshalMap(it, v); err != nil {
+		return fmt.Errorf("directory: damaged item: %w", err)
+	}
+	return nil
+}
+
+// digest is the part of Sum that one member makes: the first 40 bits of its id's SHA-256, so that the sum of millions
+// is exact, and a list that misses one and has another in its place passes once in 2^40.
+func digest(member string) int64 {
+	hash := sha256.Sum256([]byte(member))
+	return int64(binary.BigEndian.Uint64(hash[:8]) >> 24)
+}
+
+func digests(members []string) (sum int64) {
+	for _, m := range members {
+		sum += digest(m)
+	}
+	return sum
+}
+
+// encode is the document of a resource. Equal resources have equal documents.
+func encode(o scim.Object) (string, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(o); err != nil {
+		return "", fmt.Errorf("directory: document: %w", err)
+	}
+	if b.Len() > maxDocument {
+		return "", &scim.Error{Status: 413, Detail: fmt.Sprintf("The resource has %d bytes, more than the %d that one can have. "+
+			"Leave attributes out.", b.Len(), maxDocument)}
+	}
+	return string(bytes.TrimSpace(b.Bytes())), nil
+}
+
+func decode(doc string) (scim.Object, error) {
+	o, err := scim.ParseObject([]byte(doc))
+	if err != nil {
+		return nil, fmt.Errorf("directory: damaged document: %w", err)
+	}
+	return o, nil
+}
+
+// display is the name of a resource in the members and groups of others.
+func display(rt *scim.ResourceType, o scim.Object) string {
+	if s, ok := o["displayName"].(string); ok && s != "" {
+		return s
+	}
+	s, _ := o[rt.Storage.Name].(string)
+	return s
+}
+
+// version is the entity tag: of resources that show their groups, it moves with these, too.
+func (h *head) version(rt *scim.ResourceType) string {
+	tag := strconv.FormatInt(h.Ver, 10)
+	if rt.Attribute("groups") != nil {
+		tag += "." + strconv.FormatInt(h.GVer, 10)
+	}
+	return `W/"` + tag + `"`
+}
+
+// alive tells whether the resource can be seen.
+func (h *head) alive() bool { return h != nil && !h.Deleting }

@@ -1,0 +1,60 @@
+package directory
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"strconv"
+	"strings"
+
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+// keys builds the keys of one tenant's items. There is no other way to a key, so none can be another tenant's.
+type keys struct{ tenant string }
+
+// tenantKeys escapes the tenant's name so that different names never give the same key.
+func tenantKeys(tenant string) keys {
+	return keys{strings.NewReplacer("%", "%25", "#", "%23").Replace(tenant)}
+}
+
+const (
+	headKey      = "@"
+	memberPrefix = "Member#"
+)
+
+// resources is the partition of the name items of a resource type: its directory, in the order of names.
+func (k keys) resources(rt *scim.ResourceType) string { return k.tenant + "#" + rt.Name }
+
+// resource is the partition of one resource.
+func (k keys) resource(rt *scim.ResourceType, id string) string { return k.resources(rt) + "#" + id }
+
+func (k keys) head(rt *scim.ResourceType, id string) table.Key {
+	return table.Key{PK: k.resource(rt, id), SK: headKey}
+}
+
+func (k keys) edge(group *scim.ResourceType, id, member string) table.Key {
+	return table.Key{PK: k.resource(group, id), SK: memberPrefix + member}
+}
+
+func (k keys) name(rt *scim.ResourceType, folded string) table.Key {
+	return table.Key{PK: k.resources(rt), SK: namePrefix(rt) + folded}
+}
+
+func namePrefix(rt *scim.ResourceType) string { return rt.Storage.Name + "#" }
+
+// lookup is the partition of the ids of the resources that have a value. A long value stands there as its hash, which
+// may meet another value: whatever is found by a lookup is compared again.
+func (k keys) lookup(rt *scim.ResourceType, attribute, value string) string {
+	if len(value) > 512 {
+		hash := sha256.Sum256([]byte(value))
+		value = hex.EncodeToString(hash[:])
+	}
+	return k.resources(rt) + "#" + attribute + "#" + value
+}
+
+func (k keys) counts(rt *scim.ResourceType) string { return k.resources(rt) + "#count" }
+
+func (k keys) count(rt *scim.ResourceType, shard byte) table.Key {
+	return table.Key{PK: k.counts(rt), SK: strconv.Itoa(int(shard) % shards)}
+}

@@ -1,0 +1,201 @@
+package directory
+
+import (
+	"context"
+	"slices"
+
+	"serverless-scim/internal/filter"
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+// Query is what a client asks of a list (RFC 7644 §3.4.2).
+type Query struct {
+	Filter     filter.Expr // nil: all
+	StartIndex int         // from 1
+	Count      int         // resources at most; may be 0
+	Projection scim.Projection
+}
+
+// List is one page of an answer.
+type List struct {
+	Total      int // of all pages
+	StartIndex int
+	Resources  []*Resource
+}
+
+// Query lists the resources of a type that the filter means, in the order of their names.
+func (d *Directory) Query(ctx context.Context, rt *scim.ResourceType, q Query) (*List, error) {
+	if q.Filter == nil {
+		return d.page(ctx, rt, q)
+	}
+	match, err := rt.Matcher(q.Filter)
+	if err != nil {
+		return nil, err
+	}
+	found := matches{Directory: d, rt: rt, query: q, predicate: match, needs: mentioned(rt, q.Filter)}
+	if a := d.access(rt, q.Filter); a != nil {
+		err = found.keyed(ctx, a)
+	} else {
+		err = found.walk(ctx)
+	}
+	if err != nil {
+		return nil, err
+	}
+	fits := fitting(found.window, wanted(rt, q.Projection))
+	return d.reply(ctx, rt, q, found.total, found.window[:fits])
+}
+
+// page lists all resources, one page of them.
+func (d *Directory) page(ctx context.Context, rt *scim.ResourceType, q Query) (*List, error) {
+	total, more, states := 0, false, []state(nil)
+	err := together(
+		func() (err error) { total, err = d.total(ctx, rt); return err },
+		func() (err error) { states, more, err = d.listed(ctx, rt, q); return err },
+	)
+	if err != nil {
+		return nil, err
+	}
+	if cut := fitting(states, wanted(rt, q.Projection)); cut < len(states) {
+		states, more = states[:cut], true
+	}
+	reached := q.StartIndex - 1 + len(states)
+	if len(states) == 0 {
+		reached = 0
+	}
+	if more { // clients stop at the total, so it must not be behind while there is more
+		reached++
+	}
+	return d.reply(ctx, rt, q, max(total, reached), states)
+}
+
+// listed reads the heads of one page in the order of names, and whether there are names behind it.
+func (d *Directory) listed(ctx context.Context, rt *scim.ResourceType, q Query) (states []state, more bool, err error) {
+	skip := q.StartIndex - 1
+	r := table.Range{PK: d.keys.resources(rt), Prefix: namePrefix(rt)}
+	for len(states) < q.Count {
+		r.Limit = min(skip+q.Count-len(states), batch)
+		ids, next, err := d.directory(ctx, r)
+		if err != nil {
+			return nil, false, err
+		}
+		n := min(skip, len(ids))
+		heads, err := d.heads(ctx, rt, ids[n:])
+		if err != nil {
+			return nil, false, err
+		}
+		states, skip, r.After = append(states, heads...), skip-n, next
+		if next == "" {
+			return states, false, nil
+		}
+	}
+	return states, r.After != "", nil
+}
+
+// directory reads ids in the order of names, and where to go on.
+func (d *Directory) directory(ctx context.Context, r table.Range) (ids []string, next string, err error) {
+	page, err := d.Table.Query(ctx, r)
+	for _, it := range page.Items {
+		n := name{}
+		if err := unmarshal(it, &n); err != nil {
+			return nil, "", err
+		}
+		ids = append(ids, n.ID)
+	}
+	return ids, page.Next.SK, err
+}
+
+// heads reads the heads of resources, in the order of their ids given; those that cannot be seen are left out.
+func (d *Directory) heads(ctx context.Context, rt *scim.ResourceType, ids []string) ([]state, error) {
+	var keys []table.Key
+	for _, id := range ids {
+		keys = append(keys, d.keys.head(rt, id))
+	}
+	if len(keys) == 0 {
+		return nil, nil
+	}
+	items, err := d.Table.Get(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[table.Key]*head, len(items))
+	for _, it := range items {
+		if found[it.Key()], err = seen(it); err != nil {
+			return nil, err
+		}
+	}
+	var states []state
+	for i, k := range keys {
+		if h := found[k]; h != nil {
+			states = append(states, state{id: ids[i], head: h})
+		}
+	}
+	return states, nil
+}
+
+// total is the number of resources of a type.
+func (d *Directory) total(ctx context.Context, rt *scim.ResourceType) (int, error) {
+	page, err := d.Table.Query(ctx, table.Range{PK: d.keys.counts(rt)})
+	n := int64(0)
+	for _, it := range page.Items {
+		n += table.Int(it["n"])
+	}
+	return int(max(n, 0)), err
+}
+
+// fitting is how many of the states fit one answer, by a rough measure, and at least one.
+func fitting(states []state, w parts) int {
+	size := 0
+	for i, s := range states {
+		related := len(s.head.Groups)
+		if w.members {
+			related += int(s.head.N)
+		}
+		if size += len(s.head.Doc) + 170*related; i > 0 && size > maxPage {
+			return i
+		}
+	}
+	return len(states)
+}
+
+// reply makes the page of its heads: with the members and names that the answer shows.
+func (d *Directory) reply(ctx context.Context, rt *scim.ResourceType, q Query, total int, states []state) (*List, error) {
+	w := wanted(rt, q.Projection)
+	states, err := d.withMembers(ctx, rt, states, w)
+	if err != nil {
+		return nil, err
+	}
+	resources, err := d.show(ctx, rt, states, w.displays)
+	return &List{Total: total, StartIndex: q.StartIndex, Resources: resources}, err
+}
+
+// withMembers reads the members of groups, several at a time; those that are gone by now are left out.
+func (d *Directory) withMembers(ctx context.Context, rt *scim.ResourceType, states []state, w parts) ([]state, error) {
+	if !w.members {
+		return states, nil
+	}
+	states = slices.Clone(states)
+	for some := range slices.Chunk(states, 16) {
+		var calls []func() error
+		for i := range some {
+			calls = append(calls, func() error { return d.fill(ctx, rt, &some[i]) })
+		}
+		if err := together(calls...); err != nil {
+			return nil, err
+		}
+	}
+	return slices.DeleteFunc(states, func(s state) bool { return s.head == nil }), nil
+}
+
+// fill reads the members of a group whose head is known, and the head again where they do not agree.
+func (d *Directory) fill(ctx context.Context, rt *scim.ResourceType, s *state) error {
+	if s.head.N == 0 {
+		return nil
+	}
+	members, _, err := d.edges(ctx, rt, s.id, 0)
+	if s.members = members; err != nil || s.head.agrees(members) {
+		return err
+	}
+	s.head, s.members, err = d.whole(ctx, rt, s.id)
+	return err
+}

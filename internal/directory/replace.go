@@ -1,0 +1,21 @@
+package directory
+
+import (
+	"context"
+
+	"serverless-scim/internal/patch"
+	"serverless-scim/internal/scim"
+)
+
+// Replace makes a resource what the client sent, in canonical form (RFC 7644 §3.5.1): what is left out is cleared. A
+// group's members become exactly those that are sent and exist; only the difference is written.
+func (d *Directory) Replace(ctx context.Context, rt *scim.ResourceType, id string, o scim.Object, match Precondition,
+	p scim.Projection) (*Resource, error) {
+	members, doc := split(rt, o)
+	return change{
+		Directory: d, rt: rt, id: id, match: match, want: wanted(rt, p), whole: isGroup(rt), large: true,
+		edit: func(scim.Object) (scim.Object, patch.Members, error) {
+			return doc, patch.Members{Replaced: true, Add: members}, nil
+		},
+	}.do(ctx)
+}

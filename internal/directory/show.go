@@ -1,0 +1,120 @@
+package directory
+
+import (
+	"context"
+	"slices"
+
+	"serverless-scim/internal/scim"
+)
+
+// state is a resource as read: its head and, of a group, its members if they were read.
+type state struct {
+	id      string
+	head    *head
+	members []string
+}
+
+// parts says what of a resource must be read for an answer beside its head.
+type parts struct{ members, displays bool }
+
+// wanted is the parts that a projection shows.
+func wanted(rt *scim.ResourceType, p scim.Projection) parts {
+	if a := rt.Attribute("members"); a != nil && p.Wants(a) {
+		return parts{members: true, displays: true}
+	}
+	a := rt.Attribute("groups")
+	return parts{displays: a != nil && p.Wants(a)}
+}
+
+// related is the ids of the resources whose names the answer shows.
+func (s state) related(rt *scim.ResourceType) []string {
+	ids := s.members
+	if rt.Attribute("groups") != nil {
+		ids = append(slices.Clone(ids), s.head.Groups...)
+	}
+	return ids
+}
+
+// names is the display names of other resources, as far as they were read.
+type names struct {
+	display map[string]string
+	gone    map[string]bool // those that cannot be seen; answers leave them out
+}
+
+// resource makes the resource of a state.
+func (d *Directory) resource(rt *scim.ResourceType, s state, n names) (*Resource, error) {
+	o, err := decode(s.head.Doc)
+	if err != nil {
+		return nil, err
+	}
+	r := &Resource{Type: rt, Object: o, Version: s.head.version(rt)}
+	o["schemas"], o["id"] = rt.Schemas(o), s.id
+	o["meta"] = scim.Object{
+		"resourceType": rt.Name,
+		"created":      s.head.Created,
+		"lastModified": s.head.Modified,
+		"version":      r.Version,
+	}
+	if isGroup(rt) {
+		n.list(o, "members", s.members, func(id string) string { return d.Types.ByID(id).Name })
+	}
+	if rt.Attribute("groups") != nil {
+		n.list(o, "groups", s.head.Groups, func(string) string { return "direct" })
+	}
+	return r, nil
+}
+
+// list sets the canonical value of members or groups.
+func (n names) list(o scim.Object, attribute string, ids []string, typ func(id string) string) {
+	var list []any
+	for _, id := range ids {
+		if n.gone[id] {
+			continue
+		}
+		e := scim.Object{"value": id, "type": typ(id)}
+		if display := n.display[id]; display != "" {
+			e["display"] = display
+		}
+		list = append(list, e)
+	}
+	if list != nil {
+		o[attribute] = list
+	}
+}
+
+// show makes the resources of states, with the display names that an answer resolves.
+func (d *Directory) show(ctx context.Context, rt *scim.ResourceType, states []state, displays bool) ([]*Resource, error) {
+	var n names
+	if displays {
+		var err error
+		if n, err = d.names(ctx, rt, states...); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]*Resource, 0, len(states))
+	for _, s := range states {
+		r, err := d.resource(rt, s, n)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, r)
+	}
+	return all, nil
+}
+
+// names reads the first maxShown display names that an answer shows. Groups of more members go without.
+func (d *Directory) names(ctx context.Context, rt *scim.ResourceType, states ...state) (names, error) {
+	seen, wanted := map[string]bool{}, []string(nil)
+	for _, s := range states {
+		ids := s.related(rt)
+		if len(s.members) > maxShown {
+			continue
+		}
+		for _, id := range ids {
+			if !seen[id] && len(wanted) < maxShown {
+				seen[id], wanted = true, append(wanted, id)
+			}
+		}
+	}
+	return d.displays(ctx, wanted)
+}

@@ -1,0 +1,90 @@
+package scim
+
+import (
+	"encoding/json"
+	"math/big"
+	"strings"
+	"time"
+
+	"golang.org/x/text/cases"
+	"golang.org/x/text/unicode/norm"
+)
+
+// Fold is the form in which strings without case are compared, and under which names are unique: NFKC, then full case
+// folding, then NFKC again, because folding can undo it. It is not lower-casing: İ and i stay different.
+func Fold(s string) string {
+	if ascii(s) {
+		return lower(s)
+	}
+	return norm.NFKC.String(cases.Fold().String(norm.NFKC.String(s)))
+}
+
+func ascii(s string) bool {
+	for i := range len(s) {
+		if s[i] >= 0x80 {
+			return false
+		}
+	}
+	return true
+}
+
+// Compare orders two canonical values of the attribute: negative, zero or positive. Strings without caseExact are
+// folded, dateTimes compared as time, numbers exactly. ok is false if they cannot be compared.
+func (a *Attribute) Compare(x, y any) (order int, ok bool) {
+	switch x := x.(type) {
+	case string:
+		y, ok := y.(string)
+		if !ok {
+			return 0, false
+		}
+		if a.Type == "dateTime" {
+			return compareInstants(x, y)
+		}
+		return strings.Compare(a.Fold(x), a.Fold(y)), true
+	case bool:
+		y, ok := y.(bool)
+		switch {
+		case x == y:
+			return 0, ok
+		case y:
+			return -1, ok
+		}
+		return 1, ok
+	case json.Number:
+		y, ok := y.(json.Number)
+		if !ok {
+			return 0, false
+		}
+		m, valid := new(big.Rat).SetString(string(x))
+		n, valid2 := new(big.Rat).SetString(string(y))
+		if !valid || !valid2 {
+			return 0, false
+		}
+		return m.Cmp(n), true
+	}
+	return 0, false
+}
+
+// Fold is the form in which strings of the attribute are compared.
+func (a *Attribute) Fold(s string) string {
+	if a.CaseExact {
+		return s
+	}
+	return Fold(s)
+}
+
+func compareInstants(x, y string) (int, bool) {
+	s, ok := instant(x)
+	t, ok2 := instant(y)
+	return s.Compare(t), ok && ok2
+}
+
+// instant reads an xsd:dateTime (RFC 7643 §2.3.5); without a time zone it is taken as UTC.
+func instant(s string) (time.Time, bool) {
+	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
+		if t, err := time.Parse(layout, s); err == nil {
+			return t, true
+		}
+	}
+	return time.Time{}, false
+}

@@ -1,0 +1,259 @@
+package scim
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"math/big"
+	"reflect"
+	"strings"
+)
+
+// Decode reads the body of a create or replace request into canonical form. What only the server may write, what it
+// does not know and what it does not keep (RFC 7643 §2.2 writeOnly) is left out. Errors are *Error with status 400.
+func (rt *ResourceType) Decode(body []byte) (Object, error) {
+	raw, err := ParseObject(body)
+	if err != nil {
+		return nil, err
+	}
+	o := Object{}
+	for name, v := range raw {
+		if ext := rt.extension(name); ext != nil {
+			if err := decodeExtension(o, ext, v); err != nil {
+				return nil, err
+			}
+			continue
+		}
+		a := rt.core.Attribute(name)
+		if a == nil {
+			a = rt.common.Attribute(name)
+		}
+		if err := decodeInto(o, a, v); err != nil {
+			return nil, err
+		}
+	}
+	return o, rt.Validate(o)
+}
+
+func decodeExtension(o Object, ext *Schema, v any) error {
+	raw, ok := v.(Object)
+	if !ok {
+		if v == nil {
+			return nil
+		}
+		return BadRequest(InvalidValue, "The value of %s must be an object.", ext.ID)
+	}
+	c := Object{}
+	for name, v := range raw {
+		if err := decodeInto(c, ext.Attribute(name), v); err != nil {
+			return err
+		}
+	}
+	if len(c) > 0 {
+		o[ext.ID] = c
+	}
+	return nil
+}
+
+// decodeInto sets one attribute of an object, unless it is unknown, unassigned or only the server may write it.
+func decodeInto(o Object, a *Attribute, raw any) error {
+	if a == nil || a.Mutability == "readOnly" {
+		return nil
+	}
+	v, err := a.Canonical(raw)
+	if err == nil && v != nil && a.Mutability != "writeOnly" {
+		o[a.Name] = v
+	}
+	return err
+}
+
+// Canonical is the canonical form of a value of the attribute, as Parse gives it: nil if it is unassigned (null, an
+// empty array, an object without known values). It refuses values of another type with a 400 invalidValue.
+func (a *Attribute) Canonical(raw any) (any, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	if !a.MultiValued {
+		return a.Element(raw)
+	}
+	list, ok := raw.([]any)
+	if !ok {
+		return nil, BadRequest(InvalidValue, "The value of %s must be an array.", a.Name)
+	}
+	var values []any
+	for _, x := range list {
+		v, err := a.Element(x)
+		if err != nil {
+			return nil, err
+		}
+		if v != nil {
+			values = append(values, v)
+		}
+	}
+	if values = a.distinct(values); len(values) == 0 {
+		return nil, nil
+	}
+	return values, nil
+}
+
+// distinct drops elements that stand there before.
+func (a *Attribute) distinct(values []any) []any {
+	seen, kept := make(map[string]bool, len(values)), values[:0]
+	for _, v := range values {
+		key := ""
+		if s, ok := v.(string); ok {
+			key = s
+		} else if b, err := json.Marshal(v); err == nil {
+			key = string(b)
+		}
+		if !seen[key] {
+			seen[key], kept = true, append(kept, v)
+		}
+	}
+	return kept
+}
+
+// Element is Canonical for one element of a multi-valued attribute, or for the value of one that is not.
+func (a *Attribute) Element(raw any) (any, error) {
+	if raw == nil {
+		return nil, nil
+	}
+	v, ok := any(nil), false
+	switch a.Type {
+	case "complex":
+		return a.complex(raw)
+	case "boolean":
+		v, ok = boolean(raw)
+	case "integer", "decimal":
+		v, ok = number(raw, a.Type == "integer")
+	default:
+		v, ok = a.text(raw)
+	}
+	if !ok {
+		return nil, BadRequest(InvalidValue, "A value of %s has the wrong type. It must be a %s.", a.Name, a.Type)
+	}
+	return v, nil
+}
+
+func (a *Attribute) complex(raw any) (any, error) {
+	if s, ok := raw.(string); ok && !a.MultiValued && a.Sub("value") != nil {
+		if s == "" { // Entra ID sends manager as a bare id, and "" to clear it.
+			return nil, nil
+		}
+		raw = Object{"value": s}
+	}
+	in, ok := raw.(Object)
+	if !ok {
+		return nil, BadRequest(InvalidValue, "A value of %s must be an object.", a.Name)
+	}
+	out := Object{}
+	for name, v := range in {
+		if err := decodeInto(out, a.Sub(name), v); err != nil {
+			return nil, err
+		}
+	}
+	if len(out) > 0 {
+		return out, nil
+	}
+	for _, sub := range a.SubAttributes {
+		if err := sub.validate(nil); err != nil {
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
+// boolean takes strings, too: Entra ID and OneLogin send "True" and "False".
+func boolean(raw any) (any, bool) {
+	if s, ok := raw.(string); ok {
+		return lower(s) == "true", lower(s) == "true" || lower(s) == "false"
+	}
+	b, ok := raw.(bool)
+	return b, ok
+}
+
+func number(raw any, integer bool) (any, bool) {
+	n, ok := raw.(json.Number)
+	if !ok || len(n) > 64 || integer && strings.ContainsAny(string(n), ".eE") {
+		return nil, false
+	}
+	_, ok = new(big.Rat).SetString(string(n))
+	return n, ok
+}
+
+func (a *Attribute) text(raw any) (any, bool) {
+	s, ok := raw.(string)
+	switch {
+	case !ok:
+	case a.Type == "dateTime":
+		_, ok = instant(s)
+	case a.Type == "binary":
+		_, err := base64.StdEncoding.DecodeString(s)
+		ok = err == nil
+	}
+	return s, ok
+}
+
+// Validate checks what is asked of a whole resource: that required attributes are there, and that at most one element
+// of an attribute is primary (RFC 7643 §2.4).
+func (rt *ResourceType) Validate(o Object) error {
+	for _, a := range rt.core.Attributes {
+		if err := a.validate(o[a.Name]); err != nil {
+			return err
+		}
+	}
+	for i, ext := range rt.extensions {
+		c, there := o[ext.ID].(Object)
+		if !there && !rt.SchemaExtensions[i].Required {
+			continue
+		}
+		for _, a := range ext.Attributes {
+			if err := a.validate(c[a.Name]); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+func (a *Attribute) validate(v any) error {
+	if s, ok := v.(string); a.Required && (v == nil || ok && strings.TrimSpace(s) == "") {
+		return BadRequest(InvalidValue, "The attribute %s is required. Send a value that is not empty.", a.Name)
+	}
+	elements, many := v.([]any)
+	if !many && v != nil {
+		elements = []any{v}
+	}
+	primary := 0
+	for _, e := range elements {
+		c, ok := e.(Object)
+		if !ok {
+			break
+		}
+		if c["primary"] == true {
+			primary++
+		}
+		for _, sub := range a.SubAttributes {
+			if err := sub.validate(c[sub.Name]); err != nil {
+				return err
+			}
+		}
+	}
+	if primary > 1 {
+		return BadRequest(InvalidValue, "More than one value of %s is primary. Mark one at most.", a.Name)
+	}
+	return nil
+}
+
+// Schemas is the URNs of the schemas of which a resource has attributes (RFC 7643 §3).
+func (rt *ResourceType) Schemas(o Object) []any {
+	urns := []any{rt.Schema}
+	for _, ext := range rt.extensions {
+		if o[ext.ID] != nil {
+			urns = append(urns, ext.ID)
+		}
+	}
+	return urns
+}
+
+// Same tells whether two canonical values are the same, in every letter. The order of elements counts.
+func Same(a, b any) bool { return reflect.DeepEqual(a, b) }

@@ -1,0 +1,200 @@
+package scim
+
+import (
+	"encoding/json"
+	"math/big"
+	"strings"
+
+	"serverless-scim/internal/filter"
+)
+
+// Predicate tells whether a resource, or a complex value, is meant by a filter.
+type Predicate func(Object) bool
+
+// Matcher makes a predicate of a filter (RFC 7644 §3.4.2.2). It refuses names that the resource type does not have
+// and comparisons that make no sense with a 400 invalidFilter.
+func (rt *ResourceType) Matcher(f filter.Expr) (Predicate, error) { return matcher(f, rt.Resolve) }
+
+// ElementMatcher is Matcher for the filter of a value path, whose names are sub-attributes. Elements of simple
+// multi-valued attributes are matched as an object with the one name "value".
+func (a *Attribute) ElementMatcher(f filter.Expr) (Predicate, error) {
+	return matcher(f, func(n filter.Attr) (Ref, bool) {
+		sub := a.Sub(n.Name)
+		if sub == nil && len(a.SubAttributes) == 0 && lower(n.Name) == "value" {
+			value := *a
+			value.Name, value.MultiValued, sub = "value", false, &value
+		}
+		return Ref{Attr: sub}, sub != nil && n.Sub == "" && n.URN == ""
+	})
+}
+
+// resolver finds what a name in a filter means.
+type resolver func(filter.Attr) (Ref, bool)
+
+func matcher(f filter.Expr, resolve resolver) (Predicate, error) {
+	switch f := f.(type) {
+	case *filter.And:
+		x, y, err := both(f.X, f.Y, resolve)
+		return func(o Object) bool { return x(o) && y(o) }, err
+	case *filter.Or:
+		x, y, err := both(f.X, f.Y, resolve)
+		return func(o Object) bool { return x(o) || y(o) }, err
+	case *filter.Not:
+		x, err := matcher(f.X, resolve)
+		return func(o Object) bool { return !x(o) }, err
+	case *filter.Present:
+		r, err := lookUp(f.Attr, resolve)
+		return func(o Object) bool { return present(r.Values(o)) }, err
+	case *filter.ValuePath:
+		return valuePathMatcher(f, resolve)
+	case *filter.Compare:
+		return compareMatcher(f, resolve)
+	}
+	return nil, BadRequest(InvalidFilter, "The filter is empty.")
+}
+
+func both(x, y filter.Expr, resolve resolver) (Predicate, Predicate, error) {
+	p, err := matcher(x, resolve)
+	if err != nil {
+		return nil, nil, err
+	}
+	q, err := matcher(y, resolve)
+	return p, q, err
+}
+
+func lookUp(n filter.Attr, resolve resolver) (Ref, error) {
+	r, ok := resolve(n)
+	if !ok {
+		return r, BadRequest(InvalidFilter, "The filter names %s, which is no attribute here.", n)
+	}
+	if leaf := r.Leaf(); leaf != nil && leaf.Returned == "never" {
+		return r, BadRequest(InvalidFilter, "The attribute %s cannot be filtered by.", n)
+	}
+	return r, nil
+}
+
+// present is true of values that are not empty (RFC 7644 §3.4.2.2, operator pr).
+func present(values []any) bool {
+	for _, v := range values {
+		if v != "" {
+			return true
+		}
+	}
+	return false
+}
+
+func valuePathMatcher(f *filter.ValuePath, resolve resolver) (Predicate, error) {
+	r, err := lookUp(f.Attr, resolve)
+	if err != nil {
+		return nil, err
+	}
+	if r.Attr == nil || r.Sub != nil {
+		return nil, BadRequest(InvalidFilter, "%s takes no filter in brackets.", f.Attr)
+	}
+	element, err := r.Attr.ElementMatcher(f.Filter)
+	return func(o Object) bool {
+		for _, v := range r.Values(o) {
+			if element(asObject(v)) {
+				return true
+			}
+		}
+		return false
+	}, err
+}
+
+func asObject(v any) Object {
+	if o, ok := v.(Object); ok {
+		return o
+	}
+	return Object{"value": v}
+}
+
+func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
+	r, err := lookUp(f.Attr, resolve)
+	if err != nil {
+		return nil, err
+	}
+	if f.Value == nil && (f.Op == filter.EQ || f.Op == filter.NE) { // RFC 7643 §2.5: null is unassigned
+		return func(o Object) bool { return present(r.Values(o)) == (f.Op == filter.NE) }, nil
+	}
+	if leaf := r.Leaf(); leaf != nil && leaf.Type == "complex" && r.Sub == nil {
+		r.Sub = leaf.Sub("value") // emails eq "x" compares emails.value
+	}
+	a := r.Leaf()
+	if a == nil || a.Type == "complex" {
+		return nil, BadRequest(InvalidFilter, "%s is complex. Name one of its sub-attributes.", f.Attr)
+	}
+	want, ok := a.comparand(f.Value)
+	if !ok || !a.takes(f.Op) {
+		return nil, BadRequest(InvalidFilter, "%s is a %s, and %q with this value makes no sense for it.",
+			f.Attr, a.Type, f.Op)
+	}
+	test := a.test(f.Op, want)
+	return func(o Object) bool {
+		for _, v := range r.Values(o) {
+			if test(v) {
+				return f.Op != filter.NE
+			}
+		}
+		return f.Op == filter.NE // true where the attribute is absent, too
+	}, nil
+}
+
+// comparand is the canonical form of a value in a filter.
+func (a *Attribute) comparand(v filter.Value) (any, bool) {
+	switch a.Type {
+	case "boolean":
+		return boolean(v)
+	case "integer", "decimal":
+		n, ok := v.(json.Number)
+		if ok {
+			_, ok = new(big.Rat).SetString(string(n))
+		}
+		return n, ok
+	case "dateTime":
+		return a.text(v)
+	}
+	s, ok := v.(string)
+	return s, ok
+}
+
+// takes tells whether an operator makes sense for the attribute's type.
+func (a *Attribute) takes(op filter.Op) bool {
+	switch op {
+	case filter.EQ, filter.NE:
+		return true
+	case filter.CO, filter.SW, filter.EW:
+		return a.Type == "string" || a.Type == "reference" || a.Type == "dateTime"
+	}
+	return a.Type != "boolean" && a.Type != "binary"
+}
+
+// test is the operator applied to one value; ne is tested as eq, and its caller inverts it.
+func (a *Attribute) test(op filter.Op, want any) func(any) bool {
+	text, _ := want.(string)
+	text = a.Fold(text)
+	contains := map[filter.Op]func(string, string) bool{
+		filter.CO: strings.Contains, filter.SW: strings.HasPrefix, filter.EW: strings.HasSuffix,
+	}[op]
+	if contains != nil {
+		return func(v any) bool { s, ok := v.(string); return ok && contains(a.Fold(s), text) }
+	}
+	return func(v any) bool {
+		order, ok := a.Compare(v, want)
+		return ok && satisfies(op, order)
+	}
+}
+
+func satisfies(op filter.Op, order int) bool {
+	switch op {
+	case filter.GT:
+		return order > 0
+	case filter.GE:
+		return order >= 0
+	case filter.LT:
+		return order < 0
+	case filter.LE:
+		return order <= 0
+	}
+	return order == 0
+}

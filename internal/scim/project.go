@@ -1,0 +1,119 @@
+package scim
+
+import (
+	"strings"
+
+	"serverless-scim/internal/filter"
+)
+
+// Projection says which attributes an answer has (RFC 7644 §3.9). The zero value is the default: all that are
+// returned by default.
+type Projection struct {
+	only    bool            // names is what to return beside what is always returned; otherwise what to leave out
+	names   map[string]bool // full names of attributes and sub-attributes, as Ref.String gives them
+	parents map[string]bool // attributes of which names holds a sub-attribute
+}
+
+// Projection reads the parameters attributes and excludedAttributes, lists with commas. They exclude each other.
+// Names that the resource type does not have are ignored.
+func (rt *ResourceType) Projection(attributes, excluded string) (Projection, error) {
+	p := Projection{only: attributes != "", names: map[string]bool{}, parents: map[string]bool{}}
+	if attributes != "" && excluded != "" {
+		return p, BadRequest(InvalidValue, "Send attributes or excludedAttributes, not both.")
+	}
+	for name := range strings.SplitSeq(attributes+excluded, ",") {
+		name, _, _ = strings.Cut(strings.TrimSpace(name), "[") // some clients send emails[type eq "work"]
+		a, err := filter.ParseAttr(name)
+		if err != nil {
+			continue
+		}
+		if r, ok := rt.Resolve(a); ok {
+			p.names[r.String()] = true
+			if r.Sub != nil {
+				p.parents[Ref{Extension: r.Extension, Attr: r.Attr}.String()] = true
+			}
+			if r.Attr != nil && r.Extension != "" {
+				p.parents[r.Extension] = true
+			}
+		}
+	}
+	return p, nil
+}
+
+// IsDefault tells whether nothing was asked for.
+func (p Projection) IsDefault() bool { return !p.only && len(p.names) == 0 }
+
+// Wants tells whether a top-level attribute of the core schema can be in the answer.
+func (p Projection) Wants(a *Attribute) bool { return p.wants(a, a.Name, false) }
+
+// Asks tells whether an attribute, or a part of it, was asked for by name.
+func (p Projection) Asks(name string) bool { return p.only && (p.names[name] || p.parents[name]) }
+
+// wants tells whether the attribute of a full name is returned; whole is true within something asked for as a whole.
+func (p Projection) wants(a *Attribute, full string, whole bool) bool {
+	switch {
+	case a.Returned == "always":
+		return true
+	case a.Returned == "never":
+		return false
+	case p.only:
+		return whole || p.names[full] || p.parents[full]
+	}
+	return a.Returned != "request" && !p.names[full]
+}
+
+// Project is a resource with the attributes of the projection alone. The result shares values with the resource.
+func (rt *ResourceType) Project(o Object, p Projection) Object {
+	out := p.project(o, rt.Attributes(), "", false)
+	for _, ext := range rt.extensions {
+		c, ok := o[ext.ID].(Object)
+		if !ok || !p.only && p.names[ext.ID] {
+			continue
+		}
+		if c = p.project(c, ext.Attributes, ext.ID+":", p.names[ext.ID]); len(c) > 0 {
+			out[ext.ID] = c
+		}
+	}
+	return out
+}
+
+func (p Projection) project(o Object, attributes []*Attribute, prefix string, whole bool) Object {
+	out := make(Object, len(o))
+	for _, a := range attributes {
+		v, ok := o[a.Name]
+		full := prefix + a.Name
+		if !ok || !p.wants(a, full, whole) {
+			continue
+		}
+		if p.parents[full] && !p.names[full] {
+			v = p.parts(v, a, full+".")
+		}
+		if v != nil {
+			out[a.Name] = v
+		}
+	}
+	return out
+}
+
+// parts projects the sub-attributes of a complex value, or of each element of a multi-valued one.
+func (p Projection) parts(v any, a *Attribute, prefix string) any {
+	switch v := v.(type) {
+	case Object:
+		if o := p.project(v, a.SubAttributes, prefix, false); len(o) > 0 {
+			return o
+		}
+		return nil
+	case []any:
+		var list []any
+		for _, e := range v {
+			if e := p.parts(e, a, prefix); e != nil {
+				list = append(list, e)
+			}
+		}
+		if list == nil {
+			return nil
+		}
+		return list
+	}
+	return v
+}

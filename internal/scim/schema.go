@@ -1,0 +1,202 @@
+// Package scim is RFC 7643: schemas and resource types, the canonical form of a resource, and what one can ask of it:
+// decode and validate a body, match a filter, project attributes, compare values. It is pure: it reads no table and
+// answers no request. Schemas are data, and values: nothing here is global.
+package scim
+
+import (
+	"embed"
+	"encoding/json"
+	"fmt"
+	"io/fs"
+	"slices"
+)
+
+// Attribute is the definition of one attribute (RFC 7643 §7), with its zero values filled in by its schema.
+type Attribute struct {
+	Name            string       `json:"name"`
+	Type            string       `json:"type"` // string, boolean, decimal, integer, dateTime, binary, reference, complex
+	SubAttributes   []*Attribute `json:"subAttributes,omitempty"`
+	MultiValued     bool         `json:"multiValued"`
+	Description     string       `json:"description"`
+	Required        bool         `json:"required"`
+	CanonicalValues []string     `json:"canonicalValues,omitempty"` // suggestions, never enforced
+	CaseExact       bool         `json:"caseExact"`
+	Mutability      string       `json:"mutability"` // readOnly, readWrite, immutable, writeOnly
+	Returned        string       `json:"returned"`   // always, never, default, request
+	Uniqueness      string       `json:"uniqueness"` // none, server, global
+	ReferenceTypes  []string     `json:"referenceTypes,omitempty"`
+
+	subs names // of SubAttributes
+}
+
+// Sub is the sub-attribute of a name in any case, nil if there is none.
+func (a *Attribute) Sub(name string) *Attribute { return a.subs.find(name) }
+
+// Schema is a set of attributes under a URN (RFC 7643 §7).
+type Schema struct {
+	ID          string       `json:"id"`
+	Name        string       `json:"name"`
+	Description string       `json:"description"`
+	Attributes  []*Attribute `json:"attributes"`
+
+	attributes names
+}
+
+// Attribute is the attribute of a name in any case, nil if there is none.
+func (s *Schema) Attribute(name string) *Attribute { return s.attributes.find(name) }
+
+// names finds attributes by name. Attribute names are ASCII and compared without case (RFC 7643 §2.1).
+type names map[string]*Attribute
+
+func (n names) find(name string) *Attribute {
+	if a, ok := n[name]; ok {
+		return a
+	}
+	return n[lower(name)]
+}
+
+func index(attributes []*Attribute) names {
+	n := make(names, 2*len(attributes))
+	for _, a := range attributes {
+		n[a.Name], n[lower(a.Name)] = a, a
+		a.subs = index(a.SubAttributes)
+	}
+	return n
+}
+
+// lower folds ASCII letters alone: Unicode has letters that fold to ASCII ones, such as ſ to s, and an attribute must
+// not be reachable by two spellings of which only one is checked.
+func lower(s string) string {
+	for i := range len(s) {
+		if c := s[i]; 'A' <= c && c <= 'Z' {
+			b := []byte(s)
+			for j := i; j < len(b); j++ {
+				if 'A' <= b[j] && b[j] <= 'Z' {
+					b[j] += 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
+}
+
+// ResourceType is a kind of resource (RFC 7643 §6) with its schemas.
+type ResourceType struct {
+	ID               string      `json:"id"`
+	Name             string      `json:"name"`
+	Description      string      `json:"description"`
+	Endpoint         string      `json:"endpoint"`
+	Schema           string      `json:"schema"`
+	SchemaExtensions []Extension `json:"schemaExtensions"`
+	Storage          Storage     `json:"-"`
+
+	core, common *Schema
+	extensions   []*Schema
+}
+
+// Extension names a schema that resources of a type may have beside their own.
+type Extension struct {
+	Schema   string `json:"schema"`
+	Required bool   `json:"required"`
+}
+
+// Storage is what a table must know of a resource type.
+type Storage struct {
+	Letter  string   `json:"letter"`  // the first letter of its ids
+	Name    string   `json:"name"`    // the attribute that names a resource, unique in a tenant
+	Lookups []string `json:"lookups"` // further attributes by which resources are found
+}
+
+// Types is the resource types of a service provider and their schemas.
+type Types struct {
+	ResourceTypes []*ResourceType
+	Schemas       []*Schema
+}
+
+//go:embed schemas
+var standard embed.FS
+
+// Standard is the resource types User (with the enterprise extension) and Group.
+func Standard() *Types {
+	dir, err := fs.Sub(standard, "schemas")
+	if err == nil {
+		var t *Types
+		if t, err = Load(dir); err == nil {
+			return t
+		}
+	}
+	panic(err) // the embedded files are at fault, and a test reads them
+}
+
+// Load reads resource_types.json, common.json, and every other file of a folder as one schema.
+func Load(dir fs.FS) (*Types, error) {
+	t, common := &Types{}, &Schema{}
+	files, err := fs.Glob(dir, "*.json")
+	if err != nil {
+		return nil, err
+	}
+	var types []struct {
+		ResourceType
+		Storage Storage `json:"storage"`
+	}
+	for _, name := range files {
+		s, into := &Schema{}, any(nil)
+		switch name {
+		case "resource_types.json":
+			into = &types
+		case "common.json":
+			into = common
+		default:
+			into, t.Schemas = s, append(t.Schemas, s)
+		}
+		b, err := fs.ReadFile(dir, name)
+		if err == nil {
+			err = json.Unmarshal(b, into)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("scim: %s: %w", name, err)
+		}
+		s.attributes = index(s.Attributes)
+	}
+	common.attributes = index(common.Attributes)
+	for i := range types {
+		rt := &types[i].ResourceType
+		rt.Storage, rt.common, rt.core = types[i].Storage, common, t.Schema(rt.Schema)
+		for _, e := range rt.SchemaExtensions {
+			rt.extensions = append(rt.extensions, t.Schema(e.Schema))
+		}
+		if rt.core == nil || slices.Contains(rt.extensions, nil) {
+			return nil, fmt.Errorf("scim: resource type %s names a schema that is not there", rt.Name)
+		}
+		t.ResourceTypes = append(t.ResourceTypes, rt)
+	}
+	return t, nil
+}
+
+// Schema is the schema with a URN, in any case; nil if there is none.
+func (t *Types) Schema(urn string) *Schema {
+	return find(t.Schemas, func(s *Schema) bool { return lower(s.ID) == lower(urn) })
+}
+
+// ByName is the resource type with a name, nil if there is none.
+func (t *Types) ByName(name string) *ResourceType {
+	return find(t.ResourceTypes, func(rt *ResourceType) bool { return rt.Name == name })
+}
+
+// ByEndpoint is the resource type behind a path segment such as Users, in any case; nil if there is none.
+func (t *Types) ByEndpoint(segment string) *ResourceType {
+	return find(t.ResourceTypes, func(rt *ResourceType) bool { return lower(rt.Endpoint) == "/"+lower(segment) })
+}
+
+// ByID is the resource type that the form of an id tells, nil if it is no id of ours.
+func (t *Types) ByID(id string) *ResourceType {
+	return find(t.ResourceTypes, func(rt *ResourceType) bool { return rt.IsID(id) })
+}
+
+func find[T any](all []*T, is func(*T) bool) *T {
+	if i := slices.IndexFunc(all, is); i >= 0 {
+		return all[i]
+	}
+	return nil
+}

@@ -1,0 +1,24 @@
+package server
+
+import "net/http"
+
+// create is POST on a resource type's endpoint (RFC 7644 §3.3).
+func create(r *request) (*response, error) {
+	p, err := r.projection()
+	if err != nil {
+		return nil, err
+	}
+	body, err := r.body()
+	if err != nil {
+		return nil, err
+	}
+	o, err := r.rt.Decode(body)
+	if err != nil {
+		return nil, err
+	}
+	res, err := r.directory.Create(r.Context(), r.rt, o, p)
+	if err != nil {
+		return nil, err
+	}
+	return r.resource(http.StatusCreated, res, p), nil
+}

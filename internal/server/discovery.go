@@ -1,0 +1,94 @@
+package server
+
+import (
+	"encoding/json"
+	"net/http"
+	"strings"
+
+	"serverless-scim/internal/scim"
+)
+
+// serviceProviderConfig is GET /ServiceProviderConfig (RFC 7643 §5).
+func serviceProviderConfig(r *request) (*response, error) {
+	if r.id != "" {
+		return nil, scim.NotFound("/ServiceProviderConfig has nothing below it.")
+	}
+	supported := func(yes bool) scim.Object { return scim.Object{"supported": yes} }
+	return &response{status: http.StatusOK, body: scim.Object{
+		"schemas":        []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
+		"patch":          supported(true),
+		"bulk":           scim.Object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"filter":         scim.Object{"supported": true, "maxResults": maxCount},
+		"changePassword": supported(false),
+		"sort":           supported(false),
+		"etag":           supported(true),
+		"authenticationSchemes": []any{scim.Object{
+			"type":        "oauthbearertoken",
+			"name":        "Bearer token",
+			"description": "A token from the operator, as Authorization: Bearer TOKEN.",
+			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
+			"primary":     true,
+		}},
+		"meta": r.meta("ServiceProviderConfig", "/ServiceProviderConfig"),
+	}}, nil
+}
+
+// resourceTypes is GET /ResourceTypes and /ResourceTypes/{name} (RFC 7643 §6).
+func resourceTypes(r *request) (*response, error) {
+	var all []described
+	for _, rt := range r.types.ResourceTypes {
+		all = append(all, described{rt.ID, "ResourceType", "/ResourceTypes/", rt})
+	}
+	return r.describe(all)
+}
+
+// schemas is GET /Schemas and /Schemas/{URN} (RFC 7643 §7).
+func schemas(r *request) (*response, error) {
+	var all []described
+	for _, s := range r.types.Schemas {
+		all = append(all, described{s.ID, "Schema", "/Schemas/", s})
+	}
+	return r.describe(all)
+}
+
+// described is something that a service provider tells of itself.
+type described struct {
+	id, resourceType, endpoint string
+	value                      any
+}
+
+// describe answers with the one that is asked for, or all.
+func (r *request) describe(all []described) (*response, error) {
+	var list []any
+	for _, one := range all {
+		o, err := r.described(one)
+		if err != nil {
+			return nil, err
+		}
+		if strings.EqualFold(r.id, one.id) {
+			return &response{status: http.StatusOK, body: o}, nil
+		}
+		list = append(list, o)
+	}
+	if r.id != "" {
+		return nil, scim.NotFound("There is no %s with the id %q.", all[0].resourceType, r.id)
+	}
+	return listResponse(len(list), 1, list), nil
+}
+
+func (r *request) described(d described) (o map[string]any, err error) {
+	b, err := json.Marshal(d.value)
+	if err == nil {
+		err = json.Unmarshal(b, &o)
+	}
+	if err != nil {
+		return nil, err
+	}
+	o["schemas"] = []string{"urn:ietf:params:scim:schemas:core:2.0:" + d.resourceType}
+	o["meta"] = r.meta(d.resourceType, d.endpoint+d.id)
+	return o, nil
+}
+
+func (r *request) meta(resourceType, path string) scim.Object {
+	return scim.Object{"resourceType": resourceType, "location": r.base + path}
+}

@@ -1,0 +1,31 @@
+package server
+
+import (
+	"net/http"
+
+	"serverless-scim/internal/patch"
+)
+
+// modify is PATCH (RFC 7644 §3.5.2). It answers 200 and the resource; a large group is not read back for nothing.
+func modify(r *request) (*response, error) {
+	p, err := r.projection()
+	if err != nil {
+		return nil, err
+	}
+	body, err := r.body()
+	if err != nil {
+		return nil, err
+	}
+	ops, err := patch.Decode(body)
+	if err != nil {
+		return nil, err
+	}
+	res, err := r.directory.Modify(r.Context(), r.rt, r.id, ops, r.ifMatch(), p)
+	if err != nil {
+		return nil, err
+	}
+	if res.Partial {
+		return &response{status: http.StatusNoContent, header: map[string]string{"ETag": res.Version}}, nil
+	}
+	return r.resource(http.StatusOK, res, p), nil
+}

@@ -1,0 +1,35 @@
+package server
+
+import (
+	"net/http"
+
+	"serverless-scim/internal/scim"
+)
+
+// query is GET on a resource type's endpoint (RFC 7644 §3.4.2).
+func query(r *request) (*response, error) {
+	q, err := r.query()
+	if err != nil {
+		return nil, err
+	}
+	list, err := r.directory.Query(r.Context(), r.rt, q)
+	if err != nil {
+		return nil, err
+	}
+	resources := make([]any, 0, len(list.Resources))
+	for _, res := range list.Resources {
+		resources = append(resources, r.show(res, q.Projection))
+	}
+	return listResponse(list.Total, list.StartIndex, resources), nil
+}
+
+// listResponse is a ListResponse (RFC 7644 §3.4.2); itemsPerPage is what is really there.
+func listResponse(total, startIndex int, resources []any) *response {
+	return &response{status: http.StatusOK, body: scim.Object{
+		"schemas":      []string{"urn:ietf:params:scim:api:messages:2.0:ListResponse"},
+		"totalResults": total,
+		"startIndex":   startIndex,
+		"itemsPerPage": len(resources),
+		"Resources":    resources,
+	}}
+}

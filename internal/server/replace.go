@@ -1,0 +1,24 @@
+package server
+
+import "net/http"
+
+// replace is PUT (RFC 7644 §3.5.1).
+func replace(r *request) (*response, error) {
+	p, err := r.projection()
+	if err != nil {
+		return nil, err
+	}
+	body, err := r.body()
+	if err != nil {
+		return nil, err
+	}
+	o, err := r.rt.Decode(body)
+	if err != nil {
+		return nil, err
+	}
+	res, err := r.directory.Replace(r.Context(), r.rt, r.id, o, r.ifMatch(), p)
+	if err != nil {
+		return nil, err
+	}
+	return r.resource(http.StatusOK, res, p), nil
+}

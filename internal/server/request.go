@@ -1,0 +1,138 @@
+package server
+
+import (
+	"errors"
+	"io"
+	"mime"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/filter"
+	"serverless-scim/internal/scim"
+)
+
+// request is an authenticated request: whose directory it is about, which resource type, which resource.
+type request struct {
+	*http.Request
+	types     *scim.Types
+	directory *directory.Directory
+	base      string // address before the endpoint
+	rt        *scim.ResourceType
+	id        string
+}
+
+// body reads the request's body.
+func (r *request) body() ([]byte, error) {
+	if t := r.Header.Get("Content-Type"); t != "" {
+		media, _, _ := mime.ParseMediaType(t) // parameters are ignored: some clients name a wrong charset
+		if media != "application/scim+json" && media != "application/json" {
+			return nil, &scim.Error{Status: 415, Detail: "Send the body as application/scim+json."}
+		}
+	}
+	b, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
+		return nil, &scim.Error{Status: 413, Detail: "The request body is larger than 4 MB. " +
+			"Change large groups by PATCH, in several requests."}
+	}
+	if err != nil {
+		return nil, &scim.Error{Status: 400, Type: scim.InvalidSyntax, Detail: "The request body broke off. Send it again.", Err: err}
+	}
+	return b, nil
+}
+
+// parameters is the query string, strictly: url.URL.Query drops what it cannot read, and a filter that is dropped
+// lists everybody. Names are folded to lower case.
+func (r *request) parameters() (map[string]string, error) {
+	values, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return nil, scim.BadRequest(scim.InvalidValue, "The query string is not properly encoded. Percent-encode its values.")
+	}
+	p := map[string]string{}
+	for name, v := range values {
+		name = strings.ToLower(name)
+		if _, twice := p[name]; (twice || len(v) > 1) && slices.Contains(known, name) {
+			return nil, scim.BadRequest(scim.InvalidValue, "The parameter %s stands in the query string twice. Send it once.", name)
+		}
+		p[name] = v[0]
+	}
+	return p, nil
+}
+
+// known is the parameters of RFC 7644 §3.4.2 and §3.9; others are ignored.
+var known = []string{"filter", "startindex", "count", "attributes", "excludedattributes", "sortby", "sortorder"}
+
+func (r *request) projection() (scim.Projection, error) {
+	p, err := r.parameters()
+	if err != nil {
+		return scim.Projection{}, err
+	}
+	return r.rt.Projection(p["attributes"], p["excludedattributes"])
+}
+
+const defaultCount, maxCount = 100, 1000
+
+// query reads the parameters of a list (RFC 7644 §3.4.2).
+func (r *request) query() (q directory.Query, err error) {
+	p, err := r.parameters()
+	if err != nil {
+		return q, err
+	}
+	if q.Projection, err = r.rt.Projection(p["attributes"], p["excludedattributes"]); err != nil {
+		return q, err
+	}
+	if q.StartIndex, err = integer(p, "startindex", "startIndex", 1); err != nil {
+		return q, err
+	}
+	if q.Count, err = integer(p, "count", "count", defaultCount); err != nil {
+		return q, err
+	}
+	// RFC 7644 §3.4.2.4: a startIndex below 1 is 1, a negative count is 0.
+	q.StartIndex, q.Count = max(q.StartIndex, 1), min(max(q.Count, 0), maxCount)
+	if text, ok := p["filter"]; ok {
+		q.Filter, err = parseFilter(text)
+	}
+	return q, err
+}
+
+func parseFilter(text string) (filter.Expr, error) {
+	f, err := filter.Parse(text)
+	if err != nil {
+		return nil, &scim.Error{Status: 400, Type: scim.InvalidFilter, Detail: "The filter cannot be read: " + err.Error(), Err: err}
+	}
+	return f, nil
+}
+
+func integer(p map[string]string, name, shown string, otherwise int) (int, error) {
+	text, ok := p[name]
+	if !ok || text == "" {
+		return otherwise, nil
+	}
+	n, err := strconv.ParseInt(text, 10, 32)
+	if err != nil {
+		return 0, scim.BadRequest(scim.InvalidValue, "The parameter %s is not an integer. Send one.", shown)
+	}
+	return int(n), nil
+}
+
+// ifMatch is the precondition of a request that changes a resource (RFC 7644 §3.14).
+func (r *request) ifMatch() directory.Precondition {
+	return precondition(r.Header.Values("If-Match"))
+}
+
+// precondition is true of versions among entity tags, nil without any. Tags are compared weakly: ours are weak.
+func precondition(headers []string) directory.Precondition {
+	if len(headers) == 0 {
+		return nil
+	}
+	var tags []string
+	for tag := range strings.SplitSeq(strings.Join(headers, ","), ",") {
+		tags = append(tags, strings.TrimPrefix(strings.TrimSpace(tag), "W/"))
+	}
+	return func(version string) bool {
+		return slices.Contains(tags, "*") || slices.Contains(tags, strings.TrimPrefix(version, "W/"))
+	}
+}

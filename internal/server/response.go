@@ -1,0 +1,98 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"maps"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/token"
+)
+
+// response is what a handler answers. This file alone writes to the connection.
+type response struct {
+	status int
+	header map[string]string
+	body   any // nil: none
+}
+
+const mediaType = "application/scim+json"
+
+// write sends the response and tells its status.
+func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
+	var body []byte
+	if resp.body != nil {
+		var err error
+		if body, err = json.Marshal(resp.body); err != nil {
+			resp = problem(err)
+			body, _ = json.Marshal(resp.body)
+		}
+		w.Header().Set("Content-Type", mediaType)
+		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+	}
+	for name, v := range resp.header {
+		w.Header().Set(name, v)
+	}
+	w.WriteHeader(resp.status)
+	if r.Method != http.MethodHead {
+		w.Write(body) // whether the client still listens changes nothing
+	}
+	return resp.status
+}
+
+// methodNotAllowed says that the endpoint has other methods.
+type methodNotAllowed struct{ methods methods }
+
+func (e *methodNotAllowed) Error() string { return "method not allowed" }
+
+// panicked is a recovered panic.
+type panicked struct {
+	value any
+	stack string
+}
+
+func (e *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
+
+func stack() string { return string(debug.Stack()) }
+
+// problem is the response to an error (RFC 7644 §3.12). What is no fault of the request and passes is 429: the one
+// failure that Okta repeats by itself, if Retry-After is in whole seconds.
+func problem(err error) *response {
+	var known *scim.Error
+	var method *methodNotAllowed
+	switch {
+	case errors.As(err, &known):
+		return failure(known, nil)
+	case errors.Is(err, token.ErrUnauthorized):
+		return failure(&scim.Error{Status: http.StatusUnauthorized,
+			Detail: "Send a valid token, as Authorization: Bearer TOKEN."}, map[string]string{"WWW-Authenticate": "Bearer"})
+	case directory.IsBusy(err):
+		return failure(&scim.Error{Status: http.StatusTooManyRequests,
+			Detail: "The service is busy. Repeat the request in a few seconds."}, map[string]string{"Retry-After": "2"})
+	case errors.As(err, &method):
+		allowed := strings.Join(slices.Sorted(maps.Keys(method.methods)), ", ")
+		return failure(&scim.Error{Status: http.StatusMethodNotAllowed,
+			Detail: "This endpoint takes " + allowed + " alone."}, map[string]string{"Allow": allowed})
+	}
+	return failure(&scim.Error{Status: http.StatusInternalServerError,
+		Detail: "The request failed for a reason that is not its own. Tell the operator; the log has the cause."}, nil)
+}
+
+func failure(e *scim.Error, header map[string]string) *response {
+	body := scim.Object{
+		"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:Error"},
+		"status":  strconv.Itoa(e.Status),
+		"detail":  e.Detail,
+	}
+	if e.Type != "" {
+		body["scimType"] = e.Type
+	}
+	return &response{status: e.Status, header: header, body: body}
+}

@@ -1,0 +1,79 @@
+// Package server is RFC 7644 §3 over net/http: one file for each verb, one that reads requests, one that writes
+// responses. A handler parses, checks, calls the directory and returns a response or an error; none writes to the
+// connection itself. The package stores nothing and reads no environment.
+package server
+
+import (
+	"context"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/token"
+)
+
+// Config is what a server is made of.
+type Config struct {
+	Directory directory.Config
+	Tokens    *token.Store
+	Base      string        // address of the service, without a slash at the end; "": as the request's URL has it, if absolute
+	Timeout   time.Duration // of one request
+	Log       *slog.Logger
+}
+
+// maxBody is the largest request body: Lambda's 6 MB hold it escaped.
+const maxBody = 4 << 20
+
+// New is the handler of a service provider. It serves under any base path: what stands before the first segment that
+// names an endpoint.
+func New(c Config) http.Handler { return &server{Config: c, types: c.Directory.Types} }
+
+type server struct {
+	Config
+	types *scim.Types
+}
+
+// ServeHTTP answers one request; whatever happens, in SCIM form.
+func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	begin := time.Now()
+	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
+	defer cancel()
+	ctx, cost := directory.Measure(ctx)
+	r = r.WithContext(ctx)
+	resp, err := s.answer(r)
+	if err != nil {
+		resp = problem(err)
+	}
+	status := resp.write(w, r)
+	level := slog.LevelInfo
+	if status >= 500 {
+		level = slog.LevelError
+	}
+	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
+		slog.Duration("duration", time.Since(begin).Round(time.Microsecond)), slog.Any("table", cost())}
+	if err != nil {
+		attrs = append(attrs, slog.String("error", err.Error()))
+	}
+	s.Log.LogAttrs(ctx, level, "request", attrs...)
+}
+
+// answer authenticates and dispatches a request. A panic is the fault of the code, and is told as any other.
+func (s *server) answer(r *http.Request) (resp *response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			resp, err = nil, &panicked{value: p, stack: stack()}
+		}
+	}()
+	identity, err := s.Tokens.Authenticate(r.Context(), r.Header.Values("Authorization"))
+	if err != nil {
+		return nil, err
+	}
+	return s.dispatch(&request{
+		Request:   r,
+		types:     s.types,
+		directory: directory.New(s.Directory, identity.Tenant),
+		base:      s.Base,
+	})
+}

@@ -1,0 +1,96 @@
+package main
+
+import (
+	"crypto/rand"
+	"flag"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/server"
+	"serverless-scim/internal/table/bolt"
+	"serverless-scim/internal/token"
+)
+
+var update = flag.Bool("update", false, "rewrite what the recorded events expect to what is answered now")
+
+// Every recorded conversation is answered as expected: as API Gateway events and as plain HTTP, and again on the same
+// data, of which nothing is left.
+func TestEvents(t *testing.T) {
+	t.Parallel()
+	conversations, err := gateway.Load("../../events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if *update {
+		h, secret := provider(t)
+		target := gateway.Function(gateway.New(h).Invoke)
+		replay(t, conversations, gateway.Replay{Target: target, Token: secret, Run: "update"})
+		return
+	}
+	t.Run("events", func(t *testing.T) {
+		t.Parallel()
+		h, secret := provider(t)
+		for run := range 2 {
+			target := gateway.Function(gateway.New(h).Invoke)
+			replay(t, conversations, gateway.Replay{Target: target, Token: secret, Run: fmt.Sprint("event", run)})
+		}
+	})
+	t.Run("HTTP", func(t *testing.T) {
+		t.Parallel()
+		h, secret := provider(t)
+		s := httptest.NewServer(h)
+		defer s.Close()
+		for run := range 2 {
+			target := gateway.HTTP(s.Client(), s.URL+"/scim/v2")
+			replay(t, conversations, gateway.Replay{Target: target, Token: secret, Run: fmt.Sprint("http", run)})
+		}
+	})
+}
+
+// provider is a service provider on a table of its own, and a token for it. Its address is that of each request.
+func provider(t *testing.T) (http.Handler, string) {
+	t.Helper()
+	table, err := bolt.Open(":memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { table.Close() })
+	tokens := &token.Store{Table: table, Now: time.Now}
+	secret, err := issue(t.Context(), tokens, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	log := slog.New(slog.DiscardHandler)
+	return server.New(server.Config{
+		Directory: directory.Config{Table: table, Types: scim.Standard(), Now: time.Now, Random: rand.Reader, Log: log},
+		Tokens:    tokens, Timeout: time.Minute, Log: log,
+	}), secret
+}
+
+func replay(t *testing.T, conversations []gateway.Conversation, r gateway.Replay) {
+	t.Helper()
+	for _, c := range conversations {
+		r.Each = func(o gateway.Outcome) {
+			say := t.Errorf
+			if len(o.Diff) > 0 && *update {
+				say = t.Logf
+				if err := gateway.Rewrite(c, o); err != nil {
+					t.Error(err)
+				}
+			}
+			for _, line := range o.Diff {
+				say("%s %s %s: %s", r.Run, c.Name(), o.Step.Name, line)
+			}
+		}
+		if _, err := r.Play(t.Context(), c); err != nil {
+			t.Error(err)
+		}
+	}
+}

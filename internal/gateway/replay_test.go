@@ -1,0 +1,333 @@
+package gateway_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"serverless-scim/internal/gateway"
+)
+
+// conversation writes and loads one. A step is "METHOD /path?query token body" and the answer "status body".
+func conversation(t *testing.T, steps ...[2]string) gateway.Conversation {
+	t.Helper()
+	dir := filepath.Join(t.TempDir(), "spoken")
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		t.Fatal(err)
+	}
+	for i, step := range steps {
+		name := fmt.Sprintf("%02d-step", i+1)
+		request := strings.SplitN(step[0]+"   ", " ", 4)
+		at, query, _ := strings.Cut(request[1], "?")
+		event := rest(request[0], at)
+		event.Body = strings.TrimSpace(request[3])
+		event.MultiValueHeaders["Authorization"] = []string{"Bearer " + request[2]}
+		if name, value, ok := strings.Cut(query, "="); ok {
+			event.MultiValueQueryStringParameters = map[string][]string{name: {strings.ReplaceAll(value, "_", " ")}}
+		}
+		status, body, _ := strings.Cut(step[1], " ")
+		answer := `{"fidelity":"derived","note":"kept & kept","status":` + status
+		if status == "201" {
+			answer += `,"headers":{"Location":"https://recorded.example/v2/` + recordedTail(body, at) + `"}`
+		}
+		if body != "" {
+			answer += `,"body":` + body
+		}
+		b, _ := json.Marshal(event)
+		write(t, filepath.Join(dir, name+".json"), string(b))
+		write(t, filepath.Join(dir, name+".answer.json"), answer+"}")
+	}
+	all, err := gateway.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all[0]
+}
+
+func recordedTail(body, at string) string {
+	var r struct{ ID string }
+	json.Unmarshal([]byte(body), &r)
+	return path.Join(at, r.ID)
+}
+
+func write(t *testing.T, file, text string) {
+	t.Helper()
+	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func play(t *testing.T, target gateway.Target, c gateway.Conversation, run string) (diffs string, err error) {
+	t.Helper()
+	var lines []string
+	r := gateway.Replay{Target: target, Token: "secret", Run: run, Each: func(o gateway.Outcome) {
+		for _, line := range o.Diff {
+			lines = append(lines, o.Step.Name+" "+line)
+		}
+	}}
+	differ, err := r.Play(t.Context(), c)
+	if (differ > 0) != (len(lines) > 0) {
+		t.Errorf("%d steps differ, but the differences are %q", differ, lines)
+	}
+	return strings.Join(lines, "\n"), err
+}
+
+const ann = `"userName":"ann@example.com","externalId":"00uAnn","nick":"ann"`
+
+func life(t *testing.T) gateway.Conversation {
+	return conversation(t,
+		[2]string{`GET /Users?filter=userName_eq_"ann@example.com" x`, `200 {"totalResults":0,"itemsPerPage":0,"Resources":[]}`},
+		[2]string{`GET /Users?filter=userName_eq_"zoe@example.com" x`, `200 {"totalResults":0,"itemsPerPage":0,"Resources":[]}`},
+		[2]string{`POST /Users x {` + ann + `,"emails":[{"value":"ann@example.com"}]}`,
+			`201 {"id":"recorded1",` + ann + `,"emails":[{"value":"ann@example.com"}],"meta":{"location":"https://r.example/Users/recorded1","created":"2020-01-01T00:00:00Z"}}`},
+		[2]string{`POST /Users x {` + ann + `}`, `409 {"status":"409","detail":"another text"}`},
+		[2]string{`GET /Users?filter=userName_eq_"ANN@EXAMPLE.COM" x`,
+			`200 {"totalResults":1,"itemsPerPage":1,"Resources":[{"id":"recorded1",` + ann +
+				`,"emails":[{"value":"ann@example.com"}],"meta":{"location":"https://r.example/Users/recorded1","created":"2020-01-01T00:00:00Z"}}]}`},
+		[2]string{`POST /Groups x {"displayName":"Staff","members":[{"value":"recorded1","display":"ann@example.com"}]}`,
+			`201 {"id":"recorded2","displayName":"Staff","members":[{"display":"ann@example.com","value":"recorded1"}],"meta":{"location":"/x/Groups/recorded2","created":"2020-01-01T00:00:00Z"}}`},
+		[2]string{`PATCH /Groups/recorded2 x {"path":"members[value eq \"recorded1\" or display eq \"ann@example.com\"]","displayName":"Staff-2"}`,
+			`200 {"id":"recorded2","displayName":"Staff-2","path":"members[value eq \"recorded1\" or display eq \"ann@example.com\"]","members":[{"display":"ann@example.com","value":"recorded1"}],"meta":{"location":"/x/Groups/recorded2","created":"2020-01-01T00:00:00Z"}}`},
+		[2]string{`GET /Users wrong`, `401 {"status":"401","detail":"no"}`},
+		[2]string{`GET /Users x`, `200 {"totalResults":0,"itemsPerPage":0,"Resources":[]}`},
+		[2]string{`DELETE /Groups/recorded2 x`, `204`},
+		[2]string{`GET /Groups/recorded2 x`, `404 {"status":"404","detail":"no"}`},
+	)
+}
+
+func TestReplayPassesAgainstAServerInUseAndLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := &store{resources: map[string]map[string]any{
+		"/Users/old":  {"id": "old", "userName": "ann@example.com", "externalId": "00uAnn"},
+		"/Users/old2": {"id": "old2", "userName": "zoe@example.com"},
+	}}
+	for name, target := range targets(t, s) {
+		for _, run := range []string{"run1", "run2", "run1"} {
+			if diffs, err := play(t, target, life(t), run); diffs != "" || err != nil {
+				t.Errorf("%s, %s: %v\n%s", name, run, err, diffs)
+			}
+			if len(s.resources) != 2 {
+				t.Errorf("%s, %s: left behind: %v", name, run, s.resources)
+			}
+		}
+	}
+	for _, line := range s.log {
+		if strings.Contains(line, "recorded") || strings.HasSuffix(line, "Bearer x") {
+			t.Errorf("%q: a recorded id or token reached the server", line)
+		}
+	}
+	for _, want := range []string{"GET /Users Bearer wrong", "PATCH /prod/Groups/given-"} {
+		if !strings.Contains(strings.Join(s.log, "\n"), want) {
+			t.Errorf("%q must be sent", want)
+		}
+	}
+}
+
+func TestNamesOfARunAreConsistent(t *testing.T) {
+	t.Parallel()
+	s := &store{resources: map[string]map[string]any{}, undying: true}
+	target := gateway.Function(gateway.New(s).Invoke)
+	_, err := play(t, target, conversation(t,
+		[2]string{`POST /Users x {` + ann + `,"emails":[{"value":"Ann@example.com"}],"displayName":"Ann"}`, `201 {"id":"recorded1"}`},
+		[2]string{`POST /Groups x {"displayName":"Ann ","members":[{"value":"recorded1"}],"ref":"https://r.example/Users/recorded1"}`, `201 {"id":"recorded2"}`},
+	), "r7")
+	if err == nil || !strings.Contains(err.Error(), "/Users/given-1") {
+		t.Errorf("error %v, want one that names what could not be deleted", err)
+	}
+	user, group := s.resources["/Users/given-1"], s.resources["/Groups/given-2"]
+	got := fmt.Sprint(user["userName"], user["externalId"], user["emails"], user["nick"], user["displayName"], group["displayName"], group["members"], group["ref"])
+	want := `ann+r7@example.com00uAnn-r7[map[value:Ann+r7@example.com]]annAnnAnn -r7[map[value:given-1]]https://r.example/Users/given-1`
+	if got != want {
+		t.Errorf("the server has\n%s, want\n%s", got, want)
+	}
+}
+
+func TestDifferencesAreReadableAndDoNotStopTheConversation(t *testing.T) {
+	t.Parallel()
+	s := &store{resources: map[string]map[string]any{}}
+	c := conversation(t,
+		[2]string{`POST /Users x {"userName":"ann","tags":["a","b"],"password":"p"}`,
+			`201 {"id":"recorded1","userName":"Ann","tags":["b","c"],"title":"x","meta":{"location":"/Users/recorded1","created":"2020-01-01T00:00:00Z"}}`},
+		[2]string{`DELETE /Users/recorded9 x`, `204`},
+		[2]string{`DELETE /Users/recorded1 x`, `204`},
+		[2]string{`POST /Users x {"userName":"bob"}`, `409 {"detail":"taken"}`},
+	)
+	for name, target := range targets(t, s) {
+		s.n = 0
+		diffs, err := play(t, target, c, "r")
+		want := `01-step body.password: not expected: "p"
+01-step body.tags[0]: want "c", got "a"
+01-step body.title: want "x", it is missing
+01-step body.userName: want "Ann", got "ann"
+02-step status: want 204, got 404: {"detail":"no /Users/recorded9","status":"404"}
+`
+		got, created, _ := strings.Cut(diffs, "04-step ")
+		if got != want || !strings.HasPrefix(created, "status: want 409, got 201") || err != nil {
+			t.Errorf("%s: %v\n%s", name, err, diffs)
+		}
+		if len(s.resources) != 0 {
+			t.Errorf("%s: left behind: %v", name, s.resources)
+		}
+	}
+}
+
+func TestAServerThatCannotBeReachedEndsTheReplayButNotTheCleaning(t *testing.T) {
+	t.Parallel()
+	s := &store{resources: map[string]map[string]any{}}
+	down := errors.New("down")
+	ctx, cancel := context.WithCancel(t.Context())
+	inner := gateway.Function(gateway.New(s).Invoke)
+	calls := 0
+	r := gateway.Replay{Token: "secret", Run: "r"}
+	r.Target = func(ctx context.Context, e events.APIGatewayProxyRequest) (gateway.Answer, error) {
+		calls++
+		switch {
+		case ctx.Err() != nil:
+			return gateway.Answer{}, ctx.Err()
+		case calls == 2:
+			cancel()
+			return gateway.Answer{}, down
+		}
+		return inner(ctx, e)
+	}
+	_, err := r.Play(ctx, life(t))
+	if !errors.Is(err, down) || !strings.Contains(err.Error(), "spoken 02-step") {
+		t.Errorf("error %v, want the target's and the step", err)
+	}
+	calls = 10
+	c := conversation(t, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`}, [2]string{`GET /Users x`, `200 {}`})
+	ctx, cancel = context.WithCancel(t.Context())
+	r.Each = func(gateway.Outcome) { cancel() }
+	if _, err := r.Play(ctx, c); !errors.Is(err, context.Canceled) || len(s.resources) != 0 {
+		t.Errorf("interrupted: error %v, left behind %v", err, s.resources)
+	}
+	if _, err := gateway.HTTP(http.DefaultClient, "http://127.0.0.1:1")(t.Context(), rest("GET", "/Users")); err == nil {
+		t.Error("a closed port is an error")
+	}
+}
+
+func TestHTTPSendsWhatTheClientSentAndNotWhatItsConnectionDid(t *testing.T) {
+	t.Parallel()
+	var got *http.Request
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r }))
+	defer server.Close()
+	event := rest("GET", "/Users/a%2Fb")
+	event.MultiValueQueryStringParameters = map[string][]string{"filter": {`userName eq "a+b"`}}
+	event.MultiValueHeaders = map[string][]string{
+		"Accept": {"application/scim+json"}, "Accept-Encoding": {"deflate"}, "Host": {"recorded.example"},
+		"X-Forwarded-For": {"203.0.113.10"}, "X-Amzn-Trace-Id": {"Root=1"}, "Connection": {"close"},
+	}
+	if _, err := gateway.HTTP(server.Client(), server.URL+"/base")(t.Context(), event); err != nil {
+		t.Fatal(err)
+	}
+	if want := "/base/Users/a%2Fb?filter=userName%20eq%20%22a%2Bb%22"; got.RequestURI != want {
+		t.Errorf("request %s, want %s", got.RequestURI, want)
+	}
+	sent := fmt.Sprint(got.Header["Accept"], got.Header["Accept-Encoding"], got.Header["X-Forwarded-For"], got.Header["X-Amzn-Trace-Id"], got.Close)
+	if sent != "[application/scim+json] [gzip] [] [] false" {
+		t.Errorf("headers %s", sent)
+	}
+}
+
+func TestPlayAllSumsUp(t *testing.T) {
+	t.Parallel()
+	s := &store{resources: map[string]map[string]any{}}
+	r := gateway.Replay{Target: gateway.Function(gateway.New(s).Invoke), Token: "secret", Run: "r"}
+	good := conversation(t, [2]string{`GET /Users x`, `200 {"totalResults":9,"itemsPerPage":9,"Resources":[{"id":"x"}]}`})
+	bad := conversation(t, [2]string{`GET /Users/1 x`, `200 {}`})
+	var out strings.Builder
+	differ, err := r.PlayAll(t.Context(), &out, []gateway.Conversation{good, bad})
+	want := `spoken
+  ok   GET    200  01-step
+spoken
+  DIFF GET    404  01-step
+         status: want 200, got 404: {"detail":"no /Users/1","status":"404"}
+2 conversations, 2 steps, 1 differ
+`
+	if differ != 1 || err != nil || out.String() != want {
+		t.Errorf("%d, %v\n%s", differ, err, out.String())
+	}
+}
+
+func TestRewriteKeepsWhatIsKnownAboutTheRequest(t *testing.T) {
+	t.Parallel()
+	s := &store{resources: map[string]map[string]any{}}
+	c := conversation(t, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"recorded1","userName":"old"}`})
+	r := gateway.Replay{Target: gateway.Function(gateway.New(s).Invoke), Token: "secret", Run: "r"}
+	r.Each = func(o gateway.Outcome) {
+		if len(o.Diff) == 0 {
+			t.Error("the recording is made to differ")
+		}
+		if err := gateway.Rewrite(c, o); err != nil {
+			t.Error(err)
+		}
+	}
+	if _, err := r.Play(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := os.ReadFile(filepath.Join(c.Dir, "01-step.answer.json"))
+	want := `{
+  "fidelity": "derived",
+  "note": "kept & kept",
+  "status": 201,
+  "headers": {
+    "Location": "http://elsewhere/scim/Users/recorded1"
+  },
+  "body": {
+    "id": "recorded1",
+    "meta": {
+      "created": "2026-01-01T00:00:00Z",
+      "location": "http://elsewhere/scim/Users/recorded1"
+    },
+    "userName": "ann"
+  }
+}
+`
+	if string(b) != want {
+		t.Errorf("rewritten:\n%s", b)
+	}
+	again, err := gateway.Load(c.Dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diffs, err := play(t, r.Target, again[0], "r2"); diffs != "" || err != nil {
+		t.Errorf("what was rewritten differs: %v\n%s", err, diffs)
+	}
+}
+
+func TestLoadRefusesWhatIsNoConversation(t *testing.T) {
+	t.Parallel()
+	b, _ := json.Marshal(rest("GET", "/Users"))
+	event, answer := string(b), `{"fidelity":"recorded","status":200}`
+	for want, files := range map[string]map[string]string{
+		"no conversation":    {},
+		"no event beside it": {"01-a.answer.json": answer},
+		"01-a.answer.json":   {"01-a.json": event},
+		"name of a step":     {"a.json": event, "a.answer.json": answer},
+		"fidelity":           {"01-a.json": event, "01-a.answer.json": `{"fidelity":"guessed","status":200}`},
+		"unknown field":      {"01-a.json": event, "01-a.answer.json": `{"fidelity":"recorded","code":200}`},
+		"not an event":       {"01-a.json": `{}`, "01-a.answer.json": answer},
+		"01-a.json":          {"01-a.json": `{`, "01-a.answer.json": answer},
+	} {
+		dir := t.TempDir()
+		for name, text := range files {
+			write(t, filepath.Join(dir, name), text)
+		}
+		if _, err := gateway.Load(dir); err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%v: error %v, want %q", files, err, want)
+		}
+	}
+	if _, err := gateway.Load("does-not-exist"); err == nil {
+		t.Error("a missing folder is an error")
+	}
+}

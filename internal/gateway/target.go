@@ -1,0 +1,79 @@
+package gateway
+
+import (
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-lambda-go/events"
+)
+
+// An Answer is what a server answered.
+type Answer struct {
+	Status int
+	Header http.Header
+	Body   []byte
+}
+
+// A Target answers events: a server, or a function. An error means that there was no answer.
+type Target func(context.Context, events.APIGatewayProxyRequest) (Answer, error)
+
+// Function sends events as they are to a function, such as Handler.Invoke.
+func Function(invoke func(context.Context, []byte) ([]byte, error)) Target {
+	return func(ctx context.Context, e events.APIGatewayProxyRequest) (Answer, error) {
+		payload, err := json.Marshal(e)
+		if err != nil {
+			return Answer{}, err
+		}
+		out, err := invoke(ctx, payload)
+		if err != nil {
+			return Answer{}, err
+		}
+		var res events.APIGatewayProxyResponse
+		err = json.Unmarshal(out, &res)
+		return Answer{res.StatusCode, http.Header(res.MultiValueHeaders), []byte(res.Body)}, err
+	}
+}
+
+// HTTP sends events to a server as the requests that they were made from; base is the address that their paths follow.
+func HTTP(client *http.Client, base string) Target {
+	return func(ctx context.Context, e events.APIGatewayProxyRequest) (Answer, error) {
+		address := strings.TrimSuffix(base, "/") + e.Path
+		if len(e.MultiValueQueryStringParameters) > 0 {
+			query := url.Values(e.MultiValueQueryStringParameters).Encode()
+			address += "?" + strings.ReplaceAll(query, "+", "%20") // as Okta does
+		}
+		r, err := http.NewRequestWithContext(ctx, e.HTTPMethod, address, strings.NewReader(e.Body))
+		if err != nil {
+			return Answer{}, err
+		}
+		for name, values := range e.MultiValueHeaders {
+			if !transport(name) {
+				r.Header[http.CanonicalHeaderKey(name)] = values
+			}
+		}
+		res, err := client.Do(r)
+		if err != nil {
+			return Answer{}, err
+		}
+		defer res.Body.Close()
+		body, err := io.ReadAll(res.Body)
+		return Answer{res.StatusCode, res.Header, body}, err
+	}
+}
+
+// transport tells whether a header belongs to the connection on which a request was recorded, or was added by API
+// Gateway. Accept-Encoding is the client library's, so that it decompresses.
+func transport(name string) bool {
+	name = strings.ToLower(name)
+	for _, prefix := range []string{"x-forwarded-", "x-amzn-", "cloudfront-"} {
+		if strings.HasPrefix(name, prefix) {
+			return true
+		}
+	}
+	return slices.Contains([]string{"host", "content-length", "connection", "accept-encoding", "via"}, name)
+}

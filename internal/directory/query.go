@@ -69,27 +69,29 @@ func (d *Directory) page(ctx context.Context, rt *scim.ResourceType, q Query) (*
 	return d.reply(ctx, rt, q, max(total, reached), states)
 }
 
-// listed reads the heads of one page in the order of names, and whether there are names behind it.
+// listed reads the heads of one page in the order of names, and whether there are names behind it: it reads one more.
 func (d *Directory) listed(ctx context.Context, rt *scim.ResourceType, q Query) (states []state, more bool, err error) {
-	skip := q.StartIndex - 1
+	skip, ids := q.StartIndex-1, []string(nil)
 	r := table.Range{PK: d.keys.resources(rt), Prefix: namePrefix(rt)}
-	for len(states) < q.Count {
-		r.Limit = min(skip+q.Count-len(states), batch)
-		ids, next, err := d.directory(ctx, r)
-		if err != nil {
+	for q.Count > 0 {
+		r.Limit = min(skip+q.Count-len(states)+1, batch)
+		if ids, r.After, err = d.directory(ctx, r); err != nil {
 			return nil, false, err
 		}
 		n := min(skip, len(ids))
-		heads, err := d.heads(ctx, rt, ids[n:])
+		skip, ids = skip-n, ids[n:]
+		if over := len(states) + len(ids) - q.Count; over > 0 {
+			ids, more = ids[:len(ids)-over], true
+		}
+		heads, err := d.heads(ctx, rt, ids)
 		if err != nil {
 			return nil, false, err
 		}
-		states, skip, r.After = append(states, heads...), skip-n, next
-		if next == "" {
-			return states, false, nil
+		if states = append(states, heads...); more || r.After == "" {
+			break
 		}
 	}
-	return states, r.After != "", nil
+	return states, more, nil
 }
 
 // directory reads ids in the order of names, and where to go on.

@@ -1,0 +1,190 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"serverless-scim/internal/filter"
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+// slow makes each call take a millisecond of a test's own time, so that calls that could overlap do.
+type slow struct{ table.Table }
+
+func (s slow) Get(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
+	time.Sleep(time.Millisecond)
+	return s.Table.Get(ctx, keys...)
+}
+
+func (s slow) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
+	time.Sleep(time.Millisecond)
+	return s.Table.Snapshot(ctx, keys...)
+}
+
+func (s slow) Query(ctx context.Context, r table.Range) (table.Page, error) {
+	time.Sleep(time.Millisecond)
+	return s.Table.Query(ctx, r)
+}
+
+func (s slow) Write(ctx context.Context, writes ...table.Write) error {
+	time.Sleep(time.Millisecond)
+	return s.Table.Write(ctx, writes...)
+}
+
+// The calls to the table that wait for each other are what a client waits for. A figure here may fall, never rise.
+func TestCallsThatWait(t *testing.T) {
+	t.Parallel()
+	for _, c := range budget {
+		t.Run(c.operation, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				tab := memory(t)
+				f := newFixture(t, tab)
+				s := scene{fixture: f, loner: f.newUser("loner"), member: f.newUser("member")}
+				for i := range 100 {
+					s.others = append(s.others, f.newUser(fmt.Sprintf("other%03d", i)))
+				}
+				s.g = f.newGroup("g", s.member)
+				f.Config.Table = slow{tab}
+				f.Directory = New(f.Config, "test")
+				ctx, usage := table.WithUsage(t.Context())
+				if err := c.do(ctx, s); err != nil {
+					t.Fatal(err)
+				}
+				if u := usage(); u.Waits != c.waits {
+					t.Errorf("%s: %d calls wait for each other, want %d (of %d calls)", c.operation, u.Waits, c.waits, u.Calls)
+				}
+			})
+		})
+	}
+}
+
+type scene struct {
+	*fixture
+	loner, member, g string
+	others           []string
+}
+
+func (s scene) modify(ctx context.Context, rt *scim.ResourceType, id, operations string) error {
+	_, err := s.with(ctx).patch(rt, id, operations)
+	return err
+}
+
+// with is the fixture with another context.
+func (s scene) with(ctx context.Context) *fixture {
+	f := *s.fixture
+	f.ctx = ctx
+	return &f
+}
+
+func (s scene) query(ctx context.Context, rt *scim.ResourceType, text string, count int) (err error) {
+	q := Query{StartIndex: 1, Count: count}
+	if text != "" {
+		if q.Filter, err = filter.Parse(text); err != nil {
+			return err
+		}
+	}
+	_, err = s.Query(ctx, rt, q)
+	return err
+}
+
+// list is members in a request.
+func list(ids []string) string {
+	if len(ids) == 0 {
+		return "[]"
+	}
+	return `[{"value":"` + strings.Join(ids, `"},{"value":"`) + `"}]`
+}
+
+var budget = []struct {
+	operation string
+	waits     int
+	do        func(context.Context, scene) error
+}{
+	{"GET of a user", 1, func(ctx context.Context, s scene) error {
+		_, err := s.Retrieve(ctx, s.user, s.loner, scim.Projection{})
+		return err
+	}},
+	{"GET of a user, with the names of its groups", 2, func(ctx context.Context, s scene) error {
+		_, err := s.Retrieve(ctx, s.user, s.member, scim.Projection{})
+		return err
+	}},
+	{"GET of a group, with the names of its members", 2, func(ctx context.Context, s scene) error {
+		_, err := s.Retrieve(ctx, s.group, s.g, scim.Projection{})
+		return err
+	}},
+	{"GET of an id that is none", 0, func(ctx context.Context, s scene) error {
+		_, err := s.Retrieve(ctx, s.user, "00919288221112222", scim.Projection{})
+		if status(err) == 404 {
+			return nil
+		}
+		return fmt.Errorf("want 404, got %w", err)
+	}},
+	{"probe by userName that misses", 1, func(ctx context.Context, s scene) error {
+		return s.query(ctx, s.user, `userName eq "nobody"`, 100)
+	}},
+	{"probe by userName that hits", 2, func(ctx context.Context, s scene) error {
+		return s.query(ctx, s.user, `userName eq "loner"`, 100)
+	}},
+	{"probe by displayName of a group without its members", 2, func(ctx context.Context, s scene) error {
+		p, err := s.group.Projection("", "members")
+		if err == nil {
+			_, err = s.Query(ctx, s.group, Query{Filter: &filter.Compare{Attr: filter.Attr{Name: "displayName"}, Op: filter.EQ, Value: "g"},
+				StartIndex: 1, Count: 1, Projection: p})
+		}
+		return err
+	}},
+	{"create of a user", 1, func(ctx context.Context, s scene) error {
+		_, err := s.Create(ctx, s.user, scim.Object{"userName": "new", "externalId": "e",
+			"emails": []any{scim.Object{"value": "new@example.com"}}}, scim.Projection{})
+		return err
+	}},
+	{"create of a group with 48 members", 1, func(ctx context.Context, s scene) error {
+		_, err := s.Create(ctx, s.group, withMembers("new", s.others[:48]...), scim.Projection{})
+		return err
+	}},
+	{"PUT of a user", 2, func(ctx context.Context, s scene) error {
+		_, err := s.Replace(ctx, s.user, s.member, scim.Object{"userName": "renamed"}, nil, scim.Projection{})
+		return err
+	}},
+	{"PUT of a group", 2, func(ctx context.Context, s scene) error {
+		_, err := s.Replace(ctx, s.group, s.g, withMembers("renamed", s.others[:40]...), nil, scim.Projection{})
+		return err
+	}},
+	{"PATCH of a user", 2, func(ctx context.Context, s scene) error {
+		return s.modify(ctx, s.user, s.loner, `[{"op":"replace","value":{"active":false}}]`)
+	}},
+	{"PATCH of a user that changes nothing", 1, func(ctx context.Context, s scene) error {
+		return s.modify(ctx, s.user, s.loner, `[{"op":"replace","value":{"userName":"loner"}}]`)
+	}},
+	{"add of one member", 2, func(ctx context.Context, s scene) error {
+		return s.modify(ctx, s.group, s.g, `[{"op":"add","path":"members","value":`+list(s.others[:1])+`}]`)
+	}},
+	{"add of 49 members", 2, func(ctx context.Context, s scene) error {
+		return s.modify(ctx, s.group, s.g, `[{"op":"add","path":"members","value":`+list(s.others[:49])+`}]`)
+	}},
+	{"remove of one member", 2, func(ctx context.Context, s scene) error {
+		return s.modify(ctx, s.group, s.g, `[{"op":"remove","path":"members[value eq \"`+s.member+`\"]"}]`)
+	}},
+	{"rename of a group", 2, func(ctx context.Context, s scene) error {
+		return s.modify(ctx, s.group, s.g, `[{"op":"replace","value":{"id":"`+s.g+`","displayName":"renamed"}}]`)
+	}},
+	{"page of 100 users", 2, func(ctx context.Context, s scene) error {
+		p, err := s.user.Projection("", "groups")
+		if err == nil {
+			_, err = s.Query(ctx, s.user, Query{StartIndex: 1, Count: 100, Projection: p})
+		}
+		return err
+	}},
+	{"page of 100 users, with the names of their groups", 3, func(ctx context.Context, s scene) error {
+		return s.query(ctx, s.user, "", 100)
+	}},
+	{"delete of a user", 2, func(ctx context.Context, s scene) error {
+		return s.Delete(ctx, s.user, s.member, nil)
+	}},
+}

@@ -1,0 +1,215 @@
+package directory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+func TestUserLifecycle(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		f := newFixture(t, tab)
+		o := scim.Object{"userName": "Ada@example.com", "externalId": "00u1", "active": true,
+			"emails": []any{scim.Object{"value": "ADA@example.com", "primary": true}}}
+		id := f.must(f.Create(t.Context(), f.user, o, scim.Projection{})).Object["id"].(string)
+		for _, by := range []string{`userName eq "ADA@EXAMPLE.COM"`, `externalId eq "00u1"`, `emails eq "ada@example.com"`,
+			`emails.value eq "Ada@Example.com"`, `id eq "` + id + `"`, `title pr or userName sw "ada"`} {
+			if l := f.find(f.user, by); l.Total != 1 || l.Resources[0].Object["id"] != id {
+				t.Errorf("%s must find the user, found %d", by, l.Total)
+			}
+		}
+		if l := f.find(f.user, `externalId eq "00U1"`); l.Total != 0 {
+			t.Error("externalId is compared with its case")
+		}
+		r := f.must(f.Replace(t.Context(), f.user, id, scim.Object{"userName": "lovelace@example.com"}, nil, scim.Projection{}))
+		if r.Version != `W/"2.0"` || r.Object["active"] != nil {
+			t.Errorf("a PUT clears what it leaves out and moves the version: %v", r)
+		}
+		if f.find(f.user, `userName eq "ada@example.com"`).Total+f.find(f.user, `emails eq "ada@example.com"`).Total != 0 {
+			t.Error("an old name or address finds nothing")
+		}
+		f.newUser("ada@example.com") // the name is free again
+		if _, err := f.patch(f.user, id, `[{"op":"replace","path":"userName","value":"ADA@example.com"}]`); status(err) != 409 {
+			t.Errorf("a rename to a taken name must be 409, got %v", err)
+		}
+		f.consistent()
+		if err := f.Delete(t.Context(), f.user, id, nil); err != nil {
+			t.Fatal(err)
+		}
+		if err := f.Delete(t.Context(), f.user, id, nil); status(err) != 404 {
+			t.Errorf("what is deleted is gone, got %v", err)
+		}
+		f.consistent()
+	})
+}
+
+func TestWhatChangesNothingWritesNothing(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	u := f.newUser("u")
+	g := f.newGroup("g", u)
+	before := f.dump()
+	f.must(f.patch(f.user, u, `[{"op":"replace","value":{"userName":"u"}}]`))
+	f.must(f.patch(f.group, g, `[{"op":"add","path":"members","value":[{"value":"`+u+`"}]},{"op":"replace","value":{"displayName":"g"}}]`))
+	f.must(f.patch(f.group, g, `[{"op":"remove","path":"members[value eq \"u0000000000000000000000000a\"]"}]`))
+	f.must(f.Replace(t.Context(), f.group, g, withMembers("g", u), nil, scim.Projection{}))
+	f.must(f.Replace(t.Context(), f.user, u, scim.Object{"userName": "u"}, nil, scim.Projection{}))
+	if after := f.dump(); fmt.Sprint(keysAndVersions(after)) != fmt.Sprint(keysAndVersions(before)) {
+		t.Error("RFC 7644 §3.5.2: a request that changes nothing must leave version and lastModified")
+	}
+}
+
+func keysAndVersions(items map[table.Key]table.Item) map[table.Key]string {
+	v := map[table.Key]string{}
+	for k, it := range items {
+		v[k] = fmt.Sprint(table.Int(it["ver"]), it["modified"])
+	}
+	return v
+}
+
+func TestMembersThatCannotBeAreLeftOut(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		f := newFixture(t, tab)
+		u, gone := f.newUser("u"), f.newUser("gone")
+		if err := f.Delete(t.Context(), f.user, gone, nil); err != nil {
+			t.Fatal(err)
+		}
+		other := f.tenant("other").newUser("u")
+		strangers := []string{gone, other, "nobody", "u#@", "../" + u}
+		g := f.newGroup("g", append(strangers, u, u)...)
+		if got := f.members(g); !slices.Equal(got, []string{u}) {
+			t.Errorf("members are %v, want %s alone", got, u)
+		}
+		for _, id := range append(strangers, g) { // a group is never its own member
+			f.must(f.patch(f.group, g, `[{"op":"add","path":"members","value":[{"value":"`+id+`"}]}]`))
+		}
+		if got := f.members(g); !slices.Equal(got, []string{u}) {
+			t.Errorf("members are %v, want %s alone", got, u)
+		}
+		f.consistent()
+	})
+}
+
+func TestDeletesLeaveNoEdge(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		f := newFixture(t, tab)
+		u, v := f.newUser("u"), f.newUser("v")
+		inner := f.newGroup("inner", u, v)
+		outer := f.newGroup("outer", inner, u)
+		f.must(f.patch(f.group, inner, `[{"op":"add","path":"members","value":[{"value":"`+outer+`"}]}]`)) // a cycle
+		version := f.must(f.Retrieve(t.Context(), f.group, outer, scim.Projection{})).Version
+		if err := f.Delete(t.Context(), f.group, inner, nil); err != nil {
+			t.Fatal(err)
+		}
+		if f.consistent(); !slices.Equal(f.members(outer), []string{u}) || !slices.Equal(f.groups(u), []string{outer}) || f.groups(v) != nil {
+			t.Errorf("outer has %v, u is in %v, v in %v", f.members(outer), f.groups(u), f.groups(v))
+		}
+		if f.must(f.Retrieve(t.Context(), f.group, outer, scim.Projection{})).Version == version {
+			t.Error("a member that is deleted moves the version of its groups")
+		}
+		if err := f.Delete(t.Context(), f.user, u, nil); err != nil {
+			t.Fatal(err)
+		}
+		if f.consistent(); f.members(outer) != nil {
+			t.Errorf("outer still has %v", f.members(outer))
+		}
+	})
+}
+
+func TestWhatDoesNotFitIsRefusedWhole(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		f := newFixture(t, tab)
+		var users []string
+		for i := range 60 {
+			users = append(users, f.newUser(fmt.Sprint("u", i)))
+		}
+		g := f.newGroup("g", users[:48]...)
+		before := f.dump()
+		refused := func(what string, err error) {
+			t.Helper()
+			if status(err) != 413 || !strings.Contains(err.Error(), "PATCH") {
+				t.Errorf("%s must be 413 with a detail that names PATCH, got %v", what, err)
+			}
+		}
+		_, err := f.Create(t.Context(), f.group, withMembers("h", users...), scim.Projection{})
+		refused("a group of 60 members", err)
+		_, err = f.Replace(t.Context(), f.group, g, withMembers("g", users[48:]...), nil, scim.Projection{})
+		refused("a PUT that moves 60 members", err)
+		f.must(f.patch(f.group, g, `[{"op":"add","path":"members","value":[{"value":"`+users[48]+`"},{"value":"`+users[49]+`"}]}]`))
+		refused("the deletion of a group of 50", f.Delete(t.Context(), f.group, g, nil))
+		f.must(f.patch(f.group, g, `[{"op":"remove","path":"members","value":[{"value":"`+users[48]+`"},{"value":"`+users[49]+`"}]}]`))
+		if f.consistent(); len(f.dump()) != len(before) {
+			t.Error("what is refused changes nothing")
+		}
+		if err := f.Delete(t.Context(), f.group, g, nil); err != nil {
+			t.Error(err)
+		}
+		f.consistent()
+	})
+}
+
+func TestTenantsDoNotMeet(t *testing.T) {
+	t.Parallel()
+	a := newFixture(t, memory(t))
+	b := a.tenant("te#st%") // looks like a key
+	u := a.newUser("same")
+	g := a.newGroup("same", u)
+	b.newUser("same")
+	if _, err := b.Retrieve(t.Context(), b.user, u, scim.Projection{}); status(err) != 404 {
+		t.Errorf("another tenant's user must be 404, got %v", err)
+	}
+	if _, err := b.patch(b.group, g, `[{"op":"add","path":"displayName","value":"mine"}]`); status(err) != 404 {
+		t.Errorf("another tenant's group must be 404, got %v", err)
+	}
+	if l := b.find(b.user, `userName pr`); l.Total != 1 {
+		t.Errorf("another tenant's users are listed: %d", l.Total)
+	}
+	for _, x := range []string{"a", "a#User", "a%23User", "a%", "%", "#", ""} {
+		for _, y := range []string{"a", "a#User", "a%23User", "a%", "%", "#", ""} {
+			if x != y && tenantKeys(x).tenant == tenantKeys(y).tenant {
+				t.Errorf("the tenants %q and %q share their keys", x, y)
+			}
+		}
+	}
+	a.consistent()
+}
+
+func TestPagesHoldEverybodyOnce(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		f := newFixture(t, tab)
+		want := []string{}
+		for i := range 23 {
+			want = append(want, f.newUser(fmt.Sprintf("u%02d", i)))
+		}
+		for _, size := range []int{1, 7, 23, 24, 100} {
+			var got []string
+			for start := 1; ; start += size {
+				l, err := f.Query(t.Context(), f.user, Query{StartIndex: start, Count: size})
+				if err != nil {
+					t.Fatal(err)
+				}
+				if l.Total != 23 {
+					t.Errorf("totalResults at %d of size %d is %d, want 23", start, size, l.Total)
+				}
+				for _, r := range l.Resources {
+					got = append(got, r.Object["id"].(string))
+				}
+				if start+size > l.Total {
+					break
+				}
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("pages of %d hold %d users in another order or number", size, len(got))
+			}
+		}
+		for _, q := range []Query{{StartIndex: 1, Count: 0}, {StartIndex: 24, Count: 5}} {
+			if l, err := f.Query(t.Context(), f.user, q); err != nil || len(l.Resources) != 0 || l.Total != 23 {
+				t.Errorf("%+v: %v %v", q, l, err)
+			}
+		}
+	})
+}

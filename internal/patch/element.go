@@ -1,0 +1,290 @@
+package patch
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"serverless-scim/internal/filter"
+	"serverless-scim/internal/scim"
+)
+
+// values is the elements that raw gives for a multi-valued attribute: an array, or one without the array around it.
+func values(a *scim.Attribute, raw any) ([]any, error) {
+	if _, many := raw.([]any); !many {
+		raw = []any{raw}
+	}
+	v, err := a.Canonical(raw)
+	if err != nil {
+		return nil, err
+	}
+	list, _ := v.([]any)
+	for _, e := range list {
+		for _, sub := range a.SubAttributes {
+			v := asObject(e)[sub.Name]
+			if s, ok := v.(string); sub.Required && (v == nil || ok && strings.TrimSpace(s) == "") {
+				return nil, scim.BadRequest(scim.InvalidValue, "Each value of %s needs a %s.", a.Name, sub.Name)
+			}
+		}
+	}
+	return list, nil
+}
+
+// addValues appends what is not there yet. What is there, by its identity, takes over what else is given.
+func addValues(c scim.Object, a *scim.Attribute, raw any) error {
+	given, err := values(a, raw)
+	if err != nil {
+		return err
+	}
+	list, _ := c[a.Name].([]any)
+	at := make(map[identity]int, len(list))
+	for i, e := range list {
+		at[identify(a, e)] = i
+	}
+	changed := make(map[int]bool, len(given))
+	for _, x := range given {
+		id := identify(a, x)
+		i, there := at[id]
+		if !there {
+			i, at[id] = len(list), len(list)
+			list = append(list, x)
+		} else if err := merge(a, list[i], x, id); err != nil {
+			return err
+		}
+		changed[i] = true
+	}
+	demote(list, changed)
+	return setList(c, a, list)
+}
+
+// merge sets what x says beyond its identity: an address that differs in case only keeps its spelling.
+func merge(a *scim.Attribute, e, x any, id identity) error {
+	o, complex := e.(scim.Object)
+	if !complex || id.whole != "" {
+		return nil
+	}
+	in := maps.Clone(asObject(x))
+	delete(in, "value")
+	delete(in, "type")
+	return give(a, o, in)
+}
+
+// give sets the sub-attributes of o that in has.
+func give(a *scim.Attribute, o, in scim.Object) error {
+	for _, sub := range a.SubAttributes {
+		if v, given := in[sub.Name]; given {
+			if err := set(o, sub, v); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// removeValues removes the elements that raw names: Entra ID and JumpCloud remove members so. One without a type means
+// each type.
+func removeValues(c scim.Object, a *scim.Attribute, raw any) error {
+	given, err := values(a, unwrap(a, raw))
+	if err != nil {
+		return err
+	}
+	gone := make(map[identity]bool, len(given))
+	for _, x := range given {
+		gone[identify(a, x)] = true
+	}
+	list, _ := c[a.Name].([]any)
+	var kept []any
+	for _, e := range list {
+		id := identify(a, e)
+		if !gone[id] && !gone[identity{value: id.value, whole: id.whole}] {
+			kept = append(kept, e)
+		}
+	}
+	return setList(c, a, kept)
+}
+
+// unwrap gives what Ruby clients mean, who name the attribute again: {"members": […]} under the path members.
+func unwrap(a *scim.Attribute, raw any) any {
+	if in, ok := raw.(scim.Object); ok && a.Sub(a.Name) == nil && in.Get(a.Name) != nil {
+		return in.Get(a.Name)
+	}
+	return raw
+}
+
+// changeElements performs an operation on those elements of which the target's filter is true, or on their
+// sub-attribute.
+func (t target) changeElements(c scim.Object, op string, raw any) error {
+	list, _ := c[t.ref.Attr.Name].([]any)
+	var after []any
+	changed, matched := map[int]bool{}, false
+	put := func(e any) {
+		if o, complex := e.(scim.Object); e != nil && (!complex || len(o) > 0) {
+			changed[len(after)] = true
+			after = append(after, e)
+		}
+	}
+	for _, e := range list {
+		if t.match != nil && !t.match(asObject(e)) {
+			after = append(after, e)
+			continue
+		}
+		matched = true
+		e, err := t.changeElement(e, op, raw)
+		if err != nil {
+			return err
+		}
+		put(e)
+	}
+	if !matched && op != Remove && !unassigned(raw) {
+		e, err := t.create(raw)
+		if err != nil {
+			return err
+		}
+		put(e)
+	}
+	demote(after, changed)
+	if t.ref.Sub == nil && op != Remove {
+		after = distinct(t.ref.Attr, after)
+	}
+	return setList(c, t.ref.Attr, after)
+}
+
+// changeElement gives what becomes of one element, nil if it goes.
+func (t target) changeElement(e any, op string, raw any) (any, error) {
+	o, _ := e.(scim.Object)
+	switch {
+	case t.ref.Sub != nil:
+		return o, change(o, t.ref.Sub, op, raw)
+	case op == Remove || op == Replace && unassigned(raw):
+		return nil, nil
+	case unassigned(raw):
+		return e, nil
+	case op == Replace:
+		// RFC 7644 §3.5.2.3: the whole of a matching value is replaced; what the filter says of it stays true.
+		seed, _ := t.seed()
+		return t.element(seed, e, raw)
+	}
+	return t.element(o, e, raw)
+}
+
+// create makes the element that the filter asks for, as Entra ID expects of emails[type eq "work"].value.
+func (t target) create(raw any) (any, error) {
+	o, ok := t.seed()
+	if !ok {
+		return nil, scim.BadRequest(scim.NoTarget, "No value of %s matches %s. Add one first.", t.ref.Attr.Name, t.filter)
+	}
+	if t.ref.Sub != nil {
+		return o, change(o, t.ref.Sub, Add, raw)
+	}
+	return t.element(o, nil, raw)
+}
+
+// element is o with what raw gives; where elements are simple, just that; and old if raw gives nothing that is known.
+func (t target) element(o scim.Object, old, raw any) (any, error) {
+	v, err := t.ref.Attr.Element(raw)
+	if v == nil || err != nil {
+		return old, err
+	}
+	in, complex := v.(scim.Object)
+	if !complex {
+		return v, nil
+	}
+	return o, give(t.ref.Attr, o, in)
+}
+
+// seed is what a filter says of an element: {"type": "work"} of type eq "work". It is known for an eq on one of the
+// canonical types, or on being primary, and for no filter at all.
+func (t target) seed() (scim.Object, bool) {
+	if t.filter == nil {
+		return scim.Object{}, true
+	}
+	none := scim.Object{}
+	f, ok := t.filter.(*filter.Compare)
+	if !ok || f.Op != filter.EQ {
+		return none, false
+	}
+	sub := t.ref.Attr.Sub(f.Attr.Name)
+	if sub == nil || sub.Mutability == "readOnly" {
+		return none, false
+	}
+	v, err := sub.Element(f.Value)
+	if sub.Name == "primary" {
+		return scim.Object{"primary": true}, err == nil && v == true
+	}
+	for _, canonical := range sub.CanonicalValues {
+		if s, ok := v.(string); ok && sub.Name == "type" && strings.EqualFold(canonical, s) {
+			return scim.Object{"type": canonical}, true
+		}
+	}
+	return none, false
+}
+
+// demote takes primary from the elements that are not among the changed, if one of those has it (RFC 7644 §3.5.2).
+// Two in one operation are left for Validate to refuse.
+func demote(list []any, changed map[int]bool) {
+	promoted := false
+	for i := range changed {
+		promoted = promoted || asObject(list[i])["primary"] == true
+	}
+	for i, e := range list {
+		if o := asObject(e); promoted && !changed[i] && o["primary"] == true {
+			o["primary"] = false
+		}
+	}
+}
+
+// setList gives a multi-valued attribute its elements; none unassign it.
+func setList(c scim.Object, a *scim.Attribute, list []any) error {
+	if len(list) == 0 {
+		return unset(c, a)
+	}
+	return set(c, a, list)
+}
+
+// distinct is the list with each element once.
+func distinct(a *scim.Attribute, list []any) []any {
+	seen := make(map[identity]bool, len(list))
+	return slices.DeleteFunc(list, func(e any) bool {
+		id := identify(a, e)
+		again := seen[id]
+		seen[id] = true
+		return again
+	})
+}
+
+// identity is what makes two elements the same: value and type (RFC 7643 §2.4), or where there is no value all of it.
+type identity struct{ value, kind, whole string }
+
+func identify(a *scim.Attribute, e any) identity {
+	o, complex := e.(scim.Object)
+	if !complex {
+		return identity{value: fold(a, e)}
+	}
+	v, ok := o["value"]
+	if !ok {
+		b, _ := json.Marshal(o) // a tree of strings, booleans and numbers: no error
+		return identity{whole: string(b)}
+	}
+	id := identity{value: fold(a.Sub("value"), v)}
+	if kind := a.Sub("type"); kind != nil && kind.Mutability != "readOnly" && o["type"] != nil {
+		id.kind = fold(kind, o["type"])
+	}
+	return id
+}
+
+func fold(a *scim.Attribute, v any) string {
+	if s, ok := v.(string); ok && !a.CaseExact {
+		return scim.Fold(s)
+	}
+	return fmt.Sprint(v)
+}
+
+// asObject is an element as ElementMatcher sees it.
+func asObject(e any) scim.Object {
+	if o, ok := e.(scim.Object); ok {
+		return o
+	}
+	return scim.Object{"value": e}
+}

@@ -1,0 +1,144 @@
+package patch
+
+import (
+	"maps"
+	"strings"
+
+	"serverless-scim/internal/filter"
+	"serverless-scim/internal/scim"
+)
+
+// Members is what operations do to the members of a group, said without knowing who they are.
+type Members struct {
+	Replaced    bool     // the list becomes Add, whatever it was, and Remove is empty
+	Add, Remove []string // ids of members, each in one of the two at most
+}
+
+// SplitMembers takes out of the operations those on members. The others, applied to the group without its members,
+// and the delta, applied to the member list, have the same effect as all of them applied to the whole group. With ok
+// false there is no such delta, because an operation depends on more of the members than their ids: then load them and
+// Apply all. Its errors are *scim.Error with status 400.
+func SplitMembers(rt *scim.ResourceType, ops []Operation) (rest []Operation, m Members, ok bool, err error) {
+	d := delta{added: map[string]bool{}}
+	for _, op := range ops {
+		if op.Path == nil {
+			op, ok, err = d.takeAttributes(rt, op)
+		} else if t, unknown := locate(rt, *op.Path); unknown == nil && isMembers(t) {
+			if ok, err = d.take(t, op.Op, op.Value); ok {
+				continue
+			}
+		} else {
+			ok = true
+		}
+		if !ok || err != nil {
+			return ops, Members{}, false, err
+		}
+		rest = append(rest, op)
+	}
+	return rest, d.members(), true, nil
+}
+
+func isMembers(t target) bool {
+	return t.ref.Attr != nil && t.ref.Attr.Name == "members" && t.ref.Extension == ""
+}
+
+// delta collects Members. The last word on an id counts.
+type delta struct {
+	replaced bool
+	ids      []string        // in the order of their first mention
+	added    map[string]bool // of each of ids: whether it is added, or removed
+}
+
+func (d *delta) members() Members {
+	m := Members{Replaced: d.replaced}
+	for _, id := range d.ids {
+		if d.added[id] {
+			m.Add = append(m.Add, id)
+		} else if !d.replaced {
+			m.Remove = append(m.Remove, id)
+		}
+	}
+	return m
+}
+
+func (d *delta) put(added bool, ids ...string) {
+	for _, id := range ids {
+		if _, there := d.added[id]; !there {
+			d.ids = append(d.ids, id)
+		}
+		d.added[id] = added
+	}
+}
+
+func (d *delta) clear() { *d = delta{replaced: true, added: map[string]bool{}} }
+
+// takeAttributes takes members out of the value of an operation without a path, and gives what is left.
+func (d *delta) takeAttributes(rt *scim.ResourceType, op Operation) (Operation, bool, error) {
+	list, err := assignments(rt, "", op.Value)
+	if err != nil {
+		return op, true, nil // Apply says the same
+	}
+	left := op.Value
+	for _, a := range list {
+		if !isMembers(a.target) {
+			continue
+		}
+		if ok, err := d.take(a.target, op.Op, a.raw); !ok || err != nil {
+			return op, false, err
+		}
+		value, _ := attributeSet(left)
+		value = maps.Clone(value)
+		delete(value, a.name)
+		left = value
+	}
+	op.Value = left
+	return op, true, nil
+}
+
+// take takes one operation on members, and tells whether it could.
+func (d *delta) take(t target, op string, raw any) (bool, error) {
+	switch {
+	case t.ref.Sub != nil:
+		return false, nil
+	case t.filter != nil:
+		ids, ok := idsOf(t.filter)
+		if ok = ok && op == Remove; ok {
+			d.put(false, ids...)
+		}
+		return ok, nil
+	case op == Remove && raw == nil || op == Replace && unassigned(raw):
+		d.clear()
+		return true, nil
+	case unassigned(raw):
+		return true, nil
+	}
+	if op == Remove {
+		raw = unwrap(t.ref.Attr, raw)
+	}
+	list, err := values(t.ref.Attr, raw)
+	if err != nil {
+		return false, err
+	}
+	if op == Replace {
+		d.clear()
+	}
+	for _, e := range list {
+		id, _ := asObject(e)["value"].(string)
+		d.put(op != Remove, id)
+	}
+	return true, nil
+}
+
+// idsOf is the ids that a filter names, if it is value eq "…", or several of these with or.
+func idsOf(f filter.Expr) ([]string, bool) {
+	switch f := f.(type) {
+	case *filter.Or:
+		x, ok := idsOf(f.X)
+		y, ok2 := idsOf(f.Y)
+		return append(x, y...), ok && ok2
+	case *filter.Compare:
+		id, ok := f.Value.(string)
+		return []string{id}, ok && f.Op == filter.EQ && strings.EqualFold(f.Attr.Name, "value")
+	}
+	return nil, false
+}

@@ -1,0 +1,148 @@
+package patch
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"testing"
+
+	"serverless-scim/internal/scim"
+)
+
+var types = scim.Standard()
+
+func decodeResource(t testing.TB, rt *scim.ResourceType, text string) scim.Object {
+	t.Helper()
+	o, err := rt.Decode([]byte(text))
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	return o
+}
+
+func decode(t testing.TB, operations string) []Operation {
+	t.Helper()
+	ops, err := Decode([]byte(`{"schemas": ["` + Message + `"], "Operations": ` + operations + `}`))
+	if err != nil {
+		t.Fatalf("%s: %v", operations, err)
+	}
+	return ops
+}
+
+func text(v any) string {
+	b, _ := json.MarshalIndent(v, "", " ")
+	return string(b)
+}
+
+// Each file of testdata is a list of sections: a resource of some type ("before"), which stands until the next, and
+// under it operations ("patch") and what comes of them: a resource ("after", and the same when they are performed
+// again, unless "once"), "unchanged", or an "error" with its status and type.
+func TestOperationsDoWhatRFC7644Says(t *testing.T) {
+	t.Parallel()
+	things, err := scim.Load(os.DirFS("testdata/types"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	files, err := filepath.Glob("testdata/*.txtar")
+	if err != nil || len(files) == 0 {
+		t.Fatalf("no cases: %v", err)
+	}
+	for _, file := range files {
+		var before, patch, title string
+		var rt *scim.ResourceType
+		for _, s := range sections(t, file) {
+			what, about, _ := strings.Cut(s.name, " ")
+			switch what {
+			case "before":
+				if rt, before = types.ByName(about), s.body; rt == nil {
+					rt = things.ByName(about)
+				}
+			case "patch:":
+				title, patch = about, s.body
+			default:
+				c := testCase{rt: rt, before: before, patch: patch, want: what, about: about, after: s.body}
+				t.Run(filepath.Base(file)+"/"+title, c.run)
+			}
+		}
+	}
+}
+
+type section struct{ name, body string }
+
+func sections(t *testing.T, file string) (list []section) {
+	b, err := os.ReadFile(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for line := range strings.Lines(string(b)) {
+		if name, ok := strings.CutPrefix(strings.TrimSpace(line), "-- "); ok {
+			list = append(list, section{name: strings.TrimSuffix(name, " --")})
+		} else if len(list) > 0 {
+			list[len(list)-1].body += line
+		}
+	}
+	return list
+}
+
+type testCase struct {
+	rt                                *scim.ResourceType
+	before, patch, want, about, after string
+}
+
+func (c testCase) run(t *testing.T) {
+	t.Parallel()
+	before, ops := decodeResource(t, c.rt, c.before), decode(t, c.patch)
+	got, err := Apply(c.rt, before, ops)
+	if !scim.Same(before, decodeResource(t, c.rt, c.before)) {
+		t.Errorf("Apply changed what it was given into %s", text(before))
+	}
+	if c.want == "error:" {
+		var e *scim.Error
+		if !errors.As(err, &e) || strconv.Itoa(e.Status)+" "+e.Type != c.about || got != nil {
+			t.Fatalf("got %s, %v; want %s", text(got), err, c.about)
+		}
+		return
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := before
+	if c.want != "unchanged" {
+		want = decodeResource(t, c.rt, c.after)
+	}
+	if !scim.Same(got, want) {
+		t.Fatalf("got %s\nwant %s", text(got), text(want))
+	}
+	if c.about != "once" {
+		if again, err := Apply(c.rt, got, ops); err != nil || !scim.Same(again, want) {
+			t.Fatalf("performed again: %s, %v\nwant no change", text(again), err)
+		}
+	}
+}
+
+// What the server adds to members (type, display) does not keep an add from finding them, and is no part of a value.
+func TestElementsAreTheSameWhateverTheServerAddsToThem(t *testing.T) {
+	t.Parallel()
+	rt := types.ByName("Group")
+	group := scim.Object{"displayName": "g", "members": []any{
+		scim.Object{"value": "u1", "type": "User", "display": "One"},
+		scim.Object{"value": "g2", "type": "Group", "display": "Two"},
+	}}
+	same, err := Apply(rt, group, decode(t, `[{"op": "add", "path": "members", "value": [{"value": "u1", "type": "x"}]}]`))
+	if err != nil || !scim.Same(same, group) {
+		t.Errorf("add of a member that is there: %s, %v; want no change", text(same), err)
+	}
+	for _, operations := range []string{
+		`[{"op": "remove", "path": "members", "value": [{"value": "u1"}]}]`,
+		`[{"op": "remove", "path": "members[display sw \"on\"]"}]`,
+		`[{"op": "remove", "path": "members[type eq \"user\"]"}]`,
+	} {
+		got, err := Apply(rt, group, decode(t, operations))
+		if !scim.Same(got["members"], group["members"].([]any)[1:]) {
+			t.Errorf("%s: %s, %v; want the other member alone, as it was", operations, text(got), err)
+		}
+	}
+}

@@ -1,0 +1,190 @@
+package scim
+
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+)
+
+const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+func user() *ResourceType  { return Standard().ByName("User") }
+func group() *ResourceType { return Standard().ByName("Group") }
+
+// text is a value as JSON, whose object names are in order.
+func text(v any) string {
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(b)
+}
+
+func TestDecodeGivesTheCanonicalForm(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct{ rule, body, want string }{
+		{"names take the schema's spelling", `{"USERNAME":"a","Name":{"GIVENNAME":"b"}}`, `{"name":{"givenName":"b"},"userName":"a"}`},
+		{"null, [] and {} are unassigned (RFC 7643 §2.5)", `{"userName":"a","title":null,"emails":[],"name":{},"phoneNumbers":[null]}`, `{"userName":"a"}`},
+		{"what the server alone writes is ignored, of whatever form", `{"userName":"a","id":7,"meta":"04-12-2018","groups":"x","schemas":{}}`, `{"userName":"a"}`},
+		{"the password is not kept", `{"userName":"a","password":"secret"}`, `{"userName":"a"}`},
+		{"unknown attributes and schemas are ignored", `{"userName":"a","shoeSize":9,"urn:x:y":{"z":1},"emails":[{"value":"b","q":1}]}`, `{"emails":[{"value":"b"}],"userName":"a"}`},
+		{"extensions stand under their URN", `{"userName":"a","` + strings.ToUpper(enterprise) + `":{"DEPARTMENT":"d","manager":{"value":"m","displayName":"x"}}}`,
+			`{"` + enterprise + `":{"department":"d","manager":{"value":"m"}},"userName":"a"}`},
+		{"Entra ID sends booleans as strings", `{"userName":"a","active":"False"}`, `{"active":false,"userName":"a"}`},
+		{"Entra ID sends manager as a string", `{"userName":"a","` + enterprise + `":{"manager":"m"}}`, `{"` + enterprise + `":{"manager":{"value":"m"}},"userName":"a"}`},
+		{"an element stands once", `{"userName":"a","emails":[{"value":"b"},{"value":"b"}]}`, `{"emails":[{"value":"b"}],"userName":"a"}`},
+		{"canonicalValues are suggestions", `{"userName":"a","emails":[{"value":"b","type":"boat"}]}`, `{"emails":[{"type":"boat","value":"b"}],"userName":"a"}`},
+	} {
+		o, err := user().Decode([]byte(c.body))
+		if err != nil || text(o) != c.want {
+			t.Errorf("%s:\n got %s %v\nwant %s", c.rule, text(o), err, c.want)
+		}
+	}
+	o, err := group().Decode([]byte(`{"displayName":"g","members":[{"value":"u1","display":null,"type":"User","$ref":"x"}]}`))
+	if err != nil || text(o) != `{"displayName":"g","members":[{"value":"u1"}]}` {
+		t.Errorf("of a member, only its value counts: %s %v", text(o), err)
+	}
+}
+
+func TestDecodeRefuses(t *testing.T) {
+	t.Parallel()
+	for body, want := range map[string]string{
+		``:                                   InvalidSyntax,
+		`{`:                                  InvalidSyntax,
+		`[]`:                                 InvalidSyntax,
+		`null`:                               InvalidSyntax,
+		`{"userName":"a"} x`:                 InvalidSyntax,
+		`{"userName":"a"}{}`:                 InvalidSyntax,
+		`{"userName":"a",}`:                  InvalidSyntax,
+		`{'userName':'a'}`:                   InvalidSyntax,
+		"{\"userName\":\"\xff\"}":            InvalidSyntax,
+		`{"userName":"\ud800"}`:              InvalidSyntax,
+		`{"userName":"a","userName":"b"}`:    InvalidSyntax,
+		`{"userName":"a","USERNAME":"b"}`:    InvalidSyntax,
+		`{"userName":"a","x":{"y":1,"Y":2}}`: InvalidSyntax,
+		`{"x":` + strings.Repeat("[", 40) + strings.Repeat("]", 40) + `}`: InvalidSyntax,
+		strings.Repeat("[", 100_000):                                      InvalidSyntax,
+		`{}`:                                                              InvalidValue,
+		`{"userName":""}`:                                                 InvalidValue,
+		`{"userName":" "}`:                                                InvalidValue,
+		`{"userName":null}`:                                               InvalidValue,
+		`{"userName":7}`:                                                  InvalidValue,
+		`{"uſerName":"a"}`:                                                InvalidValue, // not userName, whatever Unicode folds
+		`{"userName":"a","active":"yes"}`:                                 InvalidValue,
+		`{"userName":"a","active":1}`:                                     InvalidValue,
+		`{"userName":"a","name":"x"}`:                                     "",
+		`{"userName":"a","emails":{"value":"b"}}`:                         InvalidValue,
+		`{"userName":"a","emails":["b"]}`:                                 InvalidValue,
+		`{"userName":"a","password":7}`:                                   InvalidValue,
+		`{"userName":"a","` + enterprise + `":[]}`:                        InvalidValue,
+		`{"userName":"a","emails":[{"value":"b","primary":true},{"value":"c","primary":true}]}`: InvalidValue,
+		`{"userName":"a","x509Certificates":[{"value":"no base64!"}]}`:                          InvalidValue,
+	} {
+		_, err := user().Decode([]byte(body))
+		if want == "" {
+			want = InvalidValue
+		}
+		e, ok := err.(*Error)
+		if !ok || e.Status != 400 || e.Type != want || e.Detail == "" {
+			t.Errorf("%.60q: got %v, want 400 %s", body, err, want)
+		}
+	}
+	if _, err := group().Decode([]byte(`{"displayName":"g","members":[{"display":"x"}]}`)); err == nil {
+		t.Error("a member without a value must be refused, not dropped")
+	}
+}
+
+// What is decoded once is canonical: decoding its text again gives the same.
+func TestDecodeIsIdempotent(t *testing.T) {
+	t.Parallel()
+	rt := user()
+	rapid.Check(t, func(r *rapid.T) {
+		o, err := rt.Decode([]byte(text(anyUser().Draw(r, "user"))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		again, err := rt.Decode([]byte(text(o)))
+		if err != nil || !Same(o, again) {
+			t.Fatalf("%s becomes %s %v", text(o), text(again), err)
+		}
+		if parsed, err := ParseObject([]byte(text(o))); err != nil || !Same(o, parsed) {
+			t.Fatalf("%s is read back as %s %v", text(o), text(parsed), err)
+		}
+	})
+}
+
+// anyUser makes users as clients send them: names in any case, nulls and what is unknown among what is known.
+func anyUser() *rapid.Generator[Object] {
+	return rapid.Custom(func(r *rapid.T) Object {
+		s := rapid.SampledFrom([]string{"a", "B", "ä", "", "x y", "\u0000", "\u2028", `"`})
+		maybe := func(o Object, name string, v any) {
+			if rapid.Bool().Draw(r, name) {
+				o[rapid.SampledFrom([]string{name, strings.ToUpper(name), strings.ToLower(name)}).Draw(r, "spelling")] = v
+			}
+		}
+		o := Object{"userName": "u" + s.Draw(r, "userName")}
+		maybe(o, "title", s.Draw(r, "s"))
+		maybe(o, "locale", nil)
+		maybe(o, "active", rapid.SampledFrom([]any{true, false, "True", "false", nil}).Draw(r, "active"))
+		maybe(o, "shoeSize", 9)
+		name := Object{}
+		maybe(name, "givenName", s.Draw(r, "s"))
+		maybe(name, "formatted", nil)
+		maybe(o, "name", name)
+		emails := []any{}
+		for i := range rapid.IntRange(0, 3).Draw(r, "emails") {
+			e := Object{"value": fmt.Sprint(s.Draw(r, "s"), i%2)}
+			maybe(e, "type", s.Draw(r, "s"))
+			maybe(e, "primary", i == 0)
+			emails = append(emails, e)
+		}
+		maybe(o, "emails", emails)
+		ext := Object{}
+		maybe(ext, "department", s.Draw(r, "s"))
+		maybe(ext, "manager", Object{"value": "m"})
+		maybe(o, enterprise, ext)
+		return maps.Clone(o)
+	})
+}
+
+func TestIDsTellTheirType(t *testing.T) {
+	t.Parallel()
+	types := Standard()
+	for _, rt := range types.ResourceTypes {
+		rapid.Check(t, func(r *rapid.T) {
+			id := rt.NewID([16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(r, "random")))
+			if types.ByID(id) != rt || len(id) != 27 {
+				t.Fatalf("%q is no id of a %s", id, rt.Name)
+			}
+		})
+	}
+	for _, no := range []string{"", "u", "U0000000000000000000000000A", "u0000000000000000000000000#", "x0000000000000000000000000a",
+		"u0000000000000000000000000", "u0000000000000000000000000aa", "u0000000000000000000000000w", "uu000000000000000000000000é"} {
+		if types.ByID(no) != nil {
+			t.Errorf("%q must be no id", no)
+		}
+	}
+}
+
+func TestFoldKeepsApartWhatIsNotTheSame(t *testing.T) {
+	t.Parallel()
+	for _, same := range [][2]string{{"ADMIN", "admin"}, {"Straße", "STRASSE"}, {"é", "e\u0301"}, {"ﬁ", "fi"}, {"Ａ", "a"}, {"ΣΑΣ", "σας"}} {
+		if Fold(same[0]) != Fold(same[1]) {
+			t.Errorf("%q and %q must be one name", same[0], same[1])
+		}
+	}
+	for _, other := range [][2]string{{"admİn", "admin"}, {"a", "á"}, {"o", "0"}, {"a b", "ab"}} {
+		if Fold(other[0]) == Fold(other[1]) {
+			t.Errorf("%q and %q must be two names", other[0], other[1])
+		}
+	}
+	rapid.Check(t, func(r *rapid.T) {
+		if s := rapid.String().Draw(r, "s"); Fold(Fold(s)) != Fold(s) {
+			t.Fatalf("folding %q twice gives something else", s)
+		}
+	})
+}

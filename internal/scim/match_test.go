@@ -1,0 +1,170 @@
+package scim
+
+import (
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"serverless-scim/internal/filter"
+)
+
+const ada = `{"userName":"Ada@example.com","externalId":"00uX","displayName":"This is \"Ada\"","active":true,
+	"name":{"givenName":"Ada","familyName":"Lovelace"},
+	"emails":[{"value":"ada@work.example","type":"work","primary":true},{"value":"ADA@home.example","type":"home"}],
+	"` + enterprise + `":{"department":"Engines","manager":{"value":"u1"}}}`
+
+func decoded(t *testing.T, body string) Object {
+	t.Helper()
+	o, err := user().Decode([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o["id"] = "uX"
+	o["meta"] = Object{"lastModified": "2026-01-02T03:04:05.000Z"}
+	return o
+}
+
+func match(t *testing.T, text string, o Object) (bool, error) {
+	t.Helper()
+	f, err := filter.Parse(text)
+	if err != nil {
+		t.Fatalf("%s: %v", text, err)
+	}
+	p, err := user().Matcher(f)
+	if err != nil {
+		return false, err
+	}
+	return p(o), nil
+}
+
+func TestFilterMatches(t *testing.T) {
+	t.Parallel()
+	o := decoded(t, ada)
+	for text, want := range map[string]bool{
+		`userName eq "ADA@EXAMPLE.COM"`:                                true,
+		`USERNAME EQ "ada@example.com"`:                                true,
+		`urn:ietf:params:scim:schemas:core:2.0:User:userName sw "ada"`: true,
+		`id eq "uX"`:                                        true,
+		`id eq "ux"`:                                        false, // caseExact
+		`externalId eq "00uX"`:                              true,
+		`externalId eq "00ux"`:                              false,
+		`displayName eq "This is \"Ada\""`:                  true,
+		`name.familyName co "LOVE"`:                         true,
+		`name.familyName ew "lace"`:                         true,
+		`title pr`:                                          false,
+		`title ne "x"`:                                      true, // absent
+		`title eq null`:                                     true,
+		`userName ne null`:                                  true,
+		`not (title pr)`:                                    true,
+		`active eq true`:                                    true,
+		`active eq "True"`:                                  true, // Entra ID
+		`active ne true`:                                    false,
+		`emails eq "ada@home.example"`:                      true, // Ping
+		`emails co "home"`:                                  true,
+		`emails.type eq "work"`:                             true,
+		`emails.value ne "ada@work.example"`:                false, // one of them is
+		`emails pr`:                                         true,
+		`emails[type eq "work" and value co "home"]`:        false,
+		`emails[type eq "home" and value co "home"]`:        true,
+		`emails[primary eq true]`:                           true,
+		`emails[not (type pr)]`:                             false,
+		`meta.lastModified gt "2026-01-01T00:00:00Z"`:       true,
+		`meta.lastModified eq "2026-01-02T04:04:05+01:00"`:  true, // the same instant
+		`meta.lastModified lt 2011-05-13T04:42:34Z`:         false,
+		`department eq "engines"`:                           true,
+		enterprise + `:department eq "engines"`:             true,
+		enterprise + `:manager.value eq "u1"`:               true,
+		enterprise + ` pr`:                                  true,
+		`userName gt "a" and userName lt "b"`:               true,
+		`userName eq "x" or title pr and active eq true`:    false,
+		`(userName eq "x" or emails pr) and active eq true`: true,
+	} {
+		if got, err := match(t, text, o); err != nil || got != want {
+			t.Errorf("%s: got %v %v, want %v", text, got, err, want)
+		}
+	}
+}
+
+func TestFilterRefuses(t *testing.T) {
+	t.Parallel()
+	for _, text := range []string{`shoeSize eq 9`, `userName eq 5`, `userName eq true`, `active gt true`, `active co "t"`,
+		`name eq "x"`, `name.shoe pr`, `meta.created gt "yesterday"`, `password eq "x"`, `password pr`, `userName[value eq "x"] and emails[shoe eq "x"]`,
+		`x509Certificates.value gt "a"`, `urn:x:userName eq "a"`, `userName gt null`, `emails.value.x eq "a"`} {
+		f, err := filter.Parse(text)
+		if err != nil {
+			continue // refused earlier
+		}
+		_, err = user().Matcher(f)
+		if e, ok := err.(*Error); !ok || e.Status != 400 || e.Type != InvalidFilter {
+			t.Errorf("%s must be 400 invalidFilter, got %v", text, err)
+		}
+	}
+}
+
+// De Morgan, double negation and the complement of each operator hold for every user and filter.
+func TestFilterLaws(t *testing.T) {
+	t.Parallel()
+	atoms := []string{`userName sw "ua"`, `title eq ""`, `title pr`, `active eq true`, `emails.value co "0"`,
+		`emails[type eq "a" and primary eq true]`, `name.givenName le "b"`, `department ne "a"`, `active eq null`}
+	rapid.Check(t, func(r *rapid.T) {
+		o, err := user().Decode([]byte(text(anyUser().Draw(r, "user"))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		x, y := rapid.SampledFrom(atoms).Draw(r, "x"), rapid.SampledFrom(atoms).Draw(r, "y")
+		same := func(a, b string) {
+			va, err := match(t, a, o)
+			vb, err2 := match(t, b, o)
+			if err != nil || err2 != nil || va != vb {
+				r.Fatalf("%s is %v, %s is %v for %s", a, va, b, vb, text(o))
+			}
+		}
+		same("not ("+x+" and "+y+")", "not ("+x+") or not ("+y+")")
+		same("not ("+x+" or "+y+")", "not ("+x+") and not ("+y+")")
+		same("not (not ("+x+"))", x)
+		same(x+" or "+y+" and "+x, x)
+		same(strings.Replace(x, " eq ", " ne ", 1), complement(x))
+	})
+}
+
+// complement is what ne must mean: not eq.
+func complement(x string) string {
+	if strings.Contains(x, " eq ") && !strings.Contains(x, "[") {
+		return "not (" + x + ")"
+	}
+	return strings.Replace(x, " eq ", " ne ", 1)
+}
+
+func TestProjection(t *testing.T) {
+	t.Parallel()
+	o := decoded(t, ada)
+	o["schemas"] = user().Schemas(o)
+	schemas := `"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","` + enterprise + `"]`
+	for _, c := range []struct{ attributes, excluded, want string }{
+		{"userName", "", `{"id":"uX",` + schemas + `,"userName":"Ada@example.com"}`},
+		{"USERNAME, shoeSize", "", `{"id":"uX",` + schemas + `,"userName":"Ada@example.com"}`},
+		{"urn:ietf:params:scim:schemas:core:2.0:User:name.givenName", "", `{"id":"uX","name":{"givenName":"Ada"},` + schemas + `}`},
+		{"emails.type", "", `{"emails":[{"type":"work"},{"type":"home"}],"id":"uX",` + schemas + `}`},
+		{`emails[type eq "work"]`, "", `{"emails":` + text(o["emails"]) + `,"id":"uX",` + schemas + `}`},
+		{enterprise + ":department", "", `{"id":"uX",` + schemas + `,"` + enterprise + `":{"department":"Engines"}}`},
+		{enterprise, "", `{"id":"uX",` + schemas + `,"` + enterprise + `":{"department":"Engines","manager":{"value":"u1"}}}`},
+		{"", "id,schemas,meta,emails,name.givenName,active,displayName,externalId," + enterprise,
+			`{"id":"uX","name":{"familyName":"Lovelace"},` + schemas + `,"userName":"Ada@example.com"}`},
+		{"title", "", `{"id":"uX",` + schemas + `}`},
+	} {
+		p, err := user().Projection(c.attributes, c.excluded)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := text(user().Project(o, p)); got != c.want {
+			t.Errorf("attributes=%s excludedAttributes=%s:\n got %s\nwant %s", c.attributes, c.excluded, got, c.want)
+		}
+	}
+	if _, err := user().Projection("a", "b"); err == nil {
+		t.Error("RFC 7644 §3.9: attributes and excludedAttributes exclude each other")
+	}
+	if got := text(user().Project(o, Projection{})); got != text(o) {
+		t.Errorf("without a projection everything is returned, got %s", got)
+	}
+}

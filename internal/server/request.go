@@ -101,7 +101,7 @@ func (r *request) query() (q directory.Query, err error) {
 func parseFilter(text string) (filter.Expr, error) {
 	f, err := filter.Parse(text)
 	if err != nil {
-		return nil, &scim.Error{Status: 400, Type: scim.InvalidFilter, Detail: "The filter cannot be read: " + err.Error(), Err: err}
+		return nil, &scim.Error{Status: 400, Type: scim.InvalidFilter, Detail: "The filter cannot be read: " + err.Error()}
 	}
 	return f, nil
 }

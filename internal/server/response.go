@@ -96,3 +96,11 @@ func failure(e *scim.Error, header map[string]string) *response {
 	}
 	return &response{status: e.Status, header: header, body: body}
 }
+
+// cause is what of an error belongs in the log. What the client is told stays between us: it may quote the request.
+func cause(err error) error {
+	if known := (*scim.Error)(nil); errors.As(err, &known) {
+		return known.Err
+	}
+	return err
+}

@@ -47,14 +47,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		resp = problem(err)
 	}
 	status := resp.write(w, r)
-	level := slog.LevelInfo
+	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
+		slog.Duration("duration", time.Since(begin).Round(time.Microsecond)), slog.Any("table", cost())}
+	level, cause := slog.LevelInfo, cause(err)
 	if status >= 500 {
 		level = slog.LevelError
 	}
-	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
-		slog.Duration("duration", time.Since(begin).Round(time.Microsecond)), slog.Any("table", cost())}
-	if err != nil {
-		attrs = append(attrs, slog.String("error", err.Error()))
+	if cause != nil {
+		attrs = append(attrs, slog.String("error", cause.Error()))
 	}
 	s.Log.LogAttrs(ctx, level, "request", attrs...)
 }

@@ -1,0 +1,232 @@
+package server
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+
+	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/tabletest"
+	"serverless-scim/internal/token"
+)
+
+const patchOp = `"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]`
+
+// Bad requests get an error that says what to do, and change nothing.
+func TestBadRequests(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	u := c.create("/Users", `{"userName":"u"}`)
+	g := c.create("/Groups", `{"displayName":"g","members":[{"value":"`+u+`"}]}`)
+	before := c.dump()
+	for _, b := range []struct {
+		method, path, body string
+		status             int
+		scimType           string
+	}{
+		{"POST", "/Users", `{"userName":`, 400, "invalidSyntax"},
+		{"POST", "/Users", `[]`, 400, "invalidSyntax"},
+		{"POST", "/Users", ``, 400, "invalidSyntax"},
+		{"POST", "/Users", `{"userName":"a","userName":"b"}`, 400, "invalidSyntax"},
+		{"POST", "/Users", `{"userName":"a","UserName":"b"}`, 400, "invalidSyntax"},
+		{"POST", "/Users", `{"userName":"` + "\xff" + `"}`, 400, "invalidSyntax"},
+		{"POST", "/Users", `{"x":` + strings.Repeat(`{"x":`, 40) + `1` + strings.Repeat("}", 41), 400, "invalidSyntax"},
+		{"POST", "/Users", `{"displayName":"no name"}`, 400, "invalidValue"},
+		{"POST", "/Users", `{"userName":7}`, 400, "invalidValue"},
+		{"POST", "/Users", `{"userName":"` + strings.Repeat("ä", 451) + `"}`, 400, "invalidValue"},
+		{"POST", "/Users", `{"userName":"a","emails":[` + addresses(21) + `]}`, 400, "invalidValue"},
+		{"POST", "/Users", `{"userName":"big","title":"` + strings.Repeat("x", 64<<10) + `"}`, 413, ""},
+		{"POST", "/Users", `{"userName":"` + strings.Repeat("x", 4<<20) + `"}`, 413, ""},
+		{"POST", "/Users", `{"userName":"U"}`, 409, "uniqueness"},
+		{"POST", "/Groups", `{"displayName":"G"}`, 409, "uniqueness"},
+		{"POST", "/Groups", `{"displayName":"h","members":[{"display":"x"}]}`, 400, "invalidValue"},
+		{"PUT", "/Users/" + u, `{"displayName":"no name"}`, 400, "invalidValue"},
+		{"PUT", "/Users/u0000000000000000000000000a", `{"userName":"x"}`, 404, ""},
+		{"PUT", "/Groups/" + u, `{"displayName":"x"}`, 404, ""},
+		{"PATCH", "/Users/" + u, `{` + patchOp + `}`, 400, "invalidSyntax"},
+		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"boil","path":"title","value":"x"}]}`, 400, "invalidSyntax"},
+		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"replace","path":"title","value":"x"},{"op":"replace","path":"shoeSize","value":9}]}`, 400, "invalidPath"},
+		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"replace","path":"ti tle","value":"x"}]}`, 400, "invalidPath"},
+		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"remove"}]}`, 400, "noTarget"},
+		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"replace","path":"id","value":"x"}]}`, 400, "mutability"},
+		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"remove","path":"userName"}]}`, 400, ""},
+		{"PATCH", "/Groups/" + g, `{` + patchOp + `,"Operations":[{"op":"add","path":"members","value":[{}]}]}`, 400, "invalidValue"},
+		{"GET", "/Users?startIndex=abc", ``, 400, "invalidValue"},
+		{"GET", "/Users?count=1.5", ``, 400, "invalidValue"},
+		{"GET", "/Users?filter=a%zz", ``, 400, "invalidValue"},
+		{"GET", "/Users?filter=" + "userName%20eq", ``, 400, "invalidFilter"},
+		{"GET", "/Users?filter=", ``, 400, "invalidFilter"},
+		{"GET", "/Users?filter=shoeSize%20eq%209", ``, 400, "invalidFilter"},
+		{"GET", "/Users?filter=id%20pr&filter=id%20pr", ``, 400, "invalidValue"},
+		{"GET", "/Users?filter=" + strings.Repeat("(", 10_000), ``, 400, "invalidFilter"},
+		{"GET", "/Users/nobody", ``, 404, ""},
+		{"GET", "/Users/u0000000000000000000000000a", ``, 404, ""},
+		{"GET", "/Users/" + g, ``, 404, ""},
+		{"GET", "/Users/" + u + "/emails", ``, 404, ""},
+		{"GET", "/Users/%00", ``, 404, ""},
+		{"GET", "/Users/100%25", ``, 404, ""},
+		{"DELETE", "/Users/..%2F" + u, ``, 404, ""},
+		{"GET", "/Shoes", ``, 404, ""},
+		{"GET", "/", ``, 404, ""},
+		{"GET", "", ``, 404, ""},
+		{"GET", "/Schemas/urn:x", ``, 404, ""},
+		{"GET", "/ServiceProviderConfig/x", ``, 404, ""},
+		{"PUT", "/Users", `{}`, 405, ""},
+		{"DELETE", "/Users", ``, 405, ""},
+		{"POST", "/Users/" + u, `{}`, 405, ""},
+		{"POST", "/Schemas", `{}`, 405, ""},
+		{"OPTIONS", "/Users", ``, 405, ""},
+		{"BREW", "/Users", ``, 405, ""},
+	} {
+		a := c.do(b.method, b.path, b.body)
+		if typ, _ := a.body["scimType"].(string); a.status != b.status || b.scimType != "" && typ != b.scimType {
+			t.Errorf("%s %.80s %.80s: got %d %s, want %d %s", b.method, b.path, b.body, a.status, a.text, b.status, b.scimType)
+		}
+	}
+	if c.dump() != before {
+		t.Error("a request that is refused changes nothing")
+	}
+}
+
+func TestNumbersOutsideTheirRangeAreClamped(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	for _, name := range []string{"a", "b", "c"} {
+		c.create("/Users", `{"userName":"`+name+`"}`)
+	}
+	for query, want := range map[string]string{ // startIndex, itemsPerPage, totalResults
+		"count=-1": "1 0 3", "count=0": "1 0 3", "startIndex=0": "1 3 3", "startIndex=-7&count=2": "1 2 3", "startindex=2": "2 2 3",
+		"COUNT=2&": "1 2 3", "startIndex=99": "99 0 3", "count=100000": "1 3 3", "aadOptscim062020&x=1": "1 3 3", "count=": "1 3 3",
+	} {
+		a := c.want(c.do("GET", "/Users?"+query, ""), 200)
+		if got := fmt.Sprint(a.at("startIndex"), " ", a.at("itemsPerPage"), " ", a.at("totalResults")); got != want {
+			t.Errorf("%s: startIndex, itemsPerPage and totalResults are %s, want %s", query, got, want)
+		}
+	}
+}
+
+// addresses is n different values of emails.
+func addresses(n int) string {
+	var all []string
+	for i := range n {
+		all = append(all, fmt.Sprintf(`{"value":"%d@example.com"}`, i))
+	}
+	return strings.Join(all, ",")
+}
+
+func TestWithoutTokenNoService(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	for _, path := range []string{"/Users", "//Users", "/Users/u1", "/Groups", "/ServiceProviderConfig", "/Schemas", "/Shoes", "/"} {
+		for _, header := range []string{"", "Bearer", "Bearer ", "Bearer wrong", "Basic " + c.secret, "Bearer " + c.secret + "x",
+			"Bearer " + c.secret[:len(c.secret)-1], strings.Repeat("x", 10_000), "Bearer ü"} {
+			a := c.want(c.do("GET", path, "", "Authorization", header), 401)
+			if a.header.Get("WWW-Authenticate") == "" {
+				t.Error("RFC 6750 §3: 401 names the scheme")
+			}
+		}
+	}
+	r := httptest.NewRequest("GET", "/v2/Users?access_token="+c.secret, nil)
+	c.want(c.send(r), 401)
+	r.Header["Authorization"] = []string{"Bearer " + c.secret, "Bearer " + c.secret}
+	c.want(c.send(r), 401)
+	c.want(c.do("GET", "/Users", "", "Authorization", "bearer "+c.secret), 200)
+}
+
+func TestAPasswordIsKeptNowhere(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	const secret = "Tr0ub4dor-canary"
+	u := c.create("/Users", `{"userName":"u","password":"`+secret+`"}`)
+	c.want(c.do("PUT", "/Users/"+u, `{"userName":"u","password":"`+secret+`"}`), 200)
+	c.want(c.do("PATCH", "/Users/"+u, `{`+patchOp+`,"Operations":[{"op":"replace","value":{"password":"`+secret+`"}}]}`), 200)
+	c.want(c.do("PATCH", "/Users/"+u, `{`+patchOp+`,"Operations":[{"op":"replace","path":"password","value":"`+secret+`"}]}`), 200)
+	c.want(c.do("PATCH", "/Users/"+u, `{`+patchOp+`,"Operations":[{"op":"boil","path":"password","value":"`+secret+`"}]}`), 400)
+	c.want(c.do("POST", "/Users", `{"userName":7,"password":"`+secret+`"}`), 400)
+	c.want(c.do("POST", "/Users", `{"password":"`+secret+`", "`), 400)
+	c.want(c.do("GET", "/Users?filter=password%20eq%20%22"+secret+"%22", ""), 400)
+	c.want(c.do("GET", "/Users/"+u+"?attributes=password", ""), 200)
+	for where, text := range map[string]string{"table": c.dump(), "log": c.log.String()} {
+		if strings.Contains(text, secret) || strings.Contains(text, c.secret) {
+			t.Errorf("a password or a token stands in the %s", where)
+		}
+	}
+}
+
+func TestAPanicIsAnErrorOfTheServer(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, func(c *Config) { c.Directory.Now = func() time.Time { panic("a fault") } })
+	c.want(c.do("POST", "/Users", `{"userName":"u"}`), 500)
+	if !strings.Contains(c.log.String(), "a fault") {
+		t.Error("the log must hold what the client is not told")
+	}
+	c.want(c.do("GET", "/Users", ""), 200)
+}
+
+func TestABusyTableIs429WithWholeSeconds(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	c.config.Directory.Table = tabletest.Faults{Table: c.config.Directory.Table, Before: func(tabletest.Call) error {
+		return &table.Busy{Err: errors.New("throttled")}
+	}}
+	c.handler = New(c.config)
+	for _, method := range []string{"GET", "POST"} {
+		a := c.want(c.do(method, "/Users", `{"userName":"u"}`), 429)
+		if a.header.Get("Retry-After") != "2" {
+			t.Errorf("Retry-After is %q; Okta waits five minutes for anything but whole seconds", a.header.Get("Retry-After"))
+		}
+	}
+}
+
+func TestMediaTypes(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	for media, status := range map[string]int{"application/json": 201, "application/scim+json": 201, "": 201,
+		"application/scim+json; charset=ISO-8859-1": 201, "APPLICATION/JSON": 201, "text/plain": 415, "application/x-www-form-urlencoded": 415} {
+		c.want(c.do("POST", "/Users", `{"userName":"`+token.New()+`"}`, "Content-Type", media), status)
+	}
+}
+
+func TestEveryBasePathIsServed(t *testing.T) {
+	t.Parallel()
+	c := newClient(t, func(c *Config) { c.Base = "" })
+	for address, want := range map[string]string{
+		"https://api.example.com/prod/Users":         "https://api.example.com/prod/Users/",
+		"https://api.example.com/Users":              "https://api.example.com/Users/",
+		"https://api.example.com/a/b/scim/v2/users/": "https://api.example.com/a/b/scim/v2/Users/",
+	} {
+		r := httptest.NewRequest("POST", address, strings.NewReader(`{"userName":"`+token.New()+`"}`))
+		r.Header.Set("Authorization", "Bearer "+c.secret)
+		r.Host = "evil.example"
+		a := c.want(c.send(r), 201)
+		if location := a.header.Get("Location"); !strings.HasPrefix(location, want) || a.at("meta.location") != location {
+			t.Errorf("%s: the location is %s, want %s…", address, location, want)
+		}
+	}
+}
+
+func TestVersions(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	u := c.create("/Users", `{"userName":"u"}`)
+	a := c.want(c.do("GET", "/Users/"+u, ""), 200)
+	tag := a.header.Get("ETag")
+	if tag == "" || a.at("meta.version") != tag {
+		t.Errorf("ETag %s and meta.version %v must be one", tag, a.at("meta.version"))
+	}
+	c.want(c.do("GET", "/Users/"+u, "", "If-None-Match", tag), 304)
+	c.want(c.do("GET", "/Users/"+u, "", "If-None-Match", `W/"9.9", `+tag), 304)
+	c.want(c.do("PUT", "/Users/"+u, `{"userName":"v"}`, "If-Match", `W/"9.9"`), 412)
+	c.want(c.do("DELETE", "/Users/"+u, "", "If-Match", `W/"9.9"`), 412)
+	c.want(c.do("PUT", "/Users/"+u, `{"userName":"v"}`, "If-Match", tag), 200)
+	c.want(c.do("PUT", "/Users/"+u, `{"userName":"w"}`, "If-Match", tag), 412)
+	c.want(c.do("GET", "/Users/"+u, "", "If-None-Match", tag), 200)
+	if a := c.do(http.MethodHead, "/Users/"+u, ""); a.status != 200 || a.text != "" || a.header.Get("ETag") == "" {
+		t.Errorf("HEAD is GET without a body: %+v", a)
+	}
+	c.want(c.do("DELETE", "/Users/"+u, "", "If-Match", "*"), 204)
+}

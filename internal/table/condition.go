@@ -2,6 +2,7 @@ package table
 
 import (
 	"reflect"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -40,7 +41,7 @@ func Equals(attribute string, v types.AttributeValue) Condition {
 	return Condition{Test: IsEqual, Attribute: attribute, Value: v}
 }
 
-// SizeBelow asks that a string set have fewer than n elements; an absent one has none.
+// SizeBelow asks that a string set be absent or have fewer than n elements.
 func SizeBelow(attribute string, n int) Condition {
 	return Condition{Test: IsBelow, Attribute: attribute, Size: n}
 }
@@ -56,8 +57,16 @@ func (c Condition) Holds(it Item) bool {
 	case IsAbsent:
 		return !there
 	case IsEqual:
-		return there && reflect.DeepEqual(v, c.Value)
+		return there && equal(v, c.Value)
 	default:
-		return len(Strings(v)) < c.Size
+		return !there || len(Strings(v)) < c.Size
 	}
+}
+
+// equal compares sets without regard to their order.
+func equal(a, b types.AttributeValue) bool {
+	if kind(a) == "SS" && kind(b) == "SS" {
+		return slices.Equal(slices.Sorted(slices.Values(Strings(a))), slices.Sorted(slices.Values(Strings(b))))
+	}
+	return reflect.DeepEqual(a, b)
 }

@@ -1,0 +1,60 @@
+package table
+
+import (
+	"context"
+	"math/rand/v2"
+	"time"
+)
+
+// Backoff is how long to wait before trying again: full jitter, that is anything from nothing up to a bound that
+// doubles with each attempt. The zero value is ready to use.
+type Backoff struct {
+	Base  time.Duration                              // the first bound; 25 ms
+	Cap   time.Duration                              // the last bound; 1 s
+	Rand  func(n int64) int64                        // a random number in [0, n); math/rand
+	Sleep func(context.Context, time.Duration) error // until the time is over or the context is; the clock
+}
+
+// Wait waits before the next attempt; attempt counts those that failed, from 0. It returns an error, and at once, if
+// the context has ended or would end before the wait does.
+func (b Backoff) Wait(ctx context.Context, attempt int) error {
+	d := b.pause(attempt)
+	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
+		return context.DeadlineExceeded
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	if b.Sleep == nil {
+		return sleep(ctx, d)
+	}
+	return b.Sleep(ctx, d)
+}
+
+func (b Backoff) pause(attempt int) time.Duration {
+	base, most, random := b.Base, b.Cap, b.Rand
+	if base <= 0 {
+		base = 25 * time.Millisecond
+	}
+	if most <= 0 {
+		most = time.Second
+	}
+	if random == nil {
+		random = rand.Int64N
+	}
+	for ; attempt > 0 && base < most; attempt-- {
+		base *= 2
+	}
+	return time.Duration(random(int64(min(base, most))))
+}
+
+func sleep(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}

@@ -1,0 +1,234 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/tabletest"
+)
+
+func openTest(t *testing.T, path string) *Table {
+	t.Helper()
+	b, err := Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { b.Close() })
+	return b
+}
+
+func inFile(t *testing.T) string { return filepath.Join(t.TempDir(), "table.db") }
+
+func TestContract(t *testing.T) {
+	t.Parallel()
+	for name, open := range map[string]func(*testing.T) table.Table{
+		"memory":  func(t *testing.T) table.Table { return openTest(t, ":memory:") },
+		"file":    func(t *testing.T) table.Table { return openTest(t, inFile(t)) },
+		"partial": func(t *testing.T) table.Table { return &tabletest.Partial{Table: openTest(t, ":memory:")} },
+		"faults":  func(t *testing.T) table.Table { return tabletest.Faults{Table: openTest(t, ":memory:")} },
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			tabletest.Run(t, open)
+		})
+	}
+}
+
+var head = table.Key{PK: "p", SK: "s"}
+
+func put(n int) table.Put {
+	return table.Put{Item: table.Item{"PK": table.S(head.PK), "SK": table.S(head.SK), "n": table.N(int64(n))}}
+}
+
+func TestFileKeepsWhatWasWritten(t *testing.T) {
+	t.Parallel()
+	path := inFile(t)
+	first := openTest(t, path)
+	if err := errors.Join(first.Write(t.Context(), put(1)), first.Close()); err != nil {
+		t.Fatal(err)
+	}
+	items, err := openTest(t, path).Get(t.Context(), head)
+	if err != nil || len(items) != 1 {
+		t.Errorf("after reopening: %v, %v", items, err)
+	}
+}
+
+func TestFileInUseIsOneClearError(t *testing.T) {
+	t.Parallel()
+	path := inFile(t)
+	openTest(t, path)
+	if _, err := Open(path); err == nil || err.Error() != "bolt: "+path+" is in use by another process" {
+		t.Error(err)
+	}
+}
+
+func TestFileThatIsNoTableIsAnError(t *testing.T) {
+	t.Parallel()
+	path := inFile(t)
+	if err := os.WriteFile(path, []byte(strings.Repeat("no table", 10_000)), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := Open(path); err == nil || !strings.Contains(err.Error(), path) {
+		t.Error(err)
+	}
+}
+
+func TestMemoryVanishes(t *testing.T) {
+	t.Parallel()
+	a, b := openTest(t, ":memory:"), openTest(t, ":memory:")
+	if err := a.Write(t.Context(), put(1)); err != nil {
+		t.Fatal(err)
+	}
+	if items, err := b.Get(t.Context(), head); err != nil || len(items) > 0 {
+		t.Errorf("another table in memory holds %v, %v", items, err)
+	}
+	if err := a.Close(); err != nil {
+		t.Error(err)
+	}
+	if _, err := os.Stat(a.volatile); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left: %v", a.volatile, err)
+	}
+}
+
+func TestCloseWaitsAndLaterCallsFail(t *testing.T) {
+	t.Parallel()
+	path := inFile(t)
+	b := openTest(t, path)
+	var wg sync.WaitGroup
+	var mu sync.Mutex
+	done := map[string]bool{}
+	for i := range 32 {
+		wg.Go(func() {
+			for n := 0; ; n++ {
+				sk := fmt.Sprint(i, " ", n)
+				err := b.Write(context.Background(), table.Put{Item: table.Item{"PK": table.S("p"), "SK": table.S(sk)}})
+				if err != nil {
+					if !errors.Is(err, errClosed) {
+						t.Error(err)
+					}
+					return
+				}
+				mu.Lock()
+				done[sk] = true
+				mu.Unlock()
+			}
+		})
+	}
+	if err := b.Close(); err != nil {
+		t.Error(err)
+	}
+	wg.Wait()
+	if _, err := b.Get(t.Context(), head); !errors.Is(err, errClosed) {
+		t.Errorf("Get after Close: %v", err)
+	}
+	if err := b.Close(); !errors.Is(err, errClosed) {
+		t.Errorf("Close after Close: %v", err)
+	}
+	p, err := openTest(t, path).Query(t.Context(), table.Range{PK: "p"})
+	if err != nil || len(p.Items) != len(done) {
+		t.Errorf("%d writes succeeded, %d items stand, %v", len(done), len(p.Items), err)
+	}
+}
+
+// apply is one transaction of the file, so this is what writers that come together get.
+func TestBatchDoesEachRequestOnTheStateOfThoseBefore(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	absent := []table.Condition{table.Absent()}
+	first, second := put(1), put(2)
+	first.If, second.If = absent, absent
+	other := table.Put{Item: table.Item{"PK": table.S("p"), "SK": table.S("other")}}
+	third := table.Update{Key: head, Add: table.Item{"n": table.N(10)}, If: []table.Condition{table.Equals("n", table.N(1))}}
+	batch := []*request{{writes: []table.Write{first}}, {writes: []table.Write{other, second}}, {writes: []table.Write{third}}}
+	if err := b.apply(batch); err != nil {
+		t.Fatal(err)
+	}
+	var refused *table.Refused
+	if !errors.As(batch[1].err, &refused) || table.Int(refused.Failed[1]["n"]) != 1 {
+		t.Errorf("the second, which the first stands in the way of: %v", batch[1].err)
+	}
+	if batch[0].err != nil || batch[2].err != nil {
+		t.Errorf("those around a refused one: %v, %v", batch[0].err, batch[2].err)
+	}
+	p, err := b.Query(t.Context(), table.Range{PK: "p"})
+	if err != nil || len(p.Items) != 1 || table.Int(p.Items[0]["n"]) != 11 {
+		t.Errorf("stored: %v, %v", p.Items, err)
+	}
+}
+
+func TestFailedCommitFailsAll(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	b.db.MaxSize = 1 << 16
+	batch := []*request{{writes: []table.Write{put(1)}}}
+	for i := range 10 {
+		large := table.Item{"PK": table.S("p"), "SK": table.S(fmt.Sprint(i)), "x": table.S(strings.Repeat("x", 300_000))}
+		batch = append(batch, &request{writes: []table.Write{table.Put{Item: large}}})
+	}
+	if err := b.apply(batch); err == nil {
+		t.Error("a file of 64 KB took 3 MB")
+	}
+	if p, err := b.Query(t.Context(), table.Range{PK: "p"}); err != nil || len(p.Items) > 0 {
+		t.Errorf("after a failed commit %d items stand, %v", len(p.Items), err)
+	}
+}
+
+func TestDamagedItemIsAnError(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	err := b.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(items).Put(bucketKey(head), []byte("damaged")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, get := b.Get(t.Context(), head)
+	_, query := b.Query(t.Context(), table.Range{PK: head.PK})
+	_, scan := b.Scan(t.Context(), 0, 1, table.Key{})
+	update := b.Write(t.Context(), table.Update{Key: head, Remove: []string{"x"}})
+	for _, err := range []error{get, query, scan, update} {
+		if !errors.Is(err, errDamaged) {
+			t.Errorf("%v", err)
+		}
+	}
+}
+
+// The documentation says so; not every emulator does.
+func TestWhatIsNotThereIsChargedAtLeastOneUnit(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	none := table.Key{PK: "p", SK: "none"}
+	for name, c := range map[string]struct {
+		call        func(context.Context) error
+		read, write float64
+	}{
+		"Get":      {func(ctx context.Context) error { _, err := b.Get(ctx, none, head); return err }, 2, 0},
+		"Snapshot": {func(ctx context.Context) error { _, err := b.Snapshot(ctx, none); return err }, 2, 0},
+		"Query":    {func(ctx context.Context) error { _, err := b.Query(ctx, table.Range{PK: "none"}); return err }, 1, 0},
+		"Delete":   {func(ctx context.Context) error { return b.Write(ctx, table.Delete{Key: none}) }, 0, 2},
+	} {
+		ctx, usage := table.WithUsage(t.Context())
+		err := c.call(ctx)
+		if u := usage(); err != nil || u.ReadUnits != c.read || u.WriteUnits != c.write {
+			t.Errorf("%s: %v, %+v, want %v read and %v write units", name, err, u, c.read, c.write)
+		}
+	}
+}
+
+func TestRefusedTransactionIsCharged(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	ctx, usage := table.WithUsage(t.Context())
+	err := b.Write(ctx, put(1), table.Check{Key: table.Key{PK: "p", SK: "none"}, If: []table.Condition{table.Exists()}})
+	var refused *table.Refused
+	if u := usage(); !errors.As(err, &refused) || u.WriteUnits != 4 {
+		t.Errorf("%v, %v units; two writes of less than 1 KB cost 4", err, u.WriteUnits)
+	}
+}

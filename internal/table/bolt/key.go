@@ -1,0 +1,47 @@
+package bolt
+
+import (
+	"bytes"
+
+	"serverless-scim/internal/table"
+)
+
+// A bucket key is PK, an end mark and SK. PK is escaped so that the end mark (0, 1) cannot occur in it: a zero byte
+// becomes (0, 255). So no two keys share a bucket key, a partition is one run of the bucket, and SK orders it.
+var endMark = []byte{0, 1}
+
+func partition(pk string) []byte {
+	b := bytes.ReplaceAll([]byte(pk), []byte{0}, []byte{0, 255})
+	return append(b, endMark...)
+}
+
+func bucketKey(k table.Key) []byte { return append(partition(k.PK), k.SK...) }
+
+// partitionOf is the part of a bucket key that stands for PK.
+func partitionOf(key []byte) []byte {
+	i := bytes.Index(key, endMark)
+	return key[:i+len(endMark)]
+}
+
+// bounds is where a range begins in the bucket, and the first place behind it.
+func bounds(r table.Range) (from, to []byte) {
+	p := partition(r.PK)
+	at := func(sk string) []byte { return append(bytes.Clone(p), sk...) }
+	if r.To != "" {
+		from, to = at(r.From), behind(at(r.To))
+	} else {
+		from, to = at(r.Prefix), at(r.Prefix)
+		to[len(to)-1]++ // it is the end mark or UTF-8, and so not 255
+	}
+	switch {
+	case r.After == "":
+	case r.Backward:
+		to = at(r.After)
+	default:
+		from = behind(at(r.After))
+	}
+	return from, to
+}
+
+// behind is the first possible key after a key.
+func behind(key []byte) []byte { return append(key, 0) }

@@ -1,0 +1,63 @@
+package bolt
+
+import (
+	"bytes"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"serverless-scim/internal/table"
+)
+
+func drawPart(t *rapid.T, name string) string {
+	return rapid.StringOfN(rapid.RuneFrom([]rune("\x00\x01a\u00ff\U0010ffff")), 1, 5, -1).Draw(t, name)
+}
+
+func drawKey(t *rapid.T) table.Key {
+	return table.Key{PK: drawPart(t, "PK"), SK: drawPart(t, "SK")}
+}
+
+func TestBucketKeysAreDistinctAndOrdered(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		a, b := drawKey(t), drawKey(t)
+		order := bytes.Compare(bucketKey(a), bucketKey(b))
+		if (order == 0) != (a == b) {
+			t.Fatalf("%+q and %+q share a bucket key", a, b)
+		}
+		if a.PK == b.PK && order != strings.Compare(a.SK, b.SK) {
+			t.Fatalf("%+q and %+q are out of order", a, b)
+		}
+		if bytes.Equal(partitionOf(bucketKey(a)), partitionOf(bucketKey(b))) != (a.PK == b.PK) {
+			t.Fatalf("%+q and %+q: the partition is not what is before the end mark", a, b)
+		}
+	})
+}
+
+func TestBoundsHoldTheRangeAlone(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		k := drawKey(t)
+		r := table.Range{PK: drawPart(t, "PK"), Backward: rapid.Bool().Draw(t, "backward")}
+		switch rapid.IntRange(0, 2).Draw(t, "part") {
+		case 0:
+			r.Prefix = drawPart(t, "prefix")
+		case 1:
+			r.From, r.To = drawPart(t, "from"), drawPart(t, "to")
+		}
+		if rapid.Bool().Draw(t, "goes on") {
+			r.After = drawPart(t, "after")
+		}
+		inside := k.PK == r.PK && strings.HasPrefix(k.SK, r.Prefix) && (r.To == "" || r.From <= k.SK && k.SK <= r.To)
+		behind := r.After == "" || !r.Backward && k.SK > r.After || r.Backward && k.SK < r.After
+		if table.CheckRange(r) != nil {
+			t.Skip("no such range")
+		}
+		from, to := bounds(r)
+		at := bucketKey(k)
+		if got := bytes.Compare(from, at) <= 0 && bytes.Compare(at, to) < 0; got != (inside && behind) {
+			t.Fatalf("%+q in %+v: %v", k, r, got)
+		}
+	})
+}

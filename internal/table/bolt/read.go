@@ -1,0 +1,187 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"hash/fnv"
+
+	"go.etcd.io/bbolt"
+
+	"serverless-scim/internal/table"
+)
+
+// Get reads all keys as of one instant, which is more than the contract promises.
+func (t *Table) Get(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
+	if err := table.CheckKeys(keys, 0); err != nil {
+		return nil, err
+	}
+	found, _, err := t.read(ctx, 1, keys)
+	return found, err
+}
+
+// Snapshot reads at most 100 keys as of one instant.
+func (t *Table) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
+	if err := table.CheckKeys(keys, table.MaxActions); err != nil {
+		return nil, err
+	}
+	found, size, err := t.read(ctx, 2, keys)
+	if size > table.MaxTransaction {
+		return nil, &table.TooLarge{Why: fmt.Sprintf("a transaction of %d bytes", size)}
+	}
+	return found, err
+}
+
+// read charges a number of units for every 4 KB of each item, and as much for one that is not there.
+func (t *Table) read(ctx context.Context, unit int, keys []table.Key) (found []table.Item, size int, err error) {
+	units := 0
+	err = t.view(ctx, func(b *bbolt.Bucket) error {
+		for _, k := range keys {
+			it, err := get(b, k)
+			if err != nil {
+				return err
+			}
+			if it != nil {
+				found = append(found, it)
+			}
+			size += table.Size(it)
+			units += unit * blocks(table.Size(it), 4)
+		}
+		return nil
+	})
+	table.Charge(ctx, float64(units), 0)
+	return found, size, err
+}
+
+func get(b *bbolt.Bucket, k table.Key) (table.Item, error) {
+	v := b.Get(bucketKey(k))
+	if v == nil {
+		return nil, nil
+	}
+	return decode(v)
+}
+
+// blocks is how many blocks of some KB are billed for so many bytes, at least one.
+func blocks(n, kb int) int { return max(1, (n+kb<<10-1)/(kb<<10)) }
+
+// Query reads a page. As DynamoDB does, it says where to go on whenever it stopped at a limit, even if nothing follows.
+func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
+	if err := table.CheckRange(r); err != nil {
+		return table.Page{}, err
+	}
+	p := &page{limit: r.Limit}
+	from, to := bounds(r)
+	err := t.view(ctx, func(b *bbolt.Bucket) error {
+		if r.Backward {
+			return p.backward(b.Cursor(), from, to)
+		}
+		return p.forward(b.Cursor(), from, to)
+	})
+	if err != nil {
+		return table.Page{}, err
+	}
+	table.Charge(ctx, float64(blocks(p.size, 4)), 0)
+	for i, it := range p.Items {
+		p.Items[i] = project(it, r.Attributes)
+	}
+	return p.Page, nil
+}
+
+// page is a page that is being filled.
+type page struct {
+	table.Page
+	size  int
+	limit int // 0: none
+}
+
+func (p *page) forward(c *bbolt.Cursor, from, to []byte) error {
+	for k, v := c.Seek(from); k != nil && bytes.Compare(k, to) < 0; k, v = c.Next() {
+		if more, err := p.add(v); !more {
+			return err
+		}
+	}
+	return nil
+}
+
+func (p *page) backward(c *bbolt.Cursor, from, to []byte) error {
+	k, v := c.Seek(to)
+	if k == nil {
+		k, v = c.Last()
+	}
+	if bytes.Compare(k, to) >= 0 {
+		k, v = c.Prev()
+	}
+	for ; k != nil && bytes.Compare(k, from) >= 0; k, v = c.Prev() {
+		if more, err := p.add(v); !more {
+			return err
+		}
+	}
+	return nil
+}
+
+// add takes an item into the page, or else makes the page end behind the one before.
+func (p *page) add(v []byte) (more bool, err error) {
+	it, err := decode(v)
+	if err != nil {
+		return false, err
+	}
+	n := table.Size(it)
+	if p.size+n > table.MaxPage {
+		p.Next = p.Items[len(p.Items)-1].Key()
+		return false, nil
+	}
+	p.Items, p.size = append(p.Items, it), p.size+n
+	if len(p.Items) == p.limit {
+		p.Next = it.Key()
+		return false, nil
+	}
+	return true, nil
+}
+
+func project(it table.Item, attributes []string) table.Item {
+	if attributes == nil {
+		return it
+	}
+	part := make(table.Item, len(attributes))
+	for _, name := range attributes {
+		if v, ok := it[name]; ok {
+			part[name] = v
+		}
+	}
+	return part
+}
+
+// Scan reads a page of the partitions that fall to a segment by the hash of their name.
+func (t *Table) Scan(ctx context.Context, segment, of int, from table.Key) (table.Page, error) {
+	if err := table.CheckScan(segment, of, from); err != nil {
+		return table.Page{}, err
+	}
+	var start []byte
+	if from != (table.Key{}) {
+		start = behind(bucketKey(from))
+	}
+	p := &page{}
+	err := t.view(ctx, func(b *bbolt.Bucket) error {
+		c := b.Cursor()
+		for k, v := c.Seek(start); k != nil; k, v = c.Next() {
+			if segmentOf(k, of) != segment {
+				continue
+			}
+			if more, err := p.add(v); !more {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return table.Page{}, err
+	}
+	table.Charge(ctx, float64(blocks(p.size, 4)), 0)
+	return p.Page, nil
+}
+
+func segmentOf(key []byte, of int) int {
+	h := fnv.New32a()
+	h.Write(partitionOf(key))
+	return int(h.Sum32() % uint32(of))
+}

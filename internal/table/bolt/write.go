@@ -1,0 +1,151 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"go.etcd.io/bbolt"
+
+	"serverless-scim/internal/table"
+)
+
+// request is a Write on its way to the committer, which alone touches it until done is closed.
+type request struct {
+	writes []table.Write
+	units  int
+	err    error
+	done   chan struct{}
+}
+
+// Write hands the writes to the committer and waits for the outcome, also beyond the end of the context.
+func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
+	if err := table.CheckWrites(writes); err != nil {
+		return err
+	}
+	if err := t.enter(ctx); err != nil {
+		return err
+	}
+	defer t.mu.RUnlock()
+	r := &request{writes: writes, done: make(chan struct{})}
+	select {
+	case t.queue <- r:
+	case <-ctx.Done():
+		return &table.Busy{Err: ctx.Err()}
+	}
+	<-r.done
+	table.Charge(ctx, 0, float64(r.units))
+	return r.err
+}
+
+// commit is the one writer. It takes whatever is waiting into one transaction of the file, so that writers who come
+// together share an fsync and a lone one waits for nobody.
+func (t *Table) commit() {
+	defer close(t.stopped)
+	for r := range t.queue {
+		batch := []*request{r}
+		for range len(t.queue) {
+			batch = append(batch, <-t.queue)
+		}
+		if err := t.apply(batch); err != nil {
+			for _, r := range batch {
+				r.err = fmt.Errorf("bolt: %w", err)
+			}
+		}
+		for _, r := range batch {
+			close(r.done)
+		}
+	}
+}
+
+// apply does each request on the state that those before it left. An error is one of the file, and fails them all;
+// what is wrong with a request alone is in its err, and it has written nothing.
+func (t *Table) apply(batch []*request) error {
+	tx, err := t.db.Begin(true)
+	if err != nil {
+		return err
+	}
+	changed := false
+	for _, r := range batch {
+		var planned []change
+		if planned, r.err = r.plan(tx.Bucket(items)); r.err != nil {
+			continue
+		}
+		for _, c := range planned {
+			if err := c.do(tx.Bucket(items)); err != nil {
+				return errors.Join(err, tx.Rollback())
+			}
+			changed = true
+		}
+	}
+	if !changed {
+		return tx.Rollback()
+	}
+	return tx.Commit()
+}
+
+// change is what a write makes of an item; nil: nothing is left.
+type change struct {
+	key table.Key
+	new table.Item
+}
+
+func (c change) do(b *bbolt.Bucket) error {
+	if c.new == nil {
+		return b.Delete(bucketKey(c.key))
+	}
+	return b.Put(bucketKey(c.key), encode(c.new))
+}
+
+// plan checks every condition and then every limit, and charges what DynamoDB would: a transaction costs two units
+// for every KB of the larger of the old and the new item, whatever it does to it and even if it is refused.
+func (r *request) plan(b *bbolt.Bucket) ([]change, error) {
+	failed := map[int]table.Item{}
+	olds := make([]table.Item, len(r.writes))
+	for i, w := range r.writes {
+		old, err := get(b, w.Target())
+		if err != nil {
+			return nil, err
+		}
+		olds[i] = old
+		for _, c := range w.Conditions() {
+			if !c.Holds(old) {
+				failed[i] = old
+			}
+		}
+	}
+	planned, size := make([]change, 0, len(r.writes)), 0
+	var wrong error
+	for i, w := range r.writes {
+		c, err := result(w, olds[i])
+		if err != nil {
+			wrong = err
+		}
+		if _, check := w.(table.Check); !check {
+			planned = append(planned, c)
+		}
+		n := max(table.Size(olds[i]), table.Size(c.new))
+		size += n
+		r.units += 2 * blocks(n, 1)
+	}
+	switch {
+	case len(failed) > 0:
+		return nil, &table.Refused{Failed: failed}
+	case wrong != nil:
+		return nil, wrong
+	case size > table.MaxTransaction:
+		return nil, &table.TooLarge{Why: fmt.Sprintf("a transaction of %d bytes", size)}
+	}
+	return planned, nil
+}
+
+func result(w table.Write, old table.Item) (c change, err error) {
+	c.key = w.Target()
+	switch w := w.(type) {
+	case table.Put:
+		c.new = w.Item
+	case table.Update:
+		c.new, err = w.Result(old)
+	}
+	return c, err
+}

@@ -1,0 +1,128 @@
+// Package dynamo is a table on Amazon DynamoDB, and the only package that imports its client. It reads strongly
+// consistently, writes in transactions alone, and retries what is transient itself: the SDK's own retries, which leave
+// out conflicts and do not know the caller's deadline well, are taken out of each call.
+package dynamo
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"regexp"
+	"slices"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/credentials"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go"
+
+	"serverless-scim/internal/table"
+)
+
+// Options are how a Table tries again.
+type Options struct {
+	Timeout  time.Duration // of one attempt; 3 s
+	Attempts int           // at most, where the context has no deadline; 10
+	Backoff  table.Backoff // between attempts
+	Token    func() string // a new ClientRequestToken, at most 36 characters; random
+}
+
+// Table is a table.Table on a DynamoDB table whose keys are the strings PK and SK.
+type Table struct {
+	Options
+	client *dynamodb.Client
+	name   string
+}
+
+// New returns the table of that name. It makes no call.
+func New(client *dynamodb.Client, name string, options ...func(*Options)) *Table {
+	t := &Table{client: client, name: name, Options: Options{Timeout: 3 * time.Second, Attempts: 10, Token: rand.Text}}
+	for _, set := range options {
+		set(&t.Options)
+	}
+	return t
+}
+
+// Account is where and as whom to call.
+type Account struct {
+	Region       string
+	AccessKey    string
+	SecretKey    string
+	SessionToken string
+	Endpoint     string // an emulator's address, which takes any region and keys; empty: AWS
+}
+
+// NewClient returns a client for an account. It reads neither environment nor files.
+func NewClient(a Account) *dynamodb.Client {
+	options := dynamodb.Options{Region: a.Region}
+	if a.Endpoint != "" {
+		options.BaseEndpoint = aws.String(a.Endpoint)
+		if a.Region == "" {
+			options.Region = "us-east-1"
+		}
+		if a.AccessKey == "" {
+			a.AccessKey, a.SecretKey = "local", "local"
+		}
+	}
+	options.Credentials = credentials.NewStaticCredentialsProvider(a.AccessKey, a.SecretKey, a.SessionToken)
+	return dynamodb.New(options)
+}
+
+// tooLarge is how DynamoDB speaks of an item over 400 KB or a transaction over 4 MB. It has no code of their own.
+var tooLarge = regexp.MustCompile(`(?i)(item|transaction|request|payload).*\b(size|large|[0-9]+ ?[km]b)\b`)
+
+// failure is what an error of the client means to the caller of a Table.
+func (t *Table) failure(err error) error {
+	var busy *table.Busy
+	var missing *types.ResourceNotFoundException
+	var api smithy.APIError
+	switch {
+	case errors.As(err, &busy):
+		return busy
+	case errors.As(err, &missing):
+		return fmt.Errorf("dynamo: there is no table %q: %w", t.name, err)
+	case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
+		return invalid(api.ErrorMessage())
+	default:
+		return fmt.Errorf("dynamo: %w", err)
+	}
+}
+
+func invalid(message string) error {
+	if tooLarge.MatchString(message) {
+		return &table.TooLarge{Why: message}
+	}
+	return &table.Invalid{Why: message}
+}
+
+func charge(ctx context.Context, read, write float64, consumed ...types.ConsumedCapacity) {
+	for _, c := range consumed {
+		units := aws.ToFloat64(c.CapacityUnits)
+		table.Charge(ctx, read*units, write*units)
+	}
+}
+
+func chargeOne(ctx context.Context, consumed *types.ConsumedCapacity) {
+	if consumed != nil {
+		charge(ctx, 1, 0, *consumed)
+	}
+}
+
+func keyItem(k table.Key) map[string]types.AttributeValue {
+	return table.Item{"PK": table.S(k.PK), "SK": table.S(k.SK)}
+}
+
+// item is an item of an answer, nil where there is none. DynamoDB brings the elements of a set in any order.
+func item(it table.Item) table.Item {
+	if len(it) == 0 {
+		return nil
+	}
+	for _, v := range it {
+		if set, ok := v.(*types.AttributeValueMemberSS); ok {
+			slices.Sort(set.Value)
+		}
+	}
+	return it
+}

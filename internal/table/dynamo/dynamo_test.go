@@ -1,0 +1,84 @@
+package dynamo
+
+import (
+	"context"
+	"crypto/rand"
+	"os"
+	"path"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/tabletest"
+)
+
+const variable = "SCIM_TEST_DYNAMODB"
+
+// emulators runs a test on each DynamoDB endpoint of the environment.
+func emulators(t *testing.T, test func(*testing.T, *dynamodb.Client)) {
+	t.Parallel()
+	endpoints := os.Getenv(variable)
+	if endpoints == "" {
+		t.Skip("needs " + variable + ", the URL of a DynamoDB endpoint, or several with commas between them")
+	}
+	for endpoint := range strings.SplitSeq(endpoints, ",") {
+		t.Run(path.Base(endpoint), func(t *testing.T) {
+			t.Parallel()
+			test(t, NewClient(Account{Endpoint: endpoint}))
+		})
+	}
+}
+
+// create makes a table of a random name, which goes with the test.
+func create(t *testing.T, client *dynamodb.Client) *Table {
+	b := New(client, "test-"+rand.Text())
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := b.Create(ctx); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if _, err := client.DeleteTable(context.Background(), &dynamodb.DeleteTableInput{TableName: &b.name}); err != nil {
+			t.Error(err)
+		}
+	})
+	return b
+}
+
+func TestContract(t *testing.T) {
+	emulators(t, func(t *testing.T, client *dynamodb.Client) {
+		tabletest.Run(t, func(t *testing.T) table.Table { return create(t, client) })
+	})
+}
+
+func TestCreateLeavesATableThatIsThere(t *testing.T) {
+	emulators(t, func(t *testing.T, client *dynamodb.Client) {
+		b := create(t, client)
+		it := table.Item{"PK": table.S("p"), "SK": table.S("s")}
+		if err := b.Write(t.Context(), table.Put{Item: it}); err != nil {
+			t.Fatal(err)
+		}
+		if err := b.Create(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		if items, err := b.Get(t.Context(), it.Key()); err != nil || len(items) != 1 {
+			t.Errorf("%d items, %v", len(items), err)
+		}
+		ttl, err := client.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: &b.name})
+		if err == nil && *ttl.TimeToLiveDescription.AttributeName != "expires" {
+			t.Errorf("the time to live is %v", ttl.TimeToLiveDescription)
+		}
+	})
+}
+
+func TestMissingTableIsNamed(t *testing.T) {
+	emulators(t, func(t *testing.T, client *dynamodb.Client) {
+		_, err := New(client, "test-missing").Get(t.Context(), table.Key{PK: "p", SK: "s"})
+		if err == nil || !strings.Contains(err.Error(), `no table "test-missing"`) {
+			t.Error(err)
+		}
+	})
+}

@@ -1,0 +1,178 @@
+package dynamo
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"golang.org/x/sync/errgroup"
+
+	"serverless-scim/internal/table"
+)
+
+const (
+	total   = types.ReturnConsumedCapacityTotal
+	chunk   = 100 // keys of a BatchGetItem
+	abreast = 8   // chunks under way at a time
+)
+
+var errUnprocessed = errors.New("dynamo: unprocessed keys")
+
+// Get reads one key with GetItem, and more with BatchGetItem, in parallel.
+func (t *Table) Get(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
+	if err := table.CheckKeys(keys, 0); err != nil {
+		return nil, err
+	}
+	if len(keys) == 1 {
+		return t.get(ctx, keys[0])
+	}
+	found := make([][]table.Item, (len(keys)+chunk-1)/chunk)
+	g, ctx := errgroup.WithContext(ctx)
+	g.SetLimit(abreast)
+	i := 0
+	for some := range slices.Chunk(keys, chunk) {
+		into := &found[i]
+		i++
+		g.Go(func() (err error) {
+			*into, err = t.batch(ctx, some)
+			return err
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	return slices.Concat(found...), nil
+}
+
+func (t *Table) get(ctx context.Context, k table.Key) ([]table.Item, error) {
+	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
+		TableName: &t.name, Key: keyItem(k), ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: total,
+	}, t.retried)
+	if err != nil {
+		return nil, t.failure(err)
+	}
+	chargeOne(ctx, out.ConsumedCapacity)
+	if it := item(out.Item); it != nil {
+		return []table.Item{it}, nil
+	}
+	return nil, nil
+}
+
+// batch asks until no key is left unprocessed. An answer that brought something makes the next pause short again.
+func (t *Table) batch(ctx context.Context, keys []table.Key) (found []table.Item, err error) {
+	left := make([]map[string]types.AttributeValue, len(keys))
+	for i, k := range keys {
+		left[i] = keyItem(k)
+	}
+	for n := 0; ; n++ {
+		out, err := t.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
+			RequestItems:           map[string]types.KeysAndAttributes{t.name: {Keys: left, ConsistentRead: aws.Bool(true)}},
+			ReturnConsumedCapacity: total,
+		}, t.retried)
+		if err != nil {
+			return nil, t.failure(err)
+		}
+		charge(ctx, 1, 0, out.ConsumedCapacity...)
+		for _, it := range out.Responses[t.name] {
+			found = append(found, item(it))
+			n = 0
+		}
+		if left = out.UnprocessedKeys[t.name].Keys; len(left) == 0 {
+			return found, nil
+		}
+		if err := t.wait(ctx, n, errUnprocessed); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// Snapshot is TransactGetItems.
+func (t *Table) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
+	if err := table.CheckKeys(keys, table.MaxActions); err != nil {
+		return nil, err
+	}
+	in := &dynamodb.TransactGetItemsInput{ReturnConsumedCapacity: total}
+	for _, k := range keys {
+		get := types.TransactGetItem{Get: &types.Get{TableName: &t.name, Key: keyItem(k)}}
+		in.TransactItems = append(in.TransactItems, get)
+	}
+	out, err := t.client.TransactGetItems(ctx, in, t.retried)
+	if err != nil {
+		return nil, t.canceled(err)
+	}
+	charge(ctx, 1, 0, out.ConsumedCapacity...)
+	var found []table.Item
+	for _, r := range out.Responses {
+		if it := item(r.Item); it != nil {
+			found = append(found, it)
+		}
+	}
+	return found, nil
+}
+
+// Query is one call of Query.
+func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
+	if err := table.CheckRange(r); err != nil {
+		return table.Page{}, err
+	}
+	if r.After != "" && (r.After == r.To && !r.Backward || r.After == r.From && r.Backward) {
+		return table.Page{}, nil // nothing is behind the last key, and DynamoDB Local refuses to begin there
+	}
+	e, err := part(r)
+	if err != nil {
+		return table.Page{}, t.failure(err)
+	}
+	in := &dynamodb.QueryInput{
+		TableName: &t.name, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: total,
+		KeyConditionExpression: e.KeyCondition(), ProjectionExpression: e.Projection(),
+		ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
+		ScanIndexForward: aws.Bool(!r.Backward),
+	}
+	if r.Limit > 0 {
+		in.Limit = aws.Int32(int32(min(r.Limit, 1<<20))) // a page has no room for more
+	}
+	if r.After != "" {
+		in.ExclusiveStartKey = keyItem(table.Key{PK: r.PK, SK: r.After})
+	}
+	out, err := t.client.Query(ctx, in, t.retried)
+	if err != nil {
+		return table.Page{}, t.failure(err)
+	}
+	chargeOne(ctx, out.ConsumedCapacity)
+	return page(out.Items, out.LastEvaluatedKey), nil
+}
+
+// Scan is one call of a parallel Scan.
+func (t *Table) Scan(ctx context.Context, segment, of int, from table.Key) (table.Page, error) {
+	if err := table.CheckScan(segment, of, from); err != nil {
+		return table.Page{}, err
+	}
+	in := &dynamodb.ScanInput{
+		TableName: &t.name, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: total,
+		Segment: aws.Int32(int32(segment)), TotalSegments: aws.Int32(int32(of)),
+	}
+	if from != (table.Key{}) {
+		in.ExclusiveStartKey = keyItem(from)
+	}
+	out, err := t.client.Scan(ctx, in, t.retried)
+	if err != nil {
+		return table.Page{}, t.failure(err)
+	}
+	chargeOne(ctx, out.ConsumedCapacity)
+	return page(out.Items, out.LastEvaluatedKey), nil
+}
+
+// page keeps an item without any of the attributes asked for: it is there, and counts.
+func page(items []map[string]types.AttributeValue, last table.Item) table.Page {
+	p := table.Page{Next: last.Key()}
+	for _, it := range items {
+		if item(it) == nil {
+			it = table.Item{}
+		}
+		p.Items = append(p.Items, it)
+	}
+	return p
+}

@@ -1,0 +1,329 @@
+package dynamo
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"serverless-scim/internal/table"
+)
+
+// answer is what the server does with a request; the last of a script is repeated.
+type answer func(w http.ResponseWriter, r *http.Request)
+
+func ok(body string) answer {
+	return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }
+}
+
+func fail(status int, code, more string) answer {
+	return func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"as scripted"%s}`, code, more)
+	}
+}
+
+// reasons is a cancellation with these codes, by action.
+func reasons(codes ...string) answer {
+	var list []string
+	for _, c := range codes {
+		list = append(list, fmt.Sprintf(`{"Code":%q}`, c))
+	}
+	return fail(http.StatusBadRequest, "TransactionCanceledException", `,"CancellationReasons":[`+strings.Join(list, ",")+`]`)
+}
+
+func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+func breakOff(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Length", "100")
+	io.WriteString(w, `{"Resp`)
+}
+
+func silence(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
+
+// endpoint is a server with a script, and what it was sent.
+type endpoint struct {
+	*httptest.Server
+	mu     sync.Mutex
+	script []answer
+	got    []string
+}
+
+func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	body, _ := io.ReadAll(r.Body)
+	e.mu.Lock()
+	e.got = append(e.got, string(body))
+	a := e.script[min(len(e.got), len(e.script))-1]
+	e.mu.Unlock()
+	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
+	a(w, r)
+}
+
+func (e *endpoint) sent() []string {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	return slices.Clone(e.got)
+}
+
+// scripted is a table on such a server that does not wait between attempts, of which there are 4 at most.
+func scripted(t *testing.T, script ...answer) (*Table, *endpoint) {
+	e := &endpoint{script: script}
+	e.Server = httptest.NewServer(e)
+	t.Cleanup(e.Close)
+	client := dynamodb.New(NewClient(Account{Endpoint: e.URL}).Options(), func(o *dynamodb.Options) {
+		o.RetryMaxAttempts = 7 // as somebody's configuration may have it
+	})
+	return New(client, "t", func(o *Options) {
+		o.Attempts, o.Backoff.Rand = 4, func(int64) int64 { return 0 }
+	}), e
+}
+
+var wide = table.Item{
+	"PK": table.S("p"), "SK": table.S("s"), "a": table.S("1"), "b": table.S("2"), "c": table.S("3"), "d": table.S("4"),
+}
+
+func write(ctx context.Context, t *Table) error {
+	return t.Write(ctx, table.Put{Item: wide, If: []table.Condition{table.Absent(), table.Without("x"), table.Without("y")}},
+		table.Check{Key: table.Key{PK: "p", SK: "check"}, If: []table.Condition{table.Exists()}})
+}
+
+func TestTransientIsSentAgainWithTheSameTokenAndBytes(t *testing.T) {
+	t.Parallel()
+	const bad = http.StatusBadRequest
+	for name, first := range map[string]answer{
+		"throttled":            fail(bad, "ThrottlingException", ""),
+		"throughput":           fail(bad, "ProvisionedThroughputExceededException", ""),
+		"request limit":        fail(bad, "RequestLimitExceeded", ""),
+		"too many":             fail(http.StatusTooManyRequests, "AnyName", ""),
+		"500":                  fail(500, "InternalServerError", ""),
+		"503":                  fail(503, "ServiceUnavailable", ""),
+		"502 of no form":       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) },
+		"conflict":             fail(bad, "TransactionConflictException", ""),
+		"in progress":          fail(bad, "TransactionInProgressException", ""),
+		"one conflict":         reasons("None", "TransactionConflict"),
+		"conflict and refusal": reasons("ConditionalCheckFailed", "TransactionConflict"),
+		"throttled and more":   reasons("ThrottlingError", "ConditionalCheckFailed"),
+		"throughput and more":  reasons("ProvisionedThroughputExceeded", "ValidationError"),
+		"no reason":            reasons("None", "None"),
+		"hung up":              hangUp,
+		"broke off":            breakOff,
+		"silent":               silence,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, e := scripted(t, first, first, ok(`{}`))
+			b.Timeout = 5 * time.Second
+			if name == "silent" {
+				b.Timeout = 50 * time.Millisecond
+			}
+			ctx, usage := table.WithUsage(t.Context())
+			if err := write(ctx, b); err != nil {
+				t.Fatal(err)
+			}
+			sent := e.sent()
+			if len(sent) != 3 || usage().Retries != 2 || sent[0] != sent[1] || sent[1] != sent[2] {
+				t.Errorf("%d retries; sent:\n%s", usage().Retries, strings.Join(sent, "\n"))
+			}
+			if !strings.Contains(sent[0], `"ClientRequestToken":"`) {
+				t.Error("no token")
+			}
+		})
+	}
+}
+
+func TestEachWriteHasItsOwnToken(t *testing.T) {
+	t.Parallel()
+	b, e := scripted(t, ok(`{}`))
+	if err := errors.Join(write(t.Context(), b), write(t.Context(), b)); err != nil {
+		t.Fatal(err)
+	}
+	if sent := e.sent(); sent[0] == sent[1] {
+		t.Error("two calls, one token")
+	}
+}
+
+func TestOutcomeIsBelievedOnlyIfAllReasonsAreKnown(t *testing.T) {
+	t.Parallel()
+	old := `,"CancellationReasons":[{"Code":"ConditionalCheckFailed","Item":{"PK":{"S":"p"},"set":{"SS":["b","a"]}}},{"Code":"None"}]`
+	b, e := scripted(t, reasons("ConditionalCheckFailed", "TransactionConflict"), fail(400, "TransactionCanceledException", old))
+	err := write(t.Context(), b)
+	var refused *table.Refused
+	if !errors.As(err, &refused) || len(refused.Failed) != 1 || len(e.sent()) != 2 {
+		t.Fatalf("%v after %d attempts", err, len(e.sent()))
+	}
+	if set := table.Strings(refused.Failed[0]["set"]); !slices.Equal(set, []string{"a", "b"}) {
+		t.Errorf("the item that stood in the way has the set %v", set)
+	}
+}
+
+func TestFinalErrorsAreNotRetried(t *testing.T) {
+	t.Parallel()
+	kind := func(err error) string {
+		var refused *table.Refused
+		var large *table.TooLarge
+		var invalid *table.Invalid
+		var busy *table.Busy
+		return fmt.Sprint(errors.As(err, &refused), errors.As(err, &large), errors.As(err, &invalid), errors.As(err, &busy))
+	}
+	message := func(code, m string) answer {
+		return func(w http.ResponseWriter, _ *http.Request) {
+			w.WriteHeader(http.StatusBadRequest)
+			fmt.Fprintf(w, `{"__type":"x#%s","message":%q,"CancellationReasons":[{"Code":"ValidationError","Message":%q}]}`, code, m, m)
+		}
+	}
+	const refused, tooLarge, invalid, plain = "true false false false", "false true false false", "false false true false", "false false false false"
+	for name, c := range map[string]struct {
+		answer answer
+		want   string
+	}{
+		"refused":           {reasons("None", "ConditionalCheckFailed"), refused},
+		"refused and large": {reasons("ValidationError", "ConditionalCheckFailed"), refused},
+		"denied":            {fail(400, "AccessDeniedException", ""), plain},
+		"no table":          {fail(400, "ResourceNotFoundException", ""), plain},
+		"other bytes":       {fail(400, "IdempotentParameterMismatchException", ""), plain},
+		"another reason":    {reasons("ConditionalCheckFailed", "AccessDenied"), plain},
+		"not found":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, plain},
+		"item":              {message("ValidationException", "Item size has exceeded the maximum allowed size"), tooLarge},
+		"updated item":      {message("TransactionCanceledException", "Item size to update has exceeded the maximum allowed size"), tooLarge},
+		"transaction":       {message("ValidationException", "Transaction request cannot exceed 4 MB"), tooLarge},
+		"form":              {message("ValidationException", "Two document paths overlap with each other"), invalid},
+		"expression":        {message("ValidationException", "Expression size has exceeded the maximum allowed size"), invalid},
+		"operand":           {message("TransactionCanceledException", "An operand in the update expression has an incorrect data type"), invalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			b, e := scripted(t, c.answer)
+			if err := write(t.Context(), b); err == nil || kind(err) != c.want || len(e.sent()) != 1 {
+				t.Errorf("%v after %d attempts", err, len(e.sent()))
+			}
+		})
+	}
+}
+
+func TestGivesUpAsBusy(t *testing.T) {
+	t.Parallel()
+	throttled := fail(400, "ThrottlingException", "")
+	head := table.Key{PK: "p", SK: "s"}
+	calls := map[string]func(context.Context, *Table) error{
+		"Write": write,
+		"Get":   func(ctx context.Context, b *Table) error { _, err := b.Get(ctx, head); return err },
+		"Get many": func(ctx context.Context, b *Table) error {
+			_, err := b.Get(ctx, head, table.Key{PK: "p", SK: "t"})
+			return err
+		},
+		"Snapshot": func(ctx context.Context, b *Table) error { _, err := b.Snapshot(ctx, head); return err },
+		"Query":    func(ctx context.Context, b *Table) error { _, err := b.Query(ctx, table.Range{PK: "p"}); return err },
+		"Scan":     func(ctx context.Context, b *Table) error { _, err := b.Scan(ctx, 0, 1, table.Key{}); return err },
+	}
+	for name, call := range calls {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			var busy *table.Busy
+			b, e := scripted(t, throttled)
+			if err := call(t.Context(), b); !errors.As(err, &busy) || !strings.Contains(err.Error(), "Throttling") || len(e.sent()) != 4 {
+				t.Errorf("without a deadline: %v after %d attempts", err, len(e.sent()))
+			}
+			b.Attempts = 1
+			b.Backoff.Rand = func(n int64) int64 { return n - 1 }
+			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			defer cancel()
+			if err := call(ctx, b); !errors.As(err, &busy) || len(e.sent()) < 4+2 {
+				t.Errorf("with a deadline: %v after %d attempts", err, len(e.sent())-4)
+			}
+			b, e = scripted(t, silence)
+			ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+			defer cancel()
+			if err := call(ctx, b); !errors.As(err, &busy) || len(e.sent()) != 1 {
+				t.Errorf("in silence: %v after %d attempts", err, len(e.sent()))
+			}
+		})
+	}
+	b := New(NewClient(Account{Endpoint: "http://127.0.0.1:1"}), "t", func(o *Options) { o.Attempts = 2 })
+	var busy *table.Busy
+	if err := write(t.Context(), b); !errors.As(err, &busy) {
+		t.Errorf("nobody there: %v", err)
+	}
+}
+
+func TestGetAsksUntilNoKeyIsUnprocessed(t *testing.T) {
+	t.Parallel()
+	it := func(sk string) string { return `{"PK":{"S":"p"},"SK":{"S":"` + sk + `"}}` }
+	left := func(keys ...string) string {
+		return `"UnprocessedKeys":{"t":{"Keys":[` + strings.Join(keys, ",") + `]}}`
+	}
+	b, e := scripted(t,
+		ok(`{"Responses":{"t":[`+it("1")+`]},`+left(it("2"), it("3"))+`}`),
+		fail(400, "ThrottlingException", ""),
+		ok(`{`+left(it("2"), it("3"))+`}`),
+		ok(`{"Responses":{"t":[`+it("3")+`]},"ConsumedCapacity":[{"TableName":"t","CapacityUnits":2}]}`))
+	ctx, usage := table.WithUsage(t.Context())
+	found, err := b.Get(ctx, table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"}, table.Key{PK: "p", SK: "3"})
+	if err != nil || len(found) != 2 || found[0].Key().SK != "1" || found[1].Key().SK != "3" {
+		t.Errorf("found %v, %v", found, err)
+	}
+	if u := usage(); u.Retries != 3 || u.ReadUnits != 2 {
+		t.Errorf("usage %+v", u)
+	}
+	for i, want := range []int{3, 2, 2, 2} {
+		var body struct {
+			RequestItems map[string]struct {
+				Keys           []any
+				ConsistentRead bool
+			}
+		}
+		err := json.Unmarshal([]byte(e.sent()[i]), &body)
+		if asked := body.RequestItems["t"]; err != nil || len(asked.Keys) != want || !asked.ConsistentRead {
+			t.Errorf("request %d asks %+v, want %d keys", i, asked, want)
+		}
+	}
+}
+
+func TestUnprocessedWithoutEndIsBusy(t *testing.T) {
+	t.Parallel()
+	b, e := scripted(t, ok(`{"UnprocessedKeys":{"t":{"Keys":[{"PK":{"S":"p"},"SK":{"S":"1"}}]}}}`))
+	var busy *table.Busy
+	_, err := b.Get(t.Context(), table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"})
+	if !errors.As(err, &busy) || len(e.sent()) != 4 {
+		t.Errorf("%v after %d attempts", err, len(e.sent()))
+	}
+}
+
+func TestReadsAreConsistentAndWritesBringTheOldItem(t *testing.T) {
+	t.Parallel()
+	b, e := scripted(t, ok(`{}`))
+	_, get := b.Get(t.Context(), table.Key{PK: "p", SK: "s"})
+	_, query := b.Query(t.Context(), table.Range{PK: "p"})
+	_, scan := b.Scan(t.Context(), 0, 1, table.Key{})
+	if err := errors.Join(get, query, scan, write(t.Context(), b)); err != nil {
+		t.Fatal(err)
+	}
+	sent := e.sent()
+	for _, body := range sent[:3] {
+		if !strings.Contains(body, `"ConsistentRead":true`) {
+			t.Error(body)
+		}
+	}
+	if strings.Count(sent[3], `"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`) != 2 {
+		t.Error(sent[3])
+	}
+}
+
+func TestCreateWaitsUntilActive(t *testing.T) {
+	t.Parallel()
+	missing := fail(400, "ResourceNotFoundException", "")
+	b, e := scripted(t, missing, ok(`{}`), missing, ok(`{"Table":{"TableStatus":"CREATING"}}`),
+		ok(`{"Table":{"TableStatus":"ACTIVE"}}`), fail(400, "UnknownOperationException", ""))
+	if err := b.Create(t.Context()); err != nil || len(e.sent()) != 6 {
+		t.Errorf("%v after %d calls", err, len(e.sent()))
+	}
+}

@@ -1,0 +1,319 @@
+package table
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// DynamoDB's limits, in bytes and items.
+const (
+	MaxPK          = 2048
+	MaxSK          = 1024
+	MaxItem        = 400 << 10
+	MaxPage        = 1 << 20
+	MaxTransaction = 4 << 20
+	MaxActions     = 100 // of one Write, and keys of one Snapshot
+	maxSegments    = 1_000_000
+)
+
+// Size is what DynamoDB counts for an item, in bytes: names and values, in UTF-8. It documents the size of a number
+// as approximately one byte and another for every two digits.
+func Size(it Item) int {
+	n := 0
+	for name, v := range it {
+		n += len(name) + size(v)
+	}
+	return n
+}
+
+func size(v types.AttributeValue) int {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return len(v.Value)
+	case *types.AttributeValueMemberN:
+		digits := strings.Trim(v.Value, "-0")
+		return (len(digits)+1)/2 + 1 + strings.Count(v.Value, "-")
+	case *types.AttributeValueMemberSS:
+		n := 0
+		for _, s := range v.Value {
+			n += len(s)
+		}
+		return n
+	default:
+		return 1
+	}
+}
+
+// CheckWrites refuses what Write cannot do whatever the table holds. The error is *Invalid or *TooLarge.
+func CheckWrites(writes []Write) error {
+	if len(writes) == 0 || len(writes) > MaxActions {
+		return invalid("%d writes in a transaction of 1 to %d", len(writes), MaxActions)
+	}
+	keys, total := make([]Key, len(writes)), 0
+	for i, w := range writes {
+		n, err := checkWrite(w)
+		if err != nil {
+			return err
+		}
+		keys[i] = w.Target()
+		total += n
+	}
+	if total > MaxTransaction {
+		return tooLarge("a transaction of %d bytes", total)
+	}
+	return CheckKeys(keys, MaxActions)
+}
+
+// checkWrite returns how many bytes the item will at least have.
+func checkWrite(w Write) (n int, err error) {
+	switch w := w.(type) {
+	case Put:
+		n, err = Size(w.Item), checkItem(w.Item)
+	case Update:
+		n, err = Size(w.Set)+Size(w.Add), checkUpdate(w)
+	case Check:
+		if len(w.If) == 0 {
+			err = invalid("a Check without a condition")
+		}
+	case Delete:
+	default:
+		return 0, invalid("a write of type %T", w)
+	}
+	for _, c := range w.Conditions() {
+		if err == nil {
+			err = checkCondition(c)
+		}
+	}
+	if err == nil && n > MaxItem {
+		err = tooLarge("an item of %d bytes", n)
+	}
+	return n, err
+}
+
+func checkUpdate(w Update) error {
+	names := slices.Clone(w.Remove)
+	for _, name := range w.Remove {
+		if err := checkName(name); err != nil {
+			return err
+		}
+	}
+	for _, part := range []Item{w.Set, w.Add, w.Delete} {
+		if err := checkItem(part); err != nil {
+			return err
+		}
+		for name := range part {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	switch {
+	case len(names) == 0:
+		return invalid("an Update that changes nothing")
+	case len(slices.Compact(slices.Clone(names))) < len(names):
+		return invalid("an Update that changes an attribute twice")
+	case slices.Contains(names, "PK"), slices.Contains(names, "SK"):
+		return invalid("an Update of a key")
+	}
+	for name, v := range w.Add {
+		if kind(v) != "N" && kind(v) != "SS" {
+			return invalid("ADD of a %s to %q", kind(v), name)
+		}
+	}
+	for name, v := range w.Delete {
+		if kind(v) != "SS" {
+			return invalid("DELETE of a %s from %q", kind(v), name)
+		}
+	}
+	return nil
+}
+
+// Result is the item that the update makes of an old one (nil: there is none). It is *Invalid to add to an attribute
+// of another type, or to delete from it, and the new item may be *TooLarge.
+func (w Update) Result(old Item) (Item, error) {
+	for _, part := range []Item{w.Add, w.Delete} {
+		for name, v := range part {
+			if there := old[name]; there != nil && kind(there) != kind(v) {
+				return nil, invalid("the attribute %q is a %s, not a %s", name, kind(there), kind(v))
+			}
+		}
+	}
+	it := w.Apply(old)
+	if n := Size(it); n > MaxItem {
+		return nil, tooLarge("an item of %d bytes", n)
+	}
+	return it, nil
+}
+
+// CheckKeys refuses keys that cannot be, a key that is there twice, and more keys than at most (0: any number).
+func CheckKeys(keys []Key, most int) error {
+	if most > 0 && (len(keys) == 0 || len(keys) > most) {
+		return invalid("%d keys in a call for 1 to %d", len(keys), most)
+	}
+	seen := make(map[Key]bool, len(keys))
+	for _, k := range keys {
+		if err := checkKey(k); err != nil {
+			return err
+		}
+		if seen[k] {
+			return invalid("the item %q twice", k)
+		}
+		seen[k] = true
+	}
+	return nil
+}
+
+func checkKey(k Key) error {
+	if err := checkPart("PK", k.PK, MaxPK); err != nil {
+		return err
+	}
+	return checkPart("SK", k.SK, MaxSK)
+}
+
+func checkPart(name, s string, most int) error {
+	if s == "" || len(s) > most || !utf8.ValidString(s) {
+		return invalid("a %s of %d bytes; it is UTF-8 of 1 to %d", name, len(s), most)
+	}
+	return nil
+}
+
+// CheckRange refuses what Query cannot read.
+func CheckRange(r Range) error {
+	if err := checkPart("PK", r.PK, MaxPK); err != nil {
+		return err
+	}
+	for _, s := range []string{r.Prefix, r.From, r.To, r.After} {
+		if len(s) > MaxSK || !utf8.ValidString(s) {
+			return invalid("a bound of %d bytes; it is UTF-8 of at most %d", len(s), MaxSK)
+		}
+	}
+	switch {
+	case r.Prefix != "" && r.From+r.To != "":
+		return invalid("both a prefix and an interval")
+	case (r.From == "") != (r.To == ""):
+		return invalid("an interval with one end")
+	case r.From > r.To:
+		return invalid("an interval that ends before it begins")
+	case r.After != "" && !r.holds(r.After):
+		return invalid("a page that would begin outside its range")
+	case r.Limit < 0:
+		return invalid("a limit of %d", r.Limit)
+	case r.Attributes != nil && len(r.Attributes) == 0:
+		return invalid("no attributes to read")
+	}
+	return checkNames(r.Attributes)
+}
+
+func (r Range) holds(sk string) bool {
+	return strings.HasPrefix(sk, r.Prefix) && (r.To == "" || r.From <= sk && sk <= r.To)
+}
+
+func checkNames(names []string) error {
+	for i, name := range names {
+		if err := checkName(name); err != nil {
+			return err
+		}
+		if slices.Contains(names[:i], name) {
+			return invalid("the attribute %q twice", name)
+		}
+	}
+	return nil
+}
+
+// CheckScan refuses a segment that is not one of them, and a beginning that is not a key.
+func CheckScan(segment, of int, from Key) error {
+	if of < 1 || of > maxSegments || segment < 0 || segment >= of {
+		return invalid("segment %d of %d", segment, of)
+	}
+	if from == (Key{}) {
+		return nil
+	}
+	return checkKey(from)
+}
+
+func checkItem(it Item) error {
+	for name, v := range it {
+		if err := checkName(name); err != nil {
+			return err
+		}
+		if err := checkValue(name, v); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkName refuses brackets, too: an expression would take what is in them for a place in a list.
+func checkName(name string) error {
+	if name == "" || !utf8.ValidString(name) || strings.ContainsAny(name, "[]") {
+		return invalid("the attribute name %q", name)
+	}
+	return nil
+}
+
+func checkValue(name string, v types.AttributeValue) error {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberBOOL:
+		return nil
+	case *types.AttributeValueMemberS:
+		if utf8.ValidString(v.Value) {
+			return nil
+		}
+	case *types.AttributeValueMemberN: // Int would not see any other number as it is
+		if i, err := strconv.ParseInt(v.Value, 10, 64); err == nil && strconv.FormatInt(i, 10) == v.Value {
+			return nil
+		}
+	case *types.AttributeValueMemberSS:
+		if validSet(v.Value) {
+			return nil
+		}
+	}
+	return invalid("the value of %q: it is a string of UTF-8, a whole number of 64 bits, a boolean, "+
+		"or a set of different non-empty strings", name)
+}
+
+func validSet(elements []string) bool {
+	seen := make(map[string]bool, len(elements))
+	for _, s := range elements {
+		if s == "" || seen[s] || !utf8.ValidString(s) {
+			return false
+		}
+		seen[s] = true
+	}
+	return len(elements) > 0
+}
+
+func checkCondition(c Condition) error {
+	switch c.Test {
+	case ItemExists, ItemAbsent:
+		return nil
+	case IsEqual:
+		if err := checkValue(c.Attribute, c.Value); err != nil {
+			return err
+		}
+	case IsAbsent, IsBelow:
+	default:
+		return invalid("a condition of test %d", c.Test)
+	}
+	return checkName(c.Attribute)
+}
+
+func kind(v types.AttributeValue) string {
+	switch v.(type) {
+	case *types.AttributeValueMemberS:
+		return "S"
+	case *types.AttributeValueMemberN:
+		return "N"
+	case *types.AttributeValueMemberSS:
+		return "SS"
+	default:
+		return "BOOL"
+	}
+}
+
+func invalid(format string, a ...any) error  { return &Invalid{Why: fmt.Sprintf(format, a...)} }
+func tooLarge(format string, a ...any) error { return &TooLarge{Why: fmt.Sprintf(format, a...)} }

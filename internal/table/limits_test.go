@@ -1,0 +1,75 @@
+package table
+
+import (
+	"errors"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+func TestSizeIsNamesAndValuesInBytes(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		it   Item
+		want int
+	}{
+		"nothing":     {nil, 0},
+		"text":        {Item{"é": S("aé")}, 2 + 3},
+		"empty":       {Item{"a": S("")}, 1},
+		"bool":        {Item{"a": &types.AttributeValueMemberBOOL{}}, 1 + 1},
+		"set":         {Item{"a": SS("x", "yy")}, 1 + 3},
+		"0":           {Item{"a": N(0)}, 1 + 1},
+		"7":           {Item{"a": N(7)}, 1 + 2},
+		"99":          {Item{"a": N(99)}, 1 + 2},
+		"100":         {Item{"a": N(100)}, 1 + 2},
+		"101":         {Item{"a": N(101)}, 1 + 3},
+		"-101":        {Item{"a": N(-101)}, 1 + 4},
+		"all of them": {Item{"PK": S("p"), "SK": S("s"), "n": N(12)}, 3 + 3 + 3},
+	} {
+		if got := Size(c.it); got != c.want {
+			t.Errorf("%s: %d bytes, want %d", name, got, c.want)
+		}
+	}
+}
+
+func TestUpdateLeavesTheOldItemAlone(t *testing.T) {
+	t.Parallel()
+	old := Item{"PK": S("p"), "SK": S("s"), "set": SS("a", "b"), "more": SS("a")}
+	u := Update{Key: old.Key(), Delete: Item{"set": SS("a")}, Add: Item{"more": SS("b")}, Remove: []string{"PK"}}
+	if _, err := u.Result(old); err != nil {
+		t.Fatal(err)
+	}
+	if len(old) != 4 || len(Strings(old["set"])) != 2 || len(Strings(old["more"])) != 1 {
+		t.Errorf("the old item became %v", old)
+	}
+}
+
+func TestSetsAreEqualInAnyOrder(t *testing.T) {
+	t.Parallel()
+	it := Item{"set": &types.AttributeValueMemberSS{Value: []string{"b", "a"}}}
+	for _, c := range []struct {
+		elements []string
+		want     bool
+	}{{[]string{"a", "b"}, true}, {[]string{"a"}, false}, {[]string{"a", "c"}, false}} {
+		if got := Equals("set", SS(c.elements...)).Holds(it); got != c.want {
+			t.Errorf("{b, a} equals %v: %v", c.elements, got)
+		}
+	}
+}
+
+// What the call alone shows is refused before anything is sent; the drivers see the rest.
+func TestWhatTheCallShowsIsTooLarge(t *testing.T) {
+	t.Parallel()
+	half := S(strings.Repeat("x", MaxItem/2))
+	k := Key{PK: "p", SK: "s"}
+	var tooLarge *TooLarge
+	u := Update{Key: k, Set: Item{"a": half}, Add: Item{"b": SS(half.(*types.AttributeValueMemberS).Value)}}
+	if err := CheckWrites([]Write{u}); !errors.As(err, &tooLarge) {
+		t.Errorf("an update that sets and adds 400 KB: %v", err)
+	}
+	u.Add = nil
+	if err := CheckWrites([]Write{u}); err != nil {
+		t.Errorf("an update that sets 200 KB: %v", err)
+	}
+}

@@ -1,0 +1,77 @@
+package tabletest
+
+import (
+	"context"
+
+	"serverless-scim/internal/table"
+)
+
+// Call is what a Fault may look at: the method's name, and the keys it reads or writes. A Query has its partition
+// alone, a Scan nothing.
+type Call struct {
+	Method string
+	Keys   []table.Key
+}
+
+// Faults is a table whose calls fail on demand. An error of Before takes the place of the call, which is not made; an
+// error of After takes the place of the answer to a call that was: *table.Busy stands for one that got lost. Both are
+// optional, and called by many goroutines at a time.
+type Faults struct {
+	table.Table
+	Before, After func(Call) error
+}
+
+func (f Faults) around(method string, keys []table.Key, do func() error) error {
+	c := Call{Method: method, Keys: keys}
+	if f.Before != nil {
+		if err := f.Before(c); err != nil {
+			return err
+		}
+	}
+	err := do()
+	if f.After != nil {
+		if lost := f.After(c); lost != nil {
+			return lost
+		}
+	}
+	return err
+}
+
+// Get is Table's, between faults.
+func (f Faults) Get(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
+	err = f.around("Get", keys, func() error { items, err = f.Table.Get(ctx, keys...); return err })
+	return items, err
+}
+
+// Snapshot is Table's, between faults.
+func (f Faults) Snapshot(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
+	err = f.around("Snapshot", keys, func() error { items, err = f.Table.Snapshot(ctx, keys...); return err })
+	return items, err
+}
+
+// Query is Table's, between faults.
+func (f Faults) Query(ctx context.Context, r table.Range) (p table.Page, err error) {
+	err = f.around("Query", []table.Key{{PK: r.PK}}, func() error { p, err = f.Table.Query(ctx, r); return err })
+	return p, err
+}
+
+// Scan is Table's, between faults.
+func (f Faults) Scan(ctx context.Context, segment, of int, from table.Key) (p table.Page, err error) {
+	err = f.around("Scan", nil, func() error { p, err = f.Table.Scan(ctx, segment, of, from); return err })
+	return p, err
+}
+
+// Write is Table's, between faults.
+func (f Faults) Write(ctx context.Context, writes ...table.Write) error {
+	return f.around("Write", targets(writes), func() error { return f.Table.Write(ctx, writes...) })
+}
+
+func targets(writes []table.Write) []table.Key {
+	keys := make([]table.Key, 0, len(writes))
+	for _, w := range writes {
+		if w != nil {
+			keys = append(keys, w.Target())
+		}
+	}
+	return keys
+}

@@ -1,0 +1,210 @@
+package tabletest
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"serverless-scim/internal/table"
+)
+
+func limitRules() []rule {
+	return []rule{
+		{"invalid", "what DynamoDB refuses for its form is *Invalid and changes nothing", checkInvalid},
+		{"wrong type", "ADD to or DELETE from an attribute of another type is *Invalid and changes nothing", checkWrongType},
+		{"largest", "100 actions, keys of 2048 and 1024 bytes and items of 400 KB are allowed", checkLargest},
+		{"too large item", "an item over 400 KB is *TooLarge, also one that an Update would make", checkTooLargeItem},
+		{"too large transaction", "a transaction over 4 MB is *TooLarge and changes nothing", checkTooLargeTransaction},
+		{"refused first", "a condition that fails is told before an item that would be too large", checkRefusedFirst},
+	}
+}
+
+func invalidWrites() map[string][]table.Write {
+	k := key("p", "s")
+	put := func(v types.AttributeValue) []table.Write {
+		return []table.Write{table.Put{Item: table.Item{"PK": value("p"), "SK": value("s"), "a": v}}}
+	}
+	update := func(u table.Update) []table.Write {
+		u.Key = k
+		return []table.Write{u}
+	}
+	del := func(pk, sk string) []table.Write { return []table.Write{table.Delete{Key: key(pk, sk)}} }
+	x, set := table.Item{"x": value("x")}, table.Item{"x": value([]string{"x"})}
+	many := make([]table.Write, 101)
+	for i := range many {
+		many[i] = table.Delete{Key: key("p", fmt.Sprint(i))}
+	}
+	return map[string][]table.Write{
+		"no writes": nil, "101 writes": many, "a nil write": {nil},
+		"an item twice": {table.Delete{Key: k}, table.Check{Key: k, If: []table.Condition{table.Absent()}}},
+		"empty PK":      del("", "s"), "empty SK": del("p", ""), "long PK": del(strings.Repeat("p", 2049), "s"),
+		"long SK": del("p", strings.Repeat("s", 1025)), "PK not UTF-8": del("p\xff", "s"), "SK not UTF-8": del("p", "\xed\xa0\x80"),
+		"no key":        {table.Put{Item: table.Item{"a": value("a")}}},
+		"a number key":  {table.Put{Item: table.Item{"PK": value(1), "SK": value("s")}}},
+		"empty set":     put(table.SS()),
+		"set, twice":    put(&types.AttributeValueMemberSS{Value: []string{"a", "a"}}),
+		"set of empty":  put(value([]string{""})),
+		"not UTF-8":     put(value("\xff")),
+		"no value":      put(nil),
+		"NULL":          put(&types.AttributeValueMemberNULL{Value: true}),
+		"bytes":         put(&types.AttributeValueMemberB{Value: []byte{1}}),
+		"list":          put(&types.AttributeValueMemberL{}),
+		"map":           put(&types.AttributeValueMemberM{}),
+		"number set":    put(&types.AttributeValueMemberNS{Value: []string{"1"}}),
+		"no number":     put(&types.AttributeValueMemberN{Value: "one"}),
+		"a fraction":    put(&types.AttributeValueMemberN{Value: "1.5"}),
+		"large number":  put(&types.AttributeValueMemberN{Value: "9223372036854775808"}),
+		"spelled +1":    put(&types.AttributeValueMemberN{Value: "+1"}),
+		"nameless":      {table.Put{Item: table.Item{"PK": value("p"), "SK": value("s"), "": value(1)}}},
+		"no change":     update(table.Update{}),
+		"update of PK":  update(table.Update{Set: table.Item{"PK": value("p")}}),
+		"removal of SK": update(table.Update{Remove: []string{"SK"}}),
+		"set, removed":  update(table.Update{Set: x, Remove: []string{"x"}}),
+		"removed twice": update(table.Update{Remove: []string{"x", "x"}}),
+		"add, delete":   update(table.Update{Add: set, Delete: set}),
+		"add a string":  update(table.Update{Add: x}), "delete a string": update(table.Update{Delete: x}),
+		"bare check":      {table.Check{Key: k}},
+		"unknown test":    {table.Delete{Key: k, If: []table.Condition{{Test: 99}}}},
+		"of no attribute": {table.Delete{Key: k, If: []table.Condition{table.Without("")}}},
+		"equals nothing":  {table.Delete{Key: k, If: []table.Condition{table.Equals("a", nil)}}},
+	}
+}
+
+func checkInvalid(s *subject) {
+	it := item(key("p", "s"), "x", []string{"x"})
+	s.put(it)
+	refused := func(name string, err error) {
+		s.Helper()
+		if !is[*table.Invalid](err) {
+			s.Errorf("%s: %v", name, err)
+		}
+	}
+	for name, writes := range invalidWrites() {
+		refused(name, s.Write(s.ctx, writes...))
+	}
+	keys := []table.Key{{}, {PK: "p"}, {SK: "s"}, key(strings.Repeat("p", 2049), "s"), key("p", strings.Repeat("s", 1025)), key("\xff", "s")}
+	for _, k := range keys {
+		_, err := s.Get(s.ctx, k)
+		refused(fmt.Sprintf("Get of %.9q", k), err)
+		_, err = s.Snapshot(s.ctx, k)
+		refused(fmt.Sprintf("Snapshot of %.9q", k), err)
+	}
+	var many []table.Key
+	for i := range 101 {
+		many = append(many, key("p", fmt.Sprint(i)))
+	}
+	for name, keys := range map[string][]table.Key{"101 keys": many, "no keys": nil, "twice": {it.Key(), it.Key()}} {
+		_, err := s.Snapshot(s.ctx, keys...)
+		refused("Snapshot: "+name, err)
+	}
+	_, err := s.Get(s.ctx, it.Key(), key("p", "t"), it.Key())
+	refused("Get: twice", err)
+	for name, at := range map[string][2]int{"of none": {0, 0}, "negative": {-1, 2}, "too far": {2, 2}, "too many": {0, 1_000_001}} {
+		_, err := s.Scan(s.ctx, at[0], at[1], table.Key{})
+		refused("Scan: "+name, err)
+	}
+	_, err = s.Scan(s.ctx, 0, 1, table.Key{PK: "p"})
+	refused("Scan: half a key", err)
+	for name, r := range invalidRanges() {
+		_, err := s.Query(s.ctx, r)
+		refused("Query: "+name, err)
+	}
+	got, _ := s.scan(1)
+	s.same("after refusals", got, []table.Item{it})
+}
+
+func invalidRanges() map[string]table.Range {
+	long := strings.Repeat("s", 1025)
+	return map[string]table.Range{
+		"no PK": {}, "long PK": {PK: strings.Repeat("p", 2049)}, "PK not UTF-8": {PK: "\xff"},
+		"both": {PK: "p", Prefix: "a", From: "a", To: "b"}, "from alone": {PK: "p", From: "a"}, "to alone": {PK: "p", To: "a"},
+		"inverted": {PK: "p", From: "b", To: "a"}, "long prefix": {PK: "p", Prefix: long}, "half a rune": {PK: "p", Prefix: "\xc3"},
+		"after the prefix": {PK: "p", Prefix: "a", After: "b"}, "after the end": {PK: "p", From: "a", To: "b", After: "c"},
+		"before the beginning": {PK: "p", From: "b", To: "c", After: "a", Backward: true}, "long after": {PK: "p", After: long},
+		"negative limit": {PK: "p", Limit: -1}, "no attributes": {PK: "p", Attributes: []string{}},
+		"an attribute twice": {PK: "p", Attributes: []string{"a", "a"}}, "nameless": {PK: "p", Attributes: []string{""}},
+	}
+}
+
+func checkWrongType(s *subject) {
+	it := item(key("p", "s"), "text", "x", "set", []string{"x"}, "n", 1)
+	s.put(it)
+	for name, u := range map[string]table.Update{
+		"number to text":   {Add: table.Item{"text": value(1)}},
+		"number to set":    {Add: table.Item{"set": value(1)}},
+		"elements to text": {Add: table.Item{"text": value([]string{"y"})}},
+		"elements to n":    {Add: table.Item{"n": value([]string{"y"})}},
+		"from text":        {Delete: table.Item{"text": value([]string{"x"})}},
+		"from n":           {Delete: table.Item{"n": value([]string{"x"})}},
+	} {
+		u.Key = it.Key()
+		err := s.Write(s.ctx, table.Put{Item: item(key("p", "other"))}, u)
+		if !is[*table.Invalid](err) {
+			s.Errorf("%s: %v", name, err)
+		}
+	}
+	s.holds(it.Key(), it)
+	s.holds(key("p", "other"), nil)
+}
+
+// ofSize is an item of so many bytes.
+func ofSize(k table.Key, n int) table.Item {
+	it := item(k, "x", "")
+	it["x"] = value(strings.Repeat("x", n-table.Size(it)))
+	return it
+}
+
+func checkLargest(s *subject) {
+	var items []table.Item
+	for i := range 100 {
+		sk := fmt.Sprintf("%1024d", i)
+		items = append(items, item(key(strings.Repeat("\U0010ffff", 512), sk), "i", i))
+	}
+	s.put(items...)
+	got, _ := s.walk(table.Range{PK: items[0].Key().PK})
+	s.same("100 in one transaction", got, items)
+	large := ofSize(key("p", "s"), table.MaxItem)
+	s.put(large)
+	s.holds(large.Key(), large)
+}
+
+func checkTooLargeItem(s *subject) {
+	large := ofSize(key("p", "large"), table.MaxItem)
+	s.put(large)
+	x := value(strings.Repeat("x", table.MaxItem))
+	for name, w := range map[string]table.Write{
+		"put":         table.Put{Item: ofSize(key("p", "new"), table.MaxItem+1)},
+		"set":         table.Update{Key: key("p", "new"), Set: table.Item{"x": x}},
+		"set another": table.Update{Key: large.Key(), Set: table.Item{"y": value("yyyyyyyyyy")}},
+		"add":         table.Update{Key: large.Key(), Add: table.Item{"y": value([]string{"yyyyyyyyyy"})}},
+	} {
+		err := s.Write(s.ctx, table.Put{Item: item(key("p", "other"))}, w)
+		if !is[*table.TooLarge](err) {
+			s.Errorf("%s: %v", name, err)
+		}
+	}
+	s.same("after refusals", s.query(table.Range{PK: "p"}).Items, []table.Item{large})
+}
+
+func checkTooLargeTransaction(s *subject) {
+	var writes []table.Write
+	for i := range 11 {
+		writes = append(writes, table.Put{Item: ofSize(key("p", fmt.Sprint(i)), 390<<10)})
+	}
+	if err := s.Write(s.ctx, writes...); !is[*table.TooLarge](err) {
+		s.Errorf("11 items of 390 KB: %v", err)
+	}
+	if p := s.query(table.Range{PK: "p"}); len(p.Items) > 0 {
+		s.Errorf("%d items stand", len(p.Items))
+	}
+	s.write(writes[:10]...)
+}
+
+func checkRefusedFirst(s *subject) {
+	large := ofSize(key("p", "large"), table.MaxItem)
+	s.put(large)
+	err := s.Write(s.ctx, table.Update{Key: large.Key(), Set: table.Item{"y": value("yyyyyyyyyy")}},
+		table.Check{Key: key("p", "none"), If: []table.Condition{table.Exists()}})
+	s.refused("both", err, map[int]table.Item{1: nil})
+}

@@ -1,0 +1,68 @@
+package tabletest
+
+import (
+	"strings"
+
+	"serverless-scim/internal/table"
+)
+
+func meterRules() []rule {
+	return []rule{
+		{"units", "capacity is charged as DynamoDB bills it: 4 KB read, 1 KB written, twice in transactions", checkUnits},
+		{"usage", "a Metered table counts calls, those that waited, and items", checkUsage},
+	}
+}
+
+func checkUnits(s *subject) {
+	pad := func(n int) string { return strings.Repeat("x", n) }
+	small, large := item(key("p", "small")), item(key("p", "zlarge"), "x", pad(5000))
+	gone := item(key("q", "gone"), "x", pad(1500))
+	s.put(small, large, gone)
+	absent := key("p", "absent")
+	exists := []table.Condition{table.Exists()}
+	for name, t := range map[string]struct {
+		call        func(s subject) error
+		read, write float64
+	}{
+		"get":         {func(s subject) error { _, err := s.Get(s.ctx, small.Key()); return err }, 1, 0},
+		"get large":   {func(s subject) error { _, err := s.Get(s.ctx, large.Key()); return err }, 2, 0},
+		"get absent":  {func(s subject) error { _, err := s.Get(s.ctx, absent); return err }, 1, 0},
+		"get both":    {func(s subject) error { _, err := s.Get(s.ctx, small.Key(), large.Key()); return err }, 3, 0},
+		"snapshot":    {func(s subject) error { _, err := s.Snapshot(s.ctx, small.Key(), large.Key(), absent); return err }, 8, 0},
+		"query":       {func(s subject) error { _, err := s.Query(s.ctx, table.Range{PK: "p"}); return err }, 2, 0},
+		"put":         {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(key("q", "put"))}) }, 0, 2},
+		"put large":   {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(key("q", "large"), "x", pad(1024))}) }, 0, 4},
+		"put smaller": {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(large.Key(), "x", pad(5000))}) }, 0, 10},
+		"check":       {func(s subject) error { return s.Write(s.ctx, table.Check{Key: small.Key(), If: exists}) }, 0, 2},
+		"delete":      {func(s subject) error { return s.Write(s.ctx, table.Delete{Key: gone.Key()}) }, 0, 4},
+		"update large": {func(s subject) error {
+			return s.Write(s.ctx, table.Update{Key: large.Key(), Add: table.Item{"n": value(1)}})
+		}, 0, 10},
+	} {
+		ctx, usage := table.WithUsage(s.ctx)
+		if err := t.call(subject{T: s.T, Table: s.Table, ctx: ctx}); err != nil {
+			s.Errorf("%s: %v", name, err)
+		}
+		if u := usage(); u.ReadUnits != t.read || u.WriteUnits != t.write {
+			s.Errorf("%s: %v read and %v write units, want %v and %v", name, u.ReadUnits, u.WriteUnits, t.read, t.write)
+		}
+	}
+}
+
+func checkUsage(s *subject) {
+	ctx, usage := table.WithUsage(s.ctx)
+	m := subject{T: s.T, Table: table.Metered{Table: s.Table}, ctx: ctx}
+	a, b := item(key("p", "a")), item(key("p", "b"))
+	m.write(table.Put{Item: a}, table.Put{Item: b}, table.Check{Key: key("p", "c"), If: []table.Condition{table.Absent()}})
+	m.query(table.Range{PK: "p"})
+	_, get := m.Get(ctx, a.Key(), b.Key(), key("p", "c"))
+	_, none := m.Get(ctx)
+	if err := m.Write(ctx, table.Put{Item: a, If: []table.Condition{table.Absent()}}); err == nil || get != nil || none != nil {
+		s.Error(err, get, none)
+	}
+	u := usage()
+	u.ReadUnits, u.WriteUnits = 0, 0
+	if want := (table.Usage{Calls: 4, Waits: 4, ItemsRead: 4, ItemsWritten: 2}); u != want {
+		s.Errorf("usage %+v, want %+v", u, want)
+	}
+}

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"crypto/rand"
 	"flag"
 	"fmt"
 	"log/slog"
@@ -10,10 +9,7 @@ import (
 	"testing"
 	"time"
 
-	"serverless-scim/internal/directory"
 	"serverless-scim/internal/gateway"
-	"serverless-scim/internal/scim"
-	"serverless-scim/internal/server"
 	"serverless-scim/internal/table/bolt"
 	"serverless-scim/internal/token"
 )
@@ -67,11 +63,7 @@ func provider(t *testing.T) (http.Handler, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	log := slog.New(slog.DiscardHandler)
-	return server.New(server.Config{
-		Directory: directory.Config{Table: table, Types: scim.Standard(), Now: time.Now, Random: rand.Reader, Log: log},
-		Tokens:    tokens, Timeout: time.Minute, Log: log,
-	}), secret
+	return handler(table, tokens, "", slog.New(slog.DiscardHandler)), secret
 }
 
 func replay(t *testing.T, conversations []gateway.Conversation, r gateway.Replay) {

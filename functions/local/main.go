@@ -62,11 +62,10 @@ func run(ctx context.Context, o options) error {
 	}
 	base := "http://" + listener.Addr().String() + "/scim/v2"
 	announce(base, secret)
-	return serve(ctx, listener, handler(t, tokens, base))
+	return serve(ctx, listener, handler(t, tokens, base, slog.New(slog.NewTextHandler(os.Stderr, nil))))
 }
 
-func handler(t table.Table, tokens *token.Store, base string) http.Handler {
-	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+func handler(t table.Table, tokens *token.Store, base string, log *slog.Logger) http.Handler {
 	return server.New(server.Config{
 		Directory: directory.Config{Table: t, Types: scim.Standard(), Now: time.Now, Random: rand.Reader, Log: log},
 		Tokens:    tokens, Base: base, Timeout: 25 * time.Second, Log: log,

@@ -79,7 +79,7 @@ func problem(err error) *response {
 	case errors.As(err, &method):
 		allowed := strings.Join(slices.Sorted(maps.Keys(method.methods)), ", ")
 		return failure(&scim.Error{Status: http.StatusMethodNotAllowed,
-			Detail: "This endpoint takes " + allowed + " alone."}, map[string]string{"Allow": allowed})
+			Detail: "This endpoint takes only " + allowed + "."}, map[string]string{"Allow": allowed})
 	}
 	return failure(&scim.Error{Status: http.StatusInternalServerError,
 		Detail: "The request failed for a reason that is not its own. Tell the operator; the log has the cause."}, nil)

@@ -60,7 +60,7 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	base := "http://" + listener.Addr().String() + "/scim/v2"
+	base := address(listener.Addr())
 	announce(base, secret)
 	return serve(ctx, listener, handler(t, tokens, base, slog.New(slog.NewTextHandler(os.Stderr, nil))))
 }

@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"fmt"
+	"net"
+	"net/url"
 	"time"
 
 	"serverless-scim/internal/table"
@@ -23,6 +25,9 @@ func open(ctx context.Context, o options) (table.Table, func() error, error) {
 		}
 		return t, t.Close, nil
 	}
+	if err := reach(o.endpoint); err != nil {
+		return nil, nil, err
+	}
 	t := dynamo.New(dynamo.NewClient(dynamo.Account{Endpoint: o.endpoint}), o.table)
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
@@ -30,6 +35,32 @@ func open(ctx context.Context, o options) (table.Table, func() error, error) {
 		return nil, nil, fmt.Errorf("no table at %s: %w", o.endpoint, err)
 	}
 	return t, func() error { return nil }, nil
+}
+
+// reach tells at once that nobody listens at an address, rather than trying again as calls to the table do.
+func reach(endpoint string) error {
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Host == "" {
+		return fmt.Errorf("%q is no address such as http://127.0.0.1:8000", endpoint)
+	}
+	host := u.Host
+	if u.Port() == "" {
+		host += map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
+	}
+	c, err := net.DialTimeout("tcp", host, 5*time.Second)
+	if err != nil {
+		return fmt.Errorf("cannot reach %s: %w", endpoint, err)
+	}
+	return c.Close()
+}
+
+// address is what clients use; who listens on every interface is reached as localhost, too.
+func address(a net.Addr) string {
+	host, port, _ := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/scim/v2"
 }
 
 // issue makes a token valid: the one that is given, or a new one in place of the last that was made here.

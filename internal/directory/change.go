@@ -98,7 +98,10 @@ func (c change) attempt(ctx context.Context) (*Resource, error) {
 		return nil, err
 	}
 	if c.want.members && !p.known {
-		return c.answer(ctx, p)
+		if r, err := c.answer(ctx, p); err == nil {
+			return r, nil
+		}
+		return c.partial(p) // the change is made, whatever became of the group since
 	}
 	return c.resource(c.rt, p.state, n)
 }
@@ -220,11 +223,7 @@ func (c change) rename(t *transaction, old, now scim.Object) error {
 func (c change) answer(ctx context.Context, p plan) (*Resource, error) {
 	if c.want.members && !p.known {
 		if p.head.N > maxShown && !c.large {
-			r, err := c.resource(c.rt, state{c.id, p.head, nil}, names{})
-			if err == nil {
-				r.Partial = true
-			}
-			return r, err
+			return c.partial(p)
 		}
 		return c.get(ctx, c.rt, c.id, c.want)
 	}
@@ -233,6 +232,15 @@ func (c change) answer(ctx context.Context, p plan) (*Resource, error) {
 		return nil, err
 	}
 	return r[0], nil
+}
+
+// partial is the group without its members.
+func (c change) partial(p plan) (*Resource, error) {
+	r, err := c.resource(c.rt, state{c.id, p.head, nil}, names{})
+	if err == nil {
+		r.Partial = true
+	}
+	return r, err
 }
 
 func stale(rt *scim.ResourceType) error {

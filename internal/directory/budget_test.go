@@ -56,8 +56,9 @@ func TestCallsThatWait(t *testing.T) {
 				if err := c.do(ctx, s); err != nil {
 					t.Fatal(err)
 				}
-				if u := usage(); u.Waits != c.waits {
-					t.Errorf("%s: %d calls wait for each other, want %d (of %d calls)", c.operation, u.Waits, c.waits, u.Calls)
+				if u := usage(); u.Waits != c.waits || u.ItemsWritten != c.written {
+					t.Errorf("%s: %d calls wait for each other and %d items are written, want %d and %d", c.operation,
+						u.Waits, u.ItemsWritten, c.waits, c.written)
 				}
 			})
 		})
@@ -104,34 +105,35 @@ func list(ids []string) string {
 var budget = []struct {
 	operation string
 	waits     int
+	written   int
 	do        func(context.Context, scene) error
 }{
-	{"GET of a user", 1, func(ctx context.Context, s scene) error {
+	{"GET of a user", 1, 0, func(ctx context.Context, s scene) error {
 		_, err := s.Retrieve(ctx, s.user, s.loner, scim.Projection{})
 		return err
 	}},
-	{"GET of a user, with the names of its groups", 2, func(ctx context.Context, s scene) error {
+	{"GET of a user, with the names of its groups", 2, 0, func(ctx context.Context, s scene) error {
 		_, err := s.Retrieve(ctx, s.user, s.member, scim.Projection{})
 		return err
 	}},
-	{"GET of a group, with the names of its members", 2, func(ctx context.Context, s scene) error {
+	{"GET of a group, with the names of its members", 2, 0, func(ctx context.Context, s scene) error {
 		_, err := s.Retrieve(ctx, s.group, s.g, scim.Projection{})
 		return err
 	}},
-	{"GET of an id that is none", 0, func(ctx context.Context, s scene) error {
+	{"GET of an id that is none", 0, 0, func(ctx context.Context, s scene) error {
 		_, err := s.Retrieve(ctx, s.user, "00919288221112222", scim.Projection{})
 		if status(err) == 404 {
 			return nil
 		}
 		return fmt.Errorf("want 404, got %w", err)
 	}},
-	{"probe by userName that misses", 1, func(ctx context.Context, s scene) error {
+	{"probe by userName that misses", 1, 0, func(ctx context.Context, s scene) error {
 		return s.query(ctx, s.user, `userName eq "nobody"`, 100)
 	}},
-	{"probe by userName that hits", 2, func(ctx context.Context, s scene) error {
+	{"probe by userName that hits", 2, 0, func(ctx context.Context, s scene) error {
 		return s.query(ctx, s.user, `userName eq "loner"`, 100)
 	}},
-	{"probe by displayName of a group without its members", 2, func(ctx context.Context, s scene) error {
+	{"probe by displayName of a group without its members", 2, 0, func(ctx context.Context, s scene) error {
 		p, err := s.group.Projection("", "members")
 		if err == nil {
 			_, err = s.Query(ctx, s.group, Query{Filter: &filter.Compare{Attr: filter.Attr{Name: "displayName"}, Op: filter.EQ, Value: "g"},
@@ -139,52 +141,52 @@ var budget = []struct {
 		}
 		return err
 	}},
-	{"create of a user", 1, func(ctx context.Context, s scene) error {
+	{"create of a user", 1, 5, func(ctx context.Context, s scene) error {
 		_, err := s.Create(ctx, s.user, scim.Object{"userName": "new", "externalId": "e",
 			"emails": []any{scim.Object{"value": "new@example.com"}}}, scim.Projection{})
 		return err
 	}},
-	{"create of a group with 48 members", 1, func(ctx context.Context, s scene) error {
+	{"create of a group with 48 members", 1, 99, func(ctx context.Context, s scene) error {
 		_, err := s.Create(ctx, s.group, withMembers("new", s.others[:48]...), scim.Projection{})
 		return err
 	}},
-	{"PUT of a user", 2, func(ctx context.Context, s scene) error {
+	{"PUT of a user", 2, 3, func(ctx context.Context, s scene) error {
 		_, err := s.Replace(ctx, s.user, s.member, scim.Object{"userName": "renamed"}, nil, scim.Projection{})
 		return err
 	}},
-	{"PUT of a group", 2, func(ctx context.Context, s scene) error {
+	{"PUT of a group", 2, 85, func(ctx context.Context, s scene) error {
 		_, err := s.Replace(ctx, s.group, s.g, withMembers("renamed", s.others[:40]...), nil, scim.Projection{})
 		return err
 	}},
-	{"PATCH of a user", 2, func(ctx context.Context, s scene) error {
+	{"PATCH of a user", 2, 1, func(ctx context.Context, s scene) error {
 		return s.modify(ctx, s.user, s.loner, `[{"op":"replace","value":{"active":false}}]`)
 	}},
-	{"PATCH of a user that changes nothing", 1, func(ctx context.Context, s scene) error {
+	{"PATCH of a user that changes nothing", 1, 0, func(ctx context.Context, s scene) error {
 		return s.modify(ctx, s.user, s.loner, `[{"op":"replace","value":{"userName":"loner"}}]`)
 	}},
-	{"add of one member", 2, func(ctx context.Context, s scene) error {
+	{"add of one member", 2, 3, func(ctx context.Context, s scene) error {
 		return s.modify(ctx, s.group, s.g, `[{"op":"add","path":"members","value":`+list(s.others[:1])+`}]`)
 	}},
-	{"add of 49 members", 2, func(ctx context.Context, s scene) error {
+	{"add of 49 members", 2, 99, func(ctx context.Context, s scene) error {
 		return s.modify(ctx, s.group, s.g, `[{"op":"add","path":"members","value":`+list(s.others[:49])+`}]`)
 	}},
-	{"remove of one member", 2, func(ctx context.Context, s scene) error {
+	{"remove of one member", 2, 3, func(ctx context.Context, s scene) error {
 		return s.modify(ctx, s.group, s.g, `[{"op":"remove","path":"members[value eq \"`+s.member+`\"]"}]`)
 	}},
-	{"rename of a group", 2, func(ctx context.Context, s scene) error {
+	{"rename of a group", 2, 3, func(ctx context.Context, s scene) error {
 		return s.modify(ctx, s.group, s.g, `[{"op":"replace","value":{"id":"`+s.g+`","displayName":"renamed"}}]`)
 	}},
-	{"page of 100 users", 2, func(ctx context.Context, s scene) error {
+	{"page of 100 users", 2, 0, func(ctx context.Context, s scene) error {
 		p, err := s.user.Projection("", "groups")
 		if err == nil {
 			_, err = s.Query(ctx, s.user, Query{StartIndex: 1, Count: 100, Projection: p})
 		}
 		return err
 	}},
-	{"page of 100 users, with the names of their groups", 3, func(ctx context.Context, s scene) error {
+	{"page of 100 users, with the names of their groups", 3, 0, func(ctx context.Context, s scene) error {
 		return s.query(ctx, s.user, "", 100)
 	}},
-	{"delete of a user", 2, func(ctx context.Context, s scene) error {
+	{"delete of a user", 2, 5, func(ctx context.Context, s scene) error {
 		return s.Delete(ctx, s.user, s.member, nil)
 	}},
 }

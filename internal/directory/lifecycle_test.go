@@ -6,6 +6,9 @@ import (
 	"strings"
 	"testing"
 
+	"pgregory.net/rapid"
+
+	"serverless-scim/internal/filter"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
 )
@@ -137,6 +140,8 @@ func TestWhatDoesNotFitIsRefusedWhole(t *testing.T) {
 		}
 		_, err := f.Create(t.Context(), f.group, withMembers("h", users...), scim.Projection{})
 		refused("a group of 60 members", err)
+		_, err = f.Create(t.Context(), f.group, withMembers("h", users[:49]...), scim.Projection{})
+		refused("a group of 49 members, which takes 101 actions", err)
 		_, err = f.Replace(t.Context(), f.group, g, withMembers("g", users[48:]...), nil, scim.Projection{})
 		refused("a PUT that moves 60 members", err)
 		f.must(f.patch(f.group, g, `[{"op":"add","path":"members","value":[{"value":"`+users[48]+`"},{"value":"`+users[49]+`"}]}]`))
@@ -210,6 +215,76 @@ func TestPagesHoldEverybodyOnce(t *testing.T) {
 			if l, err := f.Query(t.Context(), f.user, q); err != nil || len(l.Resources) != 0 || l.Total != 23 {
 				t.Errorf("%+v: %v %v", q, l, err)
 			}
+		}
+	})
+}
+
+// A page behind the first thousand names is found by several calls.
+func TestAFarPage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	for i := range batch + 60 {
+		f.newUser(fmt.Sprintf("u%04d", i))
+	}
+	for _, start := range []int{1, 999, 1000, 1001, 1030} {
+		l, err := f.Query(t.Context(), f.user, Query{StartIndex: start, Count: 40})
+		if want := min(40, batch+60-start+1); err != nil || len(l.Resources) != want ||
+			l.Resources[0].Object["userName"] != fmt.Sprintf("u%04d", start-1) || l.Total != batch+60 {
+			t.Errorf("startIndex %d: %v %v", start, l, err)
+		}
+	}
+}
+
+func TestLongValuesAreFound(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	for _, n := range []int{512, 513, 3000} {
+		long := strings.Repeat("x", n)
+		f.must(f.Create(t.Context(), f.user, scim.Object{"userName": fmt.Sprint("u", n), "externalId": long}, scim.Projection{}))
+		for value, want := range map[string]int{long: 1, long + "x": 0} {
+			if got := f.find(f.user, `externalId eq "`+value+`"`).Total; got != want {
+				t.Errorf("an externalId of %d bytes: %d found, want %d", len(value), got, want)
+			}
+		}
+	}
+	f.consistent()
+}
+
+// Whether a filter goes by keys or walks, it finds what it means.
+func TestKeysFindWhatAWalkFinds(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	var all []*Resource
+	for i := range 12 {
+		r := f.must(f.Create(t.Context(), f.user, scim.Object{"userName": fmt.Sprint("U", i), "externalId": fmt.Sprint("e", i%5),
+			"title": fmt.Sprint(i % 2), "emails": []any{scim.Object{"value": fmt.Sprintf("%d@X", i%3), "type": fmt.Sprint(i % 4)}}}, scim.Projection{}))
+		all = append(all, r)
+	}
+	atoms := []string{`userName eq "u3"`, `USERNAME eq "U99"`, `externalId eq "e1"`, `externalId eq "E1"`, `emails eq "1@x"`, `emails.value eq "2@X"`,
+		`emails[value eq "1@x" and type eq "1"]`, `emails.type eq "1"`, `title eq "1"`, `id eq "` + all[4].Object["id"].(string) + `"`,
+		`id eq "nobody"`, `userName ne "u3"`, `externalId ne "e1"`, `groups pr`, `groups.display eq "x"`}
+	rapid.Check(t, func(rt *rapid.T) {
+		text := rapid.SampledFrom(atoms).Draw(rt, "atom")
+		for range rapid.IntRange(0, 3).Draw(rt, "more") {
+			text = rapid.SampledFrom([]string{"(%s) and %s", "(%s) or %s", "not (%s) and %s", "%s and not (%[2]s and %[1]s)"}).Draw(rt, "form")
+			text = fmt.Sprintf(text, rapid.SampledFrom(atoms).Draw(rt, "x"), rapid.SampledFrom(atoms).Draw(rt, "y"))
+		}
+		e, err := filter.Parse(text)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		match, err := f.user.Matcher(e)
+		if err != nil {
+			rt.Fatal(err)
+		}
+		want := 0
+		for _, r := range all {
+			if match(r.Object) {
+				want++
+			}
+		}
+		if l, err := f.Query(t.Context(), f.user, Query{Filter: e, StartIndex: 1, Count: 100}); err != nil || l.Total != want {
+			rt.Fatalf("%s finds %v %v, want %d", text, l, err, want)
 		}
 	})
 }

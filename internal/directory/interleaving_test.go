@@ -1,0 +1,225 @@
+package directory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/tabletest"
+)
+
+// before lets something happen just before the first call of a method that f makes on one of some keys' partitions.
+func (f *fixture) before(method, partition string, happens func()) *fixture {
+	var done atomic.Bool
+	g := *f
+	g.Config.Table = tabletest.Faults{Table: f.Config.Table, Before: func(c tabletest.Call) error {
+		meant := func(k table.Key) bool { return strings.HasSuffix(k.PK, partition) }
+		if c.Method == method && slices.ContainsFunc(c.Keys, meant) && !done.Swap(true) {
+			happens()
+		}
+		return nil
+	}}
+	g.Directory = New(g.Config, "test")
+	return &g
+}
+
+// What another request does between the read and the write of one is neither lost nor broken.
+func TestBetweenReadAndWrite(t *testing.T) {
+	t.Parallel()
+	add := func(ids ...string) string { return `[{"op":"add","path":"members","value":` + list(ids) + `}]` }
+	for _, c := range []struct {
+		what          string
+		first, second func(f *fixture, u, v, g string) error
+		members       string // of g in the end: u, v, uv; - where it is gone
+	}{
+		{"a user is deleted | it joins a group",
+			func(f *fixture, u, v, g string) error { return f.Delete(f.ctx, f.user, u, nil) },
+			func(f *fixture, u, v, g string) error { _, err := f.patch(f.group, g, add(u)); return err }, ""},
+		{"a user is deleted | it joins and leaves a group",
+			func(f *fixture, u, v, g string) error { return f.Delete(f.ctx, f.user, u, nil) },
+			func(f *fixture, u, v, g string) error {
+				_, err := f.patch(f.group, g, add(u))
+				if err == nil {
+					_, err = f.patch(f.group, g, `[{"op":"remove","path":"members"}]`)
+				}
+				return err
+			}, ""},
+		{"a group is deleted | a user joins it",
+			func(f *fixture, u, v, g string) error { return f.Delete(f.ctx, f.group, g, nil) },
+			func(f *fixture, u, v, g string) error { _, err := f.patch(f.group, g, add(u)); return err }, "-"},
+		{"a user joins a group | another does",
+			func(f *fixture, u, v, g string) error { _, err := f.patch(f.group, g, add(u)); return err },
+			func(f *fixture, u, v, g string) error { _, err := f.patch(f.group, g, add(v)); return err }, "uv"},
+		{"a user joins a group | and is deleted",
+			func(f *fixture, u, v, g string) error { _, err := f.patch(f.group, g, add(u, v)); return err },
+			func(f *fixture, u, v, g string) error { return f.Delete(f.ctx, f.user, u, nil) }, "v"},
+		{"a group is replaced | a user joins it",
+			func(f *fixture, u, v, g string) error {
+				_, err := f.Replace(f.ctx, f.group, g, withMembers("new", u), nil, scim.Projection{})
+				return err
+			},
+			func(f *fixture, u, v, g string) error { _, err := f.patch(f.group, g, add(v)); return err }, "u"},
+		{"a group is renamed | a user joins it",
+			func(f *fixture, u, v, g string) error {
+				_, err := f.patch(f.group, g, `[{"op":"replace","value":{"displayName":"new"}}]`)
+				return err
+			},
+			func(f *fixture, u, v, g string) error { _, err := f.patch(f.group, g, add(v)); return err }, "v"},
+		{"a user is renamed | it joins a group",
+			func(f *fixture, u, v, g string) error {
+				_, err := f.patch(f.user, u, `[{"op":"replace","value":{"userName":"new"}}]`)
+				return err
+			},
+			func(f *fixture, u, v, g string) error { _, err := f.patch(f.group, g, add(u)); return err }, "u"},
+		{"a user is renamed | to another name",
+			func(f *fixture, u, v, g string) error {
+				_, err := f.patch(f.user, u, `[{"op":"replace","value":{"userName":"new"}}]`)
+				return err
+			},
+			func(f *fixture, u, v, g string) error {
+				_, err := f.patch(f.user, u, `[{"op":"replace","value":{"userName":"newer"}}]`)
+				return err
+			}, ""},
+	} {
+		t.Run(c.what, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, memory(t))
+			u, v, g := f.newUser("u"), f.newUser("v"), f.newGroup("g")
+			among := f.before("Write", "", func() {
+				if err := c.second(f, u, v, g); err != nil {
+					t.Error(err)
+				}
+			})
+			if err := c.first(among, u, v, g); err != nil {
+				t.Error(err)
+			}
+			if f.consistent(); c.members == "-" {
+				return
+			}
+			want := map[string][]string{"": nil, "u": {u}, "v": {v}, "uv": {u, v}}[c.members]
+			if slices.Sort(want); !slices.Equal(f.members(g), want) {
+				t.Errorf("the group has %v, want %s (u is %s, v is %s)", f.members(g), c.members, u, v)
+			}
+		})
+	}
+}
+
+// Between the reads of one answer, too: a group is shown with exactly the members of its version.
+func TestBetweenTwoReads(t *testing.T) {
+	t.Parallel()
+	for what, read := range map[string]func(f *fixture, g string) (*Resource, error){
+		"GET": func(f *fixture, g string) (*Resource, error) { return f.Retrieve(f.ctx, f.group, g, scim.Projection{}) },
+		"list": func(f *fixture, g string) (*Resource, error) {
+			l, err := f.Query(f.ctx, f.group, Query{StartIndex: 1, Count: 10})
+			if err != nil {
+				return nil, err
+			}
+			return l.Resources[0], nil
+		},
+		"PATCH": func(f *fixture, g string) (*Resource, error) {
+			return f.patch(f.group, g, `[{"op":"replace","value":{"displayName":"g"}}]`)
+		},
+	} {
+		for _, call := range []string{"Query", "Get"} {
+			t.Run(what+" "+call, func(t *testing.T) {
+				t.Parallel()
+				f := newFixture(t, memory(t))
+				u, v := f.newUser("u"), f.newUser("v")
+				g := f.newGroup("g", u)
+				among := f.before(call, g, func() {
+					if _, err := f.patch(f.group, g, `[{"op":"add","path":"members","value":`+list([]string{v})+`}]`); err != nil {
+						t.Error(err)
+					}
+				})
+				r := f.must(read(among, g))
+				if want := map[string]int{`W/"1"`: 1, `W/"2"`: 2}[r.Version]; len(values(r, "members")) != want {
+					t.Errorf("version %s has %d members, want %d", r.Version, len(values(r, "members")), want)
+				}
+			})
+		}
+	}
+}
+
+func TestAMemberThatGoesMeanwhileIsNotShown(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	u := f.newUser("u")
+	g := f.newGroup("g", u)
+	among := f.before("Get", u, func() {
+		if err := f.Delete(f.ctx, f.user, u, nil); err != nil {
+			t.Error(err)
+		}
+	})
+	if got := among.members(g); got != nil {
+		t.Errorf("a deleted member is shown: %v", got)
+	}
+}
+
+// A Snapshot holds 99 members; more are read in several, which must be of one version.
+func TestManyMembersInOneRequest(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	var users []string
+	for i := range 250 {
+		users = append(users, f.newUser(fmt.Sprint("u", i)))
+	}
+	g := f.newGroup("g", users[200:248]...)
+	ops := `[{"op":"remove","path":"members","value":` + list(users[:248]) + `},{"op":"add","path":"members","value":` + list(users[248:]) + `}]`
+	var reads atomic.Int32
+	counted := *f
+	counted.Config.Table = tabletest.Faults{Table: f.Config.Table, Before: func(c tabletest.Call) error {
+		if c.Method == "Snapshot" && reads.Add(1) == 2 { // between the first and the second
+			f.must(f.patch(f.group, g, `[{"op":"replace","value":{"displayName":"renamed"}}]`))
+		}
+		return nil
+	}}
+	counted.Directory = New(counted.Config, "test")
+	if _, err := counted.patch(f.group, g, ops); status(err) != 413 { // 50 change
+		t.Fatalf("want 413, got %v", err)
+	}
+	f.must(f.patch(f.group, g, `[{"op":"remove","path":"members","value":`+list(users[:248])+`}]`))
+	f.must(f.patch(f.group, g, `[{"op":"add","path":"members","value":`+list(users[248:])+`}]`))
+	want := slices.Sorted(slices.Values(users[248:]))
+	if f.consistent(); !slices.Equal(f.members(g), want) {
+		t.Errorf("members are %v, want %v", f.members(g), want)
+	}
+	if reads.Load() < 4 {
+		t.Errorf("%d Snapshots; 250 members take 3, and again after a change between them", reads.Load())
+	}
+}
+
+func TestANameThatIsOnesOwnIsNotTaken(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	stood := marshal(name{f.keys.name(f.user, "n"), "u1"})
+	if err := taken(f.user, "u1")(stood); err != errLost {
+		t.Errorf("an attempt that had got lost may have arrived: want another try, got %v", err)
+	}
+	if err := taken(f.user, "u2")(stood); status(err) != 409 {
+		t.Errorf("want 409, got %v", err)
+	}
+}
+
+func TestAMemberOfTooManyGroupsIsRefused(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	u, g := f.newUser("u"), f.newGroup("g")
+	var groups []string
+	for i := range maxGroups {
+		groups = append(groups, fmt.Sprint("g", i))
+	}
+	if err := f.Table.Write(t.Context(), table.Update{Key: f.keys.head(f.user, u), Add: table.Item{"groups": table.SS(groups...)}}); err != nil {
+		t.Fatal(err)
+	}
+	_, err := f.patch(f.group, g, `[{"op":"add","path":"members","value":`+list([]string{u})+`}]`)
+	if status(err) != 400 || !strings.Contains(err.Error(), u) {
+		t.Errorf("want 400 that names the member, got %v", err)
+	}
+	if f.members(g) != nil {
+		t.Error("nothing is changed")
+	}
+}

@@ -45,13 +45,14 @@ func TestCallsThatWait(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				tab := memory(t)
 				f := newFixture(t, tab)
-				s := scene{fixture: f, loner: f.newUser("loner"), member: f.newUser("member")}
+				s := scene{fixture: f, member: f.newUser("member")}
+				s.loner = f.must(f.Create(t.Context(), f.user, scim.Object{"userName": "loner", "externalId": "e",
+					"emails": []any{scim.Object{"value": "loner@example.com"}}}, scim.Projection{})).Object["id"].(string)
 				for i := range 100 {
 					s.others = append(s.others, f.newUser(fmt.Sprintf("other%03d", i)))
 				}
 				s.g = f.newGroup("g", s.member)
-				f.Config.Table = slow{tab}
-				f.Directory = New(f.Config, "test")
+				s.fixture = f.over(slow{tab})
 				ctx, usage := table.WithUsage(t.Context())
 				if err := c.do(ctx, s); err != nil {
 					t.Fatal(err)

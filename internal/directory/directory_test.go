@@ -73,6 +73,14 @@ func (f *fixture) tenant(name string) *fixture {
 	return &g
 }
 
+// over is the same directory over another table.
+func (f *fixture) over(tab table.Table) *fixture {
+	g, c := *f, f.Config
+	c.Table = tab
+	g.Directory = New(c, "test")
+	return &g
+}
+
 func (f *fixture) must(r *Resource, err error) *Resource {
 	f.Helper()
 	if err != nil {

@@ -15,16 +15,13 @@ import (
 // before lets something happen just before the first call of a method that f makes on one of some keys' partitions.
 func (f *fixture) before(method, partition string, happens func()) *fixture {
 	var done atomic.Bool
-	g := *f
-	g.Config.Table = tabletest.Faults{Table: f.Config.Table, Before: func(c tabletest.Call) error {
+	return f.over(tabletest.Faults{Table: f.Table, Before: func(c tabletest.Call) error {
 		meant := func(k table.Key) bool { return strings.HasSuffix(k.PK, partition) }
 		if c.Method == method && slices.ContainsFunc(c.Keys, meant) && !done.Swap(true) {
 			happens()
 		}
 		return nil
-	}}
-	g.Directory = New(g.Config, "test")
-	return &g
+	}})
 }
 
 // What another request does between the read and the write of one is neither lost nor broken.
@@ -108,6 +105,22 @@ func TestBetweenReadAndWrite(t *testing.T) {
 	}
 }
 
+// The resource's own version comes first: what else fails says nothing once that has moved.
+func TestAStaleChangeIsStaleWhateverElseFails(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	u := f.newUser("u")
+	version := f.must(f.Retrieve(f.ctx, f.user, u, scim.Projection{})).Version
+	among := f.before("Write", "", func() {
+		f.must(f.patch(f.user, u, `[{"op":"add","path":"title","value":"x"}]`))
+		f.newUser("new")
+	})
+	_, err := among.Replace(f.ctx, f.user, u, scim.Object{"userName": "new"}, func(v string) bool { return v == version }, scim.Projection{})
+	if status(err) != 412 {
+		t.Errorf("want 412, and not 409 for the name that is taken, too: %v", err)
+	}
+}
+
 // Between the reads of one answer, too: a group is shown with exactly the members of its version.
 func TestBetweenTwoReads(t *testing.T) {
 	t.Parallel()
@@ -170,14 +183,12 @@ func TestManyMembersInOneRequest(t *testing.T) {
 	g := f.newGroup("g", users[200:248]...)
 	ops := `[{"op":"remove","path":"members","value":` + list(users[:248]) + `},{"op":"add","path":"members","value":` + list(users[248:]) + `}]`
 	var reads atomic.Int32
-	counted := *f
-	counted.Config.Table = tabletest.Faults{Table: f.Config.Table, Before: func(c tabletest.Call) error {
+	counted := f.over(tabletest.Faults{Table: f.Table, Before: func(c tabletest.Call) error {
 		if c.Method == "Snapshot" && reads.Add(1) == 2 { // between the first and the second
 			f.must(f.patch(f.group, g, `[{"op":"replace","value":{"displayName":"renamed"}}]`))
 		}
 		return nil
-	}}
-	counted.Directory = New(counted.Config, "test")
+	}})
 	if _, err := counted.patch(f.group, g, ops); status(err) != 413 { // 50 change
 		t.Fatalf("want 413, got %v", err)
 	}

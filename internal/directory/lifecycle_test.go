@@ -219,6 +219,23 @@ func TestPagesHoldEverybodyOnce(t *testing.T) {
 	})
 }
 
+// Clients stop at totalResults, so it must not be behind while there is more, whatever the counts say.
+func TestTotalReachesBehindThePage(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	for i := range 5 {
+		f.newUser(fmt.Sprint("u", i))
+	}
+	if err := f.Table.Write(t.Context(), table.Update{Key: f.keys.count(f.user, 0), Add: table.Item{"n": table.N(-4)}}); err != nil {
+		t.Fatal(err)
+	}
+	for start, want := range map[int]int{1: 3, 3: 5, 5: 5} {
+		if l, err := f.Query(t.Context(), f.user, Query{StartIndex: start, Count: 2}); err != nil || l.Total != want {
+			t.Errorf("startIndex %d: totalResults is %d, want %d", start, l.Total, want)
+		}
+	}
+}
+
 // A page behind the first thousand names is found by several calls.
 func TestAFarPage(t *testing.T) {
 	t.Parallel()

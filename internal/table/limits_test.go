@@ -45,19 +45,6 @@ func TestUpdateLeavesTheOldItemAlone(t *testing.T) {
 	}
 }
 
-func TestSetsAreEqualInAnyOrder(t *testing.T) {
-	t.Parallel()
-	it := Item{"set": &types.AttributeValueMemberSS{Value: []string{"b", "a"}}}
-	for _, c := range []struct {
-		elements []string
-		want     bool
-	}{{[]string{"a", "b"}, true}, {[]string{"a"}, false}, {[]string{"a", "c"}, false}} {
-		if got := Equals("set", SS(c.elements...)).Holds(it); got != c.want {
-			t.Errorf("{b, a} equals %v: %v", c.elements, got)
-		}
-	}
-}
-
 // What the call alone shows is refused before anything is sent; the drivers see the rest.
 func TestWhatTheCallShowsIsTooLarge(t *testing.T) {
 	t.Parallel()

@@ -16,7 +16,8 @@ import (
 // What is transient (throttling, conflicts, unprocessed keys, an answer that got lost) is retried by the driver until
 // the context's deadline; then the error is *Busy. A request that DynamoDB would refuse for its form is *Invalid.
 type Table interface {
-	// Get reads any number of items, no key twice, in no particular order. Items that do not exist are missing.
+	// Get reads any number of items (none: without a call), no key twice, in no particular order. Items that do not
+	// exist are missing.
 	Get(ctx context.Context, keys ...Key) ([]Item, error)
 
 	// Snapshot reads at most 100 items, no key twice, as of one instant. Items that do not exist are missing.
@@ -25,8 +26,8 @@ type Table interface {
 	// Query reads a part of one partition in the order of its sort keys.
 	Query(ctx context.Context, r Range) (Page, error)
 
-	// Write does all of at most 100 writes, no key twice, or none. If conditions fail the error is *Refused; if the
-	// items are too large for one transaction, *TooLarge.
+	// Write does all of at most 100 writes, no key twice, or none. If conditions fail the error is *Refused; if an item
+	// or the transaction would be too large, *TooLarge.
 	Write(ctx context.Context, writes ...Write) error
 
 	// Scan reads one of several segments of the whole table, in no particular order, from a key of an earlier page
@@ -40,7 +41,8 @@ type Key struct {
 	SK string `dynamodbav:"SK"` // sort key; a partition is ordered by its bytes
 }
 
-// Item is the attributes of one item, PK and SK among them. Only S, N, SS and BOOL are stored.
+// Item is the attributes of one item, PK and SK among them. Only S, N, SS and BOOL are stored: text is UTF-8, a number
+// is whole and has 64 bits, a set has elements and none of them is empty; it comes back sorted.
 type Item map[string]types.AttributeValue
 
 // Key is the key of the item.
@@ -67,5 +69,5 @@ type Range struct {
 // Page is a part of an answer, 1 MB at most. It may be empty although there is more.
 type Page struct {
 	Items []Item
-	Next  Key // where to go on: Range.After takes its SK, Scan takes it whole; the zero Key at the end
+	Next  Key // where to go on, even if nothing follows: Range.After takes its SK, Scan all of it; the zero Key at the end
 }

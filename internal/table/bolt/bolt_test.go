@@ -123,6 +123,11 @@ func TestCloseWaitsAndLaterCallsFail(t *testing.T) {
 			}
 		})
 	}
+	for some := 0; some < 32; {
+		mu.Lock()
+		some = len(done)
+		mu.Unlock()
+	}
 	if err := b.Close(); err != nil {
 		t.Error(err)
 	}
@@ -219,6 +224,34 @@ func TestWhatIsNotThereIsChargedAtLeastOneUnit(t *testing.T) {
 		if u := usage(); err != nil || u.ReadUnits != c.read || u.WriteUnits != c.write {
 			t.Errorf("%s: %v, %+v, want %v read and %v write units", name, err, u, c.read, c.write)
 		}
+	}
+}
+
+// DynamoDB counts whole items, of which the call may show little; the emulators count the call.
+func TestTransactionOfLargeItemsIsTooLarge(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	var keys []table.Key
+	var updates []table.Write
+	for i := range 11 {
+		it := table.Item{"PK": table.S("p"), "SK": table.S(fmt.Sprint(i)), "x": table.S(strings.Repeat("x", 390<<10))}
+		if err := b.Write(t.Context(), table.Put{Item: it}); err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, it.Key())
+		updates = append(updates, table.Update{Key: it.Key(), Remove: []string{"x"}})
+	}
+	_, read := b.Snapshot(t.Context(), keys...)
+	_, fits := b.Snapshot(t.Context(), keys[:10]...)
+	var tooLarge *table.TooLarge
+	if !errors.As(read, &tooLarge) || fits != nil {
+		t.Errorf("a Snapshot of 4.2 MB: %v; of 3.8 MB: %v", read, fits)
+	}
+	if err := b.Write(t.Context(), updates...); !errors.As(err, &tooLarge) {
+		t.Errorf("a Write to 4.2 MB: %v", err)
+	}
+	if err := b.Write(t.Context(), updates[:10]...); err != nil {
+		t.Errorf("a Write to 3.8 MB: %v", err)
 	}
 }
 

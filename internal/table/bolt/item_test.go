@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"reflect"
 	"testing"
@@ -46,6 +47,37 @@ func TestItemsSurviveEncoding(t *testing.T) {
 			t.Fatal("an item with something behind it was read")
 		}
 	})
+}
+
+func TestOtherEncodingsAreDamage(t *testing.T) {
+	t.Parallel()
+	whole := []byte{version, 2, 1, 'a', typeN, 2, 1, 'b', typeSS, 2, 1, 'x', 1, 'y'}
+	if it, err := decode(whole); err != nil || len(it) != 2 {
+		t.Fatalf("%v, %v", it, err)
+	}
+	for what, b := range map[string][]byte{
+		"nothing":                {},
+		"another version":        {version + 1, 0},
+		"a name twice":           {version, 2, 1, 'a', typeTrue, 1, 'a', typeFalse},
+		"names out of order":     {version, 2, 1, 'b', typeTrue, 1, 'a', typeTrue},
+		"no name":                {version, 1, 0, typeTrue},
+		"a name not of UTF-8":    {version, 1, 1, 255, typeTrue},
+		"a text not of UTF-8":    {version, 1, 1, 'a', typeS, 1, 255},
+		"an unknown type":        {version, 1, 1, 'a', 99},
+		"an empty set":           {version, 1, 1, 'a', typeSS, 0},
+		"an element twice":       {version, 1, 1, 'a', typeSS, 2, 1, 'x', 1, 'x'},
+		"elements out of order":  {version, 1, 1, 'a', typeSS, 2, 1, 'y', 1, 'x'},
+		"an empty element":       {version, 1, 1, 'a', typeSS, 1, 0},
+		"a padded number":        {version, 1, 1, 'a', typeN, 0x82, 0},
+		"a padded length":        {version, 1, 0x81, 0, 'a', typeTrue},
+		"a number without end":   {version, 1, 1, 'a', typeN, 0x82},
+		"a length beyond memory": {version, 1, 1, 'a', typeS, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1},
+		"more than it says":      {version, 0, 1, 'a', typeTrue},
+	} {
+		if it, err := decode(b); !errors.Is(err, errDamaged) {
+			t.Errorf("%s: %v, %v", what, it, err)
+		}
+	}
 }
 
 func onlyEncoding(t interface{ Fatalf(string, ...any) }, b []byte) {

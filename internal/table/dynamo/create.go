@@ -13,7 +13,7 @@ import (
 var errNotActive = errors.New("dynamo: the table is not active yet")
 
 // Create creates the table if it is missing, paid by request and with `expires` as its time to live, and waits until
-// it can be used. A table that is there stays as it is.
+// it can be used. A table that is there stays as it is. The context should leave a new one half a minute.
 func (t *Table) Create(ctx context.Context) error {
 	_, err := t.describe(ctx)
 	var missing *types.ResourceNotFoundException

@@ -51,7 +51,7 @@ func (a attempts) send(ctx context.Context, in middleware.FinalizeInput, next mi
 ) {
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
-	in.Request = smithyhttp.RequestCloner(in.Request)
+	in.Request = smithyhttp.RequestCloner(in.Request) // each attempt is signed, so each begins with the unsigned request
 	if r, ok := in.Request.(*smithyhttp.Request); ok {
 		if err := r.RewindStream(); err != nil {
 			return out, metadata, err
@@ -75,8 +75,6 @@ func transient(err error) bool {
 	var canceled *types.TransactionCanceledException
 	var api smithy.APIError
 	var answer *smithyhttp.ResponseError
-	var unsent *smithyhttp.RequestSendError
-	var ended *smithy.CanceledError
 	switch {
 	case errors.As(err, &canceled):
 		return undecided(canceled.CancellationReasons)
@@ -85,9 +83,9 @@ func transient(err error) bool {
 	case errors.As(err, &api):
 		return throttled(api.ErrorCode())
 	case answer != nil:
-		return answer.HTTPStatusCode() < 300 // a good answer that broke off or did not arrive whole
+		return answer.HTTPStatusCode() < 300 // no answer at all (0), or a good one that broke off
 	default:
-		return errors.As(err, &unsent) || errors.As(err, &ended)
+		return false // it never left: a fault of the credentials, for example
 	}
 }
 

@@ -2,6 +2,8 @@ package dynamo
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -14,6 +16,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/aws/aws-sdk-go-v2/aws"
+	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"serverless-scim/internal/table"
@@ -54,6 +58,7 @@ func silence(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
 // endpoint is a server with a script, and what it was sent.
 type endpoint struct {
 	*httptest.Server
+	t      *testing.T
 	mu     sync.Mutex
 	script []answer
 	got    []string
@@ -61,6 +66,9 @@ type endpoint struct {
 
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	body, _ := io.ReadAll(r.Body)
+	if want := signature(r, body); r.Header.Get("Authorization") != want {
+		e.t.Errorf("the attempt is signed %s, want %s", r.Header.Get("Authorization"), want)
+	}
 	e.mu.Lock()
 	e.got = append(e.got, string(body))
 	a := e.script[min(len(e.got), len(e.script))-1]
@@ -75,9 +83,25 @@ func (e *endpoint) sent() []string {
 	return slices.Clone(e.got)
 }
 
+// signature is what AWS, unlike any emulator, makes of a request to see whether it is as its sender signed it.
+func signature(r *http.Request, body []byte) string {
+	again, _ := http.NewRequest(r.Method, "http://"+r.Host+r.URL.Path, strings.NewReader(string(body)))
+	_, list, _ := strings.Cut(r.Header.Get("Authorization"), "SignedHeaders=")
+	list, _, _ = strings.Cut(list, ",")
+	for name := range strings.SplitSeq(list, ";") {
+		if v := r.Header.Get(name); v != "" {
+			again.Header.Set(name, v)
+		}
+	}
+	at, _ := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
+	keys, hash := aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, sha256.Sum256(body)
+	_ = v4.NewSigner().SignHTTP(r.Context(), keys, again, hex.EncodeToString(hash[:]), "dynamodb", "us-east-1", at)
+	return again.Header.Get("Authorization")
+}
+
 // scripted is a table on such a server that does not wait between attempts, of which there are 4 at most.
 func scripted(t *testing.T, script ...answer) (*Table, *endpoint) {
-	e := &endpoint{script: script}
+	e := &endpoint{t: t, script: script}
 	e.Server = httptest.NewServer(e)
 	t.Cleanup(e.Close)
 	client := dynamodb.New(NewClient(Account{Endpoint: e.URL}).Options(), func(o *dynamodb.Options) {
@@ -134,7 +158,7 @@ func TestTransientIsSentAgainWithTheSameTokenAndBytes(t *testing.T) {
 			if len(sent) != 3 || usage().Retries != 2 || sent[0] != sent[1] || sent[1] != sent[2] {
 				t.Errorf("%d retries; sent:\n%s", usage().Retries, strings.Join(sent, "\n"))
 			}
-			if !strings.Contains(sent[0], `"ClientRequestToken":"`) {
+			if token(sent[0]) == "" {
 				t.Error("no token")
 			}
 		})
@@ -147,15 +171,24 @@ func TestEachWriteHasItsOwnToken(t *testing.T) {
 	if err := errors.Join(write(t.Context(), b), write(t.Context(), b)); err != nil {
 		t.Fatal(err)
 	}
-	if sent := e.sent(); sent[0] == sent[1] {
-		t.Error("two calls, one token")
+	sent := e.sent()
+	if first, second := token(sent[0]), token(sent[1]); first == second || len(first) < 20 || len(first) > 36 {
+		t.Errorf("the tokens %q and %q", first, second)
 	}
+}
+
+func token(body string) string {
+	_, rest, _ := strings.Cut(body, `"ClientRequestToken":"`)
+	token, _, _ := strings.Cut(rest, `"`)
+	return token
 }
 
 func TestOutcomeIsBelievedOnlyIfAllReasonsAreKnown(t *testing.T) {
 	t.Parallel()
-	old := `,"CancellationReasons":[{"Code":"ConditionalCheckFailed","Item":{"PK":{"S":"p"},"set":{"SS":["b","a"]}}},{"Code":"None"}]`
-	b, e := scripted(t, reasons("ConditionalCheckFailed", "TransactionConflict"), fail(400, "TransactionCanceledException", old))
+	const old = `,"CancellationReasons":[
+		{"Code":"ConditionalCheckFailed","Item":{"PK":{"S":"p"},"set":{"SS":["b","a"]}}}, {"Code":"None"}]`
+	b, e := scripted(t, reasons("ConditionalCheckFailed", "TransactionConflict"),
+		fail(400, "TransactionCanceledException", old))
 	err := write(t.Context(), b)
 	var refused *table.Refused
 	if !errors.As(err, &refused) || len(refused.Failed) != 1 || len(e.sent()) != 2 {
@@ -178,10 +211,14 @@ func TestFinalErrorsAreNotRetried(t *testing.T) {
 	message := func(code, m string) answer {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
-			fmt.Fprintf(w, `{"__type":"x#%s","message":%q,"CancellationReasons":[{"Code":"ValidationError","Message":%q}]}`, code, m, m)
+			const body = `{"__type":"x#%s","message":%q,"CancellationReasons":[{"Code":"ValidationError","Message":%q}]}`
+			fmt.Fprintf(w, body, code, m, m)
 		}
 	}
-	const refused, tooLarge, invalid, plain = "true false false false", "false true false false", "false false true false", "false false false false"
+	const (
+		refused, tooLarge = "true false false false", "false true false false"
+		invalid, plain    = "false false true false", "false false false false"
+	)
 	for name, c := range map[string]struct {
 		answer answer
 		want   string
@@ -194,11 +231,11 @@ func TestFinalErrorsAreNotRetried(t *testing.T) {
 		"another reason":    {reasons("ConditionalCheckFailed", "AccessDenied"), plain},
 		"not found":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, plain},
 		"item":              {message("ValidationException", "Item size has exceeded the maximum allowed size"), tooLarge},
-		"updated item":      {message("TransactionCanceledException", "Item size to update has exceeded the maximum allowed size"), tooLarge},
+		"updated item":      {message("TransactionCanceledException", "Item size to update has exceeded the maximum"), tooLarge},
 		"transaction":       {message("ValidationException", "Transaction request cannot exceed 4 MB"), tooLarge},
 		"form":              {message("ValidationException", "Two document paths overlap with each other"), invalid},
 		"expression":        {message("ValidationException", "Expression size has exceeded the maximum allowed size"), invalid},
-		"operand":           {message("TransactionCanceledException", "An operand in the update expression has an incorrect data type"), invalid},
+		"operand":           {message("TransactionCanceledException", "An operand has an incorrect data type"), invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -213,12 +250,12 @@ func TestFinalErrorsAreNotRetried(t *testing.T) {
 func TestGivesUpAsBusy(t *testing.T) {
 	t.Parallel()
 	throttled := fail(400, "ThrottlingException", "")
-	head := table.Key{PK: "p", SK: "s"}
+	head, other := table.Key{PK: "p", SK: "s"}, table.Key{PK: "p", SK: "t"}
 	calls := map[string]func(context.Context, *Table) error{
 		"Write": write,
 		"Get":   func(ctx context.Context, b *Table) error { _, err := b.Get(ctx, head); return err },
 		"Get many": func(ctx context.Context, b *Table) error {
-			_, err := b.Get(ctx, head, table.Key{PK: "p", SK: "t"})
+			_, err := b.Get(ctx, head, other)
 			return err
 		},
 		"Snapshot": func(ctx context.Context, b *Table) error { _, err := b.Snapshot(ctx, head); return err },
@@ -230,7 +267,8 @@ func TestGivesUpAsBusy(t *testing.T) {
 			t.Parallel()
 			var busy *table.Busy
 			b, e := scripted(t, throttled)
-			if err := call(t.Context(), b); !errors.As(err, &busy) || !strings.Contains(err.Error(), "Throttling") || len(e.sent()) != 4 {
+			err := call(t.Context(), b)
+			if !errors.As(err, &busy) || !strings.Contains(err.Error(), "Throttling") || len(e.sent()) != 4 {
 				t.Errorf("without a deadline: %v after %d attempts", err, len(e.sent()))
 			}
 			b.Attempts = 1

@@ -75,7 +75,7 @@ func increment(s *subject, k, mark table.Key) error {
 		}
 		ver := items[0]["ver"]
 		err = s.Write(s.ctx, table.Put{Item: item(mark), If: []table.Condition{table.Absent()}},
-			table.Update{Key: k, Set: table.Item{"ver": table.N(table.Int(ver) + 1)}, If: []table.Condition{table.Equals("ver", ver)}})
+			table.Update{Key: k, Add: table.Item{"ver": table.N(1)}, If: []table.Condition{table.Equals("ver", ver)}})
 		if !is[*table.Refused](err) {
 			return err
 		}
@@ -107,8 +107,8 @@ func checkOneInstant(s *subject) {
 	g.Go(func() error {
 		defer done.Store(true)
 		for n := range 100 {
-			n := value(n)
-			if err := s.Write(s.ctx, table.Update{Key: a, Set: table.Item{"n": n}}, table.Update{Key: b, Set: table.Item{"n": n}}); err != nil {
+			set := table.Item{"n": value(n)}
+			if err := s.Write(s.ctx, table.Update{Key: a, Set: set}, table.Update{Key: b, Set: set}); err != nil {
 				return err
 			}
 		}

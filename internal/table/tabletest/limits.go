@@ -39,7 +39,8 @@ func invalidWrites() map[string][]table.Write {
 		"no writes": nil, "101 writes": many, "a nil write": {nil},
 		"an item twice": {table.Delete{Key: k}, table.Check{Key: k, If: []table.Condition{table.Absent()}}},
 		"empty PK":      del("", "s"), "empty SK": del("p", ""), "long PK": del(strings.Repeat("p", 2049), "s"),
-		"long SK": del("p", strings.Repeat("s", 1025)), "PK not UTF-8": del("p\xff", "s"), "SK not UTF-8": del("p", "\xed\xa0\x80"),
+		"long SK":      del("p", strings.Repeat("s", 1025)),
+		"PK not UTF-8": del("p\xff", "s"), "SK not UTF-8": del("p", "\xed\xa0\x80"),
 		"no key":        {table.Put{Item: table.Item{"a": value("a")}}},
 		"a number key":  {table.Put{Item: table.Item{"PK": value(1), "SK": value("s")}}},
 		"empty set":     put(table.SS()),
@@ -83,8 +84,9 @@ func checkInvalid(s *subject) {
 	for name, writes := range invalidWrites() {
 		refused(name, s.Write(s.ctx, writes...))
 	}
-	keys := []table.Key{{}, {PK: "p"}, {SK: "s"}, key(strings.Repeat("p", 2049), "s"), key("p", strings.Repeat("s", 1025)), key("\xff", "s")}
-	for _, k := range keys {
+	for _, k := range []table.Key{
+		{}, {PK: "p"}, {SK: "s"}, key(strings.Repeat("p", 2049), "s"), key("p", strings.Repeat("s", 1025)), key("\xff", "s"),
+	} {
 		_, err := s.Get(s.ctx, k)
 		refused(fmt.Sprintf("Get of %.9q", k), err)
 		_, err = s.Snapshot(s.ctx, k)
@@ -100,7 +102,9 @@ func checkInvalid(s *subject) {
 	}
 	_, err := s.Get(s.ctx, it.Key(), key("p", "t"), it.Key())
 	refused("Get: twice", err)
-	for name, at := range map[string][2]int{"of none": {0, 0}, "negative": {-1, 2}, "too far": {2, 2}, "too many": {0, 1_000_001}} {
+	for name, at := range map[string][2]int{
+		"of none": {0, 0}, "negative": {-1, 2}, "too far": {2, 2}, "too many": {0, 1_000_001},
+	} {
 		_, err := s.Scan(s.ctx, at[0], at[1], table.Key{})
 		refused("Scan: "+name, err)
 	}
@@ -119,7 +123,8 @@ func invalidRanges() map[string]table.Range {
 	return map[string]table.Range{
 		"no PK": {}, "long PK": {PK: strings.Repeat("p", 2049)}, "PK not UTF-8": {PK: "\xff"},
 		"both": {PK: "p", Prefix: "a", From: "a", To: "b"}, "from alone": {PK: "p", From: "a"}, "to alone": {PK: "p", To: "a"},
-		"inverted": {PK: "p", From: "b", To: "a"}, "long prefix": {PK: "p", Prefix: long}, "half a rune": {PK: "p", Prefix: "\xc3"},
+		"inverted": {PK: "p", From: "b", To: "a"}, "long prefix": {PK: "p", Prefix: long},
+		"half a rune":      {PK: "p", Prefix: "\xc3"},
 		"after the prefix": {PK: "p", Prefix: "a", After: "b"}, "after the end": {PK: "p", From: "a", To: "b", After: "c"},
 		"before the beginning": {PK: "p", From: "b", To: "c", After: "a", Backward: true}, "long after": {PK: "p", After: long},
 		"negative limit": {PK: "p", Limit: -1}, "no attributes": {PK: "p", Attributes: []string{}},

@@ -16,8 +16,8 @@ func meterRules() []rule {
 func checkUnits(s *subject) {
 	pad := func(n int) string { return strings.Repeat("x", n) }
 	small, large := item(key("p", "small")), item(key("p", "zlarge"), "x", pad(5000))
-	gone := item(key("q", "gone"), "x", pad(1500))
-	s.put(small, large, gone)
+	gone, shrinks := item(key("q", "gone"), "x", pad(1500)), item(key("q", "shrinks"), "x", pad(5000))
+	s.put(small, large, gone, shrinks)
 	absent := key("p", "absent")
 	exists := []table.Condition{table.Exists()}
 	for name, t := range map[string]struct {
@@ -31,8 +31,8 @@ func checkUnits(s *subject) {
 		"snapshot":    {func(s subject) error { _, err := s.Snapshot(s.ctx, small.Key(), large.Key(), absent); return err }, 8, 0},
 		"query":       {func(s subject) error { _, err := s.Query(s.ctx, table.Range{PK: "p"}); return err }, 2, 0},
 		"put":         {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(key("q", "put"))}) }, 0, 2},
-		"put large":   {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(key("q", "large"), "x", pad(1024))}) }, 0, 4},
-		"put smaller": {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(large.Key(), "x", pad(5000))}) }, 0, 10},
+		"put large":   {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(key("q", "1k"), "x", pad(1024))}) }, 0, 4},
+		"put smaller": {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(shrinks.Key())}) }, 0, 10},
 		"check":       {func(s subject) error { return s.Write(s.ctx, table.Check{Key: small.Key(), If: exists}) }, 0, 2},
 		"delete":      {func(s subject) error { return s.Write(s.ctx, table.Delete{Key: gone.Key()}) }, 0, 4},
 		"update large": {func(s subject) error {

@@ -6,6 +6,8 @@ import (
 	"math"
 	"strings"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
 	"serverless-scim/internal/table"
 )
 
@@ -13,7 +15,7 @@ func readRules() []rule {
 	return []rule{
 		{"get", "Get brings the items that exist, whole, and leaves out those that do not", checkGet},
 		{"get many", "Get takes any number of keys, and none", checkGetMany},
-		{"types", "S, N, SS and BOOL come back as they were written", checkTypes},
+		{"types", "S, N, SS and BOOL come back as they were written, sets sorted", checkTypes},
 		{"snapshot", "Snapshot brings the items that exist, and leaves out those that do not", checkSnapshot},
 		{"hostile keys", "no key reaches an item or a partition of another, whatever its characters", checkHostileKeys},
 		{"ended context", "a call whose context has ended is *Busy and does nothing", checkEndedContext},
@@ -60,6 +62,10 @@ func checkTypes(s *subject) {
 		"name", "a reserved word", "with.dot", 1, "with space", 2)
 	s.put(it)
 	s.holds(it.Key(), it)
+	unsorted := item(key("p", "unsorted"))
+	unsorted["set"] = &types.AttributeValueMemberSS{Value: []string{"c", "a", "b"}}
+	s.put(unsorted)
+	s.holds(unsorted.Key(), item(unsorted.Key(), "set", []string{"a", "b", "c"}))
 }
 
 func checkSnapshot(s *subject) {

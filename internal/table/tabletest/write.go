@@ -15,7 +15,7 @@ func writeRules() []rule {
 		{"sets", "ADD makes a set, DELETE of its last element removes it", checkSets},
 		{"delete", "Delete removes an item, and does nothing where there is none", checkDelete},
 		{"check", "Check changes nothing, not even an item that is absent", checkCheck},
-		{"refused", "a refusal names the writes that failed, with the items as they stood, nil where there was none", checkRefused},
+		{"refused", "a refusal names the writes that failed, with the items as they stood (nil: none)", checkRefused},
 		{"all or nothing", "of a refused transaction nothing is written, and of an accepted one everything", checkAllOrNothing},
 	}
 }

@@ -4,6 +4,7 @@
 package scim
 
 import (
+	"cmp"
 	"embed"
 	"encoding/json"
 	"fmt"
@@ -11,7 +12,7 @@ import (
 	"slices"
 )
 
-// Attribute is the definition of one attribute (RFC 7643 §7), with its zero values filled in by its schema.
+// Attribute is the definition of one attribute (RFC 7643 §7). What its data leaves out is as RFC 7643 §2.2 says.
 type Attribute struct {
 	Name            string       `json:"name"`
 	Type            string       `json:"type"` // string, boolean, decimal, integer, dateTime, binary, reference, complex
@@ -59,6 +60,8 @@ func index(attributes []*Attribute) names {
 	n := make(names, 2*len(attributes))
 	for _, a := range attributes {
 		n[a.Name], n[lower(a.Name)] = a, a
+		a.Type, a.Mutability = cmp.Or(a.Type, "string"), cmp.Or(a.Mutability, "readWrite")
+		a.Returned, a.Uniqueness = cmp.Or(a.Returned, "default"), cmp.Or(a.Uniqueness, "none")
 		a.subs = index(a.SubAttributes)
 	}
 	return n

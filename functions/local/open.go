@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"net/url"
+	"os"
 	"time"
 
 	"serverless-scim/internal/table"
@@ -28,13 +29,19 @@ func open(ctx context.Context, o options) (table.Table, func() error, error) {
 	if err := reach(o.endpoint); err != nil {
 		return nil, nil, err
 	}
-	t := dynamo.New(dynamo.NewClient(dynamo.Account{Endpoint: o.endpoint}), o.table)
+	t := dynamo.New(dynamo.NewClient(o.account()), o.table)
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	if err := t.Create(ctx); err != nil {
 		return nil, nil, fmt.Errorf("no table at %s: %w", o.endpoint, err)
 	}
 	return t, func() error { return nil }, nil
+}
+
+// account is the caller's on AWS, if the environment has one; an emulator takes any.
+func (o options) account() dynamo.Account {
+	return dynamo.Account{Endpoint: o.endpoint, Region: os.Getenv("AWS_REGION"), AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"),
+		SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}
 }
 
 // reach tells at once that nobody listens at an address, rather than trying again as calls to the table do.

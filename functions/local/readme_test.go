@@ -64,7 +64,8 @@ var words = regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`)
 
 // curl is the request that a command line makes, as far as the README needs it.
 func curl(command, secret string) *http.Request {
-	command = strings.NewReplacer("$AUTH", "Authorization: Bearer "+secret, "$BASE", "http://127.0.0.1:8080/scim/v2").Replace(command)
+	command = strings.NewReplacer("$AUTH", "Authorization: Bearer "+secret, "$TYPE", "Content-Type: application/scim+json",
+		"$BASE", "http://127.0.0.1:8080/scim/v2").Replace(command)
 	method, address, body, header := "", "", "", http.Header{}
 	next := ""
 	for _, m := range words.FindAllStringSubmatch(command, -1) {
@@ -75,9 +76,8 @@ func curl(command, secret string) *http.Request {
 			header.Set(name, v)
 		case "-X":
 			method = word
-		case "--json":
+		case "-d":
 			body, method = word, cmp.Or(method, "POST")
-			header.Set("Content-Type", "application/json")
 		}
 		if strings.HasPrefix(word, "http:") {
 			address = word

@@ -112,6 +112,3 @@ func (h *head) version(rt *scim.ResourceType) string {
 	}
 	return `W/"` + tag + `"`
 }
-
-// alive tells whether the resource can be seen.
-func (h *head) alive() bool { return h != nil && !h.Deleting }

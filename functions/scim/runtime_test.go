@@ -1,0 +1,103 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os/exec"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+)
+
+// instance is one instance of the function, behind a Runtime API of ours that gives it one event at a time. The function
+// sees no variables but the ones that it is started with and those that Lambda always sets.
+type instance struct {
+	events   chan []byte
+	outcomes chan outcome
+	stop     func() string // ends the instance, and gives what it wrote
+}
+
+// outcome is what the function answered to an event, or its error.
+type outcome struct {
+	failed  bool
+	payload []byte
+}
+
+func (o outcome) String() string { return fmt.Sprintf("failed: %t, payload: %s", o.failed, o.payload) }
+
+func start(t *testing.T, binary string, env ...string) *instance {
+	i := &instance{events: make(chan []byte), outcomes: make(chan outcome, 1)}
+	const invocation = "/2018-06-01/runtime/invocation/"
+	mux := http.NewServeMux()
+	mux.HandleFunc("GET "+invocation+"next", i.next)
+	mux.HandleFunc("POST "+invocation+"{id}/response", func(w http.ResponseWriter, r *http.Request) { i.done(w, r, false) })
+	mux.HandleFunc("POST "+invocation+"{id}/error", func(w http.ResponseWriter, r *http.Request) { i.done(w, r, true) })
+	api := httptest.NewServer(mux)
+
+	ctx, cancel := context.WithCancel(context.Background())
+	var output bytes.Buffer
+	cmd := exec.CommandContext(ctx, binary)
+	cmd.Env = append(env, "AWS_LAMBDA_RUNTIME_API="+strings.TrimPrefix(api.URL, "http://"), "AWS_REGION=eu-central-1",
+		"AWS_ACCESS_KEY_ID=AKIAIOSFODNN7EXAMPLE", "AWS_SECRET_ACCESS_KEY=x", "AWS_SESSION_TOKEN=x")
+	cmd.Stdout, cmd.Stderr = &output, &output
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	ended := make(chan struct{})
+	go func() {
+		cmd.Wait()
+		close(ended)
+	}()
+	i.stop = func() string {
+		cancel()
+		<-ended
+		return output.String()
+	}
+	t.Cleanup(func() {
+		if log := i.stop(); t.Failed() {
+			t.Log(log)
+		}
+		api.Close()
+	})
+	return i
+}
+
+func (i *instance) next(w http.ResponseWriter, r *http.Request) {
+	select {
+	case event := <-i.events:
+		w.Header().Set("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
+		w.Header().Set("Lambda-Runtime-Deadline-Ms", strconv.FormatInt(time.Now().Add(29*time.Second).UnixMilli(), 10))
+		w.Header().Set("Lambda-Runtime-Invoked-Function-Arn", "arn:aws:lambda:eu-central-1:123456789012:function:scim")
+		w.Write(event)
+	case <-r.Context().Done():
+	}
+}
+
+func (i *instance) done(w http.ResponseWriter, r *http.Request, failed bool) {
+	payload, _ := io.ReadAll(r.Body)
+	w.WriteHeader(http.StatusAccepted)
+	i.outcomes <- outcome{failed, payload}
+}
+
+// invoke gives the instance one event.
+func (i *instance) invoke(t *testing.T, event []byte) outcome {
+	t.Helper()
+	late := time.After(time.Minute) // an instance that has died asks for nothing
+	select {
+	case i.events <- event:
+	case <-late:
+		t.Fatal("the function asks for no event")
+	}
+	select {
+	case o := <-i.outcomes:
+		return o
+	case <-late:
+		t.Fatal("the function does not answer")
+	}
+	panic("unreachable")
+}

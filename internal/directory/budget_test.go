@@ -85,13 +85,13 @@ func (s scene) with(ctx context.Context) *fixture {
 }
 
 func (s scene) query(ctx context.Context, rt *scim.ResourceType, text string, count int) (err error) {
-	q := Query{StartIndex: 1, Count: count}
+	q := Query{Types: only(rt), StartIndex: 1, Count: count}
 	if text != "" {
 		if q.Filter, err = filter.Parse(text); err != nil {
 			return err
 		}
 	}
-	_, err = s.Query(ctx, rt, q)
+	_, err = s.Query(ctx, q)
 	return err
 }
 
@@ -137,7 +137,7 @@ var budget = []struct {
 	{"probe by displayName of a group without its members", 2, 0, func(ctx context.Context, s scene) error {
 		p, err := s.group.Projection("", "members")
 		if err == nil {
-			_, err = s.Query(ctx, s.group, Query{Filter: &filter.Compare{Attr: filter.Attr{Name: "displayName"}, Op: filter.EQ, Value: "g"},
+			_, err = s.Query(ctx, Query{Types: only(s.group), Filter: &filter.Compare{Attr: filter.Attr{Name: "displayName"}, Op: filter.EQ, Value: "g"},
 				StartIndex: 1, Count: 1, Projection: p})
 		}
 		return err
@@ -180,7 +180,7 @@ var budget = []struct {
 	{"page of 100 users", 2, 0, func(ctx context.Context, s scene) error {
 		p, err := s.user.Projection("", "groups")
 		if err == nil {
-			_, err = s.Query(ctx, s.user, Query{StartIndex: 1, Count: 100, Projection: p})
+			_, err = s.Query(ctx, Query{Types: only(s.user), StartIndex: 1, Count: 100, Projection: p})
 		}
 		return err
 	}},

@@ -94,7 +94,7 @@ func (c change) attempt(ctx context.Context) (*Resource, error) {
 	if p.state = next; !p.known {
 		p.members = nil
 	}
-	if err := c.writeAndName(ctx, c.rt, t, p.state, c.want, &n); err != nil {
+	if err := c.writeAndName(ctx, t, p.state, c.want, &n); err != nil {
 		return nil, err
 	}
 	if c.want.members && !p.known {
@@ -103,12 +103,12 @@ func (c change) attempt(ctx context.Context) (*Resource, error) {
 		}
 		return c.partial(p) // the change is made, whatever became of the group since
 	}
-	return c.resource(c.rt, p.state, n)
+	return c.resource(p.state, n)
 }
 
 // plan reads what the change depends on, and beside it the members that the answer will show.
 func (c change) plan(ctx context.Context) (p plan, err error) {
-	p.id = c.id
+	p.rt, p.id = c.rt, c.id
 	if c.whole {
 		p.head, p.members, err = c.Directory.whole(ctx, c.rt, c.id)
 		p.has, p.known = p.members, true
@@ -162,7 +162,7 @@ func (c change) transaction(p plan) (*transaction, state, error) {
 		c.unlink(t, c.rt, c.id, m)
 	}
 	members := slices.Sorted(slices.Values(slices.Concat(without(p.members, set(remove)), add)))
-	return t, state{c.id, next, members}, t.fits(len(add) + len(remove))
+	return t, state{c.rt, c.id, next, members}, t.fits(len(add) + len(remove))
 }
 
 // known is the ids that could be members'; the others are noted as gone.
@@ -227,7 +227,7 @@ func (c change) answer(ctx context.Context, p plan) (*Resource, error) {
 		}
 		return c.get(ctx, c.rt, c.id, c.want)
 	}
-	r, err := c.show(ctx, c.rt, []state{p.state}, c.want.displays)
+	r, err := c.show(ctx, []state{p.state}, c.want.displays)
 	if err != nil {
 		return nil, err
 	}
@@ -236,7 +236,7 @@ func (c change) answer(ctx context.Context, p plan) (*Resource, error) {
 
 // partial is the group without its members.
 func (c change) partial(p plan) (*Resource, error) {
-	r, err := c.resource(c.rt, state{c.id, p.head, nil}, names{})
+	r, err := c.resource(state{c.rt, c.id, p.head, nil}, names{})
 	if err == nil {
 		r.Partial = true
 	}

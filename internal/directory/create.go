@@ -33,13 +33,13 @@ func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Ob
 		if err != nil {
 			return err
 		}
-		return d.writeAndName(ctx, rt, t, state{id, h, members}, wanted(rt, p), &n)
+		return d.writeAndName(ctx, t, state{rt, id, h, members}, wanted(rt, p), &n)
 	})
 	if err != nil && !errors.Is(err, errArrived) {
 		return nil, err
 	}
 	d.logUnknown(ctx, rt, id, len(set(wish))-len(members))
-	return d.resource(rt, state{id, h, members}, n)
+	return d.resource(state{rt, id, h, members}, n)
 }
 
 func (d *Directory) newHead(rt *scim.ResourceType, id string, o scim.Object) (*head, error) {
@@ -114,11 +114,11 @@ func without(ids []string, gone map[string]bool) (left []string) {
 }
 
 // writeAndName does a transaction and meanwhile reads the names that the answer will show.
-func (d *Directory) writeAndName(ctx context.Context, rt *scim.ResourceType, t *transaction, s state, w parts, n *names) error {
+func (d *Directory) writeAndName(ctx context.Context, t *transaction, s state, w parts, n *names) error {
 	var failed, unnamed error
 	calls := []func() error{func() error { failed = d.write(ctx, t); return nil }}
 	if w.displays {
-		calls = append(calls, func() error { *n, unnamed = d.names(ctx, rt, s); return nil })
+		calls = append(calls, func() error { *n, unnamed = d.names(ctx, s); return nil })
 	}
 	together(calls...)
 	if unnamed != nil { // what is written is written; the names are a courtesy

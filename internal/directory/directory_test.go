@@ -147,12 +147,14 @@ func (f *fixture) find(rt *scim.ResourceType, text string) *List {
 	if err != nil {
 		f.Fatal(err)
 	}
-	l, err := f.Query(f.ctx, rt, Query{Filter: e, StartIndex: 1, Count: 100})
+	l, err := f.Query(f.ctx, Query{Types: only(rt), Filter: e, StartIndex: 1, Count: 100})
 	if err != nil {
 		f.Fatal(err)
 	}
 	return l
 }
+
+func only(rt *scim.ResourceType) []*scim.ResourceType { return []*scim.ResourceType{rt} }
 
 // dump is all items of the table, by key.
 func (f *fixture) dump() map[table.Key]table.Item {

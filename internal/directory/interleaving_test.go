@@ -127,7 +127,7 @@ func TestBetweenTwoReads(t *testing.T) {
 	for what, read := range map[string]func(f *fixture, g string) (*Resource, error){
 		"GET": func(f *fixture, g string) (*Resource, error) { return f.Retrieve(f.ctx, f.group, g, scim.Projection{}) },
 		"list": func(f *fixture, g string) (*Resource, error) {
-			l, err := f.Query(f.ctx, f.group, Query{StartIndex: 1, Count: 10})
+			l, err := f.Query(f.ctx, Query{Types: only(f.group), StartIndex: 1, Count: 10})
 			if err != nil {
 				return nil, err
 			}

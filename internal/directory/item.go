@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 
@@ -112,3 +113,6 @@ func (h *head) version(rt *scim.ResourceType) string {
 	}
 	return `W/"` + tag + `"`
 }
+
+// id is the id of the resource, which its key ends with.
+func (h *head) id() string { return h.PK[strings.LastIndexByte(h.PK, '#')+1:] }

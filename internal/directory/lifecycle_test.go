@@ -193,7 +193,7 @@ func TestPagesHoldEverybodyOnce(t *testing.T) {
 		for _, size := range []int{1, 7, 23, 24, 100} {
 			var got []string
 			for start := 1; ; start += size {
-				l, err := f.Query(t.Context(), f.user, Query{StartIndex: start, Count: size})
+				l, err := f.Query(t.Context(), Query{Types: only(f.user), StartIndex: start, Count: size})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -211,8 +211,8 @@ func TestPagesHoldEverybodyOnce(t *testing.T) {
 				t.Errorf("pages of %d hold %d users in another order or number", size, len(got))
 			}
 		}
-		for _, q := range []Query{{StartIndex: 1, Count: 0}, {StartIndex: 24, Count: 5}} {
-			if l, err := f.Query(t.Context(), f.user, q); err != nil || len(l.Resources) != 0 || l.Total != 23 {
+		for _, q := range []Query{{Types: only(f.user), StartIndex: 1, Count: 0}, {Types: only(f.user), StartIndex: 24, Count: 5}} {
+			if l, err := f.Query(t.Context(), q); err != nil || len(l.Resources) != 0 || l.Total != 23 {
 				t.Errorf("%+v: %v %v", q, l, err)
 			}
 		}
@@ -230,7 +230,7 @@ func TestTotalReachesBehindThePage(t *testing.T) {
 		t.Fatal(err)
 	}
 	for start, want := range map[int]int{1: 3, 3: 5, 5: 5} {
-		if l, err := f.Query(t.Context(), f.user, Query{StartIndex: start, Count: 2}); err != nil || l.Total != want {
+		if l, err := f.Query(t.Context(), Query{Types: only(f.user), StartIndex: start, Count: 2}); err != nil || l.Total != want {
 			t.Errorf("startIndex %d: totalResults is %d, want %d", start, l.Total, want)
 		}
 	}
@@ -244,7 +244,7 @@ func TestAFarPage(t *testing.T) {
 		f.newUser(fmt.Sprintf("u%04d", i))
 	}
 	for _, start := range []int{1, 999, 1000, 1001, 1030} {
-		l, err := f.Query(t.Context(), f.user, Query{StartIndex: start, Count: 40})
+		l, err := f.Query(t.Context(), Query{Types: only(f.user), StartIndex: start, Count: 40})
 		if want := min(40, batch+60-start+1); err != nil || len(l.Resources) != want ||
 			l.Resources[0].Object["userName"] != fmt.Sprintf("u%04d", start-1) || l.Total != batch+60 {
 			t.Errorf("startIndex %d: %v %v", start, l, err)
@@ -300,7 +300,7 @@ func TestKeysFindWhatAWalkFinds(t *testing.T) {
 				want++
 			}
 		}
-		if l, err := f.Query(t.Context(), f.user, Query{Filter: e, StartIndex: 1, Count: 100}); err != nil || l.Total != want {
+		if l, err := f.Query(t.Context(), Query{Types: only(f.user), Filter: e, StartIndex: 1, Count: 100}); err != nil || l.Total != want {
 			rt.Fatalf("%s finds %v %v, want %d", text, l, err, want)
 		}
 	})

@@ -187,9 +187,8 @@ func (d *Directory) displays(ctx context.Context, ids []string) (names, error) {
 			return n, err
 		}
 		if h != nil {
-			id := h.PK[strings.LastIndexByte(h.PK, '#')+1:]
-			n.display[id] = h.Display
-			delete(n.gone, id)
+			n.display[h.id()] = h.Display
+			delete(n.gone, h.id())
 		}
 	}
 	return n, err

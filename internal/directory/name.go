@@ -68,19 +68,19 @@ func (d *Directory) bear(t *transaction, rt *scim.ResourceType, id string, from,
 			If:   []table.Condition{table.Absent()},
 		}, taken(rt, id))
 	}
-	for _, k := range sorted(old.lookups) {
+	for _, k := range inOrder(old.lookups) {
 		if !now.lookups[k] {
 			t.add(table.Delete{Key: k}, lost)
 		}
 	}
-	for _, k := range sorted(now.lookups) {
+	for _, k := range inOrder(now.lookups) {
 		if !old.lookups[k] {
 			t.add(table.Put{Item: marshal(k)}, lost)
 		}
 	}
 }
 
-func sorted(set map[table.Key]bool) []table.Key {
+func inOrder(set map[table.Key]bool) []table.Key {
 	return slices.SortedFunc(maps.Keys(set), func(a, b table.Key) int {
 		return slices.Compare([]string{a.PK, a.SK}, []string{b.PK, b.SK})
 	})

@@ -11,9 +11,12 @@ import (
 
 // Query is what a client asks of a list (RFC 7644 §3.4.2).
 type Query struct {
+	Types      []*scim.ResourceType
 	Filter     filter.Expr // nil: all
-	StartIndex int         // from 1
-	Count      int         // resources at most; may be 0
+	SortBy     filter.Attr // the zero Attr: by name
+	Descending bool
+	StartIndex int // from 1
+	Count      int // resources at most; may be 0
 	Projection scim.Projection
 }
 
@@ -24,26 +27,27 @@ type List struct {
 	Resources  []*Resource
 }
 
-// Query lists the resources of a type that the filter means, in the order of their names.
-func (d *Directory) Query(ctx context.Context, rt *scim.ResourceType, q Query) (*List, error) {
-	if q.Filter == nil {
-		return d.page(ctx, rt, q)
+// Query lists the resources that the filter means. Those of several types come one type after the other, unless they
+// are sorted; a type that does not have the filter's attributes has none of them.
+func (d *Directory) Query(ctx context.Context, q Query) (*List, error) {
+	if len(q.Types) == 1 && q.Filter == nil && q.SortBy == (filter.Attr{}) {
+		return d.page(ctx, q.Types[0], q)
 	}
-	match, err := rt.Matcher(q.Filter)
+	selections, err := d.selections(q)
 	if err != nil {
 		return nil, err
 	}
-	found := matches{Directory: d, rt: rt, query: q, predicate: match, needs: mentioned(rt, q.Filter)}
-	if a := d.access(rt, q.Filter); a != nil {
-		err = found.keyed(ctx, a)
-	} else {
-		err = found.walk(ctx)
+	m := matches{Directory: d, query: q}
+	for _, s := range selections {
+		if err := m.collect(ctx, s); err != nil {
+			return nil, err
+		}
 	}
+	states, err := m.page(ctx)
 	if err != nil {
 		return nil, err
 	}
-	fits := fitting(found.window, wanted(rt, q.Projection))
-	return d.reply(ctx, rt, q, found.total, found.window[:fits])
+	return d.reply(ctx, q, m.total, states[:fitting(states, q)])
 }
 
 // page lists all resources, one page of them.
@@ -56,7 +60,7 @@ func (d *Directory) page(ctx context.Context, rt *scim.ResourceType, q Query) (*
 	if err != nil {
 		return nil, err
 	}
-	if cut := fitting(states, wanted(rt, q.Projection)); cut < len(states) {
+	if cut := fitting(states, q); cut < len(states) {
 		states, more = states[:cut], true
 	}
 	reached := q.StartIndex - 1 + len(states)
@@ -66,7 +70,7 @@ func (d *Directory) page(ctx context.Context, rt *scim.ResourceType, q Query) (*
 	if more { // clients stop at the total, so it must not be behind while there is more
 		reached++
 	}
-	return d.reply(ctx, rt, q, max(total, reached), states)
+	return d.reply(ctx, q, max(total, reached), states)
 }
 
 // listed reads the heads of one page in the order of names, and whether there are names behind it: it reads one more.
@@ -107,11 +111,15 @@ func (d *Directory) directory(ctx context.Context, r table.Range) (ids []string,
 	return ids, page.Next.SK, err
 }
 
-// heads reads the heads of resources, in the order of their ids given; those that cannot be seen are left out.
+// heads reads the heads of resources, in the order of their ids given; those that cannot be seen are left out. An id
+// may stand twice: while a rename is shown in part, the old name and the new one point to the same resource.
 func (d *Directory) heads(ctx context.Context, rt *scim.ResourceType, ids []string) ([]state, error) {
 	var keys []table.Key
+	there := map[string]bool{}
 	for _, id := range ids {
-		keys = append(keys, d.keys.head(rt, id))
+		if !there[id] {
+			there[id], keys = true, append(keys, d.keys.head(rt, id))
+		}
 	}
 	if len(keys) == 0 {
 		return nil, nil
@@ -127,9 +135,9 @@ func (d *Directory) heads(ctx context.Context, rt *scim.ResourceType, ids []stri
 		}
 	}
 	var states []state
-	for i, k := range keys {
+	for _, k := range keys {
 		if h := found[k]; h != nil {
-			states = append(states, state{id: ids[i], head: h})
+			states = append(states, state{rt: rt, id: h.id(), head: h})
 		}
 	}
 	return states, nil
@@ -146,11 +154,11 @@ func (d *Directory) total(ctx context.Context, rt *scim.ResourceType) (int, erro
 }
 
 // fitting is how many of the states fit one answer, by a rough measure, and at least one.
-func fitting(states []state, w parts) int {
+func fitting(states []state, q Query) int {
 	size := 0
 	for i, s := range states {
 		related := len(s.head.Groups)
-		if w.members {
+		if wanted(s.rt, q.Projection).members {
 			related += int(s.head.N)
 		}
 		if size += len(s.head.Doc) + 170*related; i > 0 && size > maxPage {
@@ -161,26 +169,29 @@ func fitting(states []state, w parts) int {
 }
 
 // reply makes the page of its heads: with the members and names that the answer shows.
-func (d *Directory) reply(ctx context.Context, rt *scim.ResourceType, q Query, total int, states []state) (*List, error) {
-	w := wanted(rt, q.Projection)
-	states, err := d.withMembers(ctx, rt, states, w)
+func (d *Directory) reply(ctx context.Context, q Query, total int, states []state) (*List, error) {
+	displays := false
+	states, err := d.withMembers(ctx, states, func(rt *scim.ResourceType) bool {
+		w := wanted(rt, q.Projection)
+		displays = displays || w.displays
+		return w.members
+	})
 	if err != nil {
 		return nil, err
 	}
-	resources, err := d.show(ctx, rt, states, w.displays)
+	resources, err := d.show(ctx, states, displays)
 	return &List{Total: total, StartIndex: q.StartIndex, Resources: resources}, err
 }
 
 // withMembers reads the members of groups, several at a time; those that are gone by now are left out.
-func (d *Directory) withMembers(ctx context.Context, rt *scim.ResourceType, states []state, w parts) ([]state, error) {
-	if !w.members {
-		return states, nil
-	}
+func (d *Directory) withMembers(ctx context.Context, states []state, want func(*scim.ResourceType) bool) ([]state, error) {
 	states = slices.Clone(states)
 	for some := range slices.Chunk(states, 16) {
 		var calls []func() error
 		for i := range some {
-			calls = append(calls, func() error { return d.fill(ctx, rt, &some[i]) })
+			if want(some[i].rt) && some[i].head.N > 0 {
+				calls = append(calls, func() error { return d.fill(ctx, &some[i]) })
+			}
 		}
 		if err := together(calls...); err != nil {
 			return nil, err
@@ -190,14 +201,11 @@ func (d *Directory) withMembers(ctx context.Context, rt *scim.ResourceType, stat
 }
 
 // fill reads the members of a group whose head is known, and the head again where they do not agree.
-func (d *Directory) fill(ctx context.Context, rt *scim.ResourceType, s *state) error {
-	if s.head.N == 0 {
-		return nil
-	}
-	members, _, err := d.edges(ctx, rt, s.id, 0)
+func (d *Directory) fill(ctx context.Context, s *state) error {
+	members, _, err := d.edges(ctx, s.rt, s.id, 0)
 	if s.members = members; err != nil || s.head.agrees(members) {
 		return err
 	}
-	s.head, s.members, err = d.whole(ctx, rt, s.id)
+	s.head, s.members, err = d.whole(ctx, s.rt, s.id)
 	return err
 }

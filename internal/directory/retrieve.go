@@ -12,7 +12,7 @@ func (d *Directory) Retrieve(ctx context.Context, rt *scim.ResourceType, id stri
 }
 
 func (d *Directory) get(ctx context.Context, rt *scim.ResourceType, id string, w parts) (*Resource, error) {
-	s, err := state{id: id}, error(nil)
+	s, err := state{rt: rt, id: id}, error(nil)
 	if w.members {
 		s.head, s.members, err = d.whole(ctx, rt, id)
 	} else {
@@ -24,7 +24,7 @@ func (d *Directory) get(ctx context.Context, rt *scim.ResourceType, id string, w
 	if s.head == nil {
 		return nil, notFound(rt, id)
 	}
-	all, err := d.show(ctx, rt, []state{s}, w.displays)
+	all, err := d.show(ctx, []state{s}, w.displays)
 	if err != nil {
 		return nil, err
 	}

@@ -9,6 +9,7 @@ import (
 
 // state is a resource as read: its head and, of a group, its members if they were read.
 type state struct {
+	rt      *scim.ResourceType
 	id      string
 	head    *head
 	members []string
@@ -27,9 +28,9 @@ func wanted(rt *scim.ResourceType, p scim.Projection) parts {
 }
 
 // related is the ids of the resources whose names the answer shows.
-func (s state) related(rt *scim.ResourceType) []string {
+func (s state) related() []string {
 	ids := s.members
-	if rt.Attribute("groups") != nil {
+	if s.rt.Attribute("groups") != nil {
 		ids = append(slices.Clone(ids), s.head.Groups...)
 	}
 	return ids
@@ -42,7 +43,8 @@ type names struct {
 }
 
 // resource makes the resource of a state.
-func (d *Directory) resource(rt *scim.ResourceType, s state, n names) (*Resource, error) {
+func (d *Directory) resource(s state, n names) (*Resource, error) {
+	rt := s.rt
 	o, err := decode(s.head.Doc)
 	if err != nil {
 		return nil, err
@@ -83,17 +85,17 @@ func (n names) list(o scim.Object, attribute string, ids []string, typ func(id s
 }
 
 // show makes the resources of states, with the display names that an answer resolves.
-func (d *Directory) show(ctx context.Context, rt *scim.ResourceType, states []state, displays bool) ([]*Resource, error) {
+func (d *Directory) show(ctx context.Context, states []state, displays bool) ([]*Resource, error) {
 	var n names
 	if displays {
 		var err error
-		if n, err = d.names(ctx, rt, states...); err != nil {
+		if n, err = d.names(ctx, states...); err != nil {
 			return nil, err
 		}
 	}
 	all := make([]*Resource, 0, len(states))
 	for _, s := range states {
-		r, err := d.resource(rt, s, n)
+		r, err := d.resource(s, n)
 		if err != nil {
 			return nil, err
 		}
@@ -103,10 +105,10 @@ func (d *Directory) show(ctx context.Context, rt *scim.ResourceType, states []st
 }
 
 // names reads the first maxShown display names that an answer shows. Groups of more members go without.
-func (d *Directory) names(ctx context.Context, rt *scim.ResourceType, states ...state) (names, error) {
+func (d *Directory) names(ctx context.Context, states ...state) (names, error) {
 	seen, wanted := map[string]bool{}, []string(nil)
 	for _, s := range states {
-		ids := s.related(rt)
+		ids := s.related()
 		if len(s.members) > maxShown {
 			continue
 		}

@@ -12,7 +12,7 @@ func query(r *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := r.directory.Query(r.Context(), r.rt, q)
+	list, err := r.directory.Query(r.Context(), q)
 	if err != nil {
 		return nil, err
 	}

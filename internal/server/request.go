@@ -81,6 +81,7 @@ func (r *request) query() (q directory.Query, err error) {
 	if err != nil {
 		return q, err
 	}
+	q.Types = []*scim.ResourceType{r.rt}
 	if q.Projection, err = r.rt.Projection(p["attributes"], p["excludedattributes"]); err != nil {
 		return q, err
 	}

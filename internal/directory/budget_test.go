@@ -135,7 +135,7 @@ var budget = []struct {
 		return s.query(ctx, s.user, `userName eq "loner"`, 100)
 	}},
 	{"probe by displayName of a group without its members", 2, 0, func(ctx context.Context, s scene) error {
-		p, err := s.group.Projection("", "members")
+		p, err := scim.NewProjection(only(s.group), "", "members")
 		if err == nil {
 			_, err = s.Query(ctx, Query{Types: only(s.group), Filter: &filter.Compare{Attr: filter.Attr{Name: "displayName"}, Op: filter.EQ, Value: "g"},
 				StartIndex: 1, Count: 1, Projection: p})
@@ -178,7 +178,7 @@ var budget = []struct {
 		return s.modify(ctx, s.group, s.g, `[{"op":"replace","value":{"id":"`+s.g+`","displayName":"renamed"}}]`)
 	}},
 	{"page of 100 users", 2, 0, func(ctx context.Context, s scene) error {
-		p, err := s.user.Projection("", "groups")
+		p, err := scim.NewProjection(only(s.user), "", "groups")
 		if err == nil {
 			_, err = s.Query(ctx, Query{Types: only(s.user), StartIndex: 1, Count: 100, Projection: p})
 		}

@@ -17,7 +17,7 @@ import (
 // the events without path, query and headers, which are put into its request here.
 
 // restRequest makes the request of a v1 event. A REST API leaves the path as the client encoded it, an HTTP API with
-// payload format 1.0 decodes it; either decodes the query.
+// payload format 1.0 decodes it; either decodes the query. The request's Pattern is the gateway's resource that matched.
 func restRequest(ctx context.Context, e events.APIGatewayProxyRequest, encoded bool) (*http.Request, error) {
 	header := http.Header{}
 	for name, values := range e.MultiValueHeaders {
@@ -41,6 +41,7 @@ func restRequest(ctx context.Context, e events.APIGatewayProxyRequest, encoded b
 	if err != nil {
 		return nil, err
 	}
+	r.Pattern = e.Resource
 	return readdress(r, address, header), nil
 }
 
@@ -64,6 +65,7 @@ func httpRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.R
 	if err != nil {
 		return nil, err
 	}
+	_, r.Pattern, _ = strings.Cut(e.RouteKey, " ")
 	return readdress(r, address, header), nil
 }
 

@@ -261,3 +261,16 @@ func TestBodies(t *testing.T) {
 		}
 	}
 }
+
+func TestPatternIsTheResourceThatMatched(t *testing.T) {
+	t.Parallel()
+	for _, pattern := range []string{"/", "/{proxy+}"} {
+		v1, v2 := rest("GET", "/x"), httpAPI("GET", "/x")
+		v1.Resource, v2.RouteKey = pattern, "ANY "+pattern
+		for _, event := range []any{v1, v2} {
+			if r, _ := seen(t, event); r.Pattern != pattern {
+				t.Errorf("%T: Pattern is %q, want %q", event, r.Pattern, pattern)
+			}
+		}
+	}
+}

@@ -153,7 +153,7 @@ func TestProjection(t *testing.T) {
 			`{"id":"uX","name":{"familyName":"Lovelace"},` + schemas + `,"userName":"Ada@example.com"}`},
 		{"title", "", `{"id":"uX",` + schemas + `}`},
 	} {
-		p, err := user().Projection(c.attributes, c.excluded)
+		p, err := NewProjection([]*ResourceType{user()}, c.attributes, c.excluded)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -161,7 +161,7 @@ func TestProjection(t *testing.T) {
 			t.Errorf("attributes=%s excludedAttributes=%s:\n got %s\nwant %s", c.attributes, c.excluded, got, c.want)
 		}
 	}
-	if _, err := user().Projection("a", "b"); err == nil {
+	if _, err := NewProjection([]*ResourceType{user()}, "a", "b"); err == nil {
 		t.Error("RFC 7644 §3.9: attributes and excludedAttributes exclude each other")
 	}
 	if got := text(user().Project(o, Projection{})); got != text(o) {

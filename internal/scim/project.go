@@ -14,9 +14,9 @@ type Projection struct {
 	parents map[string]bool // attributes of which names holds a sub-attribute
 }
 
-// Projection reads the parameters attributes and excludedAttributes, lists with commas. They exclude each other.
-// Names that the resource type does not have are ignored.
-func (rt *ResourceType) Projection(attributes, excluded string) (Projection, error) {
+// NewProjection reads the parameters attributes and excludedAttributes, lists with commas. They exclude each other.
+// Names that none of the resource types has are ignored.
+func NewProjection(types []*ResourceType, attributes, excluded string) (Projection, error) {
 	p := Projection{only: attributes != "", names: map[string]bool{}, parents: map[string]bool{}}
 	if attributes != "" && excluded != "" {
 		return p, BadRequest(InvalidValue, "Send attributes or excludedAttributes, not both.")
@@ -27,17 +27,23 @@ func (rt *ResourceType) Projection(attributes, excluded string) (Projection, err
 		if err != nil {
 			continue
 		}
-		if r, ok := rt.Resolve(a); ok {
-			p.names[r.String()] = true
-			if r.Sub != nil {
-				p.parents[Ref{Extension: r.Extension, Attr: r.Attr}.String()] = true
-			}
-			if r.Attr != nil && r.Extension != "" {
-				p.parents[r.Extension] = true
+		for _, rt := range types {
+			if r, ok := rt.Resolve(a); ok {
+				p.add(r)
 			}
 		}
 	}
 	return p, nil
+}
+
+func (p Projection) add(r Ref) {
+	p.names[r.String()] = true
+	if r.Sub != nil {
+		p.parents[Ref{Extension: r.Extension, Attr: r.Attr}.String()] = true
+	}
+	if r.Attr != nil && r.Extension != "" {
+		p.parents[r.Extension] = true
+	}
 }
 
 // IsDefault tells whether nothing was asked for.

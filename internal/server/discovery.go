@@ -10,18 +10,16 @@ import (
 
 // serviceProviderConfig is GET /ServiceProviderConfig (RFC 7643 §5).
 func serviceProviderConfig(r *request) (*response, error) {
-	if r.id != "" {
-		return nil, scim.NotFound("/ServiceProviderConfig has nothing below it.")
-	}
 	supported := func(yes bool) scim.Object { return scim.Object{"supported": yes} }
 	return &response{status: http.StatusOK, body: scim.Object{
-		"schemas":        []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
-		"patch":          supported(true),
-		"bulk":           scim.Object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
-		"filter":         scim.Object{"supported": true, "maxResults": maxCount},
-		"changePassword": supported(false),
-		"sort":           supported(false),
-		"etag":           supported(true),
+		"schemas":          []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
+		"documentationUri": "https://www.rfc-editor.org/rfc/rfc7644",
+		"patch":            supported(true),
+		"bulk":             scim.Object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"filter":           scim.Object{"supported": true, "maxResults": maxCount},
+		"changePassword":   supported(false),
+		"sort":             supported(true),
+		"etag":             supported(true),
 		"authenticationSchemes": []any{scim.Object{
 			"type":        "oauthbearertoken",
 			"name":        "Bearer token",
@@ -59,6 +57,13 @@ type described struct {
 
 // describe answers with the one that is asked for, or all.
 func (r *request) describe(all []described) (*response, error) {
+	p, err := r.parameters()
+	if err != nil {
+		return nil, err
+	}
+	if _, ok := p["filter"]; ok { // RFC 7644 §4
+		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "What the service provider is cannot be filtered. Leave filter out."}
+	}
 	var list []any
 	for _, one := range all {
 		o, err := r.described(one)

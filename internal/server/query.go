@@ -6,9 +6,18 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// query is GET on a resource type's endpoint (RFC 7644 §3.4.2).
+// query is GET on a resource type's endpoint, or on the root: all resource types (RFC 7644 §3.4.2).
 func query(r *request) (*response, error) {
-	q, err := r.query()
+	p, err := r.parameters()
+	if err != nil {
+		return nil, err
+	}
+	return r.list(p)
+}
+
+// list answers with the resources that parameters ask for.
+func (r *request) list(p map[string]string) (*response, error) {
+	q, err := r.listing(p)
 	if err != nil {
 		return nil, err
 	}

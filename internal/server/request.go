@@ -7,11 +7,9 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
-	"strconv"
 	"strings"
 
 	"serverless-scim/internal/directory"
-	"serverless-scim/internal/filter"
 	"serverless-scim/internal/scim"
 )
 
@@ -54,7 +52,7 @@ func (r *request) parameters() (map[string]string, error) {
 	p := map[string]string{}
 	for name, v := range values {
 		name = strings.ToLower(name)
-		if _, twice := p[name]; (twice || len(v) > 1) && slices.Contains(known, name) {
+		if _, twice := p[name]; (twice || len(v) > 1) && isParameter(name) {
 			return nil, scim.BadRequest(scim.InvalidValue, "The parameter %s stands in the query string twice. Send it once.", name)
 		}
 		p[name] = v[0]
@@ -62,61 +60,25 @@ func (r *request) parameters() (map[string]string, error) {
 	return p, nil
 }
 
-// known is the parameters of RFC 7644 §3.4.2 and §3.9; others are ignored.
-var known = []string{"filter", "startindex", "count", "attributes", "excludedattributes", "sortby", "sortorder"}
+// isParameter tells the parameters of RFC 7644 §3.4.2 and §3.9; others are ignored.
+func isParameter(name string) bool {
+	return slices.Contains([]string{"filter", "startindex", "count", "attributes", "excludedattributes", "sortby", "sortorder"}, name)
+}
 
 func (r *request) projection() (scim.Projection, error) {
 	p, err := r.parameters()
 	if err != nil {
 		return scim.Projection{}, err
 	}
-	return r.rt.Projection(p["attributes"], p["excludedattributes"])
+	return scim.NewProjection(r.targets(), p["attributes"], p["excludedattributes"])
 }
 
-const defaultCount, maxCount = 100, 1000
-
-// query reads the parameters of a list (RFC 7644 §3.4.2).
-func (r *request) query() (q directory.Query, err error) {
-	p, err := r.parameters()
-	if err != nil {
-		return q, err
+// targets is the resource types that the request is about: that of the endpoint, or all at the root.
+func (r *request) targets() []*scim.ResourceType {
+	if r.rt == nil {
+		return r.types.ResourceTypes
 	}
-	q.Types = []*scim.ResourceType{r.rt}
-	if q.Projection, err = r.rt.Projection(p["attributes"], p["excludedattributes"]); err != nil {
-		return q, err
-	}
-	if q.StartIndex, err = integer(p, "startindex", "startIndex", 1); err != nil {
-		return q, err
-	}
-	if q.Count, err = integer(p, "count", "count", defaultCount); err != nil {
-		return q, err
-	}
-	// RFC 7644 §3.4.2.4: a startIndex below 1 is 1, a negative count is 0.
-	q.StartIndex, q.Count = max(q.StartIndex, 1), min(max(q.Count, 0), maxCount)
-	if text, ok := p["filter"]; ok {
-		q.Filter, err = parseFilter(text)
-	}
-	return q, err
-}
-
-func parseFilter(text string) (filter.Expr, error) {
-	f, err := filter.Parse(text)
-	if err != nil {
-		return nil, &scim.Error{Status: 400, Type: scim.InvalidFilter, Detail: "The filter cannot be read: " + err.Error()}
-	}
-	return f, nil
-}
-
-func integer(p map[string]string, name, shown string, otherwise int) (int, error) {
-	text, ok := p[name]
-	if !ok || text == "" {
-		return otherwise, nil
-	}
-	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil {
-		return 0, scim.BadRequest(scim.InvalidValue, "The parameter %s is not an integer. Send one.", shown)
-	}
-	return int(n), nil
+	return []*scim.ResourceType{r.rt}
 }
 
 // ifMatch is the precondition of a request that changes a resource (RFC 7644 §3.14).

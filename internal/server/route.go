@@ -2,6 +2,8 @@ package server
 
 import (
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 
 	"serverless-scim/internal/scim"
@@ -15,13 +17,16 @@ type methods map[string]handler
 
 // dispatch finds the handler of a request.
 func (s *server) dispatch(r *request) (*response, error) {
-	base, segments := s.split(r.URL.Path)
+	base, segments, ok := s.split(r.URL.Path)
 	if r.base == "" && r.URL.IsAbs() {
 		r.base = r.URL.Scheme + "://" + r.URL.Host + base
 	}
+	if !ok && !s.isRoot(r) {
+		return nil, notThere()
+	}
 	m := s.route(r, segments)
 	if m == nil {
-		return nil, scim.NotFound("There is no endpoint at this path. See /ResourceTypes for those that there are.")
+		return nil, notThere()
 	}
 	method := r.Method
 	if method == http.MethodHead {
@@ -33,43 +38,78 @@ func (s *server) dispatch(r *request) (*response, error) {
 	return nil, &methodNotAllowed{m}
 }
 
-// split cuts a path before its first segment that names an endpoint.
-func (s *server) split(path string) (base string, segments []string) {
-	segments = strings.Split(strings.TrimSuffix(path, "/"), "/")
-	for i, segment := range segments {
-		if s.types.ByEndpoint(segment) != nil || discovery(segment) != nil {
-			return strings.Join(segments[:i], "/"), segments[i:]
-		}
-	}
-	return path, nil
+func notThere() error {
+	return scim.NotFound("There is no endpoint at this path. See /ResourceTypes for those that there are.")
 }
 
-// route is the methods of the endpoint at the end of a path, nil if there is none.
-func (s *server) route(r *request, segments []string) methods {
-	if len(segments) == 0 || len(segments) > 2 {
-		return nil
+// split cuts a path before its first segment that names an endpoint; ok is false if none does.
+func (s *server) split(path string) (base string, segments []string, ok bool) {
+	path = strings.TrimSuffix(path, "/")
+	segments = strings.Split(path, "/")
+	for i, segment := range segments {
+		if s.isEndpoint(segment) {
+			return strings.Join(segments[:i], "/"), segments[i:], true
+		}
 	}
-	if len(segments) == 2 {
+	return path, nil, false
+}
+
+// isRoot tells whether a path without an endpoint is the base itself, and not an endpoint that there is not.
+func (s *server) isRoot(r *request) bool {
+	if s.Base == "" {
+		return r.Pattern == "/" // API Gateway has a resource of its own for the root
+	}
+	u, err := url.Parse(s.Base)
+	return err == nil && strings.Trim(r.URL.Path, "/") == strings.Trim(u.Path, "/")
+}
+
+func (s *server) isEndpoint(segment string) bool {
+	return s.types.ByEndpoint(segment) != nil || slices.Contains([]string{
+		searchSegment, "me", "serviceproviderconfig", "resourcetypes", "schemas"}, strings.ToLower(segment))
+}
+
+const searchSegment = ".search"
+
+// route is the methods of an endpoint, nil if there is none; r learns what it is about.
+func (s *server) route(r *request, segments []string) methods {
+	n, first := len(segments), ""
+	if n > 0 {
+		first = strings.ToLower(segments[0])
+	}
+	if n > 1 {
 		r.id = segments[1]
 	}
-	if h := discovery(segments[0]); h != nil {
-		return methods{http.MethodGet: h}
+	switch {
+	case n == 0:
+		return methods{http.MethodGet: query}
+	case first == "me":
+		return methods{http.MethodGet: me, http.MethodPost: me, http.MethodPut: me, http.MethodPatch: me, http.MethodDelete: me}
+	case n == 1 && first == searchSegment:
+		return methods{http.MethodPost: search}
+	case n == 1 && first == "serviceproviderconfig":
+		return methods{http.MethodGet: serviceProviderConfig}
+	case n <= 2 && first == "resourcetypes":
+		return methods{http.MethodGet: resourceTypes}
+	case n <= 2 && first == "schemas":
+		return methods{http.MethodGet: schemas}
 	}
-	if r.rt = s.types.ByEndpoint(segments[0]); len(segments) == 1 {
+	return s.routeResource(r, segments)
+}
+
+func (s *server) routeResource(r *request, segments []string) methods {
+	r.rt = s.types.ByEndpoint(segments[0])
+	switch {
+	case r.rt == nil || len(segments) > 2:
+		return nil
+	case len(segments) == 1:
 		return methods{http.MethodGet: query, http.MethodPost: create}
+	case r.id == searchSegment:
+		return methods{http.MethodPost: search}
 	}
 	return methods{http.MethodGet: retrieve, http.MethodPut: replace, http.MethodPatch: modify, http.MethodDelete: remove}
 }
 
-// discovery is the endpoints that describe the service provider (RFC 7644 §4).
-func discovery(segment string) handler {
-	switch strings.ToLower(segment) {
-	case "serviceproviderconfig":
-		return serviceProviderConfig
-	case "resourcetypes":
-		return resourceTypes
-	case "schemas":
-		return schemas
-	}
-	return nil
+// me is the alias of the user who asks (RFC 7644 §3.11). A token speaks for an organization, so there is none.
+func me(*request) (*response, error) {
+	return nil, &scim.Error{Status: http.StatusNotImplemented, Detail: "/Me is not supported. Name the user under /Users."}
 }

@@ -1,0 +1,96 @@
+package server
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// names is the userNames and displayNames of a list, in its order.
+func names(a answer) string {
+	var all []string
+	for i := 0; a.at(fmt.Sprint("Resources.", i)) != nil; i++ {
+		name := a.at(fmt.Sprintf("Resources.%d.userName", i))
+		if name == nil {
+			name = a.at(fmt.Sprintf("Resources.%d.displayName", i))
+		}
+		all = append(all, name.(string))
+	}
+	return strings.Join(all, " ")
+}
+
+func TestSearchIsTheSameAsQuery(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	for _, name := range []string{"a", "b", "c"} {
+		c.create("/Users", `{"userName":"`+name+`","title":"x`+name+`"}`)
+	}
+	c.create("/Groups", `{"displayName":"b"}`)
+	for query, body := range map[string]string{
+		"/Users?":                     `{}`,
+		"/Users?count=2&startIndex=2": `{"count":2,"startIndex":2}`,
+		"/Users?count=0":              `{"count":0}`,
+		"/Users?filter=title+pr&sortBy=title&sortOrder=descending": `{"filter":"title pr","sortBy":"title","sortOrder":"descending"}`,
+		"/Users?attributes=userName,title":                         `{"attributes":["userName","title"],"filter":null}`,
+		"/Users?excludedAttributes=title,meta":                     `{"excludedAttributes":["title","meta"],"schemas":["urn:other"]}`,
+		"/Groups?filter=displayName+eq+%22b%22":                    `{"FILTER":"displayName eq \"b\""}`,
+		"?filter=meta.resourceType+eq+%22Group%22":                 `{"filter":"meta.resourceType eq \"Group\""}`,
+		"/?count=2&startIndex=3":                                   `{"count":2,"startIndex":3}`,
+		"/?filter=userName+sw+%22a%22":                             `{"filter":"userName sw \"a\""}`, // of groups, none
+	} {
+		path, _, _ := strings.Cut(query, "?")
+		get := c.want(c.do("GET", query, ""), 200)
+		if post := c.want(c.do("POST", strings.TrimSuffix(path, "/")+"/.search", body), 200); post.text != get.text {
+			t.Errorf("GET %s\n gives %s\n but %s\n gives %s", query, get.text, body, post.text)
+		}
+	}
+}
+
+func TestSort(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	c.create("/Users", `{"userName":"d","title":"B","emails":[{"value":"z@x"},{"value":"a@x","primary":true}],"name":{"familyName":"x"}}`)
+	c.create("/Users", `{"userName":"b","title":"a","emails":[{"value":"c@x"}],"urn:ietf:params:scim:schemas:extension:enterprise:2.0:User":{"department":"q"}}`)
+	c.create("/Users", `{"userName":"c","title":"c","active":true}`)
+	c.create("/Users", `{"userName":"a"}`)
+	c.create("/Groups", `{"displayName":"bb"}`)
+	for query, want := range map[string]string{
+		"/Users?": "a b c d",
+		"/Users?sortBy=userName&sortOrder=Descending": "d c b a",
+		"/Users?sortBy=title":                         "b d c a", // without case; what has none comes last
+		"/Users?sortBy=title&sortOrder=descending":    "a c d b",
+		"/Users?sortBy=emails":                        "d b a c", // by the primary value
+		"/Users?sortBy=emails.value&count=2":          "d b",
+		"/Users?sortBy=title&startIndex=3&count=5":    "c a",
+		"/Users?sortBy=title&startIndex=9":            "",
+		"/Users?sortBy=name.familyName&count=1":       "d",
+		"/Users?sortBy=department&count=1":            "b",
+		"/Users?sortBy=active&count=1":                "c",
+		"/Users?sortBy=title&filter=title+ne+%22a%22": "d c a",
+		"/Users?sortOrder=descending":                 "a b c d", // without sortBy it means nothing
+		"/?":                                          "a b c d bb",
+		"/?sortBy=title&filter=title+pr":              "b d c",
+	} {
+		if got := names(c.want(c.do("GET", query, ""), 200)); got != want {
+			t.Errorf("%s gives %q, want %q", query, got, want)
+		}
+	}
+}
+
+// The root lists every type; only there a filter may name what one of them does not have.
+func TestRoot(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	u := c.create("/Users", `{"userName":"u"}`)
+	g := c.create("/Groups", `{"displayName":"g","members":[{"value":"`+u+`"}]}`)
+	a := c.want(c.do("GET", "/?attributes=displayName,userName", ""), 200)
+	ids := []any{a.at("Resources.0.id"), a.at("Resources.1.id")}
+	if !slices.Equal(ids, []any{u, g}) || a.at("Resources.1.members") != nil || a.at("Resources.1.displayName") != "g" {
+		t.Errorf("the root gives %s", a.text)
+	}
+	c.want(c.do("GET", "/Users?filter=members+pr", ""), 400, "invalidFilter")
+	if a := c.want(c.do("GET", "/?filter=members+pr", ""), 200); a.at("Resources.0.id") != g {
+		t.Errorf("only groups have members: %s", a.text)
+	}
+}

@@ -9,8 +9,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// Group is a resource type with members; others have none.
-func isGroup(rt *scim.ResourceType) bool { return rt.Attribute("members") != nil }
+// isGroup tells whether resources of a type have members.
+func isGroup(rt *scim.ResourceType) bool { return rt.Storage.Edges != "" }
 
 // link adds to a transaction what makes m a member of the group: the edge and its reverse. A member that cannot be one
 // is noted in gone, to be left out of the next attempt.

@@ -206,7 +206,7 @@ func (t target) seed() (scim.Object, bool) {
 		return none, false
 	}
 	sub := t.ref.Attr.Sub(f.Attr.Name)
-	if sub == nil || sub.Mutability == "readOnly" {
+	if sub == nil || sub.Mutability == "readOnly" || t.ref.Attr.Edges {
 		return none, false
 	}
 	v, err := sub.Element(f.Value)
@@ -268,7 +268,7 @@ func identify(a *scim.Attribute, e any) identity {
 		return identity{whole: string(b)}
 	}
 	id := identity{value: fold(a.Sub("value"), v)}
-	if kind := a.Sub("type"); kind != nil && kind.Mutability != "readOnly" && o["type"] != nil {
+	if kind := a.Sub("type"); kind != nil && kind.Mutability != "readOnly" && !a.Edges && o["type"] != nil {
 		id.kind = fold(kind, o["type"])
 	}
 	return id

@@ -145,6 +145,9 @@ func (a *Attribute) complex(raw any) (any, error) {
 	if !ok {
 		return nil, BadRequest(InvalidValue, "A value of %s must be an object.", a.Name)
 	}
+	if a.Edges {
+		in = Object{"value": in.Get("value")}
+	}
 	out := Object{}
 	for name, v := range in {
 		if err := decodeInto(out, a.Sub(name), v); err != nil {

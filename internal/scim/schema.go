@@ -27,7 +27,8 @@ type Attribute struct {
 	Uniqueness      string       `json:"uniqueness"` // none, server, global
 	ReferenceTypes  []string     `json:"referenceTypes,omitempty"`
 
-	subs names // of SubAttributes
+	Edges bool  `json:"-"` // its elements are memberships: known by their value alone, the server adds the rest
+	subs  names // of SubAttributes
 }
 
 // Sub is the sub-attribute of a name in any case, nil if there is none.
@@ -109,6 +110,7 @@ type Storage struct {
 	Letter  string   `json:"letter"`  // the first letter of its ids
 	Name    string   `json:"name"`    // the attribute that names a resource, unique in a tenant
 	Lookups []string `json:"lookups"` // further attributes by which resources are found
+	Edges   string   `json:"edges"`   // the attribute whose elements are memberships; "": none
 }
 
 // Types is the resource types of a service provider and their schemas.
@@ -171,6 +173,9 @@ func Load(dir fs.FS) (*Types, error) {
 		}
 		if rt.core == nil || slices.Contains(rt.extensions, nil) {
 			return nil, fmt.Errorf("scim: resource type %s names a schema that is not there", rt.Name)
+		}
+		if a := rt.core.Attribute(rt.Storage.Edges); a != nil {
+			a.Edges = true
 		}
 		t.ResourceTypes = append(t.ResourceTypes, rt)
 	}

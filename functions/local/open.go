@@ -6,6 +6,7 @@ import (
 	"net"
 	"net/url"
 	"os"
+	"strings"
 	"time"
 
 	"serverless-scim/internal/table"
@@ -38,8 +39,11 @@ func open(ctx context.Context, o options) (table.Table, func() error, error) {
 	return t, func() error { return nil }, nil
 }
 
-// account is the caller's on AWS, if the environment has one; an emulator takes any.
+// account is the caller's on AWS, from the environment; an emulator takes any, and shall not see that one.
 func (o options) account() dynamo.Account {
+	if !strings.HasPrefix(o.endpoint, "https:") {
+		return dynamo.Account{Endpoint: o.endpoint}
+	}
 	return dynamo.Account{Endpoint: o.endpoint, Region: os.Getenv("AWS_REGION"), AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"),
 		SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}
 }

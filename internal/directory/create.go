@@ -45,7 +45,7 @@ func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Ob
 func (d *Directory) newHead(rt *scim.ResourceType, id string, o scim.Object) (*head, error) {
 	doc, err := encode(o)
 	now := d.now()
-	return &head{Key: d.keys.head(rt, id), Doc: doc, Display: display(rt, o), Created: now, Modified: now, Ver: 1}, err
+	return &head{Key: d.keys.head(rt, id), Doc: doc, Display: display(o), Created: now, Modified: now, Ver: 1}, err
 }
 
 // creation is the transaction that creates a resource with its members.
@@ -82,8 +82,11 @@ func (t *transaction) fits(members int) error {
 		return nil
 	}
 	most := (maxActions - len(t.writes) + 2*members) / 2
-	return &scim.Error{Status: 413, Detail: fmt.Sprintf("The request changes %d memberships, and at most %d can change at once. "+
-		"Send several PATCH requests with fewer members each.", members, most)}
+	return tooMuch(fmt.Sprintf("The request changes %d memberships, and at most %d can change at once.", members, most))
+}
+
+func tooMuch(what string) error {
+	return &scim.Error{Status: 413, Detail: what + " Send several PATCH requests with fewer members each."}
 }
 
 // split takes the ids of the members out of a resource that a client sent.
@@ -118,9 +121,9 @@ func (d *Directory) writeAndName(ctx context.Context, t *transaction, s state, w
 	var failed, unnamed error
 	calls := []func() error{func() error { failed = d.write(ctx, t); return nil }}
 	if w.displays {
-		calls = append(calls, func() error { *n, unnamed = d.names(ctx, s); return nil })
+		calls = append(calls, func() error { *n, unnamed = d.names(ctx, maxShown, s); return nil })
 	}
-	together(calls...)
+	together(calls...)  // which keep their errors to themselves
 	if unnamed != nil { // what is written is written; the names are a courtesy
 		d.Log.WarnContext(ctx, "display names left out", "error", unnamed)
 		*n = names{}

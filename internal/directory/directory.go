@@ -9,6 +9,7 @@ import (
 	"errors"
 	"io"
 	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -60,9 +61,10 @@ const (
 	maxLookups  = 20       // values of one attribute by which a resource is found
 	maxGroups   = 1500     // groups a member can be in
 	maxShown    = 1000     // names of other resources resolved in one answer
-	maxAttempts = 100      // of a write that meets others, where the context has no deadline
+	maxAttempts = 100      // of a request that meets others
 	maxPage     = 5 << 20  // bytes of a list
-	batch       = 1000     // resources tested at once
+	batch       = 1000     // names read at once
+	tested      = 100      // resources held at once to test them
 	shards      = 32       // of a count
 	timeLayout  = "2006-01-02T15:04:05.000Z07:00"
 )
@@ -84,14 +86,27 @@ func (d *Directory) retry(ctx context.Context, attempt func() error) error {
 	return &table.Busy{Err: errLost}
 }
 
-// together runs calls that do not depend on each other at once, waits for all of them, and gives one of their errors.
+// together runs calls that do not depend on each other at once, 16 at most, waits for all, and gives one of their errors.
 // None is cancelled because another fails: a write in flight must come to its end.
 func together(calls ...func() error) error {
 	var g errgroup.Group
+	g.SetLimit(16)
+	var panicked atomic.Pointer[any]
 	for _, call := range calls {
-		g.Go(call)
+		g.Go(func() error {
+			defer func() {
+				if p := recover(); p != nil {
+					panicked.Store(&p)
+				}
+			}()
+			return call()
+		})
 	}
-	return g.Wait()
+	err := g.Wait()
+	if p := panicked.Load(); p != nil {
+		panic(*p) // where the caller can recover
+	}
+	return err
 }
 
 func (d *Directory) now() string { return d.Now().UTC().Format(timeLayout) }
@@ -123,7 +138,7 @@ func Measure(ctx context.Context) (context.Context, func() slog.Value) {
 // IsBusy tells whether an error passes when the request is repeated: throttling, too many others, the deadline.
 func IsBusy(err error) bool {
 	busy := (*table.Busy)(nil)
-	return errors.As(err, &busy) || errors.Is(err, context.DeadlineExceeded)
+	return errors.As(err, &busy) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled)
 }
 
 func notFound(rt *scim.ResourceType, id string) error {

@@ -15,6 +15,7 @@ import (
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/bolt"
 	"serverless-scim/internal/table/dynamo"
+	"serverless-scim/internal/table/tabletest"
 )
 
 const variable = "SCIM_TEST_DYNAMODB"
@@ -25,6 +26,10 @@ func onEach(t *testing.T, test func(*testing.T, table.Table)) {
 	t.Run("bolt", func(t *testing.T) {
 		t.Parallel()
 		test(t, memory(t))
+	})
+	t.Run("partial", func(t *testing.T) { // transactions are seen in part, as DynamoDB shows them
+		t.Parallel()
+		test(t, &tabletest.Partial{Table: memory(t)})
 	})
 	endpoints := strings.FieldsFunc(os.Getenv(variable), func(r rune) bool { return r == ',' })
 	if len(endpoints) == 0 {

@@ -96,12 +96,9 @@ func decode(doc string) (scim.Object, error) {
 	return o, nil
 }
 
-// display is the name of a resource in the members and groups of others.
-func display(rt *scim.ResourceType, o scim.Object) string {
-	if s, ok := o["displayName"].(string); ok && s != "" {
-		return s
-	}
-	s, _ := o[rt.Storage.Name].(string)
+// display is the name of a resource in the members and groups of others: its displayName, and nothing where it has none.
+func display(o scim.Object) string {
+	s, _ := o["displayName"].(string)
 	return s
 }
 

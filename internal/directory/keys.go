@@ -4,7 +4,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"strconv"
-	"strings"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
@@ -15,7 +14,7 @@ type keys struct{ tenant string }
 
 // tenantKeys escapes the tenant's name so that different names never give the same key.
 func tenantKeys(tenant string) keys {
-	return keys{strings.NewReplacer("%", "%25", "#", "%23").Replace(tenant)}
+	return keys{table.Escape(tenant)}
 }
 
 const (

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"serverless-scim/internal/scim"
@@ -59,6 +60,7 @@ type matches struct {
 	window []state  // the page, if nothing has to be sorted
 	sorted []sorted // otherwise all that match
 	sorter *scim.Sorter
+	seen   map[string]bool // those counted: who is renamed meanwhile is met twice
 }
 
 // sorted is what has to be known of a resource to find its place.
@@ -96,22 +98,30 @@ func (m *matches) walk(ctx context.Context, s selection) error {
 	}
 }
 
-// test counts the resources that match, and keeps those of the page.
+// test counts the resources that match, and keeps those of the page. It holds a few at a time: a document may have 64 KB.
 func (m *matches) test(ctx context.Context, s selection, ids []string) error {
-	states, err := m.heads(ctx, s.rt, ids)
-	if err != nil {
-		return err
-	}
-	if states, err = m.withMembers(ctx, states, func(*scim.ResourceType) bool { return s.needs.members }); err != nil {
-		return err
-	}
-	resources, err := m.show(ctx, states, s.needs.displays)
-	if err != nil {
-		return err
-	}
-	for i, r := range resources {
-		if s.matches(r.Object) {
-			m.add(s, states[i], r.Object)
+	for some := range slices.Chunk(ids, tested) {
+		states, err := m.heads(ctx, s.rt, some)
+		if err != nil {
+			return err
+		}
+		if states, err = m.withMembers(ctx, states, func(*scim.ResourceType) bool { return s.needs.members }); err != nil {
+			return err
+		}
+		n := names{}
+		if s.needs.displays {
+			if n, err = m.names(ctx, math.MaxInt, states...); err != nil {
+				return err
+			}
+		}
+		for _, found := range states {
+			r, err := m.resource(found, n)
+			if err != nil {
+				return err
+			}
+			if s.matches(r.Object) && !m.seen[found.id] {
+				m.add(s, found, r.Object)
+			}
 		}
 	}
 	return nil
@@ -119,6 +129,7 @@ func (m *matches) test(ctx context.Context, s selection, ids []string) error {
 
 func (m *matches) add(s selection, found state, o scim.Object) {
 	m.total++
+	m.seen[found.id] = true
 	if s.sorter != nil {
 		m.sorter, m.sorted = s.sorter, append(m.sorted, sorted{s.rt, found.id, s.sorter.Key(o)})
 	} else if m.total >= m.query.StartIndex && len(m.window) < m.query.Count {

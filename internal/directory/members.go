@@ -75,10 +75,12 @@ func seen(it table.Item) (*head, error) {
 	return h, nil
 }
 
+// maxSnapshot is how many members one Snapshot reads beside the head, which is in each.
+const maxSnapshot = 99
+
 // some reads the head of a group and which of some ids are members, as of one instant.
 func (d *Directory) some(ctx context.Context, rt *scim.ResourceType, id string, ids []string) (*head, []string, error) {
-	const most = 99 // and the head, which is in every Snapshot
-	chunks := slices.Collect(slices.Chunk(ids, most))
+	chunks := slices.Collect(slices.Chunk(ids, maxSnapshot))
 	if len(chunks) == 0 {
 		h, err := d.head(ctx, rt, id)
 		return h, nil, err

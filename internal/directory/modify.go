@@ -21,12 +21,12 @@ func (d *Directory) Modify(ctx context.Context, rt *scim.ResourceType, id string
 	if ok {
 		c.named = slices.Concat(members.Add, members.Remove)
 		c.edit = func(o scim.Object) (scim.Object, patch.Members, error) {
-			o, err := patch.Apply(rt, o, rest)
+			o, err := patch.Apply(ctx, rt, o, rest)
 			return o, members, err
 		}
 	} else {
 		c.edit = func(o scim.Object) (scim.Object, patch.Members, error) {
-			o, err := patch.Apply(rt, o, ops)
+			o, err := patch.Apply(ctx, rt, o, ops)
 			if err != nil {
 				return nil, patch.Members{}, err
 			}

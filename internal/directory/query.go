@@ -37,7 +37,7 @@ func (d *Directory) Query(ctx context.Context, q Query) (*List, error) {
 	if err != nil {
 		return nil, err
 	}
-	m := matches{Directory: d, query: q}
+	m := matches{Directory: d, query: q, seen: map[string]bool{}}
 	for _, s := range selections {
 		if err := m.collect(ctx, s); err != nil {
 			return nil, err
@@ -75,7 +75,7 @@ func (d *Directory) page(ctx context.Context, rt *scim.ResourceType, q Query) (*
 
 // listed reads the heads of one page in the order of names, and whether there are names behind it: it reads one more.
 func (d *Directory) listed(ctx context.Context, rt *scim.ResourceType, q Query) (states []state, more bool, err error) {
-	skip, ids := q.StartIndex-1, []string(nil)
+	skip, ids, there := q.StartIndex-1, []string(nil), map[string]bool{}
 	r := table.Range{PK: d.keys.resources(rt), Prefix: namePrefix(rt)}
 	for q.Count > 0 {
 		r.Limit = min(skip+q.Count-len(states)+1, batch)
@@ -91,7 +91,12 @@ func (d *Directory) listed(ctx context.Context, rt *scim.ResourceType, q Query) 
 		if err != nil {
 			return nil, false, err
 		}
-		if states = append(states, heads...); more || r.After == "" {
+		for _, s := range heads { // who is renamed between two calls is met twice
+			if !there[s.id] {
+				there[s.id], states = true, append(states, s)
+			}
+		}
+		if more || r.After == "" {
 			break
 		}
 	}

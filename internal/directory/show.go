@@ -89,7 +89,7 @@ func (d *Directory) show(ctx context.Context, states []state, displays bool) ([]
 	var n names
 	if displays {
 		var err error
-		if n, err = d.names(ctx, states...); err != nil {
+		if n, err = d.names(ctx, maxShown, states...); err != nil {
 			return nil, err
 		}
 	}
@@ -104,16 +104,16 @@ func (d *Directory) show(ctx context.Context, states []state, displays bool) ([]
 	return all, nil
 }
 
-// names reads the first maxShown display names that an answer shows. Groups of more members go without.
-func (d *Directory) names(ctx context.Context, states ...state) (names, error) {
+// names reads the first display names, most of them at most, that an answer shows. Groups of more members go without.
+func (d *Directory) names(ctx context.Context, most int, states ...state) (names, error) {
 	seen, wanted := map[string]bool{}, []string(nil)
 	for _, s := range states {
 		ids := s.related()
-		if len(s.members) > maxShown {
+		if len(s.members) > most {
 			continue
 		}
 		for _, id := range ids {
-			if !seen[id] && len(wanted) < maxShown {
+			if !seen[id] && len(wanted) < most {
 				seen[id], wanted = true, append(wanted, id)
 			}
 		}

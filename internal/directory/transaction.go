@@ -29,8 +29,11 @@ func (t *transaction) add(w table.Write, refused reason) {
 // unless a reason before it says that the race was lost: then nothing after it can be trusted.
 func (d *Directory) write(ctx context.Context, t *transaction) error {
 	err := d.Table.Write(ctx, t.writes...)
-	refused := (*table.Refused)(nil)
-	if !errors.As(err, &refused) {
+	refused, tooLarge := (*table.Refused)(nil), (*table.TooLarge)(nil)
+	switch {
+	case errors.As(err, &tooLarge):
+		return tooMuch("The request changes more than one transaction can hold.")
+	case !errors.As(err, &refused):
 		return err
 	}
 	first := errLost

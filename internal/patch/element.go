@@ -240,6 +240,9 @@ func setList(c scim.Object, a *scim.Attribute, list []any) error {
 	if len(list) == 0 {
 		return unset(c, a)
 	}
+	if err := a.Fits(len(list)); err != nil {
+		return err
+	}
 	return set(c, a, list)
 }
 

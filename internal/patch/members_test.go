@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -144,7 +145,7 @@ func TestTheDeltaOfMembersIsWhatApplyDoesToTheTree(t *testing.T) {
 		if len(ids) > 0 {
 			whole["members"] = members(ids)
 		}
-		want, wantErr := Apply(rt, whole, ops)
+		want, wantErr := Apply(context.Background(), rt, whole, ops)
 
 		given := text(ops)
 		rest, m, ok, err := SplitMembers(rt, ops)
@@ -156,7 +157,7 @@ func TestTheDeltaOfMembersIsWhatApplyDoesToTheTree(t *testing.T) {
 		}
 		var got scim.Object
 		if err == nil {
-			got, err = Apply(rt, bare, rest)
+			got, err = Apply(context.Background(), rt, bare, rest)
 		}
 		if (err == nil) != (wantErr == nil) {
 			t.Fatalf("%s\non %v: the delta gives %v, Apply %v", operations, ids, err, wantErr)

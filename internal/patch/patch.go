@@ -4,6 +4,7 @@
 package patch
 
 import (
+	"context"
 	"maps"
 	"slices"
 
@@ -26,10 +27,13 @@ type Operation struct {
 }
 
 // Apply performs all operations, one after the other, on a copy of the resource. On any error nothing is performed:
-// errors are *scim.Error with status 400.
-func Apply(rt *scim.ResourceType, res scim.Object, ops []Operation) (scim.Object, error) {
+// errors are *scim.Error with status 400 or 413, and the context's when it ends.
+func Apply(ctx context.Context, rt *scim.ResourceType, res scim.Object, ops []Operation) (scim.Object, error) {
 	p := patcher{rt, res.Clone()}
 	for _, op := range ops {
+		if err := ctx.Err(); err != nil { // a thousand operations on a thousand values take their time
+			return nil, err
+		}
 		if err := p.apply(op); err != nil {
 			return nil, err
 		}

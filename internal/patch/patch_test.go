@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"os"
@@ -95,7 +96,7 @@ type testCase struct {
 func (c testCase) run(t *testing.T) {
 	t.Parallel()
 	before, ops := decodeResource(t, c.rt, c.before), decode(t, c.patch)
-	got, err := Apply(c.rt, before, ops)
+	got, err := Apply(context.Background(), c.rt, before, ops)
 	if !scim.Same(before, decodeResource(t, c.rt, c.before)) {
 		t.Errorf("Apply changed what it was given into %s", text(before))
 	}
@@ -117,7 +118,7 @@ func (c testCase) run(t *testing.T) {
 		t.Fatalf("got %s\nwant %s", text(got), text(want))
 	}
 	if c.about != "once" {
-		if again, err := Apply(c.rt, got, ops); err != nil || !scim.Same(again, want) {
+		if again, err := Apply(context.Background(), c.rt, got, ops); err != nil || !scim.Same(again, want) {
 			t.Fatalf("performed again: %s, %v\nwant no change", text(again), err)
 		}
 	}
@@ -131,7 +132,7 @@ func TestElementsAreTheSameWhateverTheServerAddsToThem(t *testing.T) {
 		scim.Object{"value": "u1", "type": "User", "display": "One"},
 		scim.Object{"value": "g2", "type": "Group", "display": "Two"},
 	}}
-	same, err := Apply(rt, group, decode(t, `[{"op": "add", "path": "members", "value": [{"value": "u1", "type": "x"}]}]`))
+	same, err := Apply(context.Background(), rt, group, decode(t, `[{"op": "add", "path": "members", "value": [{"value": "u1", "type": "x"}]}]`))
 	if err != nil || !scim.Same(same, group) {
 		t.Errorf("add of a member that is there: %s, %v; want no change", text(same), err)
 	}
@@ -140,7 +141,7 @@ func TestElementsAreTheSameWhateverTheServerAddsToThem(t *testing.T) {
 		`[{"op": "remove", "path": "members[display sw \"on\"]"}]`,
 		`[{"op": "remove", "path": "members[type eq \"user\"]"}]`,
 	} {
-		got, err := Apply(rt, group, decode(t, operations))
+		got, err := Apply(context.Background(), rt, group, decode(t, operations))
 		if !scim.Same(got["members"], group["members"].([]any)[1:]) {
 			t.Errorf("%s: %s, %v; want the other member alone, as it was", operations, text(got), err)
 		}

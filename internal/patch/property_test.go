@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -84,8 +85,8 @@ func TestApplyIsPureAndGivesCanonicalResources(t *testing.T) {
 			t.Fatal(err)
 		}
 		kept, given := before.Clone(), text(ops)
-		got, err := Apply(rt, before, ops)
-		again, err2 := Apply(rt, before, ops)
+		got, err := Apply(context.Background(), rt, before, ops)
+		again, err2 := Apply(context.Background(), rt, before, ops)
 		if !scim.Same(before, kept) || text(ops) != given {
 			t.Fatalf("%s\nchanged what Apply was given", operations)
 		}
@@ -129,11 +130,11 @@ func TestAnOperationPerformedAgainChangesNothing(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		once, err := Apply(rt, before, ops)
+		once, err := Apply(context.Background(), rt, before, ops)
 		if err != nil {
 			return
 		}
-		if twice, err := Apply(rt, once, ops); err != nil || !scim.Same(once, twice) {
+		if twice, err := Apply(context.Background(), rt, once, ops); err != nil || !scim.Same(once, twice) {
 			t.Fatalf("%s\nonce: %s\ntwice: %s, %v", operation, text(once), text(twice), err)
 		}
 	})
@@ -157,11 +158,11 @@ func FuzzPatch(f *testing.F) {
 			check(t, user, nil, err)
 			return
 		}
-		got, err := Apply(user, decodeResource(t, user, someUser), ops)
+		got, err := Apply(context.Background(), user, decodeResource(t, user, someUser), ops)
 		check(t, user, got, err)
 		ids := []string{"u1", "u2"}
 		bare := scim.Object{"displayName": "g"}
-		whole, err := Apply(group, scim.Object{"displayName": "g", "members": []any{
+		whole, err := Apply(context.Background(), group, scim.Object{"displayName": "g", "members": []any{
 			scim.Object{"value": "u1"}, scim.Object{"value": "u2"}}}, ops)
 		check(t, group, whole, err)
 		rest, m, ok, err2 := SplitMembers(group, ops)
@@ -169,7 +170,7 @@ func FuzzPatch(f *testing.F) {
 			return
 		}
 		if err2 == nil {
-			_, err2 = Apply(group, bare, rest)
+			_, err2 = Apply(context.Background(), group, bare, rest)
 		}
 		if (err == nil) != (err2 == nil) || err == nil && fmt.Sprint(m.applied(ids)) != fmt.Sprint(idsIn(whole)) {
 			t.Fatalf("the delta gives %v, %v; Apply %v, %v", m, err2, whole, err)

@@ -3,8 +3,10 @@ package scim
 import (
 	"encoding/base64"
 	"encoding/json"
+	"fmt"
 	"math/big"
 	"reflect"
+	"strconv"
 	"strings"
 )
 
@@ -92,7 +94,18 @@ func (a *Attribute) Canonical(raw any) (any, error) {
 	if values = a.distinct(values); len(values) == 0 {
 		return nil, nil
 	}
-	return values, nil
+	return values, a.Fits(len(values))
+}
+
+// maxElements bounds the work that one request can make of a multi-valued attribute. Memberships have limits of their own.
+const maxElements = 1000
+
+// Fits refuses more values than a multi-valued attribute can have with a 413.
+func (a *Attribute) Fits(n int) error {
+	if n <= maxElements || a.Edges {
+		return nil
+	}
+	return &Error{Status: 413, Detail: fmt.Sprintf("%s has more than %d values. Send fewer.", a.Name, maxElements)}
 }
 
 // distinct drops elements that stand there before.
@@ -178,6 +191,11 @@ func number(raw any, integer bool) (any, bool) {
 	n, ok := raw.(json.Number)
 	if !ok || len(n) > 64 || integer && strings.ContainsAny(string(n), ".eE") {
 		return nil, false
+	}
+	if i := strings.IndexAny(string(n), "eE"); i >= 0 { // 1e1000000 is short, and has a million digits
+		if e, err := strconv.Atoi(string(n[i+1:])); err != nil || max(e, -e) > 400 {
+			return nil, false
+		}
 	}
 	_, ok = new(big.Rat).SetString(string(n))
 	return n, ok

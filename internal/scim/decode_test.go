@@ -6,14 +6,17 @@ import (
 	"maps"
 	"strings"
 	"testing"
+	"unicode"
 
 	"pgregory.net/rapid"
 )
 
 const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
-func user() *ResourceType  { return Standard().ByName("User") }
-func group() *ResourceType { return Standard().ByName("Group") }
+var standardTypes = Standard()
+
+func user() *ResourceType  { return standardTypes.ByName("User") }
+func group() *ResourceType { return standardTypes.ByName("Group") }
 
 // text is a value as JSON, whose object names are in order.
 func text(v any) string {
@@ -183,6 +186,9 @@ func TestFoldKeepsApartWhatIsNotTheSame(t *testing.T) {
 		}
 	}
 	for r := range rune(0x20000) {
+		if !unicode.In(r, unicode.L, unicode.M) || unicode.In(r, unicode.Han, unicode.Hangul) {
+			continue
+		}
 		for _, s := range []string{string(r), string(r) + "\u0323"} {
 			if Fold(Fold(s)) != Fold(s) {
 				t.Fatalf("folding %q twice gives something else", s)

@@ -1,8 +1,6 @@
 package scim
 
 import (
-	"encoding/json"
-	"math/big"
 	"strings"
 
 	"serverless-scim/internal/filter"
@@ -146,11 +144,7 @@ func (a *Attribute) comparand(v filter.Value) (any, bool) {
 	case "boolean":
 		return boolean(v)
 	case "integer", "decimal":
-		n, ok := v.(json.Number)
-		if ok {
-			_, ok = new(big.Rat).SetString(string(n))
-		}
-		return n, ok
+		return number(v, false)
 	case "dateTime":
 		return a.text(v)
 	}

@@ -46,9 +46,6 @@ func (p Projection) add(r Ref) {
 	}
 }
 
-// IsDefault tells whether nothing was asked for.
-func (p Projection) IsDefault() bool { return !p.only && len(p.names) == 0 }
-
 // Wants tells whether a top-level attribute of the core schema can be in the answer.
 func (p Projection) Wants(a *Attribute) bool { return p.wants(a, a.Name, false) }
 

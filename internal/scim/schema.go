@@ -174,6 +174,10 @@ func Load(dir fs.FS) (*Types, error) {
 		if rt.core == nil || slices.Contains(rt.extensions, nil) {
 			return nil, fmt.Errorf("scim: resource type %s names a schema that is not there", rt.Name)
 		}
+		letter := func(other *ResourceType) bool { return other.Storage.Letter == rt.Storage.Letter }
+		if rt.Storage.Letter == "" || rt.core.Attribute(rt.Storage.Name) == nil || slices.ContainsFunc(t.ResourceTypes, letter) {
+			return nil, fmt.Errorf("scim: resource type %s needs a letter of its own and an attribute that names it", rt.Name)
+		}
 		if a := rt.core.Attribute(rt.Storage.Edges); a != nil {
 			a.Edges = true
 		}

@@ -45,17 +45,21 @@ func (r *request) body() ([]byte, error) {
 // parameters is the query string, strictly: url.URL.Query drops what it cannot read, and a filter that is dropped
 // lists everybody. Names are folded to lower case.
 func (r *request) parameters() (map[string]string, error) {
-	values, err := url.ParseQuery(r.URL.RawQuery)
-	if err != nil {
-		return nil, scim.BadRequest(scim.InvalidValue, "The query string is not properly encoded. Percent-encode its values.")
-	}
 	p := map[string]string{}
-	for name, v := range values {
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") { // and not at a semicolon, which url.ParseQuery refuses
+		name, v, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err == nil {
+			v, err = url.QueryUnescape(v)
+		}
+		if err != nil {
+			return nil, scim.BadRequest(scim.InvalidValue, "The query string is not properly encoded. Percent-encode its values.")
+		}
 		name = strings.ToLower(name)
-		if _, twice := p[name]; (twice || len(v) > 1) && isParameter(name) {
+		if _, twice := p[name]; twice && isParameter(name) {
 			return nil, scim.BadRequest(scim.InvalidValue, "The parameter %s stands in the query string twice. Send it once.", name)
 		}
-		p[name] = v[0]
+		p[name] = v
 	}
 	return p, nil
 }

@@ -85,7 +85,7 @@ func TestBadRequests(t *testing.T) {
 		{"GET", "/Schemas?filter=id%20pr", ``, 403, ""},
 		{"GET", "/ResourceTypes?filter=id%20pr", ``, 403, ""},
 		{"GET", "/Me", ``, 501, ""},
-		{"PATCH", "/Me/emails", `{}`, 501, ""},
+		{"PATCH", "/Me", `{}`, 501, ""},
 		{"GET", "/Schemas/urn:x", ``, 404, ""},
 		{"GET", "/ServiceProviderConfig/x", ``, 404, ""},
 		{"PUT", "/Users", `{}`, 405, ""},

@@ -42,12 +42,13 @@ func notThere() error {
 	return scim.NotFound("There is no endpoint at this path. See /ResourceTypes for those that there are.")
 }
 
-// split cuts a path before its first segment that names an endpoint; ok is false if none does.
+// split cuts a path before the first segment that names an endpoint and has at most one behind it; ok is false if none
+// does. (A base path may hold the name of an endpoint, too.)
 func (s *server) split(path string) (base string, segments []string, ok bool) {
 	path = strings.TrimSuffix(path, "/")
 	segments = strings.Split(path, "/")
 	for i, segment := range segments {
-		if s.isEndpoint(segment) {
+		if len(segments)-i <= 2 && s.isEndpoint(segment) {
 			return strings.Join(segments[:i], "/"), segments[i:], true
 		}
 	}
@@ -65,7 +66,7 @@ func (s *server) isRoot(r *request) bool {
 
 func (s *server) isEndpoint(segment string) bool {
 	return s.types.ByEndpoint(segment) != nil || slices.Contains([]string{
-		searchSegment, "me", "serviceproviderconfig", "resourcetypes", "schemas"}, strings.ToLower(segment))
+		searchSegment, "bulk", "me", "serviceproviderconfig", "resourcetypes", "schemas"}, strings.ToLower(segment))
 }
 
 const searchSegment = ".search"
@@ -86,6 +87,8 @@ func (s *server) route(r *request, segments []string) methods {
 		return methods{http.MethodGet: me, http.MethodPost: me, http.MethodPut: me, http.MethodPatch: me, http.MethodDelete: me}
 	case n == 1 && first == searchSegment:
 		return methods{http.MethodPost: search}
+	case n == 1 && first == "bulk":
+		return methods{http.MethodPost: s.bulk}
 	case n == 1 && first == "serviceproviderconfig":
 		return methods{http.MethodGet: serviceProviderConfig}
 	case n <= 2 && first == "resourcetypes":

@@ -2,6 +2,7 @@ package server
 
 import (
 	"encoding/json"
+	"errors"
 	"strconv"
 	"strings"
 
@@ -105,8 +106,8 @@ func integer(p map[string]string, name, shown string, otherwise int) (int, error
 	if !ok || text == "" {
 		return otherwise, nil
 	}
-	n, err := strconv.ParseInt(text, 10, 32)
-	if err != nil {
+	n, err := strconv.ParseInt(text, 10, 32) // what is out of its range becomes the nearest
+	if err != nil && !errors.Is(err, strconv.ErrRange) {
 		return 0, scim.BadRequest(scim.InvalidValue, "The parameter %s is not an integer. Send one.", shown)
 	}
 	return int(n), nil

@@ -5,6 +5,7 @@ package table
 
 import (
 	"context"
+	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -40,6 +41,9 @@ type Key struct {
 	PK string `dynamodbav:"PK"` // partition key
 	SK string `dynamodbav:"SK"` // sort key; a partition is ordered by its bytes
 }
+
+// Escape makes a string a part of a key between "#"s. Different strings never give the same part.
+func Escape(s string) string { return strings.NewReplacer("%", "%25", "#", "%23").Replace(s) }
 
 // Item is the attributes of one item, PK and SK among them. Only S, N, SS and BOOL are stored: text is UTF-8, a number
 // is whole and has 64 bits, a set has elements and none of them is empty; it comes back sorted.

@@ -108,7 +108,7 @@ func (s *Store) find(ctx context.Context, hash string) (item, error) {
 	if ok && now.Before(e.until) {
 		return e.item, nil
 	}
-	items, err := s.Table.Get(ctx, key(hash))
+	items, err := table.Metered{Table: s.Table}.Get(ctx, key(hash))
 	if err != nil {
 		return item{}, err
 	}
@@ -161,7 +161,5 @@ func (s *Store) Replace(ctx context.Context, tenant, label, secret string) error
 	return s.Table.Write(ctx, writes...)
 }
 
-// partition is where the tokens of a tenant are listed; the tenant's name is escaped as in the directory's keys.
-func partition(tenant string) string {
-	return strings.NewReplacer("%", "%25", "#", "%23").Replace(tenant) + "#token"
-}
+// partition is where the tokens of a tenant are listed.
+func partition(tenant string) string { return table.Escape(tenant) + "#token" }

@@ -22,7 +22,7 @@ func newStore(t *testing.T) (*Store, *time.Time) {
 	}
 	t.Cleanup(func() { tab.Close() })
 	now := time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
-	return &Store{Table: table.Metered{Table: tab}, Now: func() time.Time { return now }}, &now
+	return &Store{Table: tab, Now: func() time.Time { return now }}, &now
 }
 
 func replace(t *testing.T, s *Store, tenant, label, secret string) {

@@ -15,7 +15,7 @@ func serviceProviderConfig(r *request) (*response, error) {
 		"schemas":          []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"documentationUri": "https://www.rfc-editor.org/rfc/rfc7644",
 		"patch":            supported(true),
-		"bulk":             scim.Object{"supported": false, "maxOperations": 0, "maxPayloadSize": 0},
+		"bulk":             scim.Object{"supported": true, "maxOperations": maxBulkOperations, "maxPayloadSize": maxBody},
 		"filter":           scim.Object{"supported": true, "maxResults": maxCount},
 		"changePassword":   supported(false),
 		"sort":             supported(true),

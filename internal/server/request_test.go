@@ -42,6 +42,8 @@ func TestBadRequests(t *testing.T) {
 		{"POST", "/Users", `{"userName":"big","title":"` + strings.Repeat("x", 64<<10) + `"}`, 413, ""},
 		{"POST", "/Users", `{"userName":"` + strings.Repeat("x", 4<<20) + `"}`, 413, ""},
 		{"POST", "/Users", `{"userName":"U"}`, 409, "uniqueness"},
+		{"POST", "/Users", `{"userName":"many","phoneNumbers":[` + addresses(1001) + `]}`, 413, ""},
+		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"add","path":"phoneNumbers","value":[` + addresses(1001) + `]}]}`, 413, ""},
 		{"POST", "/Groups", `{"displayName":"G"}`, 409, "uniqueness"},
 		{"POST", "/Groups", `{"displayName":"h","members":[{"display":"x"}]}`, 400, "invalidValue"},
 		{"PUT", "/Users/" + u, `{"displayName":"no name"}`, 400, "invalidValue"},
@@ -114,6 +116,8 @@ func TestNumbersOutsideTheirRangeAreClamped(t *testing.T) {
 	for query, want := range map[string]string{ // startIndex, itemsPerPage, totalResults
 		"count=-1": "1 0 3", "count=0": "1 0 3", "startIndex=0": "1 3 3", "startIndex=-7&count=2": "1 2 3", "startindex=2": "2 2 3",
 		"COUNT=2&": "1 2 3", "startIndex=99": "99 0 3", "count=100000": "1 3 3", "aadOptscim062020&x=1": "1 3 3", "count=": "1 3 3",
+		"count=99999999999": "1 3 3", "startIndex=99999999999999999999": "2147483647 0 3", "count=-99999999999": "1 0 3",
+		"filter=userName+ne+%22x;y%22": "1 3 3", "filter=userName+ne+%22x%3By%22": "1 3 3", "filter=userName+eq+%22a;b%22": "1 0 0",
 	} {
 		a := c.want(c.do("GET", "/Users?"+query, ""), 200)
 		if got := fmt.Sprint(a.at("startIndex"), " ", a.at("itemsPerPage"), " ", a.at("totalResults")); got != want {
@@ -161,6 +165,8 @@ func TestAPasswordIsKeptNowhere(t *testing.T) {
 	c.want(c.do("PATCH", "/Users/"+u, `{`+patchOp+`,"Operations":[{"op":"boil","path":"password","value":"`+secret+`"}]}`), 400)
 	c.want(c.do("POST", "/Users", `{"userName":7,"password":"`+secret+`"}`), 400)
 	c.want(c.do("POST", "/Users", `{"password":"`+secret+`", "`), 400)
+	c.want(c.do("POST", "/Users", `{"password":"\ud800`+secret+`"}`), 400)
+	c.want(c.do("POST", "/Users", `{"`+secret+`":1,"`+secret+`":2}`), 400)
 	c.want(c.do("GET", "/Users?filter=password%20eq%20%22"+secret+"%22", ""), 400)
 	c.want(c.do("GET", "/Users/"+u+"?attributes=password", ""), 200)
 	for where, text := range map[string]string{"table": c.dump(), "log": c.log.String()} {
@@ -208,9 +214,11 @@ func TestEveryBasePathIsServed(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, func(c *Config) { c.Base = "" })
 	for address, want := range map[string]string{
-		"https://api.example.com/prod/Users":         "https://api.example.com/prod/Users/",
-		"https://api.example.com/Users":              "https://api.example.com/Users/",
-		"https://api.example.com/a/b/scim/v2/users/": "https://api.example.com/a/b/scim/v2/Users/",
+		"https://api.example.com/prod/Users":          "https://api.example.com/prod/Users/",
+		"https://api.example.com/Users":               "https://api.example.com/Users/",
+		"https://api.example.com/a/b/scim/v2/users/":  "https://api.example.com/a/b/scim/v2/Users/",
+		"https://api.example.com/Users/scim/v2/Users": "https://api.example.com/Users/scim/v2/Users/",
+		"https://api.example.com/me/v2/Users":         "https://api.example.com/me/v2/Users/",
 	} {
 		r := httptest.NewRequest("POST", address, strings.NewReader(`{"userName":"`+token.New()+`"}`))
 		r.Header.Set("Authorization", "Bearer "+c.secret)

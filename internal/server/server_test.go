@@ -122,7 +122,7 @@ func (c *client) shape(r *http.Request, a answer) {
 			c.Errorf("%s: no SCIM error (RFC 7644 §3.12)", where)
 		}
 	}
-	if strings.Contains(a.text, "assword\":") || strings.Contains(a.text, c.secret) {
+	if strings.Contains(a.text, `"password":`) || strings.Contains(a.text, c.secret) {
 		c.Errorf("%s: the answer holds a secret", where)
 	}
 }

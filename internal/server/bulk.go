@@ -1,0 +1,230 @@
+package server
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+
+	"serverless-scim/internal/scim"
+)
+
+const (
+	bulkRequest  = "urn:ietf:params:scim:api:messages:2.0:BulkRequest"
+	bulkResponse = "urn:ietf:params:scim:api:messages:2.0:BulkResponse"
+
+	maxBulkOperations = 1000
+)
+
+// job is the work of one bulk request.
+type job struct {
+	*request
+	server     *server
+	operations []operation
+	posts      map[string]int // the operations that create resources, by bulkId
+	most       int            // errors after which it stops; 0: whatever fails, it goes on
+	failed     int
+}
+
+// operation is one operation of a bulk request, and what became of it.
+type operation struct {
+	method, path, bulkID, version string // path without slashes around it
+	data                          any
+	refers                        []string    // the bulkIds in path and data
+	err                           error       // why it failed, or must
+	result                        scim.Object // nil until it was its turn
+	id                            string      // of the resource that it created
+}
+
+// bulk is POST on /Bulk (RFC 7644 §3.7): each operation does what the request that it stands for would do, in the
+// request's order, but what others refer to comes before them.
+func (s *server) bulk(r *request) (*response, error) {
+	j := &job{request: r, server: s, posts: map[string]int{}}
+	if err := j.decode(); err != nil {
+		return nil, err
+	}
+	for _, circle := range circles(len(j.operations), j.referred) {
+		if j.stopped() {
+			break
+		}
+		j.perform(circle)
+	}
+	results := []any{}
+	for _, op := range j.operations {
+		if op.result != nil {
+			results = append(results, op.result)
+		}
+	}
+	return &response{status: http.StatusOK, body: scim.Object{"schemas": []string{bulkResponse}, "Operations": results}}, nil
+}
+
+// decode reads the message. What is wrong with one operation is noted there.
+func (j *job) decode() error {
+	body, err := j.body()
+	if known := (*scim.Error)(nil); errors.As(err, &known) && known.Status == http.StatusRequestEntityTooLarge {
+		return bulkTooLarge("maxPayloadSize", maxBody) // RFC 7644 §3.7.4
+	}
+	if err != nil {
+		return err
+	}
+	o, err := scim.ParseObject(body)
+	if err != nil {
+		return err
+	}
+	urns, _ := o.Get("schemas").([]any)
+	if o.Get("schemas") != nil && !slices.ContainsFunc(urns, isBulkRequest) {
+		return scim.BadRequest(scim.InvalidSyntax, "schemas does not name %s. Send a bulk message.", bulkRequest)
+	}
+	list, _ := o.Get("Operations").([]any)
+	if len(list) == 0 {
+		return scim.BadRequest(scim.InvalidSyntax, "Operations must be an array of at least one operation.")
+	}
+	if len(list) > maxBulkOperations {
+		return bulkTooLarge("maxOperations", maxBulkOperations)
+	}
+	if j.most, err = failOnErrors(o.Get("failOnErrors")); err != nil {
+		return err
+	}
+	for _, raw := range list {
+		j.operations = append(j.operations, j.operation(raw))
+	}
+	return nil
+}
+
+func isBulkRequest(urn any) bool {
+	s, _ := urn.(string)
+	return strings.EqualFold(s, bulkRequest)
+}
+
+func bulkTooLarge(limit string, most int) error {
+	return &scim.Error{Status: http.StatusRequestEntityTooLarge,
+		Detail: fmt.Sprintf("The bulk request exceeds %s (%d). Send several smaller ones.", limit, most)}
+}
+
+// failOnErrors is the number of errors after which a job stops. Clients with a plain integer send 0 for none.
+func failOnErrors(raw any) (int, error) {
+	if raw == nil {
+		return 0, nil
+	}
+	n, _ := raw.(json.Number)
+	most, err := strconv.Atoi(n.String())
+	if err != nil || most < 0 {
+		return 0, scim.BadRequest(scim.InvalidSyntax, "failOnErrors must be a number of errors, an integer that is not negative.")
+	}
+	return most, nil
+}
+
+// operation reads the next operation.
+func (j *job) operation(raw any) (op operation) {
+	o, ok := raw.(scim.Object)
+	if !ok {
+		op.err = scim.BadRequest(scim.InvalidSyntax, "Each of Operations must be an object.")
+		return op
+	}
+	text := func(name string) string {
+		s, ok := o.Get(name).(string)
+		if !ok && o.Get(name) != nil {
+			op.err = scim.BadRequest(scim.InvalidSyntax, "%s must be a string.", name)
+		}
+		return s
+	}
+	op.method, op.path = strings.ToUpper(text("method")), strings.Trim(text("path"), "/")
+	op.bulkID, op.version = text("bulkId"), text("version")
+	if op.err == nil {
+		op.err = j.check(&op, o.Get("data"))
+	}
+	if op.err == nil {
+		op.substitute(func(bulkID string) string {
+			op.refers = append(op.refers, bulkID)
+			return reference + bulkID
+		})
+	}
+	return op
+}
+
+// check tells what RFC 7644 §3.7 requires of an operation, beside what its endpoint does.
+func (j *job) check(op *operation, data any) (err error) {
+	if op.method == "" || op.path == "" {
+		return scim.BadRequest(scim.InvalidSyntax, "An operation needs a method and a path.")
+	}
+	if op.method == http.MethodPost {
+		if op.bulkID == "" {
+			return scim.BadRequest(scim.InvalidSyntax, "A POST needs a bulkId.")
+		}
+		if _, taken := j.posts[op.bulkID]; taken {
+			return scim.BadRequest(scim.InvalidSyntax, "An operation before has the same bulkId. Give each POST its own.")
+		}
+		j.posts[op.bulkID] = len(j.operations)
+	}
+	if slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, op.method) {
+		op.data, err = bulkData(op.method, data)
+	}
+	return err
+}
+
+// bulkData is the body of the request that an operation stands for.
+func bulkData(method string, raw any) (_ any, err error) {
+	if text, ok := raw.(string); ok { // Java clients send JSON in a string
+		if raw, err = scim.Parse([]byte(text)); err != nil {
+			return nil, err
+		}
+	}
+	if list, ok := raw.([]any); ok && method == http.MethodPatch { // as the example of RFC 7644 §3.7.3 does
+		raw = scim.Object{"Operations": list}
+	}
+	if _, ok := raw.(scim.Object); !ok {
+		return nil, scim.BadRequest(scim.InvalidSyntax, "data must be an object: the body of the %s.", method)
+	}
+	return raw, nil
+}
+
+// referred is the operations that the i-th refers to.
+func (j *job) referred(i int) (others []int) {
+	for _, bulkID := range j.operations[i].refers {
+		if k, known := j.posts[bulkID]; known {
+			others = append(others, k)
+		}
+	}
+	return others
+}
+
+func (j *job) stopped() bool { return j.most > 0 && j.failed >= j.most }
+
+// report sets the result of an operation (RFC 7644 §3.7.3). Of a success no body is shown.
+func (j *job) report(op *operation, resp *response, err error) {
+	if err != nil {
+		op.err, resp = err, problem(err)
+		j.failed++
+	}
+	location := resp.header["Location"]
+	if op.method != http.MethodPost && op.path != "" {
+		location = j.address(op.path)
+	}
+	op.result = scim.Object{"status": strconv.Itoa(resp.status)}
+	for name, v := range map[string]string{
+		"method": op.method, "bulkId": op.bulkID, "location": location, "version": resp.header["ETag"],
+	} {
+		if v != "" {
+			op.result[name] = v
+		}
+	}
+	if err != nil {
+		op.result["response"] = resp.body
+	}
+	if resp.status >= http.StatusInternalServerError {
+		j.server.Log.ErrorContext(j.Context(), "bulk operation", "method", op.method, "path", op.path, "status", resp.status,
+			"error", cause(err))
+	}
+}
+
+// address is the location that a path names, in the schema's spelling if there is such an endpoint.
+func (j *job) address(path string) string {
+	endpoint, id, _ := strings.Cut(path, "/")
+	if rt := j.types.ByEndpoint(endpoint); rt != nil && id != "" {
+		return j.location(rt, id)
+	}
+	return j.base + "/" + path
+}

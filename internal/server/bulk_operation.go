@@ -1,0 +1,170 @@
+package server
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/patch"
+	"serverless-scim/internal/scim"
+)
+
+// bulkReserve is how long before the deadline no operation begins any more, lest it be cut off.
+const bulkReserve = 3 * time.Second
+
+// perform performs an operation, or several POSTs that refer to each other in a circle: each is created without what
+// it says of those that are not there yet, and that is added once all are (RFC 7644 §3.7.1).
+func (j *job) perform(circle []int) {
+	late := map[*operation]scim.Object{}
+	for _, i := range circle {
+		op := &j.operations[i]
+		resp, rest, err := j.attempt(op)
+		j.report(op, resp, err)
+		if err != nil {
+			j.giveUp(circle, err)
+			return
+		}
+		if len(rest) > 0 {
+			late[op] = rest
+		}
+	}
+	for _, i := range circle {
+		op := &j.operations[i]
+		if err := j.complete(op, late[op]); err != nil {
+			j.giveUp(circle, err)
+			return
+		}
+	}
+}
+
+// attempt performs an operation and gives what of it had to be left out.
+func (j *job) attempt(op *operation) (resp *response, late scim.Object, err error) {
+	if op.err != nil {
+		return nil, nil, op.err
+	}
+	if end, limited := j.Context().Deadline(); j.Context().Err() != nil || limited && time.Until(end) < bulkReserve {
+		return nil, nil, &scim.Error{Status: http.StatusTooManyRequests, Err: context.DeadlineExceeded,
+			Detail: "The time of the bulk request ran out before this operation. Send it again."}
+	}
+	for _, bulkID := range op.refers {
+		if err := j.unresolvable(bulkID); err != nil {
+			return nil, nil, err
+		}
+	}
+	op.substitute(j.resolve)
+	if op.method == http.MethodPost {
+		late = leaveOut(op.data.(scim.Object))
+	}
+	if resp, err = j.send(op.method, op.path, op.version, op.data); err == nil && op.method == http.MethodPost {
+		location := resp.header["Location"]
+		op.id = location[strings.LastIndexByte(location, '/')+1:]
+	}
+	return resp, late, err
+}
+
+// complete adds to a resource what was left out when it was created.
+func (j *job) complete(op *operation, late scim.Object) error {
+	if late == nil {
+		return nil
+	}
+	resp, err := j.send(http.MethodPatch, op.path+"/"+op.id, "", scim.Object{"schemas": []any{patch.Message},
+		"Operations": []any{scim.Object{"op": patch.Add, "value": substitute(late, j.resolve)}}})
+	if err == nil {
+		op.result["version"] = resp.header["ETag"]
+	}
+	return err
+}
+
+// giveUp is for a circle of which one operation failed: since the others refer to it, by others perhaps, they fail, too,
+// and what they created is deleted.
+func (j *job) giveUp(circle []int, cause error) {
+	for _, i := range circle {
+		op := &j.operations[i]
+		created := op.id != ""
+		if created {
+			if _, err := j.send(http.MethodDelete, op.path+"/"+op.id, "", nil); err != nil {
+				j.server.Log.ErrorContext(j.Context(), "bulk operation not undone", "path", op.path+"/"+op.id, "error", err)
+			}
+			op.id = ""
+		}
+		if created || op.result == nil && !j.stopped() {
+			j.report(op, nil, unresolved(cause))
+		}
+	}
+}
+
+// unresolvable is why a reference cannot be resolved, nil if it can or if its resource is yet to come.
+func (j *job) unresolvable(bulkID string) error {
+	k, known := j.posts[bulkID]
+	if !known {
+		return scim.BadRequest(scim.InvalidValue, "The operation refers to a bulkId that no POST of this request has.")
+	}
+	if op := &j.operations[k]; op.result != nil && op.err != nil {
+		return unresolved(op.err)
+	}
+	return nil
+}
+
+// unresolved is the failure of an operation that refers to one that failed. What passes for that one passes for this.
+func unresolved(cause error) error {
+	if directory.IsBusy(cause) {
+		return cause
+	}
+	return &scim.Error{Status: http.StatusConflict, // RFC 7644 §3.7.1
+		Detail: "The operation refers by bulkId to one of this request that failed. Correct that one and repeat both."}
+}
+
+// send answers the request that an operation stands for, as if it had come alone. Its body is not shown, so nothing is
+// read for it.
+func (j *job) send(method, path, version string, data any) (resp *response, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			resp, err = nil, &panicked{value: p, stack: stack()}
+		}
+	}()
+	body, err := json.Marshal(data)
+	if err != nil {
+		return nil, err
+	}
+	r := *j.request
+	r.Request = (&http.Request{
+		Method: method,
+		URL:    &url.URL{Path: "/" + path, RawQuery: "attributes=id"},
+		Header: http.Header{},
+		Body:   io.NopCloser(bytes.NewReader(body)),
+	}).WithContext(j.Context())
+	if version != "" {
+		r.Header.Set("If-Match", version)
+	}
+	m, err := j.server.bulkMethods(&r, path)
+	if err != nil {
+		return nil, err
+	}
+	if h := m[method]; h != nil {
+		return h(&r)
+	}
+	return nil, &methodNotAllowed{m}
+}
+
+// bulkMethods is the methods that a path of an operation has: those of resource types and resources, but GET.
+func (s *server) bulkMethods(r *request, path string) (methods, error) {
+	if strings.ContainsAny(path, "?#") {
+		return nil, scim.BadRequest(scim.InvalidSyntax, "The path of an operation ends with the resource. Leave out the query.")
+	}
+	segments := strings.SplitN(path, "/", 2)
+	if r.id = ""; len(segments) > 1 {
+		r.id = segments[1]
+	}
+	m := s.routeResource(r, segments)
+	if m == nil || r.id == searchSegment {
+		return nil, notThere()
+	}
+	delete(m, http.MethodGet)
+	return m, nil
+}

@@ -62,7 +62,7 @@ const (
 	maxGroups   = 1500     // groups a member can be in
 	maxShown    = 1000     // names of other resources resolved in one answer
 	maxAttempts = 100      // of a request that meets others
-	maxPage     = 5 << 20  // bytes of a list
+	maxPage     = 4 << 20  // bytes of a list
 	batch       = 1000     // names read at once
 	tested      = 100      // resources held at once to test them
 	shards      = 32       // of a count

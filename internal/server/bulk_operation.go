@@ -91,7 +91,6 @@ func (j *job) giveUp(circle []int, cause error) {
 			if _, err := j.send(http.MethodDelete, op.path+"/"+op.id, "", nil); err != nil {
 				j.server.Log.ErrorContext(j.Context(), "bulk operation not undone", "path", op.path+"/"+op.id, "error", err)
 			}
-			op.id = ""
 		}
 		if created || op.result == nil && !j.stopped() {
 			j.report(op, nil, unresolved(cause))
@@ -158,7 +157,7 @@ func (s *server) bulkMethods(r *request, path string) (methods, error) {
 		return nil, scim.BadRequest(scim.InvalidSyntax, "The path of an operation ends with the resource. Leave out the query.")
 	}
 	segments := strings.SplitN(path, "/", 2)
-	if r.id = ""; len(segments) > 1 {
+	if len(segments) > 1 {
 		r.id = segments[1]
 	}
 	m := s.routeResource(r, segments)

@@ -12,13 +12,9 @@ import (
 // reference is what stands before a bulkId where it refers to the resource of that POST (RFC 7644 §3.7.2).
 const reference = "bulkId:"
 
-// substitute replaces all references of an operation by what to gives for their bulkIds. A POST refers from its data
-// alone: its path names no resource.
+// substitute replaces all references of an operation by what to gives for their bulkIds.
 func (op *operation) substitute(to func(bulkID string) string) {
-	if op.method != http.MethodPost {
-		op.path = substitute(op.path, to).(string)
-	}
-	op.data = substitute(op.data, to)
+	op.path, op.data = substitute(op.path, to).(string), substitute(op.data, to)
 	if o, ok := op.data.(scim.Object); ok && op.method == http.MethodPatch {
 		list, _ := o.Get("Operations").([]any)
 		for _, e := range list {
@@ -63,6 +59,7 @@ func substituteInPath(operation any, to func(bulkID string) string) {
 	}
 }
 
+// substituteInFilter replaces the references among the values of a filter within brackets, which holds no others.
 func substituteInFilter(e filter.Expr, to func(bulkID string) string) {
 	switch e := e.(type) {
 	case *filter.And:
@@ -73,8 +70,6 @@ func substituteInFilter(e filter.Expr, to func(bulkID string) string) {
 		substituteInFilter(e.Y, to)
 	case *filter.Not:
 		substituteInFilter(e.X, to)
-	case *filter.ValuePath:
-		substituteInFilter(e.Filter, to)
 	case *filter.Compare:
 		e.Value = substitute(e.Value, to)
 	}

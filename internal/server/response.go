@@ -1,6 +1,7 @@
 package server
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -27,13 +28,14 @@ const mediaType = "application/scim+json"
 
 // write sends the response and tells its status.
 func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
-	var body []byte
-	if resp.body != nil {
-		var err error
-		if body, err = json.Marshal(resp.body); err != nil {
-			resp = problem(err)
-			body, _ = json.Marshal(resp.body)
+	body, err := resp.encode()
+	if err != nil {
+		if resp = problem(err); r.Method != http.MethodGet && err == errTooLarge { // what is done is done, and told without a body
+			resp = &response{status: http.StatusNoContent}
 		}
+		body, _ = resp.encode()
+	}
+	if body != nil {
 		w.Header().Set("Content-Type", mediaType)
 		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 	}
@@ -45,6 +47,31 @@ func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
 		w.Write(body) // whether the client still listens changes nothing
 	}
 	return resp.status
+}
+
+// maxResponse is the largest body, with its quotes escaped as they are within an answer of a Lambda function, of which
+// 6 MB are taken.
+const maxResponse = 6<<20 - 16<<10
+
+// errTooLarge is the answer in place of one that is too large.
+var errTooLarge = scim.BadRequest(scim.TooMany, "The answer is larger than 6 MB. Ask for less: excludedAttributes=members, "+
+	"attributes or a smaller count. The groups' members are also found by filtering users by groups.value.")
+
+func (resp *response) encode() ([]byte, error) {
+	if resp.body == nil {
+		return nil, nil
+	}
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	if err := e.Encode(resp.body); err != nil {
+		return nil, err
+	}
+	body := bytes.TrimSpace(b.Bytes())
+	if len(body)+bytes.Count(body, []byte{'"'})+bytes.Count(body, []byte{'\\'}) > maxResponse {
+		return nil, errTooLarge
+	}
+	return body, nil
 }
 
 // methodNotAllowed says that the endpoint has other methods.

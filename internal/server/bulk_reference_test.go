@@ -1,0 +1,151 @@
+package server
+
+// RFC 7644 §3.7.1: two groups, each a member of the other.
+func TestBulkCircle(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	a := c.bulk("",
+		post("/Groups", "qwerty", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Group A","members":[{"type":"Group","value":"bulkId:ytrewq"}]}`),
+		post("/Groups", "ytrewq", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Group B","members":[{"type":"Group","value":"bulkId:qwerty"}]}`))
+	if got := statuses(a); got != "201, 201" {
+		t.Fatalf("the circle is resolved: %s", a.text)
+	}
+	for i, other := range []string{"Group B", "Group A"} {
+		g := c.get(a, i)
+		if members(g) != other || g.at("members.0.type") != "Group" {
+			t.Errorf("%s must have one member, %s", g.text, other)
+		}
+		if v := a.at(fmt.Sprintf("Operations.%d.version", i)); v != g.at("meta.version") {
+			t.Errorf("the version told, %v, is not the final one, %v", v, g.at("meta.version"))
+		}
+	}
+}
+
+// RFC 7644 §3.7.2: references from members and from an extension.
+func TestBulkIdsBecomeIds(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	a := c.bulk("",
+		post("/Users", "qwerty", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"Alice"}`),
+		post("/Groups", "ytrewq", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Tour Guides","members":[{"type":"User","value":"bulkId:qwerty"}]}`),
+		post("/Users", "bob", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","`+enterprise+`"],"userName":"Bob",`+
+			`"`+enterprise+`":{"employeeNumber":"11250","manager":{"value":"bulkId:qwerty","$ref":"../Users/bulkId:qwerty"}}}`))
+	if got := statuses(a); got != "201, 201, 201" || a.at("Operations.1.bulkId") != "ytrewq" || a.at("Operations.1.method") != "POST" {
+		t.Fatal(a.text)
+	}
+	alice, guides, bob := c.get(a, 0), c.get(a, 1), c.get(a, 2)
+	if guides.at("members.0.value") != alice.at("id") || guides.at("meta.version") != a.at("Operations.1.version") {
+		t.Errorf("Alice is no member in %s", guides.text)
+	}
+	manager := bob.body[enterprise].(scim.Object)["manager"].(scim.Object)
+	if manager["value"] != alice.at("id") || manager["$ref"] != "../Users/"+alice.at("id").(string) {
+		t.Errorf("Alice is not the manager in %s", bob.text)
+	}
+}
+
+const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
+
+// Each reference is to another place; in front of them stands the group g with the member m.
+func TestBulkReferences(t *testing.T) {
+	t.Parallel()
+	add := `{"op":"add","value":{"members":[{"value":"bulkId:u"}]}}`
+	for name, x := range map[string]struct{ operations, want string }{
+		"in a value of PATCH":     {`{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[{"op":"add","path":"members","value":[{"value":"bulkId:u"}]}]}}`, "m u"},
+		"in PATCH without a path": {`{"method":"patch","path":"groups/$g/","data":{` + patchOp + `,"Operations":[` + add + `]}}`, "m u"},
+		"in the filter of a path": {`{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[` + add + `,
+			{"op":"remove","path":"members[value eq \"$m\" or (value eq \"bulkId:u\" and not (value pr))]"}]}}`, "u"},
+		"unquoted in it": {`{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[` + add + `,{"op":"remove","Path":"members[value eq bulkId:u]"}]}}`, "m"},
+		"in PUT":         {`{"method":"PUT","path":"/Groups/$g","data":{"displayName":"g","members":[{"value":"bulkId:u"}]}}`, "u"},
+		"in a string":    {`{"method":"PUT","path":"/Groups/$g","data":"{\"displayName\":\"g\",\"members\":[{\"value\":\"bulkId:u\"}]}"}`, "u"},
+		"in a path":      {`{"method":"DELETE","path":"/Users/bulkId:u"},{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[` + add + `]}}`, "m"},
+		"to itself":      {post("/Groups", "s", `{"displayName":"s","members":[{"value":"bulkId:s"},{"value":"$m"}]}`) + `,{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[{"op":"replace","path":"members","value":[{"value":"bulkId:s"}]}]}}`, "s"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			c := newClient(t)
+			m := c.create("/Users", `{"userName":"m","displayName":"m"}`)
+			g := c.create("/Groups", `{"displayName":"g","members":[{"value":"`+m+`"}]}`)
+			operations := strings.NewReplacer("$g", g, "$m", m).Replace(x.operations)
+			for _, order := range [][]string{{postUser("u"), operations}, {operations, postUser("u")}} {
+				a := c.bulk("", order...)
+				if strings.Contains(a.text, "response") {
+					t.Fatal(a.text)
+				}
+				if got := members(c.do("GET", "/Groups/"+g, "")); got != x.want {
+					t.Errorf("the members are %q, want %q", got, x.want)
+				}
+				for i := range a.body["Operations"].([]any) { // as it was, for the other order
+					if a.at(fmt.Sprintf("Operations.%d.method", i)) == "POST" {
+						c.do("DELETE", strings.TrimPrefix(a.at(fmt.Sprintf("Operations.%d.location", i)).(string), base), "")
+					}
+				}
+				c.want(c.do("PUT", "/Groups/"+g, `{"displayName":"g","members":[{"value":"`+m+`"}]}`), 200)
+			}
+		})
+	}
+}
+
+// Whatever refers to whatever, forward, backward or in a circle, and in whatever order: each reference becomes an id.
+func TestBulkReferencesInAnyOrder(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(rt *rapid.T) {
+		c := newClient(t)
+		names := []string{"u0", "u1", "u2", "g0", "g1", "g2", "g3"}
+		someOf := func(label string, of []string) []string {
+			return rapid.SliceOfNDistinct(rapid.SampledFrom(of), 0, 3, rapid.ID).Draw(rt, label)
+		}
+		var operations []string
+		want := map[string]string{} // the manager of each user, the members of each group, by name
+		for _, name := range names {
+			if name[0] == 'u' {
+				manager := rapid.SampledFrom(append(names[:3:3], "")).Draw(rt, name)
+				want[name] = manager
+				if manager != "" {
+					manager = `"manager":{"value":"bulkId:` + manager + `"}`
+				}
+				data := fmt.Sprintf(`{"userName":%q,"displayName":%[1]q,%q:{%s}}`, name, enterprise, manager)
+				operations = append(operations, post("/Users", name, data))
+				continue
+			}
+			first, later := someOf(name, names), someOf(name+" later", names)
+			operations = append(operations, postGroup(name, first...),
+				fmt.Sprintf(`{"method":"PATCH","path":"/Groups/bulkId:%s","data":{"Operations":[{"op":"add","path":"members","value":[%s]}]}}`,
+					name, references(later...)))
+			all := slices.DeleteFunc(slices.Concat(first, later), func(m string) bool { return m == name })
+			slices.Sort(all)
+			want[name] = strings.Join(slices.Compact(all), " ")
+		}
+		operations = rapid.Permutation(operations).Draw(rt, "order")
+		a := c.bulk("", operations...)
+		for i, r := range a.body["Operations"].([]any) {
+			r := r.(scim.Object)
+			if r["bulkId"] != nil && !strings.Contains(operations[i], fmt.Sprintf(`"bulkId":%q`, r["bulkId"])) {
+				rt.Errorf("the results stand in the order of the operations: %d is %v", i, r)
+			}
+		}
+		if got := c.references(); !maps.Equal(got, want) {
+			rt.Errorf("the references are %v, want %v; %s", got, want, a.text)
+		}
+	})
+}
+
+// references is the manager of each user and the members of each group, by name.
+func (c *client) references() map[string]string {
+	c.Helper()
+	all := c.want(c.do("GET", "/", ""), 200).body["Resources"].([]any)
+	names := map[any]string{nil: ""}
+	for _, r := range all {
+		r := r.(scim.Object)
+		if names[r["id"]], _ = r["userName"].(string); names[r["id"]] == "" {
+			names[r["id"]] = r["displayName"].(string)
+		}
+	}
+	got := map[string]string{}
+	for _, r := range all {
+		r := r.(scim.Object)
+		extension, _ := r[enterprise].(scim.Object)
+		manager, _ := extension["manager"].(scim.Object)
+		got[names[r["id"]]] = names[manager["value"]] + members(answer{body: r})
+	}
+	return got
+}

@@ -148,7 +148,7 @@ func (c change) transaction(p plan) (*transaction, state, error) {
 	}
 	before := maps.Clone(old)
 	if c.tree {
-		p.names.list(before, "members", p.members, func(id string) string { return c.Types.ByID(id).Name })
+		c.list(before, "members", p.members, p.names)
 	}
 	o, m, err := c.edit(before)
 	if err != nil {

@@ -33,16 +33,18 @@ type Config struct {
 type Directory struct {
 	Config
 	keys keys
+	base string
 }
 
-// New is the directory of a tenant, whose name may be any string. It costs nothing.
-func New(c Config, tenant string) *Directory {
+// New is the directory of a tenant, whose name may be any string, seen from an address: that of the service, before the
+// endpoints. It costs nothing.
+func New(c Config, tenant, base string) *Directory {
 	c.Table = table.Metered{Table: c.Table}
-	return &Directory{c, tenantKeys(tenant)}
+	return &Directory{c, tenantKeys(tenant), base}
 }
 
-// Resource is a resource as it was at one instant: its attributes in canonical form, with id, schemas and meta (but
-// meta.location, which depends on who asks), and its version as an entity tag.
+// Resource is a resource as it was at one instant: its attributes in canonical form, with those that only the server
+// writes, and its version as an entity tag.
 type Resource struct {
 	Type    *scim.ResourceType
 	Object  scim.Object

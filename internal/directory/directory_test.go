@@ -18,7 +18,10 @@ import (
 	"serverless-scim/internal/table/tabletest"
 )
 
-const variable = "SCIM_TEST_DYNAMODB"
+const (
+	variable = "SCIM_TEST_DYNAMODB"
+	base     = "https://scim.example.com"
+)
 
 // onEach runs a test on the embedded table and on each DynamoDB endpoint that the variable names.
 func onEach(t *testing.T, test func(*testing.T, table.Table)) {
@@ -68,13 +71,13 @@ type fixture struct {
 func newFixture(t *testing.T, tab table.Table) *fixture {
 	types := scim.Standard()
 	c := Config{Table: tab, Types: types, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}
-	return &fixture{t, New(c, "test"), types.ByName("User"), types.ByName("Group"), t.Context()}
+	return &fixture{t, New(c, "test", base), types.ByName("User"), types.ByName("Group"), t.Context()}
 }
 
 // tenant is the fixture of another directory on the same table.
 func (f *fixture) tenant(name string) *fixture {
 	g := *f
-	g.Directory = New(f.Config, name)
+	g.Directory = New(f.Config, name, base)
 	return &g
 }
 
@@ -82,7 +85,7 @@ func (f *fixture) tenant(name string) *fixture {
 func (f *fixture) over(tab table.Table) *fixture {
 	g, c := *f, f.Config
 	c.Table = tab
-	g.Directory = New(c, "test")
+	g.Directory = New(c, "test", base)
 	return &g
 }
 

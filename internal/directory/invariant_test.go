@@ -32,7 +32,7 @@ func (f *fixture) damage() (found []string) {
 		}
 		h, id := f.read(it), part[2]
 		counts[part[0]+"#"+rt.Name]++
-		d := &Directory{f.Config, keys{part[0]}}
+		d := &Directory{f.Config, keys{part[0]}, base}
 		o, err := decode(h.Doc)
 		if err != nil {
 			f.Fatal(err)

@@ -56,24 +56,34 @@ func (d *Directory) resource(s state, n names) (*Resource, error) {
 		"created":      s.head.Created,
 		"lastModified": s.head.Modified,
 		"version":      r.Version,
+		"location":     d.Location(rt, s.id),
 	}
 	if isGroup(rt) {
-		n.list(o, "members", s.members, func(id string) string { return d.Types.ByID(id).Name })
+		d.list(o, "members", s.members, n)
 	}
 	if rt.Attribute("groups") != nil {
-		n.list(o, "groups", s.head.Groups, func(string) string { return "direct" })
+		d.list(o, "groups", s.head.Groups, n)
 	}
 	return r, nil
 }
 
+// Location is the address of a resource.
+func (d *Directory) Location(rt *scim.ResourceType, id string) string {
+	return d.base + rt.Endpoint + "/" + id
+}
+
 // list sets the canonical value of members or groups.
-func (n names) list(o scim.Object, attribute string, ids []string, typ func(id string) string) {
+func (d *Directory) list(o scim.Object, attribute string, ids []string, n names) {
 	var list []any
 	for _, id := range ids {
 		if n.gone[id] {
 			continue
 		}
-		e := scim.Object{"value": id, "type": typ(id)}
+		rt := d.Types.ByID(id)
+		e := scim.Object{"value": id, "$ref": d.Location(rt, id), "type": rt.Name}
+		if attribute == "groups" {
+			e["type"] = "direct"
+		}
 		if display := n.display[id]; display != "" {
 			e["display"] = display
 		}

@@ -37,6 +37,8 @@ func TestDecodeGivesTheCanonicalForm(t *testing.T) {
 		{"unknown attributes and schemas are ignored", `{"userName":"a","shoeSize":9,"urn:x:y":{"z":1},"emails":[{"value":"b","q":1}]}`, `{"emails":[{"value":"b"}],"userName":"a"}`},
 		{"extensions stand under their URN", `{"userName":"a","` + strings.ToUpper(enterprise) + `":{"DEPARTMENT":"d","manager":{"value":"m","displayName":"x"}}}`,
 			`{"` + enterprise + `":{"department":"d","manager":{"value":"m"}},"userName":"a"}`},
+		{"OneLogin sends the URNs of before the RFCs", `{"schemas":["urn:scim:schemas:core:2.0"],"userName":"a","urn:scim:schemas:extension:enterprise:2.0":{"department":"d"}}`,
+			`{"` + enterprise + `":{"department":"d"},"userName":"a"}`},
 		{"Entra ID sends booleans as strings", `{"userName":"a","active":"False"}`, `{"active":false,"userName":"a"}`},
 		{"Entra ID sends manager as a string", `{"userName":"a","` + enterprise + `":{"manager":"m"}}`, `{"` + enterprise + `":{"manager":{"value":"m"}},"userName":"a"}`},
 		{"an element stands once", `{"userName":"a","emails":[{"value":"b"},{"value":"b"}]}`, `{"emails":[{"value":"b"}],"userName":"a"}`},

@@ -45,40 +45,42 @@ func TestFilterMatches(t *testing.T) {
 		`userName eq "ADA@EXAMPLE.COM"`:                                true,
 		`USERNAME EQ "ada@example.com"`:                                true,
 		`urn:ietf:params:scim:schemas:core:2.0:User:userName sw "ada"`: true,
-		`id eq "uX"`:                                        true,
-		`id eq "ux"`:                                        false, // caseExact
-		`externalId eq "00uX"`:                              true,
-		`externalId eq "00ux"`:                              false,
-		`displayName eq "This is \"Ada\""`:                  true,
-		`name.familyName co "LOVE"`:                         true,
-		`name.familyName ew "lace"`:                         true,
-		`title pr`:                                          false,
-		`title ne "x"`:                                      true, // absent
-		`title eq null`:                                     true,
-		`userName ne null`:                                  true,
-		`not (title pr)`:                                    true,
-		`active eq true`:                                    true,
-		`active eq "True"`:                                  true, // Entra ID
-		`active ne true`:                                    false,
-		`emails eq "ada@home.example"`:                      true, // Ping
-		`emails co "home"`:                                  true,
-		`emails.type eq "work"`:                             true,
-		`emails.value ne "ada@work.example"`:                false, // one of them is
-		`emails pr`:                                         true,
-		`emails[type eq "work" and value co "home"]`:        false,
-		`emails[type eq "home" and value co "home"]`:        true,
-		`emails[primary eq true]`:                           true,
-		`emails[not (type pr)]`:                             false,
-		`meta.lastModified gt "2026-01-01T00:00:00Z"`:       true,
-		`meta.lastModified eq "2026-01-02T04:04:05+01:00"`:  true, // the same instant
-		`meta.lastModified lt 2011-05-13T04:42:34Z`:         false,
-		`department eq "engines"`:                           true,
-		enterprise + `:department eq "engines"`:             true,
-		enterprise + `:manager.value eq "u1"`:               true,
-		enterprise + ` pr`:                                  true,
-		`userName gt "a" and userName lt "b"`:               true,
-		`userName eq "x" or title pr and active eq true`:    false,
-		`(userName eq "x" or emails pr) and active eq true`: true,
+		`id eq "uX"`:                                       true,
+		`id eq "ux"`:                                       false, // caseExact
+		`externalId eq "00uX"`:                             true,
+		`externalId eq "00ux"`:                             false,
+		`displayName eq "This is \"Ada\""`:                 true,
+		`name.familyName co "LOVE"`:                        true,
+		`name.familyName ew "lace"`:                        true,
+		`title pr`:                                         false,
+		`title ne "x"`:                                     true, // absent
+		`title eq null`:                                    true,
+		`userName ne null`:                                 true,
+		`not (title pr)`:                                   true,
+		`active eq true`:                                   true,
+		`active eq "True"`:                                 true, // Entra ID
+		`active ne true`:                                   false,
+		`emails eq "ada@home.example"`:                     true, // Ping
+		`emails co "home"`:                                 true,
+		`emails.type eq "work"`:                            true,
+		`emails.value ne "ada@work.example"`:               false, // one of them is
+		`emails pr`:                                        true,
+		`emails[type eq "work" and value co "home"]`:       false,
+		`emails[type eq "home" and value co "home"]`:       true,
+		`emails[primary eq true]`:                          true,
+		`emails[not (type pr)]`:                            false,
+		`meta.lastModified gt "2026-01-01T00:00:00Z"`:      true,
+		`meta.lastModified eq "2026-01-02T04:04:05+01:00"`: true, // the same instant
+		`meta.lastModified lt 2011-05-13T04:42:34Z`:        false,
+		`department eq "engines"`:                          true,
+		enterprise + `:department eq "engines"`:            true,
+		enterprise + `:manager.value eq "u1"`:              true,
+		enterprise + ` pr`:                                 true,
+		`urn:scim:schemas:extension:enterprise:2.0:department eq "engines"`: true, // OneLogin
+		`urn:scim:schemas:core:2.0:userName sw "ada"`:                       true,
+		`userName gt "a" and userName lt "b"`:                               true,
+		`userName eq "x" or title pr and active eq true`:                    false,
+		`(userName eq "x" or emails pr) and active eq true`:                 true,
 	} {
 		if got, err := match(t, text, o); err != nil || got != want {
 			t.Errorf("%s: got %v %v, want %v", text, got, err, want)

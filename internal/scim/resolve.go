@@ -50,7 +50,7 @@ func (rt *ResourceType) Resolve(a filter.Attr) (r Ref, ok bool) {
 		return Ref{Extension: ext.ID}, true
 	} else if ext := rt.extension(a.URN); ext != nil {
 		r.Extension, r.Attr = ext.ID, ext.Attribute(a.Name)
-	} else if lower(a.URN) == lower(rt.core.ID) {
+	} else if lower(a.URN) == lower(rt.core.ID) || isOldCore(a.URN) {
 		if r.Attr = rt.core.Attribute(a.Name); r.Attr == nil {
 			r.Attr = rt.common.Attribute(a.Name)
 		}
@@ -62,7 +62,7 @@ func (rt *ResourceType) Resolve(a filter.Attr) (r Ref, ok bool) {
 }
 
 func (rt *ResourceType) extension(urn string) *Schema {
-	return find(rt.extensions, func(s *Schema) bool { return lower(s.ID) == lower(urn) })
+	return find(rt.extensions, func(s *Schema) bool { return lower(s.ID) == canonicalURN(urn) })
 }
 
 // Attributes is the definitions of all top-level attributes outside extensions.

@@ -214,17 +214,13 @@ func (j *job) report(op *operation, resp *response, err error) {
 	if err != nil {
 		op.result["response"] = resp.body
 	}
-	if resp.status >= http.StatusInternalServerError {
-		j.server.Log.ErrorContext(j.Context(), "bulk operation", "method", op.method, "path", op.path, "status", resp.status,
-			"error", cause(err))
-	}
 }
 
 // address is the location that a path names, in the schema's spelling if there is such an endpoint.
 func (j *job) address(path string) string {
 	endpoint, id, _ := strings.Cut(path, "/")
 	if rt := j.types.ByEndpoint(endpoint); rt != nil && id != "" {
-		return j.location(rt, id)
+		return j.directory.Location(rt, id)
 	}
 	return j.base + "/" + path
 }

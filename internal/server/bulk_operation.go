@@ -126,6 +126,9 @@ func (j *job) send(method, path, version string, data any) (resp *response, err 
 		if p := recover(); p != nil {
 			resp, err = nil, &panicked{value: p, stack: stack()}
 		}
+		if err != nil && problem(err).status >= http.StatusInternalServerError {
+			j.server.Log.ErrorContext(j.Context(), "bulk operation", "method", method, "path", path, "error", cause(err))
+		}
 	}()
 	body, err := json.Marshal(data)
 	if err != nil {

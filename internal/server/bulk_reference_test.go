@@ -1,5 +1,19 @@
 package server
 
+import (
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"pgregory.net/rapid"
+
+	"serverless-scim/internal/filter"
+	"serverless-scim/internal/scim"
+)
+
 // RFC 7644 §3.7.1: two groups, each a member of the other.
 func TestBulkCircle(t *testing.T) {
 	t.Parallel()
@@ -148,4 +162,40 @@ func (c *client) references() map[string]string {
 		got[names[r["id"]]] = names[manager["value"]] + members(answer{body: r})
 	}
 	return got
+}
+
+// In the path of a PATCH, a reference is a value of its filter, wherever that stands.
+func TestBulkReferencesInPaths(t *testing.T) {
+	t.Parallel()
+	for _, path := range []string{`members[value eq "bulkId:u"]`, `members[not (value eq "bulkId:u")].display`,
+		`members[display eq "bulkId:u" and (value eq "bulkId:u" or (not (value pr and display ne "bulkId:u")))]`} {
+		operation := scim.Object{"PATH": path}
+		substituteInPath(operation, func(string) string { return "id" })
+		want, err := filter.ParsePath(strings.ReplaceAll(path, "bulkId:u", "id"))
+		if err != nil || operation["PATH"] != want.String() {
+			t.Errorf("%s becomes %s", path, operation["PATH"])
+		}
+	}
+	for _, path := range []string{`members[value eq "bulkId:u"`, `members[value eq "x bulkId:u"]`, `bulkId`} {
+		operation := scim.Object{"path": path}
+		substituteInPath(operation, func(string) string { return "id" })
+		if operation["path"] != path {
+			t.Errorf("%s has no reference, and becomes %s", path, operation["path"])
+		}
+	}
+}
+
+// What a resource is created without is as little as possible: the rest may be required.
+func TestBulkLeavesOutReferencesAlone(t *testing.T) {
+	t.Parallel()
+	o, err := scim.ParseObject([]byte(`{"userName":"u","x":{"a":"bulkId:u","b":1},"list":[1,{"value":"bulkId:v"},"bulkId:w"],"urn:x":{"a":"bulkId:u","b":1}}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	late, _ := json.Marshal(leaveOut(o))
+	rest, _ := json.Marshal(o)
+	if string(late) != `{"list":[{"value":"bulkId:v"},"bulkId:w"],"urn:x":{"a":"bulkId:u"},"x":{"a":"bulkId:u","b":1}}` ||
+		string(rest) != `{"list":[1],"urn:x":{"b":1},"userName":"u"}` {
+		t.Errorf("left out %s of %s", late, rest)
+	}
 }

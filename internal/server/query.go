@@ -27,7 +27,7 @@ func (r *request) list(p map[string]string) (*response, error) {
 	}
 	resources := make([]any, 0, len(list.Resources))
 	for _, res := range list.Resources {
-		resources = append(resources, r.show(res, q.Projection))
+		resources = append(resources, res.Type.Project(res.Object, q.Projection))
 	}
 	return listResponse(list.Total, list.StartIndex, resources), nil
 }

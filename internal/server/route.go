@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
 )
 
@@ -15,12 +16,13 @@ type handler func(*request) (*response, error)
 // methods is the handlers of an endpoint.
 type methods map[string]handler
 
-// dispatch finds the handler of a request.
-func (s *server) dispatch(r *request) (*response, error) {
+// dispatch finds the handler of a request of a tenant.
+func (s *server) dispatch(r *request, tenant string) (*response, error) {
 	base, segments, ok := s.split(r.URL.Path)
 	if r.base == "" && r.URL.IsAbs() {
 		r.base = r.URL.Scheme + "://" + r.URL.Host + base
 	}
+	r.directory = directory.New(s.Directory, tenant, r.base)
 	if !ok && !s.isRoot(r) {
 		return nil, notThere()
 	}

@@ -70,10 +70,5 @@ func (s *server) answer(r *http.Request) (resp *response, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.dispatch(&request{
-		Request:   r,
-		types:     s.types,
-		directory: directory.New(s.Directory, identity.Tenant),
-		base:      s.Base,
-	})
+	return s.dispatch(&request{Request: r, types: s.types, base: s.Base}, identity.Tenant)
 }

@@ -25,7 +25,7 @@ const base = "https://scim.example.com/v2"
 
 // client speaks to a server on an embedded table, and checks of every answer what is true of all.
 type client struct {
-	*testing.T
+	testing.TB
 	handler http.Handler
 	config  Config
 	secret  string
@@ -44,14 +44,14 @@ func (r *record) Write(p []byte) (int, error) {
 	return r.Buffer.Write(p)
 }
 
-func newClient(t *testing.T, change ...func(*Config)) *client {
+func newClient(t testing.TB, change ...func(*Config)) *client {
 	t.Helper()
 	tab, err := bolt.Open(":memory:")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tab.Close() })
-	c := &client{T: t, secret: token.New(), log: &record{}}
+	c := &client{TB: t, secret: token.New(), log: &record{}}
 	log := slog.New(slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.config = Config{
 		Directory: directory.Config{Table: tab, Types: scim.Standard(), Now: time.Now, Random: rand.Reader, Log: log},

@@ -1,0 +1,25 @@
+package scim
+
+import "testing"
+
+// Whatever bytes come, Decode gives a resource in canonical form or says what is wrong with the request.
+func FuzzDecode(f *testing.F) {
+	for _, body := range []string{ada, `{"userName":"a","emails":[{"value":"x","primary":"True"}],"name":null}`, `{"a":[[[{"b":1e400}]]]}`,
+		"{\"userName\":\"\\ud83d\\ude00\"}", `{"userName":"a","x509Certificates":[{"value":"AA=="}],"` + enterprise + `":"271"}`} {
+		f.Add([]byte(body))
+	}
+	rt := user()
+	f.Fuzz(func(t *testing.T, body []byte) {
+		o, err := rt.Decode(body)
+		if err != nil {
+			if e, ok := err.(*Error); !ok || e.Status != 400 && e.Status != 413 || e.Detail == "" {
+				t.Fatalf("%q: %v", body, err)
+			}
+			return
+		}
+		again, err := rt.Decode([]byte(text(o)))
+		if err != nil || !Same(o, again) {
+			t.Fatalf("%q is decoded as %s, and that as %s %v", body, text(o), text(again), err)
+		}
+	})
+}

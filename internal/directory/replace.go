@@ -14,8 +14,9 @@ func (d *Directory) Replace(ctx context.Context, rt *scim.ResourceType, id strin
 	members, doc := split(rt, o)
 	return change{
 		Directory: d, rt: rt, id: id, match: match, want: wanted(rt, p), whole: isGroup(rt), large: true,
-		edit: func(scim.Object) (scim.Object, patch.Members, error) {
-			return doc, patch.Members{Replaced: true, Add: members}, nil
+		edit: func(old scim.Object) (scim.Object, patch.Members, error) {
+			next, err := rt.Replace(old, doc)
+			return next, patch.Members{Replaced: true, Add: members}, err
 		},
 	}.do(ctx)
 }

@@ -278,3 +278,40 @@ func (rt *ResourceType) Schemas(o Object) []any {
 
 // Same tells whether two canonical values are the same, in every letter. The order of elements counts.
 func Same(a, b any) bool { return reflect.DeepEqual(a, b) }
+
+// Replace is o in the place of old (RFC 7644 §3.5.1): an immutable attribute that is set stays, and cannot become
+// another. Neither is changed.
+func (rt *ResourceType) Replace(old, o Object) (Object, error) {
+	o = o.Clone()
+	if err := keep(rt.core.Attributes, old, o); err != nil {
+		return nil, err
+	}
+	for _, ext := range rt.extensions {
+		was, _ := old[ext.ID].(Object)
+		is, _ := o[ext.ID].(Object)
+		if is == nil {
+			is = Object{}
+		}
+		if err := keep(ext.Attributes, was, is); err != nil {
+			return nil, err
+		}
+		if len(is) > 0 {
+			o[ext.ID] = is
+		}
+	}
+	return o, nil
+}
+
+func keep(attributes []*Attribute, old, o Object) error {
+	for _, a := range attributes {
+		was, is := old[a.Name], o[a.Name]
+		switch {
+		case a.Mutability != "immutable" || was == nil:
+		case is == nil:
+			o[a.Name] = was
+		case !Same(was, is):
+			return BadRequest(Mutability, "%s cannot be changed once it is set. Leave it out.", a.Name)
+		}
+	}
+	return nil
+}

@@ -1,6 +1,8 @@
 package scim
 
 import (
+	"maps"
+	"slices"
 	"strings"
 
 	"serverless-scim/internal/filter"
@@ -73,12 +75,15 @@ func lookUp(n filter.Attr, resolve resolver) (Ref, error) {
 
 // present is true of values that are not empty (RFC 7644 §3.4.2.2, operator pr).
 func present(values []any) bool {
-	for _, v := range values {
-		if v != "" {
-			return true
+	return slices.ContainsFunc(values, func(v any) bool {
+		switch v := v.(type) {
+		case Object:
+			return present(slices.Collect(maps.Values(v)))
+		case []any:
+			return present(v)
 		}
-	}
-	return false
+		return v != ""
+	})
 }
 
 func valuePathMatcher(f *filter.ValuePath, resolve resolver) (Predicate, error) {

@@ -7,6 +7,7 @@ import (
 
 // resource is the response that shows one resource, with the attributes that the client asked for.
 func (r *request) resource(status int, res *directory.Resource, p scim.Projection) *response {
-	header := map[string]string{"ETag": res.Version, "Location": res.Object["meta"].(scim.Object)["location"].(string)}
+	location := res.Object["meta"].(scim.Object)["location"].(string)
+	header := map[string]string{"ETag": res.Version, "Location": location, "Content-Location": location}
 	return &response{status: status, header: header, body: res.Type.Project(res.Object, p)}
 }

@@ -1,0 +1,256 @@
+package scim
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/fstest"
+
+	"serverless-scim/internal/filter"
+)
+
+// Each resource that the RFCs print is decoded and encoded without loss of what a client may write.
+func TestPrintedResourcesAreKept(t *testing.T) {
+	t.Parallel()
+	files, err := filepath.Glob("testdata/rfc*/*.json")
+	if err != nil || len(files) == 0 {
+		t.Fatal("there are no printed resources", err)
+	}
+	for _, file := range files {
+		body, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		printed, err := ParseObject(body)
+		if err != nil {
+			t.Fatalf("%s: %v", file, err)
+		}
+		rt := user()
+		if printed["schemas"].([]any)[0] == group().Schema {
+			rt = group()
+		}
+		o, err := rt.Decode(body)
+		if err != nil {
+			t.Errorf("%s: %v", file, err)
+			continue
+		}
+		encoded, err := ParseObject([]byte(text(rt.Project(o, Projection{}))))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := writable(printed); !Same(encoded, want) {
+			t.Errorf("%s:\n got %s\nwant %s", file, text(encoded), text(want))
+		}
+	}
+}
+
+// writable is what of a printed resource the client decides: not what only the server writes, nor the password.
+func writable(printed Object) Object {
+	o := printed.Clone()
+	for _, name := range []string{"schemas", "id", "meta", "groups", "password"} {
+		delete(o, name)
+	}
+	for name, v := range o {
+		if list, ok := v.([]any); ok && len(list) == 0 { // RFC 7643 §2.5
+			delete(o, name)
+		}
+	}
+	members, _ := o["members"].([]any)
+	for _, m := range members {
+		for _, name := range []string{"$ref", "type", "display"} {
+			delete(m.(Object), name)
+		}
+	}
+	if ext, ok := o[enterprise].(Object); ok {
+		delete(ext["manager"].(Object), "displayName")
+	}
+	return o
+}
+
+// deliberate is where our schemas depart from RFC 7643 §8.7.1, and why.
+var deliberate = map[string]string{
+	"User addresses.primary": "RFC 7643 §2.4 gives it to each multi-valued attribute, and §8.2 prints it",
+	"Group displayName":      "RFC 7643 §4.2: required; and a group is found by its name, so it is unique",
+	"Group members.value":    "a member without a value is none",
+	"Group members.display":  "RFC 7643 §8.4 prints it; made by the server",
+}
+
+func TestSchemasHaveEveryPrintedAttribute(t *testing.T) {
+	t.Parallel()
+	b, err := os.ReadFile("testdata/rfc7643/8.7.1-attributes.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	printed, ours := map[string]string{}, map[string]string{}
+	for line := range strings.Lines(string(b)) {
+		if f := strings.Fields(line); f[0] != "#" {
+			printed[f[0]+" "+f[1]] = strings.Join(f[2:], " ")
+		}
+	}
+	for _, s := range Standard().Schemas {
+		describe(ours, s.Name+" ", s.Attributes)
+	}
+	for name, fact := range printed {
+		if same := ours[name] == fact; same == (deliberate[name] != "") {
+			t.Errorf("%s is %q, printed is %q; a deliberate difference: %q", name, ours[name], fact, deliberate[name])
+		}
+	}
+	for name := range ours {
+		if printed[name] == "" && deliberate[name] == "" {
+			t.Errorf("%s is not in the RFC", name)
+		}
+	}
+}
+
+// describe writes down attributes as the file of printed ones does.
+func describe(into map[string]string, prefix string, attributes []*Attribute) {
+	for _, a := range attributes {
+		f := []string{a.Type, map[bool]string{true: "many", false: "one"}[a.MultiValued], a.Mutability, a.Returned}
+		if a.Required {
+			f = append(f, "required")
+		}
+		if a.Uniqueness == "server" {
+			f = append(f, "server")
+		}
+		into[prefix+a.Name] = strings.Join(f, " ")
+		describe(into, prefix+a.Name+".", a.SubAttributes)
+	}
+}
+
+// Each filter that RFC 7644 prints means what the text says: it is true of one resource and false of another.
+func TestPrintedFilters(t *testing.T) {
+	t.Parallel()
+	const urn = "urn:ietf:params:scim:schemas:core:2.0:User"
+	employee := func(email string) string {
+		return `{"userName":"u","userType":"Employee","emails":[` + email + `]}`
+	}
+	modified := func(at string) string { return `{"userName":"u","meta":{"lastModified":"` + at + `"}}` }
+	for _, c := range []struct{ filter, is, isNot string }{
+		{`userName eq "bjensen"`, `{"userName":"BJensen"}`, `{"userName":"bjensen2"}`},
+		{`userName Eq "john"`, `{"userName":"john"}`, `{"userName":"joh"}`},
+		{`Username eq "john"`, `{"userName":"John"}`, `{"userName":"jane"}`},
+		{`name.familyName co "O'Malley"`, `{"userName":"u","name":{"familyName":"O'Malley-Smith"}}`, `{"userName":"O'Malley"}`},
+		{`userName sw "J"`, `{"userName":"jsmith"}`, `{"userName":"bjensen"}`},
+		{urn + `:userName sw "J"`, `{"userName":"Jane"}`, `{"userName":"bjensen"}`},
+		{`title pr`, `{"userName":"u","title":"Tour Guide"}`, `{"userName":"u","title":""}`},
+		{`meta.lastModified gt "2011-05-13T04:42:34Z"`, modified("2011-05-13T04:42:35Z"), modified("2011-05-13T05:42:34+01:00")},
+		{`meta.lastModified ge "2011-05-13T04:42:34Z"`, modified("2011-05-13T04:42:34.000Z"), modified("2011-05-13T04:42:33Z")},
+		{`meta.lastModified lt "2011-05-13T04:42:34Z"`, modified("2011-05-13T05:42:33+01:00"), modified("2011-05-13T04:42:34Z")},
+		{`meta.lastModified le "2011-05-13T04:42:34Z"`, modified("2011-05-13T04:42:34Z"), modified("2011-05-13T04:42:34.001Z")},
+		{`title pr and userType eq "Employee"`, `{"userName":"u","title":"t","userType":"employee"}`, `{"userName":"u","userType":"Employee"}`},
+		{`title pr or userType eq "Intern"`, `{"userName":"u","userType":"Intern"}`, `{"userName":"u","userType":"Employee"}`},
+		{`schemas eq "` + enterprise + `"`, `{"userName":"u","` + enterprise + `":{"costCenter":"1"}}`, `{"userName":"u"}`},
+		{`userType eq "Employee" and (emails co "example.com" or emails.value co "example.org")`,
+			employee(`{"value":"a@example.org"}`), employee(`{"value":"a@example.net"}`)},
+		{`userType ne "Employee" and not (emails co "example.com" or emails.value co "example.org")`,
+			`{"userName":"u"}`, `{"userName":"u","userType":"Intern","emails":[{"value":"a@example.com"}]}`},
+		{`userType eq "Employee" and (emails.type eq "work")`, employee(`{"value":"a","type":"Work"}`), employee(`{"value":"work"}`)},
+		{`userType eq "Employee" and emails[type eq "work" and value co "@example.com"]`,
+			employee(`{"value":"a@example.com","type":"work"}`), employee(`{"value":"a@example.com","type":"home"},{"value":"b","type":"work"}`)},
+		{`emails[type eq "work" and value co "@example.com"] or ims[type eq "xmpp" and value co "@foo.com"]`,
+			`{"userName":"u","ims":[{"type":"xmpp","value":"a@foo.com"}]}`, `{"userName":"u","ims":[{"type":"aim","value":"a@foo.com"}]}`},
+		{`(meta.resourceType eq User) or (meta.resourceType eq Group)`,
+			`{"userName":"u","meta":{"resourceType":"User"}}`, `{"userName":"u","meta":{"resourceType":"Device"}}`},
+		{`displayName sw "smith"`, `{"userName":"u","displayName":"Smith, James"}`, `{"userName":"u","displayName":"James Smith"}`},
+		{`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq "701984"`,
+			`{"userName":"u","` + enterprise + `":{"employeeNumber":"701984"}}`, `{"userName":"u","externalId":"701984"}`},
+	} {
+		for body, want := range map[string]bool{c.is: true, c.isNot: false} {
+			if got, err := match(t, c.filter, served(t, body)); err != nil || got != want {
+				t.Errorf("%s is %v %v of %s, want %v", c.filter, got, err, body, want)
+			}
+		}
+	}
+}
+
+// served is a user with what the server would add; a test may say something of meta.
+func served(t *testing.T, body string) Object {
+	t.Helper()
+	o, err := user().Decode([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw, err := ParseObject([]byte(body))
+	if err != nil {
+		t.Fatal(err)
+	}
+	o["schemas"] = user().Schemas(o)
+	if raw["meta"] != nil {
+		o["meta"] = raw["meta"]
+	}
+	return o
+}
+
+// Each path that RFC 7644 §3.5.2 and §3.10 print names an attribute, but the one that names a sub-attribute
+// displayName, which members do not have.
+func TestPrintedPaths(t *testing.T) {
+	t.Parallel()
+	for text, resolved := range map[string]string{
+		`members`:                   "members",
+		`name.familyName`:           "name.familyName",
+		`addresses[type eq "work"]`: "addresses",
+		`members[value eq "2819c223-7f76-453a-919d-413861904646"]`:             "members",
+		`members[value eq "2819c223-7f76-453a-919d-413861904646"].displayName`: "",
+		`emails[type eq "work" and value ew "example.com"]`:                    "emails",
+		`addresses[type eq "work"].streetAddress`:                              "addresses.streetAddress",
+		`urn:ietf:params:scim:schemas:core:2.0:User:name.familyName`:           "name.familyName",
+		`userName`:                     "userName",
+		enterprise + `:employeeNumber`: enterprise + ":employeeNumber",
+		enterprise:                     enterprise,
+	} {
+		p, err := filter.ParsePath(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		got := ""
+		for _, rt := range []*ResourceType{user(), group()} {
+			if r, ok := rt.Resolve(p.Attr); ok {
+				got = r.String()
+			}
+		}
+		if got != resolved {
+			t.Errorf("%s names %q, want %q", text, got, resolved)
+		}
+	}
+}
+
+// The resource types that RFC 7643 §8.6 prints are ours; we do not require the extension, so that a user without one
+// can be created.
+func TestPrintedResourceTypes(t *testing.T) {
+	t.Parallel()
+	for name, want := range map[string]string{
+		"User": `{"id":"User","name":"User","description":"User Account","endpoint":"/Users","schema":"urn:ietf:params:scim:schemas:core:2.0:User",` +
+			`"schemaExtensions":[{"schema":"` + enterprise + `","required":false}]}`,
+		"Group": `{"id":"Group","name":"Group","description":"Group","endpoint":"/Groups","schema":"urn:ietf:params:scim:schemas:core:2.0:Group",` +
+			`"schemaExtensions":[]}`,
+	} {
+		if got := text(Standard().ByName(name)); got != want {
+			t.Errorf("%s is\n     %s\nwant %s", name, got, want)
+		}
+	}
+}
+
+// testType is the resource type that has an attribute of every type.
+func testType(t *testing.T) *ResourceType {
+	t.Helper()
+	const dir = "../server/testdata/types/"
+	files := fstest.MapFS{}
+	for name, from := range map[string]string{"common.json": "schemas/common.json", "a.json": dir + "test_resource.json",
+		"b.json": dir + "test_extension.json", "resource_types.json": dir + "resource_type.json"} {
+		b, err := os.ReadFile(from)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if name == "resource_types.json" {
+			b = []byte("[" + string(b) + "]")
+		}
+		files[name] = &fstest.MapFile{Data: b}
+	}
+	types, err := Load(files)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return types.ResourceTypes[0]
+}

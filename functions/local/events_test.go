@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table/bolt"
 	"serverless-scim/internal/token"
 )
@@ -41,13 +42,38 @@ func TestEvents(t *testing.T) {
 	t.Run("HTTP", func(t *testing.T) {
 		t.Parallel()
 		h, secret := provider(t)
-		s := httptest.NewServer(h)
+		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			r.URL.Scheme, r.URL.Host = "http", r.Host
+			h.ServeHTTP(w, r)
+		}))
 		defer s.Close()
 		for run := range 2 {
 			target := gateway.HTTP(s.Client(), s.URL+"/scim/v2")
 			replay(t, conversations, gateway.Replay{Target: target, Token: secret, Run: fmt.Sprint("http", run)})
 		}
 	})
+}
+
+// A server that ignores a parameter of a list is found out.
+func TestEventsNoticeWhatAServerIgnores(t *testing.T) {
+	t.Parallel()
+	conversations, err := gateway.Load("../../events/okta/import")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, ignored := range []string{"", "count", "startIndex", "filter"} {
+		h, secret := provider(t)
+		deaf := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			query := r.URL.Query()
+			query.Del(ignored)
+			r.URL.RawQuery = query.Encode()
+			h.ServeHTTP(w, r)
+		})
+		r := gateway.Replay{Target: gateway.Function(gateway.New(deaf).Invoke), Token: secret, Run: "deaf"}
+		if differ, err := r.Play(t.Context(), conversations[0]); err != nil || (differ == 0) != (ignored == "") {
+			t.Errorf("%d steps differ (%v) when %q is ignored", differ, err, ignored)
+		}
+	}
 }
 
 // provider is a service provider on a table of its own, and a token for it. Its address is that of each request.
@@ -63,7 +89,7 @@ func provider(t *testing.T) (http.Handler, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handler(table, tokens, "", slog.New(slog.DiscardHandler)), secret
+	return handler(table, tokens, scim.Standard(), "", slog.New(slog.DiscardHandler)), secret
 }
 
 func replay(t *testing.T, conversations []gateway.Conversation, r gateway.Replay) {

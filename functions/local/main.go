@@ -13,6 +13,7 @@ import (
 	"net/http"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 
@@ -30,6 +31,7 @@ func main() {
 	flag.StringVar(&o.token, "token", "", "bearer token (default: a new one for each run)")
 	flag.StringVar(&o.endpoint, "endpoint", "", "DynamoDB endpoint to use instead of the file")
 	flag.StringVar(&o.table, "table", "scim", "table at the endpoint; made if it is missing")
+	flag.StringVar(&o.types, "types", "", "further resource types: okta (Roles and Entitlements), or folders, with commas")
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
@@ -39,12 +41,16 @@ func main() {
 	}
 }
 
-type options struct{ addr, db, token, endpoint, table string }
+type options struct{ addr, db, token, endpoint, table, types string }
 
 // run serves until the context ends.
 func run(ctx context.Context, o options) error {
 	if flag.NArg() > 0 {
 		return fmt.Errorf("unexpected argument %q; see -h", flag.Arg(0))
+	}
+	types, err := scim.Open(strings.FieldsFunc(o.types, func(r rune) bool { return r == ',' }), os.DirFS)
+	if err != nil {
+		return err
 	}
 	t, closeTable, err := open(ctx, o)
 	if err != nil {
@@ -62,12 +68,12 @@ func run(ctx context.Context, o options) error {
 	}
 	base := address(listener.Addr())
 	announce(base, secret)
-	return serve(ctx, listener, handler(t, tokens, base, slog.New(slog.NewTextHandler(os.Stderr, nil))))
+	return serve(ctx, listener, handler(t, tokens, types, base, slog.New(slog.NewTextHandler(os.Stderr, nil))))
 }
 
-func handler(t table.Table, tokens *token.Store, base string, log *slog.Logger) http.Handler {
+func handler(t table.Table, tokens *token.Store, types *scim.Types, base string, log *slog.Logger) http.Handler {
 	return server.New(server.Config{
-		Directory: directory.Config{Table: t, Types: scim.Standard(), Now: time.Now, Random: rand.Reader, Log: log},
+		Directory: directory.Config{Table: t, Types: types, Now: time.Now, Random: rand.Reader, Log: log},
 		Tokens:    tokens, Base: base, Timeout: 25 * time.Second, Log: log,
 	})
 }

@@ -1,6 +1,6 @@
 // Command scim is the SCIM API as a Lambda function behind API Gateway, a REST API or an HTTP API. It is configured by
 // its environment: TABLE_NAME, the DynamoDB table; BASE_URL, the address that answers give, where it is not the one that
-// API Gateway tells; DYNAMODB_ENDPOINT, an emulator to use instead of AWS; and the account's variables, which Lambda
+// API Gateway tells; RESOURCE_TYPES, further sets of these, "okta" or folders, with commas; DYNAMODB_ENDPOINT, an emulator to use instead of AWS; and the account's variables, which Lambda
 // sets.
 package main
 
@@ -42,12 +42,16 @@ func handler(env func(string) string, log *slog.Logger) (*gateway.Handler, error
 			return nil, fmt.Errorf("the environment variable %s is missing", name)
 		}
 	}
+	types, err := scim.Open(strings.FieldsFunc(env("RESOURCE_TYPES"), func(r rune) bool { return r == ',' }), os.DirFS)
+	if err != nil {
+		return nil, err
+	}
 	t := dynamo.New(dynamo.NewClient(dynamo.Account{
 		Region: env("AWS_REGION"), Endpoint: env("DYNAMODB_ENDPOINT"), AccessKey: env("AWS_ACCESS_KEY_ID"),
 		SecretKey: env("AWS_SECRET_ACCESS_KEY"), SessionToken: env("AWS_SESSION_TOKEN"),
 	}), env("TABLE_NAME"))
 	return gateway.New(server.New(server.Config{
-		Directory: directory.Config{Table: t, Types: scim.Standard(), Now: time.Now, Random: rand.Reader, Log: log},
+		Directory: directory.Config{Table: t, Types: types, Now: time.Now, Random: rand.Reader, Log: log},
 		Tokens:    &token.Store{Table: t, Now: time.Now},
 		Base:      strings.TrimRight(env("BASE_URL"), "/"),
 		Timeout:   25 * time.Second, // API Gateway itself gives up after 29

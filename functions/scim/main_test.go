@@ -192,7 +192,7 @@ func TestWithoutAnEmulatorTheAccountIsRequired(t *testing.T) {
 	t.Parallel()
 	for _, missing := range []string{"TABLE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", ""} {
 		_, err := handler(func(name string) string {
-			if name == missing || name == "DYNAMODB_ENDPOINT" {
+			if name == missing || name == "DYNAMODB_ENDPOINT" || name == "RESOURCE_TYPES" {
 				return ""
 			}
 			return "x"

@@ -17,6 +17,9 @@ type bearing struct {
 func (d *Directory) bearing(rt *scim.ResourceType, id string, o scim.Object) (bearing, error) {
 	s, _ := o[rt.Storage.Name].(string)
 	b := bearing{name: scim.Fold(s), lookups: map[table.Key]bool{}}
+	if b.name == "" {
+		return b, scim.BadRequest(scim.InvalidValue, "The attribute %s is required. Send a value that is not empty.", rt.Storage.Name)
+	}
 	if len(b.name) > maxName {
 		return b, scim.BadRequest(scim.InvalidValue, "The %s is longer than %d bytes. Shorten it.", rt.Storage.Name, maxName)
 	}

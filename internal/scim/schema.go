@@ -5,10 +5,6 @@ package scim
 
 import (
 	"cmp"
-	"embed"
-	"encoding/json"
-	"fmt"
-	"io/fs"
 	"slices"
 )
 
@@ -117,73 +113,6 @@ type Storage struct {
 type Types struct {
 	ResourceTypes []*ResourceType
 	Schemas       []*Schema
-}
-
-//go:embed schemas
-var standard embed.FS
-
-// Standard is the resource types User (with the enterprise extension) and Group.
-func Standard() *Types {
-	dir, err := fs.Sub(standard, "schemas")
-	if err == nil {
-		var t *Types
-		if t, err = Load(dir); err == nil {
-			return t
-		}
-	}
-	panic(err) // the embedded files are at fault, and a test reads them
-}
-
-// Load reads resource_types.json, common.json, and every other file of a folder as one schema.
-func Load(dir fs.FS) (*Types, error) {
-	t, common := &Types{}, &Schema{}
-	files, err := fs.Glob(dir, "*.json")
-	if err != nil {
-		return nil, err
-	}
-	var types []struct {
-		ResourceType
-		Storage Storage `json:"storage"`
-	}
-	for _, name := range files {
-		s, into := &Schema{}, any(nil)
-		switch name {
-		case "resource_types.json":
-			into = &types
-		case "common.json":
-			into = common
-		default:
-			into, t.Schemas = s, append(t.Schemas, s)
-		}
-		b, err := fs.ReadFile(dir, name)
-		if err == nil {
-			err = json.Unmarshal(b, into)
-		}
-		if err != nil {
-			return nil, fmt.Errorf("scim: %s: %w", name, err)
-		}
-		s.attributes = index(s.Attributes)
-	}
-	common.attributes = index(common.Attributes)
-	for i := range types {
-		rt := &types[i].ResourceType
-		rt.Storage, rt.common, rt.core = types[i].Storage, common, t.Schema(rt.Schema)
-		for _, e := range rt.SchemaExtensions {
-			rt.extensions = append(rt.extensions, t.Schema(e.Schema))
-		}
-		if rt.core == nil || slices.Contains(rt.extensions, nil) {
-			return nil, fmt.Errorf("scim: resource type %s names a schema that is not there", rt.Name)
-		}
-		letter := func(other *ResourceType) bool { return other.Storage.Letter == rt.Storage.Letter }
-		if rt.Storage.Letter == "" || rt.core.Attribute(rt.Storage.Name) == nil || slices.ContainsFunc(t.ResourceTypes, letter) {
-			return nil, fmt.Errorf("scim: resource type %s needs a letter of its own and an attribute that names it", rt.Name)
-		}
-		if a := rt.core.Attribute(rt.Storage.Edges); a != nil {
-			a.Edges = true
-		}
-		t.ResourceTypes = append(t.ResourceTypes, rt)
-	}
-	return t, nil
 }
 
 // Schema is the schema with a URN, in any case; nil if there is none.

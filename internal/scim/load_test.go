@@ -1,0 +1,71 @@
+package scim
+
+import (
+	"io/fs"
+	"strings"
+	"testing"
+	"testing/fstest"
+)
+
+func TestSetsOfResourceTypes(t *testing.T) {
+	t.Parallel()
+	badges := fstest.MapFS{
+		"badge.json": {Data: []byte(`{"id":"urn:example:Badge","name":"Badge","attributes":[{"name":"number","required":true}]}`)},
+		"shirt.json": {Data: []byte(`{"id":"urn:example:Shirt","name":"Shirt","attributes":[{"name":"size"}]}`)},
+		"resource_types.json": {Data: []byte(`[{"id":"Badge","name":"Badge","endpoint":"/Badges","schema":"urn:example:Badge","storage":{"letter":"b","name":"number"}},
+			{"id":"User","schemaExtensions":[{"schema":"urn:example:Shirt","required":false}]}]`)},
+	}
+	types, err := Open([]string{"okta", "badges"}, func(name string) fs.FS {
+		if name != "badges" {
+			t.Errorf("%q is no folder of its own", name)
+		}
+		return badges
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var names []string
+	for _, rt := range types.ResourceTypes {
+		names = append(names, rt.Name)
+	}
+	if got := strings.Join(names, " "); got != "User Group Entitlement Role Badge" && got != "User Group Role Entitlement Badge" {
+		t.Errorf("the resource types are %s", got)
+	}
+	o, err := types.ByName("User").Decode([]byte(`{"userName":"u","urn:example:Shirt":{"size":"L"}}`))
+	if err != nil || text(o) != `{"urn:example:Shirt":{"size":"L"},"userName":"u"}` {
+		t.Errorf("an extension of User by a folder is not decoded: %s %v", text(o), err)
+	}
+	if len(Standard().ByName("User").SchemaExtensions) != 1 {
+		t.Error("what one service provider adds is not another's")
+	}
+}
+
+func TestLoadRefuses(t *testing.T) {
+	t.Parallel()
+	const schema = `{"id":"urn:x","name":"X","attributes":[{"name":"name"}]}`
+	entry := func(fields string) string { return `[{"id":"X","endpoint":"/X","schema":"urn:x",` + fields + `}]` }
+	for want, types := range map[string]string{
+		"cannot unmarshal": `{}`,
+		"not there":        `[{"id":"X","name":"X","schema":"urn:y","storage":{"letter":"x","name":"name"}}]`,
+		"begins with":      entry(`"name":"x#y","storage":{"letter":"x","name":"name"}`),
+		"letter of its own": `[{"id":"X","name":"X","schema":"urn:x","storage":{"letter":"x","name":"name"}},
+			{"id":"Y","name":"Y","schema":"urn:x","storage":{"letter":"x","name":"name"}}]`,
+		"not \"xy\"":            entry(`"name":"X","storage":{"letter":"xy","name":"name"}`),
+		"that names it":         entry(`"name":"X","storage":{"letter":"x","name":"title"}`),
+		"extension that is not": entry(`"name":"X","storage":{"letter":"x","name":"name"},"schemaExtensions":[{"schema":"urn:y"}]`),
+	} {
+		_, err := Load(fstest.MapFS{"x.json": {Data: []byte(schema)}, "resource_types.json": {Data: []byte(types)}})
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: got %v, want an error with %q", types, err, want)
+		}
+	}
+	for what, dir := range map[string]fs.FS{
+		"an empty folder":              fstest.MapFS{},
+		"no JSON":                      fstest.MapFS{"x.json": {Data: []byte("{")}},
+		"one schema that stands twice": fstest.MapFS{"x.json": {Data: []byte(schema)}, "y.json": {Data: []byte(schema)}},
+	} {
+		if _, err := Load(dir); err == nil {
+			t.Errorf("%s must be refused", what)
+		}
+	}
+}

@@ -16,7 +16,6 @@ import (
 	"os"
 	"os/signal"
 	"strings"
-	"time"
 
 	"serverless-scim/internal/gateway"
 )
@@ -43,13 +42,16 @@ func replay(url, token string, dirs []string) (differ int, err error) {
 	if url == "" {
 		return 0, errors.New("no server given: -url http://127.0.0.1:8080/scim/v2")
 	}
+	if token == "" {
+		return 0, errors.New("no token given: -token, with one that the server takes")
+	}
 	conversations, err := gateway.Load(dirs...)
 	if err != nil {
 		return 0, err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	target := gateway.HTTP(&http.Client{Timeout: time.Minute}, url)
-	r := gateway.Replay{Target: target, Token: token, Run: strings.ToLower(rand.Text()[:8])}
+	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the cleaning
+	r := gateway.Replay{Target: gateway.HTTP(http.DefaultClient, url), Token: token, Run: strings.ToLower(rand.Text()[:8])}
 	return r.PlayAll(ctx, os.Stdout, conversations)
 }

@@ -4,22 +4,31 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"math"
 	"net/http"
+	"net/url"
 	"path"
+	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // differences compares an answer with what is expected. Status, checked headers and body must be equal, but
 //
-//   - meta.created and meta.lastModified need only be times, meta.version and ETag be there, detail be a text;
-//   - of meta.location, $ref and Location the last two segments count: the endpoint and the id;
+//   - meta.created and meta.lastModified need only be times, meta.version and ETag entity-tags, detail a text;
+//   - of meta.location, $ref and Location the last two segments count, the endpoint and the id, and that what is
+//     expected to be absolute is;
 //   - arrays have no order: RFC 7643 §2.4 gives the values of an attribute none;
-//   - of a list without a filter, which shows what else the server holds, only the form counts: the paging numbers are
-//     integers that fit each other and the page, and each resource has an id. Discovery lists must also have the ids
-//     that were recorded.
-func differences(step Step, got Answer) []string {
+//   - a list without a filter shows what else the server holds: see list.
+//
+// The ids in mine are those of this conversation; seen are those of the list's pages before, to which this one's are
+// added.
+func differences(step Step, got Answer, mine, seen map[string]bool) []string {
 	var d diff
 	if got.Status != step.Want.Status {
 		d.add("status", "want %d, got %d: %s", step.Want.Status, got.Status, abridged(got.Body))
@@ -37,7 +46,7 @@ func differences(step Step, got Answer) []string {
 			d.add("body", "want none, got %s", abridged(got.Body))
 		}
 	default:
-		d.body(step, want, got.Body)
+		d.body(step, want, got.Body, mine, seen)
 	}
 	return d.lines
 }
@@ -48,16 +57,17 @@ func (d *diff) add(at, format string, args ...any) {
 	d.lines = append(d.lines, at+": "+fmt.Sprintf(format, args...))
 }
 
-func (d *diff) body(step Step, want any, body []byte) {
+func (d *diff) body(step Step, want any, body []byte, mine, seen map[string]bool) {
 	got, err := decode(body)
 	if err != nil || got == nil {
-		d.add("body", "want JSON, got %q", abridged(body))
+		d.add("body", "want JSON, got %q (%v)", abridged(body), err)
 		return
 	}
 	wantList, ok := want.(map[string]any)
 	gotList, ok2 := got.(map[string]any)
 	if ok && ok2 && unfiltered(step) && wantList["Resources"] != nil {
-		d.list(step, wantList, gotList)
+		d.paging(step, gotList)
+		d.list(step, wantList, gotList, mine, seen)
 		for _, list := range []map[string]any{wantList, gotList} {
 			for _, name := range []string{"Resources", "totalResults", "itemsPerPage"} {
 				delete(list, name)
@@ -72,34 +82,70 @@ func unfiltered(step Step) bool {
 	return step.Event.HTTPMethod == http.MethodGet && len(query["filter"]) == 0
 }
 
-// list checks the form of a list, and that a discovery list has what was recorded.
-func (d *diff) list(step Step, want, got map[string]any) {
+// paging checks that the paging numbers of a list are integers that fit each other, the page and the request.
+func (d *diff) paging(step Step, got map[string]any) {
 	resources, ok := got["Resources"].([]any)
 	if !ok {
 		d.add("body.Resources", "want an array, got %s", text(got["Resources"]))
 	}
+	n := len(resources)
 	total, ok1 := integer(got["totalResults"])
 	page, ok2 := integer(got["itemsPerPage"])
-	if !ok1 || !ok2 || page != len(resources) || total < page {
+	if !ok1 || !ok2 || page != n || total < page {
 		d.add("body", "totalResults %s, itemsPerPage %s and %d resources do not fit",
-			text(got["totalResults"]), text(got["itemsPerPage"]), len(resources))
+			text(got["totalResults"]), text(got["itemsPerPage"]), n)
 	}
-	ids := map[any]bool{}
-	for i, r := range resources {
-		o, _ := r.(map[string]any)
-		if id, _ := o["id"].(string); id == "" {
-			d.add(fmt.Sprintf("body.Resources[%d]", i), "has no id")
-		} else {
-			ids[id] = true
-		}
+	start, count := parameter(step, "startIndex", 1), parameter(step, "count", math.MaxInt)
+	if n > max(count, 0) {
+		d.add("body.Resources", "%d resources, but count is %d", n, count)
 	}
-	if endpoint := path.Base(step.Event.Path); endpoint != "ResourceTypes" && endpoint != "Schemas" {
-		return
+	if n == 0 && count > 0 && total >= max(start, 1) {
+		d.add("body.Resources", "want more at startIndex %d, totalResults is %d", start, total)
 	}
+}
+
+// parameter is an integer in the query of a step.
+func parameter(step Step, name string, otherwise int) int {
+	i, err := strconv.Atoi(url.Values(step.Event.MultiValueQueryStringParameters).Get(name))
+	if err != nil {
+		return otherwise
+	}
+	return i
+}
+
+// list checks that each resource of a list has an id that was not seen before, and no password; that those of this
+// conversation are as expected, if they are expected here; and that a discovery list has what was recorded.
+func (d *diff) list(step Step, want, got map[string]any, mine, seen map[string]bool) {
+	wanted := map[string]any{}
 	recorded, _ := want["Resources"].([]any)
 	for _, r := range recorded {
-		if o, _ := r.(map[string]any); !ids[o["id"]] {
-			d.add("body.Resources", "%s is missing", text(o["id"]))
+		o, _ := r.(map[string]any)
+		id, _ := o["id"].(string)
+		wanted[id] = o
+	}
+	resources, _ := got["Resources"].([]any)
+	for i, r := range resources {
+		at := fmt.Sprintf("body.Resources[%d]", i)
+		o, _ := r.(map[string]any)
+		id, _ := o["id"].(string)
+		switch {
+		case id == "":
+			d.add(at, "has no id")
+		case seen[id]:
+			d.add(at, "%s is in the list a second time", id)
+		case mine[id] && wanted[id] != nil:
+			d.compare(at, "", wanted[id], o)
+		}
+		if o["password"] != nil {
+			d.add(at, "has a password")
+		}
+		seen[id] = true
+	}
+	if endpoint := path.Base(step.Event.Path); endpoint == "ResourceTypes" || endpoint == "Schemas" {
+		for _, id := range slices.Sorted(maps.Keys(wanted)) {
+			if !seen[id] {
+				d.add("body.Resources", "%q is missing", id)
+			}
 		}
 	}
 }
@@ -141,12 +187,22 @@ func same(name, want, got string) bool {
 	case "created", "lastModified":
 		_, err := time.Parse(time.RFC3339, got)
 		return err == nil
-	case "version", "etag", "detail":
+	case "version", "etag":
+		return entityTag.MatchString(got)
+	case "detail":
 		return got != ""
 	case "location", "$ref":
-		return tail(want) == tail(got)
+		return tail(want) == tail(got) && (absolute(got) || !absolute(want))
 	}
 	return want == got
+}
+
+// entityTag is RFC 9110 §8.8.3.
+var entityTag = regexp.MustCompile(`^(W/)?"[!#-~\x{80}-\x{10ffff}]*"$`)
+
+func absolute(address string) bool {
+	u, err := url.Parse(address)
+	return err == nil && u.IsAbs() && u.Host != ""
 }
 
 func tail(address string) string { return path.Join(path.Base(path.Dir(address)), path.Base(address)) }
@@ -206,9 +262,14 @@ func keys(objects ...map[string]any) []string {
 	return slices.Compact(all)
 }
 
+// decode reads one JSON text, in which no member may stand twice and behind which nothing may stand.
 func decode(body []byte) (any, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil
+	}
+	strict := jsontext.Value(bytes.Clone(body))
+	if err := strict.Format(); err != nil {
+		return nil, err
 	}
 	d := json.NewDecoder(bytes.NewReader(body))
 	d.UseNumber()

@@ -4,6 +4,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,13 @@ var ErrEvent = errors.New("gateway: not an API Gateway event")
 // ErrBinary is returned by Invoke when the handler's body is not UTF-8 text: API Gateway would hand it out as base64.
 var ErrBinary = errors.New("gateway: the answer is not UTF-8 text")
 
+// ErrTooLarge is wrapped by what Invoke returns when the answer is more than Lambda takes from a function: the runtime
+// would refuse it, and aws-lambda-go end the process.
+var ErrTooLarge = errors.New("gateway: the answer is too large for Lambda")
+
+// maxPayload is Lambda's limit for an answer, in bytes of JSON.
+const maxPayload = 6_291_556
+
 // Handler answers API Gateway proxy events. It is a lambda.Handler, so that lambda.Start(handler) serves it.
 type Handler struct{ http http.Handler }
 
@@ -29,7 +37,8 @@ func New(h http.Handler) *Handler { return &Handler{http: h} }
 
 // Invoke answers one event, given and returned as JSON. The request's context is ctx. An error means that there is no
 // answer: the payload is of another kind (ErrEvent; a body that is not the base64 it claims to be, too, since the
-// gateway encodes it and not the client), the handler panicked, or its answer is not text (ErrBinary).
+// gateway encodes it and not the client), the handler panicked, or its answer is not text (ErrBinary) or too large
+// (ErrTooLarge).
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	var kind struct {
 		Version        string `json:"version"`
@@ -98,7 +107,17 @@ func encode(answer any, binary bool, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(answer)
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false) // six bytes for each & would count
+	if err := e.Encode(answer); err != nil {
+		return nil, err
+	}
+	out := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
+	if len(out) > maxPayload {
+		return nil, fmt.Errorf("%w: %d bytes of JSON, the limit is %d", ErrTooLarge, len(out), maxPayload)
+	}
+	return out, nil
 }
 
 // serve lets no panic through: aws-lambda-go would end the process, and with it whatever the instance has cached.
@@ -113,16 +132,6 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (err error) {
 	rw.WriteHeader(http.StatusOK)
 	w.Header().Del("Content-Length") // API Gateway counts what it sends, which it may have compressed
 	return nil
-}
-
-// RequestID is the id that API Gateway gave the request (requestContext.requestId), the one in its own log; "" if ctx
-// is not that of such a request.
-func RequestID(ctx context.Context) string {
-	if c, ok := core.GetAPIGatewayContextFromContext(ctx); ok {
-		return c.RequestID
-	}
-	c, _ := core.GetAPIGatewayV2ContextFromContext(ctx)
-	return c.RequestID
 }
 
 // writer adds net/http's rules, which the library's writers lack: the first status stands, a handler that writes

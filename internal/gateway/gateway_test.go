@@ -29,7 +29,7 @@ func rest(method, path string) events.APIGatewayProxyRequest {
 		Resource: "/{proxy+}", HTTPMethod: method, Path: path,
 		MultiValueHeaders: map[string][]string{},
 		RequestContext: events.APIGatewayProxyRequestContext{
-			DomainName: domain, Stage: "prod", Path: "/prod" + path, RequestID: "rest-id",
+			DomainName: domain, Stage: "prod", Path: "/prod" + path,
 		},
 	}
 }
@@ -39,7 +39,7 @@ func httpAPI(method, rawPath string) events.APIGatewayV2HTTPRequest {
 	return events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RawPath: rawPath, Headers: map[string]string{},
 		RequestContext: events.APIGatewayV2HTTPRequestContext{
-			DomainName: domain, Stage: "$default", RequestID: "http-id",
+			DomainName: domain, Stage: "$default",
 			HTTP: events.APIGatewayV2HTTPRequestContextHTTPDescription{Method: method, Path: rawPath},
 		},
 	}
@@ -197,26 +197,45 @@ func TestAHandlersFailureIsAnErrorAndNotTheEndOfTheProcess(t *testing.T) {
 	}
 }
 
-func TestContextIsLambdasAndKnowsTheRequestID(t *testing.T) {
+func TestContextIsLambdas(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(time.Hour))
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	for want, event := range map[string]any{"rest-id": rest("GET", "/"), "http-id": httpAPI("GET", "/")} {
+	for _, event := range []any{rest("GET", "/"), httpAPI("GET", "/")} {
 		payload, _ := json.Marshal(event)
 		h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			if got, ok := r.Context().Deadline(); !ok || !got.Equal(deadline) {
-				t.Errorf("%s: deadline %v, want the invocation's", want, got)
-			}
-			if got := gateway.RequestID(r.Context()); got != want {
-				t.Errorf("request id %q, want %q", got, want)
+				t.Errorf("%T: deadline %v, want the invocation's", event, got)
 			}
 		})
 		if _, err := gateway.New(h).Invoke(ctx, payload); err != nil {
 			t.Error(err)
 		}
 	}
-	if got := gateway.RequestID(t.Context()); got != "" {
-		t.Errorf("a context of no event has request id %q", got)
+}
+
+// An answer may have exactly what Lambda takes, and characters that HTML escapes are no larger than others.
+func TestAnAnswerIsNoLargerThanLambdaTakes(t *testing.T) {
+	t.Parallel()
+	const limit = 6_291_556
+	for _, event := range []any{rest("GET", "/Users"), httpAPI("GET", "/Users")} {
+		size := 1
+		h := gateway.New(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			io.WriteString(w, strings.Repeat("&", size))
+		}))
+		payload, _ := json.Marshal(event)
+		small, err := h.Invoke(t.Context(), payload)
+		if err != nil {
+			t.Fatal(err)
+		}
+		size += limit - len(small)
+		if out, err := h.Invoke(t.Context(), payload); err != nil || len(out) != limit {
+			t.Errorf("%T: %d bytes and %v, want %d bytes", event, len(out), err, limit)
+		}
+		size++
+		if out, err := h.Invoke(t.Context(), payload); !errors.Is(err, gateway.ErrTooLarge) || out != nil {
+			t.Errorf("%T: %d bytes and %v, want ErrTooLarge", event, len(out), err)
+		}
 	}
 }

@@ -1,77 +1,106 @@
 package gateway
 
 import (
+	"bytes"
 	"encoding/json"
+	"io"
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
-// names adds the suffix of a run to the names of a conversation, and takes it off again. It works on text, JSON or a
-// filter, in which a name is what stands between quotes; letters of either case are the same, as RFC 7643 has it for
-// userName and many a probe assumes.
+// names adds the suffix of a run to the names of a conversation, and takes it off again. Letters of either case are the
+// same, as RFC 7643 has it for userName and many a probe assumes.
 type names struct {
 	run    string
-	quoted *regexp.Regexp // nil: there are no names
+	known  map[string]bool // in lower case
 	suffix *regexp.Regexp
 }
 
 // filterName finds names in filters: some are probed for and never created.
-var filterName = regexp.MustCompile(`(?i)\b(?:userName|displayName|externalId) eq "([^"\\]+)"`)
+var filterName = regexp.MustCompile(
+	`(?i)\b(?:userName|displayName|externalId) +(?:eq|ne|co|sw|ew|gt|ge|lt|le) +("(?:[^"\\]|\\.)*")`)
 
-// namesOf collects the names of a conversation: every userName and externalId in a body, the displayName of groups, and
-// what filters compare them with.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+
+// namesOf collects the names of a conversation: every userName and externalId in a body, the displayName of groups, what
+// a PATCH gives these as the value of a path, and what filters compare them with.
 func namesOf(c Conversation, run string) names {
-	found := map[string]bool{}
+	n := names{run: run, known: map[string]bool{}, suffix: regexp.MustCompile(`(?i)[-+]` + regexp.QuoteMeta(run))}
 	for _, step := range c.Steps {
 		for _, values := range step.Event.MultiValueQueryStringParameters {
 			for _, v := range values {
-				for _, m := range filterName.FindAllStringSubmatch(v, -1) {
-					found[m[1]] = true
-				}
+				n.collect(v, false)
 			}
 		}
 		var body any
-		if json.Unmarshal([]byte(step.Event.Body), &body) == nil {
-			collect(body, strings.Contains(step.Event.Path, "/Groups"), found)
+		if text, err := bodyOf(step.Event); err == nil && json.Unmarshal(text, &body) == nil {
+			n.collect(body, strings.Contains(step.Event.Path, "/Groups"))
 		}
-	}
-	n := names{run: run, suffix: regexp.MustCompile(`(?i)[-+]` + regexp.QuoteMeta(run))}
-	var list []string
-	for name := range found {
-		list = append(list, regexp.QuoteMeta(name))
-	}
-	if list != nil {
-		slices.Sort(list)
-		n.quoted = regexp.MustCompile(`(?i)"(?:` + strings.Join(list, "|") + `)\\?"`)
 	}
 	return n
 }
 
-func collect(value any, group bool, found map[string]bool) {
+func (n names) collect(value any, group bool) {
 	switch value := value.(type) {
+	case string:
+		for _, m := range filterName.FindAllStringSubmatch(value, -1) {
+			n.learn(unquote(m[1]))
+		}
 	case []any:
 		for _, v := range value {
-			collect(v, group, found)
+			n.collect(v, group)
 		}
 	case map[string]any:
+		path := ""
+		for key, v := range value {
+			if strings.EqualFold(key, "path") {
+				path, _ = v.(string)
+			}
+		}
 		for key, v := range value {
 			name, _ := v.(string)
-			if name != "" && (key == "userName" || key == "externalId" || key == "displayName" && group) {
-				found[name] = true
+			if isName(key, group) || strings.EqualFold(key, "value") && isName(path, group) {
+				n.learn(name)
 			}
-			collect(v, group, found)
+			n.collect(v, group)
 		}
 	}
 }
 
-func (n names) add(text string) string {
-	if n.quoted == nil || n.run == "" {
-		return text
+func (n names) learn(name string) {
+	if name != "" {
+		n.known[strings.ToLower(name)] = true
 	}
-	return n.quoted.ReplaceAllStringFunc(text, func(match string) string {
-		name := strings.TrimRight(match[1:], `\"`)
-		return `"` + suffixed(name, n.run) + match[1+len(name):]
+}
+
+// isName tells whether an attribute, which may have its schema's URN before it, holds names.
+func isName(attribute string, group bool) bool {
+	attribute = strings.ToLower(attribute[strings.LastIndex(attribute, ":")+1:])
+	return attribute == "username" || attribute == "externalid" || attribute == "displayname" && group
+}
+
+// grammar are the members and parameters whose values are the protocol's words, which a group may be named like.
+var grammar = []string{"attributes", "excludedattributes", "op", "path", "resourcetype", "schemas", "sortby", "type"}
+
+// add gives the value of a member or parameter the suffix if it is a name, or to the names that it holds in quotes, as
+// filters and paths do.
+func (n names) add(member, value string) string {
+	if n.run == "" {
+		return value
+	}
+	if n.known[strings.ToLower(value)] && !slices.Contains(grammar, strings.ToLower(member)) {
+		return suffixed(value, n.run)
+	}
+	return quoted.ReplaceAllStringFunc(value, func(q string) string {
+		name := unquote(q)
+		if !n.known[strings.ToLower(name)] {
+			return q
+		}
+		b, _ := jsontext.AppendQuote(nil, suffixed(name, n.run))
+		return string(b)
 	})
 }
 
@@ -88,4 +117,40 @@ func suffixed(name, run string) string {
 		return local + "+" + run + "@" + domain
 	}
 	return name + "-" + run
+}
+
+func unquote(q string) string {
+	b, _ := jsontext.AppendUnquote(nil, q)
+	return string(b)
+}
+
+// mapJSON replaces the strings of a JSON text that are values, each given with the name of the member that holds it,
+// and leaves everything else as it is; also a text that is not JSON.
+func mapJSON(text []byte, f func(member, value string) string) []byte {
+	var out []byte
+	var member string
+	done := int64(0)
+	d := jsontext.NewDecoder(bytes.NewReader(text), jsontext.AllowDuplicateNames(true))
+	for {
+		begin := d.InputOffset()
+		token, err := d.ReadToken()
+		if err == io.EOF {
+			return append(out, text[done:]...)
+		}
+		if err != nil {
+			return text
+		}
+		if token.Kind() != '"' {
+			continue
+		}
+		if kind, n := d.StackIndex(d.StackDepth()); kind == '{' && n%2 == 1 {
+			member = token.String()
+			continue
+		}
+		if value := token.String(); f(member, value) != value {
+			begin += int64(bytes.IndexByte(text[begin:], '"')) // behind white space and a colon or comma
+			out, _ = jsontext.AppendQuote(append(out, text[done:begin]...), f(member, value))
+			done = d.InputOffset()
+		}
+	}
 }

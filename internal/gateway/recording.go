@@ -71,15 +71,19 @@ func Load(dirs ...string) ([]Conversation, error) {
 
 func loadConversation(dir string) (Conversation, error) {
 	c := Conversation{Dir: dir}
-	files, err := filepath.Glob(filepath.Join(dir, "*.json"))
+	files, err := os.ReadDir(dir)
 	if err != nil {
 		return c, err
 	}
-	for _, file := range files {
+	for _, f := range files {
+		file := filepath.Join(dir, f.Name())
 		if event, ok := strings.CutSuffix(file, answerSuffix); ok {
-			if !slices.Contains(files, event+".json") {
+			if _, err := os.Stat(event + ".json"); err != nil {
 				return c, fmt.Errorf("%s has no event beside it", file)
 			}
+			continue
+		}
+		if f.IsDir() || filepath.Ext(file) != ".json" {
 			continue
 		}
 		step, err := loadStep(file)
@@ -103,7 +107,10 @@ func loadStep(file string) (Step, error) {
 	if err := readJSON(answer, &s.Want, true); err != nil {
 		return s, err
 	}
+	_, err := bodyOf(s.Event)
 	switch {
+	case err != nil:
+		return s, fmt.Errorf("%s: the body: %w", file, err)
 	case s.Event.HTTPMethod == "" || s.Event.Path == "":
 		return s, fmt.Errorf("%s: not an event of a REST API", file)
 	case !slices.Contains([]string{"recorded", "documented", "derived"}, s.Want.Fidelity):
@@ -122,6 +129,9 @@ func readJSON(file string, v any, strict bool) error {
 		d.DisallowUnknownFields()
 	}
 	if err := d.Decode(v); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	if _, err := decode(b); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil

@@ -168,7 +168,7 @@ func TestDifferencesAreReadableAndDoNotStopTheConversation(t *testing.T) {
 		want := `01-step body.password: not expected: "p"
 01-step body.tags[0]: want "c", got "a"
 01-step body.title: want "x", it is missing
-01-step body.userName: want "Ann", got "ann"
+01-step body.userName: want "Ann-r", got "ann-r"
 02-step status: want 204, got 404: {"detail":"no /Users/recorded9","status":"404"}
 `
 		got, created, _ := strings.Cut(diffs, "04-step ")
@@ -178,6 +178,168 @@ func TestDifferencesAreReadableAndDoNotStopTheConversation(t *testing.T) {
 		if len(s.resources) != 0 {
 			t.Errorf("%s: left behind: %v", name, s.resources)
 		}
+	}
+}
+
+// An answer that lost the suffix is not the resource that was sent; of what a server puts there itself, less is asked.
+func TestANameMustComeBackWithItsSuffix(t *testing.T) {
+	t.Parallel()
+	target := func(context.Context, events.APIGatewayProxyRequest) (gateway.Answer, error) {
+		return gateway.Answer{Status: 200, Body: []byte(`{"type":"User","displayName":"User"}`)}, nil
+	}
+	c := conversation(t, [2]string{`PUT /Groups/1 x {"displayName":"User"}`, `200 {"type":"User","displayName":"User"}`})
+	diffs, err := play(t, target, c, "r")
+	if want := `01-step body.displayName: want "User-r", got "User"`; diffs != want || err != nil {
+		t.Errorf("differences %q, %v; want %q", diffs, err, want)
+	}
+}
+
+// Ids may be as short as 1: then they are part of names, numbers and each other.
+func TestIdsOfAnyForm(t *testing.T) {
+	t.Parallel()
+	var steps [][2]string
+	for i := range 12 {
+		step := fmt.Sprintf(`"userName":"user1%[1]d@10.1","age":%[1]d,"tel":"12 1"`, i)
+		if i > 0 {
+			step += fmt.Sprintf(`,"manager":"id-%d","at":"https://r.example/2/Users/id-%[1]d?v=1#id-%[1]d"`, i-1)
+		}
+		meta := fmt.Sprintf(`"id":"id-%d","meta":{"location":"https://r.example/Users/id-%[1]d","created":"2020-01-01T00:00:00Z"}`, i)
+		steps = append(steps, [2]string{`POST /Users x {` + step + `}`, `201 {` + step + `,` + meta + `}`},
+			[2]string{fmt.Sprintf(`PATCH /Users/id-%d x {}`, i), `200 {` + step + `,` + meta + `}`})
+	}
+	s := &store{resources: map[string]map[string]any{}, form: "%d"}
+	for name, target := range targets(t, s) {
+		s.n = 0
+		if diffs, err := play(t, target, conversation(t, steps...), "r"); diffs != "" || err != nil || len(s.resources) != 0 {
+			t.Errorf("%s: %v, left behind %v\n%s", name, err, s.resources, diffs)
+		}
+	}
+}
+
+// A page that comes twice is found out even if its form is right, a list that begins anew is not.
+func TestALastPageIsNotAnEarlierOne(t *testing.T) {
+	t.Parallel()
+	s := &store{resources: map[string]map[string]any{"/Users/old": {"id": "old"}}}
+	page := `200 {"totalResults":0,"itemsPerPage":0,"Resources":[]}`
+	c := conversation(t, [2]string{`GET /Users?startIndex=1 x`, page}, [2]string{`GET /Users?startIndex=1 x`, page},
+		[2]string{`GET /Users?startIndex=2 x`, page})
+	diffs, err := play(t, gateway.Function(gateway.New(s).Invoke), c, "r")
+	if want := "03-step body.Resources[0]: old is in the list a second time"; diffs != want || err != nil {
+		t.Errorf("differences %q, %v; want %q", diffs, err, want)
+	}
+}
+
+// What was sent may be there, even if its answer did not arrive.
+func TestWhatMayBeLeftBehindIsTold(t *testing.T) {
+	t.Parallel()
+	c := conversation(t, [2]string{`GET /Users x`, `200 {}`}, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`})
+	for what, answer := range map[string]func() (gateway.Answer, error){
+		"no answer":  func() (gateway.Answer, error) { return gateway.Answer{}, context.DeadlineExceeded },
+		"without id": func() (gateway.Answer, error) { return gateway.Answer{Status: 201, Body: []byte(`{}`)}, nil },
+	} {
+		target := func(_ context.Context, e events.APIGatewayProxyRequest) (gateway.Answer, error) {
+			if e.HTTPMethod == "POST" {
+				return answer()
+			}
+			return gateway.Answer{Status: 200}, nil
+		}
+		_, err := play(t, target, c, "r")
+		if err == nil || strings.Count(err.Error(), "may be left behind") != 1 || !strings.Contains(err.Error(), "POST to /Users") {
+			t.Errorf("%s: error %v, want the path under which something may be left behind", what, err)
+		}
+	}
+}
+
+// A request that was sent is played to its end, so that what it creates is known and deleted.
+func TestAnInterruptedRequestLeavesNothing(t *testing.T) {
+	t.Parallel()
+	s := &store{resources: map[string]map[string]any{}}
+	c := conversation(t, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`}, [2]string{`GET /Users x`, `200 {}`})
+	for name, target := range targets(t, s) {
+		ctx, cancel := context.WithCancel(t.Context())
+		s.during = cancel
+		r := gateway.Replay{Target: target, Token: "secret", Run: "r"}
+		_, err := r.Play(ctx, c)
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "spoken 02-step") || len(s.resources) != 0 {
+			t.Errorf("%s: error %v, left behind %v", name, err, s.resources)
+		}
+	}
+}
+
+func TestCleaning(t *testing.T) {
+	t.Parallel()
+	user := func(n string) [2]string {
+		return [2]string{`POST /Users x {"userName":"` + n + `"}`, `201 {"id":"id-` + n + `","userName":"` + n + `","meta":{"location":"/Users/id-` + n + `","created":"2020-01-01T00:00:00Z"}}`}
+	}
+	s := &store{resources: map[string]map[string]any{}}
+	target := gateway.Function(gateway.New(s).Invoke)
+	if diffs, err := play(t, target, conversation(t, user("a"), user("b"), user("c")), "r"); diffs != "" || err != nil {
+		t.Errorf("%v\n%s", err, diffs)
+	}
+	if got := s.log[3:]; !strings.HasPrefix(got[0], "DELETE /Users/given-3 ") || !strings.HasPrefix(got[2], "DELETE /Users/given-1 ") {
+		t.Errorf("%q: the last must go first, others may refer to the earlier ones", got)
+	}
+	gone := func(ctx context.Context, e events.APIGatewayProxyRequest) (gateway.Answer, error) {
+		clear(s.resources) // somebody else cleans, too
+		return target(ctx, e)
+	}
+	if diffs, err := play(t, gone, conversation(t, user("a"), user("b")), "r"); diffs != "" || err != nil {
+		t.Errorf("what is gone is not left behind: %v\n%s", err, diffs)
+	}
+	s.undying = true
+	_, err := play(t, target, conversation(t, user("a"), [2]string{`DELETE /Users/id-a x`, `204`}), "r")
+	if err == nil || !strings.Contains(err.Error(), "left behind: /Users/given-") {
+		t.Errorf("error %v, want one that names what a DELETE answered with 500 left", err)
+	}
+}
+
+// The token stands in for the recorded one, however the header is written, and comes to no request that had none.
+func TestTokens(t *testing.T) {
+	t.Parallel()
+	c := conversation(t, [2]string{`GET /Users x`, `401 {"status":"401","detail":"x"}`})
+	for _, sent := range []struct {
+		name  string
+		value []string
+		want  string
+	}{
+		{"Authorization", []string{"Bearer x"}, "Bearer secret"}, {"authorization", []string{"bearer x"}, "Bearer secret"},
+		{"Authorization", []string{"Bearer wrong"}, "Bearer wrong"}, {"Accept", []string{"*/*"}, ""},
+	} {
+		e := &c.Steps[0].Event
+		e.MultiValueHeaders, e.Headers = map[string][]string{sent.name: sent.value}, map[string]string{sent.name: sent.value[0]}
+		s := &store{resources: map[string]map[string]any{}}
+		for name, target := range targets(t, s) {
+			s.log = nil
+			if _, err := play(t, target, c, "r"); err != nil || !strings.HasSuffix(s.log[0], "/Users "+sent.want) {
+				t.Errorf("%s, %s %q: %v, the server got %q", name, sent.name, sent.value, err, s.log)
+			}
+		}
+		if e.MultiValueHeaders[sent.name][0] != sent.value[0] {
+			t.Error("the recording has changed")
+		}
+	}
+}
+
+func TestBase64BodiesAreReadAndSentAsWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	c := conversation(t, [2]string{`POST /Users x eyJ1c2VyTmFtZSI6ImFubiJ9`,
+		`201 {"id":"r","userName":"ann","meta":{"location":"/Users/r","created":"2020-01-01T00:00:00Z"}}`})
+	c.Steps[0].Event.IsBase64Encoded = true
+	s := &store{resources: map[string]map[string]any{"/Users/old": {"id": "old", "userName": "ann"}}}
+	for name, target := range targets(t, s) {
+		if diffs, err := play(t, target, c, "r"); diffs != "" || err != nil {
+			t.Errorf("%s: %v\n%s", name, err, diffs)
+		}
+	}
+}
+
+func TestARedirectionIsAnAnswer(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusPermanentRedirect))
+	defer server.Close()
+	got, err := gateway.HTTP(server.Client(), server.URL)(t.Context(), rest("GET", "/Users"))
+	if err != nil || got.Status != 308 {
+		t.Errorf("%d, %v; want the 308 that the server sent", got.Status, err)
 	}
 }
 
@@ -305,6 +467,21 @@ func TestRewriteKeepsWhatIsKnownAboutTheRequest(t *testing.T) {
 	}
 }
 
+func TestAFolderMayHaveAnyName(t *testing.T) {
+	t.Parallel()
+	dir := filepath.Join(t.TempDir(), "[a] *")
+	if err := os.MkdirAll(filepath.Join(dir, "sub.json"), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	b, _ := json.Marshal(rest("GET", "/Users"))
+	write(t, filepath.Join(dir, "01-a.json"), string(b))
+	write(t, filepath.Join(dir, "01-a.answer.json"), `{"fidelity":"recorded","status":200}`)
+	write(t, filepath.Join(dir, "README.md"), "notes")
+	if all, err := gateway.Load(dir); err != nil || len(all) != 1 || len(all[0].Steps) != 1 {
+		t.Errorf("loaded %v, %v", all, err)
+	}
+}
+
 func TestLoadRefusesWhatIsNoConversation(t *testing.T) {
 	t.Parallel()
 	b, _ := json.Marshal(rest("GET", "/Users"))
@@ -317,6 +494,9 @@ func TestLoadRefusesWhatIsNoConversation(t *testing.T) {
 		"fidelity":           {"01-a.json": event, "01-a.answer.json": `{"fidelity":"guessed","status":200}`},
 		"unknown field":      {"01-a.json": event, "01-a.answer.json": `{"fidelity":"recorded","code":200}`},
 		"not an event":       {"01-a.json": `{}`, "01-a.answer.json": answer},
+		"the body":           {"01-a.json": strings.Replace(event, `"body":""`, `"body":"}{","isBase64Encoded":true`, 1), "01-a.answer.json": answer},
+		"after top-level":    {"01-a.json": event, "01-a.answer.json": answer + `{}`},
+		"duplicate":          {"01-a.json": event, "01-a.answer.json": `{"status":200,` + answer[1:]},
 		"01-a.json":          {"01-a.json": `{`, "01-a.answer.json": answer},
 	} {
 		dir := t.TempDir()

@@ -13,8 +13,9 @@ import (
 )
 
 // The library builds a URL by joining strings, so that a "?" in a path becomes a query and a stray "%" an error; it
-// splits v2 headers at every comma; and it takes the host from an environment variable if there is one. So it is given
-// the events without path, query and headers, which are put into its request here.
+// splits v2 headers at every comma; and it takes the host from the environment variable GO_API_HOST if there is one. So
+// it is given the events without path, query and headers, which are put into its request here. Only a GO_API_HOST that
+// is no URL still does harm: every event is an error then.
 
 // restRequest makes the request of a v1 event. A REST API leaves the path as the client encoded it, an HTTP API with
 // payload format 1.0 decodes it; either decodes the query. The request's Pattern is the gateway's resource that matched.

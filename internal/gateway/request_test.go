@@ -93,6 +93,9 @@ func TestPathIsWhatTheClientMeant(t *testing.T) {
 		"Users":          "/Users",
 		"https://x.test": "/https://x.test",
 	}
+	bare := httpAPI("GET", "")
+	bare.RequestContext.HTTP.Path, bare.RawQueryString = "/Users", "count=1"
+	checkPath(t, "HTTP API, no rawPath", bare, "/Users")
 	for path, want := range v2 {
 		event := httpAPI("GET", path)
 		event.RawQueryString = "count=1"
@@ -160,6 +163,7 @@ func TestPublicAddress(t *testing.T) {
 		{"no requestContext.path", address("scim.example.com", "/Users", ""), "https://scim.example.com/Users"},
 		{"sam local, v1", address("127.0.0.1:3000", "/Users", "/{proxy+}"), "http://127.0.0.1:3000/Users"},
 		{"sam local on an IPv6 address", address("[::1]:3000", "/Users", "/{proxy+}"), "http://[::1]:3000/Users"},
+		{"an address", address("127.0.0.1", "/Users", "/Users"), "http://127.0.0.1/Users"},
 		{"no domain name", address("", "/Users", ""), "/Users"},
 	} {
 		checkAddress(t, c.what, c.event, c.want)

@@ -1,6 +1,7 @@
 package gateway_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -19,7 +20,9 @@ type store struct {
 	sync.Mutex
 	n         int
 	resources map[string]map[string]any // by path
+	form      string                    // of ids
 	undying   bool                      // refuses to delete
+	during    func()                    // called while a resource is created
 	log       []string
 }
 
@@ -62,7 +65,10 @@ func (s *store) create(w http.ResponseWriter, at string, body map[string]any) {
 		}
 	}
 	s.n++
-	body["id"] = fmt.Sprintf("given-%d", s.n)
+	body["id"] = fmt.Sprintf(cmp.Or(s.form, "given-%d"), s.n)
+	if s.during != nil {
+		s.during()
+	}
 	at += "/" + body["id"].(string)
 	body["meta"] = map[string]any{"location": "http://elsewhere/scim" + at, "created": "2030-05-05T05:05:05.5Z"}
 	s.resources[at] = body

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"io"
@@ -40,14 +41,21 @@ func Function(invoke func(context.Context, []byte) ([]byte, error)) Target {
 }
 
 // HTTP sends events to a server as the requests that they were made from; base is the address that their paths follow.
+// A redirection is an answer like any other.
 func HTTP(client *http.Client, base string) Target {
+	direct := *client
+	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	return func(ctx context.Context, e events.APIGatewayProxyRequest) (Answer, error) {
 		address := strings.TrimSuffix(base, "/") + e.Path
 		if len(e.MultiValueQueryStringParameters) > 0 {
 			query := url.Values(e.MultiValueQueryStringParameters).Encode()
 			address += "?" + strings.ReplaceAll(query, "+", "%20") // as Okta does
 		}
-		r, err := http.NewRequestWithContext(ctx, e.HTTPMethod, address, strings.NewReader(e.Body))
+		sent, err := bodyOf(e)
+		if err != nil {
+			return Answer{}, err
+		}
+		r, err := http.NewRequestWithContext(ctx, e.HTTPMethod, address, bytes.NewReader(sent))
 		if err != nil {
 			return Answer{}, err
 		}
@@ -56,7 +64,7 @@ func HTTP(client *http.Client, base string) Target {
 				r.Header[http.CanonicalHeaderKey(name)] = values
 			}
 		}
-		res, err := client.Do(r)
+		res, err := direct.Do(r)
 		if err != nil {
 			return Answer{}, err
 		}

@@ -19,16 +19,26 @@ type Backoff struct {
 // the context has ended or would end before the wait does.
 func (b Backoff) Wait(ctx context.Context, attempt int) error {
 	d := b.pause(attempt)
-	if deadline, ok := ctx.Deadline(); ok && time.Until(deadline) <= d {
-		return context.DeadlineExceeded
-	}
-	if err := ctx.Err(); err != nil {
+	if err := ended(ctx, d); err != nil {
 		return err
 	}
 	if b.Sleep == nil {
 		return sleep(ctx, d)
 	}
 	return b.Sleep(ctx, d)
+}
+
+// Ended is why no call may begin: the context has ended, or its deadline is over by the wall clock. A context goes by
+// the monotonic clock, which may stand still while a machine is suspended.
+func Ended(ctx context.Context) error { return ended(ctx, 0) }
+
+// ended looks a time ahead.
+func ended(ctx context.Context, ahead time.Duration) error {
+	deadline, ok := ctx.Deadline()
+	if ok && deadline.Round(0).Sub(time.Now().Round(0)) <= ahead { // Round takes the monotonic reading away
+		return context.DeadlineExceeded
+	}
+	return ctx.Err()
 }
 
 func (b Backoff) pause(attempt int) time.Duration {

@@ -24,7 +24,7 @@ const (
 	ItemAbsent             // there is none
 	IsAbsent               // the attribute is absent (also where the item is)
 	IsEqual                // the attribute is there and has the value
-	IsBelow                // the string set is absent or has fewer than Size elements
+	IsBelow                // the attribute is absent, or a string set of fewer than Size elements
 )
 
 // Exists asks for an item.
@@ -41,7 +41,7 @@ func Equals(attribute string, v types.AttributeValue) Condition {
 	return Condition{Test: IsEqual, Attribute: attribute, Value: v}
 }
 
-// SizeBelow asks that a string set be absent or have fewer than n elements.
+// SizeBelow asks that a string set be absent or have fewer than n elements. It is false of any other type.
 func SizeBelow(attribute string, n int) Condition {
 	return Condition{Test: IsBelow, Attribute: attribute, Size: n}
 }
@@ -59,7 +59,7 @@ func (c Condition) Holds(it Item) bool {
 	case IsEqual:
 		return there && equal(v, c.Value)
 	default:
-		return !there || len(Strings(v)) < c.Size
+		return !there || kind(v) == "SS" && len(Strings(v)) < c.Size
 	}
 }
 

@@ -27,6 +27,7 @@ func TestConditionsHoldAsDynamoDBJudgesThem(t *testing.T) {
 		"a = {a, c}":        {Equals("a", SS("a", "c")), "00000"},
 		"nothing = nothing": {Equals("b", nil), "00000"},
 		"size(b) < 0":       {SizeBelow("b", 0), "11111"},
+		"size(a) < 3":       {SizeBelow("a", 3), "11001"},
 	} {
 		if got := judged(c.condition, states); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)

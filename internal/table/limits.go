@@ -132,17 +132,22 @@ func checkUpdate(w Update) error {
 	return nil
 }
 
-// Result is the item that the update makes of an old one (nil: there is none). It is *Invalid to add to an attribute
-// of another type, or to delete from it, and the new item may be *TooLarge.
+// Result is the item that the update makes of an old one, which stays as it is and may be nil. It is *Invalid to add
+// to an attribute of another type, to delete from it, or to leave the 64 bits of a number (DynamoDB itself would go on
+// to 38 digits); the new item may be *TooLarge.
 func (w Update) Result(old Item) (Item, error) {
 	for _, part := range []Item{w.Add, w.Delete} {
 		for name, v := range part {
-			if there := old[name]; there != nil && kind(there) != kind(v) {
+			there := old[name]
+			if there != nil && kind(there) != kind(v) {
 				return nil, invalid("the attribute %q is a %s, not a %s", name, kind(there), kind(v))
+			}
+			if a, b := Int(there), Int(v); (a+b > a) != (b > 0) {
+				return nil, invalid("the sum of %q, %d and %d, has more than 64 bits", name, a, b)
 			}
 		}
 	}
-	it := w.Apply(old)
+	it := w.apply(old)
 	if n := Size(it); n > MaxItem {
 		return nil, tooLarge("an item of %d bytes", n)
 	}

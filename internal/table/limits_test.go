@@ -2,10 +2,13 @@ package table
 
 import (
 	"errors"
+	"math"
+	"math/big"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"pgregory.net/rapid"
 )
 
 func TestSizeIsNamesAndValuesInBytes(t *testing.T) {
@@ -43,6 +46,20 @@ func TestUpdateLeavesTheOldItemAlone(t *testing.T) {
 	if len(old) != 4 || len(Strings(old["set"])) != 2 || len(Strings(old["more"])) != 1 {
 		t.Errorf("the old item became %v", old)
 	}
+}
+
+func TestSumsKeepTo64Bits(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		edge := rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{math.MinInt64, -1, 0, 1, math.MaxInt64}))
+		a, b := edge.Draw(t, "a"), edge.Draw(t, "b")
+		it, err := Update{Add: Item{"n": N(b)}}.Result(Item{"n": N(a)})
+		sum := new(big.Int).Add(big.NewInt(a), big.NewInt(b))
+		var invalid *Invalid
+		if sum.IsInt64() && (err != nil || Int(it["n"]) != sum.Int64()) || !sum.IsInt64() && !errors.As(err, &invalid) {
+			t.Fatalf("%d + %d: %v, %v", a, b, it["n"], err)
+		}
+	})
 }
 
 // What the call alone shows is refused before anything is sent; the drivers see the rest.

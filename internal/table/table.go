@@ -42,8 +42,10 @@ type Key struct {
 	SK string `dynamodbav:"SK"` // sort key; a partition is ordered by its bytes
 }
 
+var escaper = strings.NewReplacer("%", "%25", "#", "%23")
+
 // Escape makes a string a part of a key between "#"s. Different strings never give the same part.
-func Escape(s string) string { return strings.NewReplacer("%", "%25", "#", "%23").Replace(s) }
+func Escape(s string) string { return escaper.Replace(s) }
 
 // Item is the attributes of one item, PK and SK among them. Only S, N, SS and BOOL are stored: text is UTF-8, a number
 // is whole and has 64 bits, a set has elements and none of them is empty; it comes back sorted.

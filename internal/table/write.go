@@ -59,8 +59,7 @@ func (Update) write() {}
 func (Delete) write() {}
 func (Check) write()  {}
 
-// Apply is the item that the update makes of an old one, which stays as it is and may be nil.
-func (w Update) Apply(old Item) Item {
+func (w Update) apply(old Item) Item {
 	it := Item{"PK": S(w.Key.PK), "SK": S(w.Key.SK)}
 	for name, v := range old {
 		it[name] = v

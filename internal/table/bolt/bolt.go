@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"runtime/debug"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -25,7 +27,9 @@ var (
 // Table is a table.Table in a file.
 type Table struct {
 	db       *bbolt.DB
-	volatile string // the path of a file that vanishes
+	path     string
+	volatile bool // the file vanishes
+	damaged  atomic.Pointer[error]
 
 	queue   chan *request
 	stopped chan struct{} // closed when the committer has returned
@@ -38,47 +42,65 @@ type Table struct {
 // sees and that vanishes with Close. A file that another process uses is an error, after a second.
 func Open(path string) (*Table, error) {
 	options := &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType}
-	volatile := ""
-	if path == ":memory:" {
+	volatile := path == ":memory:"
+	if volatile {
 		f, err := os.CreateTemp("", "table-*.db")
 		if err != nil {
 			return nil, fmt.Errorf("bolt: %w", err)
 		}
 		f.Close()
-		path, volatile = f.Name(), f.Name()
+		path = f.Name()
 		options.NoSync, options.NoGrowSync, options.NoFreelistSync = true, true, true
 	}
-	db, err := open(path, options)
-	if volatile != "" {
-		os.Remove(volatile) // where the system refuses while the file is open, Close removes it
+	t := &Table{path: path, volatile: volatile, queue: make(chan *request, 256), stopped: make(chan struct{})}
+	err := t.guard(func() error { return t.open(options) })
+	if volatile {
+		os.Remove(path) // where the system refuses while the file is open, Close removes it
 	}
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("bolt: %w", err)
 	}
-	t := &Table{db: db, volatile: volatile, queue: make(chan *request, 256), stopped: make(chan struct{})}
 	go t.commit()
 	return t, nil
 }
 
-func open(path string, options *bbolt.Options) (*bbolt.DB, error) {
-	db, err := bbolt.Open(path, 0o600, options)
+func (t *Table) open(options *bbolt.Options) error {
+	db, err := bbolt.Open(t.path, 0o600, options)
 	if errors.Is(err, bbolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("bolt: %s is in use by another process", path)
+		return fmt.Errorf("%s is in use by another process", t.path)
 	}
 	if err != nil {
-		return nil, fmt.Errorf("bolt: %s: %w", path, err)
+		return fmt.Errorf("%s: %w", t.path, err)
 	}
+	t.db = db
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(items)
 		return err
 	})
 	if err != nil {
-		return nil, errors.Join(fmt.Errorf("bolt: %s: %w", path, err), db.Close())
+		return errors.Join(fmt.Errorf("%s: %w", t.path, err), db.Close())
 	}
-	return db, nil
+	return nil
 }
 
-// Close waits for the calls under way and closes the file. Later calls fail.
+// guard makes an error of a panic, which is how bbolt tells of a damaged file, and of a fault, which is how the system
+// tells of one that was cut off. What has met damage is used no more: it may have kept a lock that others would wait for.
+func (t *Table) guard(do func() error) (err error) {
+	if damaged := t.damaged.Load(); damaged != nil {
+		return *damaged
+	}
+	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%s is damaged: %v", t.path, p)
+			t.damaged.Store(&err)
+		}
+	}()
+	return do()
+}
+
+// Close waits for the calls under way and closes the file, unless that is damaged: then it ends with the process. Later
+// calls fail.
 func (t *Table) Close() error {
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -88,16 +110,16 @@ func (t *Table) Close() error {
 	t.closed = true
 	close(t.queue)
 	<-t.stopped
-	err := t.db.Close()
-	if t.volatile != "" {
-		os.Remove(t.volatile)
+	err := t.guard(t.db.Close)
+	if t.volatile {
+		os.Remove(t.path)
 	}
 	return err
 }
 
 // enter begins a call; unless it fails, t.mu.RUnlock ends it.
 func (t *Table) enter(ctx context.Context) error {
-	if err := ctx.Err(); err != nil {
+	if err := table.Ended(ctx); err != nil {
 		return &table.Busy{Err: err}
 	}
 	t.mu.RLock()
@@ -114,5 +136,7 @@ func (t *Table) view(ctx context.Context, read func(*bbolt.Bucket) error) error 
 		return err
 	}
 	defer t.mu.RUnlock()
-	return t.db.View(func(tx *bbolt.Tx) error { return read(tx.Bucket(items)) })
+	return t.guard(func() error {
+		return t.db.View(func(tx *bbolt.Tx) error { return read(tx.Bucket(items)) })
+	})
 }

@@ -6,11 +6,10 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
-
-	"go.etcd.io/bbolt"
 
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/tabletest"
@@ -91,11 +90,14 @@ func TestMemoryVanishes(t *testing.T) {
 	if items, err := b.Get(t.Context(), head); err != nil || len(items) > 0 {
 		t.Errorf("another table in memory holds %v, %v", items, err)
 	}
+	if _, err := os.Stat(a.path); !errors.Is(err, os.ErrNotExist) && runtime.GOOS != "windows" {
+		t.Errorf("%s has a name: %v", a.path, err)
+	}
 	if err := a.Close(); err != nil {
 		t.Error(err)
 	}
-	if _, err := os.Stat(a.volatile); !errors.Is(err, os.ErrNotExist) {
-		t.Errorf("%s is left: %v", a.volatile, err)
+	if _, err := os.Stat(a.path); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("%s is left: %v", a.path, err)
 	}
 }
 
@@ -141,67 +143,6 @@ func TestCloseWaitsAndLaterCallsFail(t *testing.T) {
 	p, err := openTest(t, path).Query(t.Context(), table.Range{PK: "p"})
 	if err != nil || len(p.Items) != len(done) {
 		t.Errorf("%d writes succeeded, %d items stand, %v", len(done), len(p.Items), err)
-	}
-}
-
-// apply is one transaction of the file, so this is what writers that come together get.
-func TestBatchDoesEachRequestOnTheStateOfThoseBefore(t *testing.T) {
-	t.Parallel()
-	b := openTest(t, ":memory:")
-	absent := []table.Condition{table.Absent()}
-	first, second := put(1), put(2)
-	first.If, second.If = absent, absent
-	other := table.Put{Item: table.Item{"PK": table.S("p"), "SK": table.S("other")}}
-	third := table.Update{Key: head, Add: table.Item{"n": table.N(10)}, If: []table.Condition{table.Equals("n", table.N(1))}}
-	batch := []*request{{writes: []table.Write{first}}, {writes: []table.Write{other, second}}, {writes: []table.Write{third}}}
-	if err := b.apply(batch); err != nil {
-		t.Fatal(err)
-	}
-	var refused *table.Refused
-	if !errors.As(batch[1].err, &refused) || table.Int(refused.Failed[1]["n"]) != 1 {
-		t.Errorf("the second, which the first stands in the way of: %v", batch[1].err)
-	}
-	if batch[0].err != nil || batch[2].err != nil {
-		t.Errorf("those around a refused one: %v, %v", batch[0].err, batch[2].err)
-	}
-	p, err := b.Query(t.Context(), table.Range{PK: "p"})
-	if err != nil || len(p.Items) != 1 || table.Int(p.Items[0]["n"]) != 11 {
-		t.Errorf("stored: %v, %v", p.Items, err)
-	}
-}
-
-func TestFailedCommitFailsAll(t *testing.T) {
-	t.Parallel()
-	b := openTest(t, ":memory:")
-	b.db.MaxSize = 1 << 16
-	batch := []*request{{writes: []table.Write{put(1)}}}
-	for i := range 10 {
-		large := table.Item{"PK": table.S("p"), "SK": table.S(fmt.Sprint(i)), "x": table.S(strings.Repeat("x", 300_000))}
-		batch = append(batch, &request{writes: []table.Write{table.Put{Item: large}}})
-	}
-	if err := b.apply(batch); err == nil {
-		t.Error("a file of 64 KB took 3 MB")
-	}
-	if p, err := b.Query(t.Context(), table.Range{PK: "p"}); err != nil || len(p.Items) > 0 {
-		t.Errorf("after a failed commit %d items stand, %v", len(p.Items), err)
-	}
-}
-
-func TestDamagedItemIsAnError(t *testing.T) {
-	t.Parallel()
-	b := openTest(t, ":memory:")
-	err := b.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(items).Put(bucketKey(head), []byte("damaged")) })
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, get := b.Get(t.Context(), head)
-	_, query := b.Query(t.Context(), table.Range{PK: head.PK})
-	_, scan := b.Scan(t.Context(), 0, 1, table.Key{})
-	update := b.Write(t.Context(), table.Update{Key: head, Remove: []string{"x"}})
-	for _, err := range []error{get, query, scan, update} {
-		if !errors.Is(err, errDamaged) {
-			t.Errorf("%v", err)
-		}
 	}
 }
 

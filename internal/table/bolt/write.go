@@ -2,7 +2,6 @@ package bolt
 
 import (
 	"context"
-	"errors"
 	"fmt"
 
 	"go.etcd.io/bbolt"
@@ -47,12 +46,11 @@ func (t *Table) commit() {
 		for range len(t.queue) {
 			batch = append(batch, <-t.queue)
 		}
-		if err := t.apply(batch); err != nil {
-			for _, r := range batch {
+		err := t.guard(func() error { return t.apply(batch) })
+		for _, r := range batch {
+			if err != nil {
 				r.err = fmt.Errorf("bolt: %w", err)
 			}
-		}
-		for _, r := range batch {
 			close(r.done)
 		}
 	}
@@ -65,6 +63,7 @@ func (t *Table) apply(batch []*request) error {
 	if err != nil {
 		return err
 	}
+	defer tx.Rollback() // which after a commit does nothing
 	changed := false
 	for _, r := range batch {
 		var planned []change
@@ -73,13 +72,13 @@ func (t *Table) apply(batch []*request) error {
 		}
 		for _, c := range planned {
 			if err := c.do(tx.Bucket(items)); err != nil {
-				return errors.Join(err, tx.Rollback())
+				return err
 			}
 			changed = true
 		}
 	}
 	if !changed {
-		return tx.Rollback()
+		return nil
 	}
 	return tx.Commit()
 }

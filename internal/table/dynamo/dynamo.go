@@ -1,18 +1,20 @@
 // Package dynamo is a table on Amazon DynamoDB, and the only package that imports its client. It reads strongly
 // consistently, writes in transactions alone, and retries what is transient itself: the SDK's own retries, which leave
-// out conflicts and do not know the caller's deadline well, are taken out of each call.
+// out conflicts and do not know the caller's deadline well, are taken out of each call. With them goes the SDK's
+// correction of a wrong clock: the machine's must be right to a few minutes, or AWS refuses every signature.
 package dynamo
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
+	"net/http"
 	"regexp"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -26,7 +28,6 @@ type Options struct {
 	Timeout  time.Duration // of one attempt; 3 s
 	Attempts int           // at most, where the context has no deadline; 10
 	Backoff  table.Backoff // between attempts
-	Token    func() string // a new ClientRequestToken, at most 36 characters; random
 }
 
 // Table is a table.Table on a DynamoDB table whose keys are the strings PK and SK.
@@ -38,7 +39,7 @@ type Table struct {
 
 // New returns the table of that name. It makes no call.
 func New(client *dynamodb.Client, name string, options ...func(*Options)) *Table {
-	t := &Table{client: client, name: name, Options: Options{Timeout: 3 * time.Second, Attempts: 10, Token: rand.Text}}
+	t := &Table{client: client, name: name, Options: Options{Timeout: 3 * time.Second, Attempts: 10}}
 	for _, set := range options {
 		set(&t.Options)
 	}
@@ -54,9 +55,10 @@ type Account struct {
 	Endpoint     string // an emulator's address, which takes any region and keys; empty: AWS
 }
 
-// NewClient returns a client for an account. It reads neither environment nor files.
+// NewClient returns a client for an account. Nothing of it, and no proxy, comes from the environment or from files.
 func NewClient(a Account) *dynamodb.Client {
-	options := dynamodb.Options{Region: a.Region}
+	direct := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.Proxy = nil })
+	options := dynamodb.Options{Region: a.Region, HTTPClient: direct}
 	if a.Endpoint != "" {
 		options.BaseEndpoint = aws.String(a.Endpoint)
 		if a.Region == "" {

@@ -3,12 +3,16 @@ package dynamo
 import (
 	"context"
 	"crypto/rand"
+	"io"
+	"net/http"
+	"net/http/httptest"
 	"os"
 	"path"
 	"strings"
 	"testing"
 	"time"
 
+	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"serverless-scim/internal/table"
@@ -72,6 +76,55 @@ func TestCreateLeavesATableThatIsThere(t *testing.T) {
 			t.Errorf("the time to live is %v", ttl.TimeToLiveDescription)
 		}
 	})
+}
+
+func TestAccountIsWhatIsSent(t *testing.T) {
+	t.Parallel()
+	var sent http.Header
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		sent = r.Header
+		io.WriteString(w, `{}`)
+	}))
+	t.Cleanup(server.Close)
+	for want, a := range map[string]Account{
+		"Credential=local/*/us-east-1/":       {},
+		"Credential=local/*/eu-west-1/":       {Region: "eu-west-1"},
+		"Credential=key/*/us-east-1/":         {AccessKey: "key", SecretKey: "secret"},
+		"Credential=key/*/us-east-1/ session": {AccessKey: "key", SecretKey: "secret", SessionToken: "session"},
+	} {
+		a.Endpoint = server.URL
+		if _, err := New(NewClient(a), "t").Get(t.Context(), table.Key{PK: "p", SK: "s"}); err != nil {
+			t.Fatal(err)
+		}
+		scope, session, _ := strings.Cut(want, " ")
+		who, where, _ := strings.Cut(scope, "*")
+		signed := sent.Get("Authorization")
+		if !strings.Contains(signed, who) || !strings.Contains(signed, where) || sent.Get("X-Amz-Security-Token") != session {
+			t.Errorf("%s, session %q, want %s", signed, sent.Get("X-Amz-Security-Token"), want)
+		}
+	}
+}
+
+func TestClientOfAWSAddsNothing(t *testing.T) {
+	t.Parallel()
+	o := NewClient(Account{Region: "eu-west-1"}).Options()
+	if keys, err := o.Credentials.Retrieve(t.Context()); err == nil || o.BaseEndpoint != nil || o.Region != "eu-west-1" {
+		t.Errorf("keys %v (%v), endpoint %v, region %s", keys, err, o.BaseEndpoint, o.Region)
+	}
+	if o.HTTPClient.(*awshttp.BuildableClient).GetTransport().Proxy != nil {
+		t.Error("it goes through a proxy")
+	}
+}
+
+func TestDefaults(t *testing.T) {
+	t.Parallel()
+	b, e := scripted(t, fail(400, "ThrottlingException", ""))
+	rand := b.Backoff.Rand
+	b = New(b.client, "t")
+	b.Backoff.Rand = rand
+	if err := write(t.Context(), b); err == nil || len(e.sent()) != 10 || b.Timeout != 3*time.Second {
+		t.Errorf("%d attempts of %v, want 10 of 3 s: %v", len(e.sent()), b.Timeout, err)
+	}
 }
 
 func TestMissingTableIsNamed(t *testing.T) {

@@ -36,8 +36,9 @@ func condition(c table.Condition) expression.ConditionBuilder {
 	case table.IsEqual:
 		return name(c.Attribute).Equal(expression.Value(c.Value))
 	default:
-		few := name(c.Attribute).Size().LessThan(expression.Value(c.Size))
-		return name(c.Attribute).AttributeNotExists().Or(few)
+		a := name(c.Attribute)
+		few := a.AttributeType(expression.StringSet).And(a.Size().LessThan(expression.Value(c.Size)))
+		return a.AttributeNotExists().Or(few)
 	}
 }
 

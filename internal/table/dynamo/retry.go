@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"net/http"
@@ -32,10 +33,10 @@ func (attempts) ID() string { return "Retry" }
 func (a attempts) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
 	out middleware.FinalizeOutput, metadata middleware.Metadata, err error,
 ) {
-	if err := ctx.Err(); err != nil {
-		return out, metadata, &table.Busy{Err: err}
-	}
 	for n := 0; ; n++ {
+		if ended := table.Ended(ctx); ended != nil {
+			return out, metadata, &table.Busy{Err: cmp.Or(err, ended)}
+		}
 		out, metadata, err = a.send(ctx, in, next)
 		if err == nil || !transient(err) {
 			return out, metadata, err
@@ -81,7 +82,7 @@ func transient(err error) bool {
 	case errors.As(err, &answer) && temporary(answer.HTTPStatusCode()):
 		return true
 	case errors.As(err, &api):
-		return throttled(api.ErrorCode())
+		return passing(api.ErrorCode())
 	case answer != nil:
 		return answer.HTTPStatusCode() < 300 // no answer at all (0), or a good one that broke off
 	default:
@@ -90,16 +91,19 @@ func transient(err error) bool {
 }
 
 func temporary(status int) bool {
-	return status >= http.StatusInternalServerError || status == http.StatusTooManyRequests
+	return status >= http.StatusInternalServerError ||
+		status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
 
-func throttled(code string) bool {
+// passing tells whether a code is one that the SDK would try again, or a conflict, which it would not.
+func passing(code string) bool {
 	switch code {
-	case "TransactionConflictException", "TransactionInProgressException", "ReplicatedWriteConflictException":
+	case "TransactionConflictException", "ReplicatedWriteConflictException", "RequestAbortedException":
 		return true
 	}
-	_, ok := retry.DefaultThrottleErrorCodes[code]
-	return ok
+	_, throttled := retry.DefaultThrottleErrorCodes[code]
+	_, timedOut := retry.DefaultRetryableErrorCodes[code]
+	return throttled || timedOut
 }
 
 // undecided tells whether a cancellation says nothing about the conditions: where one action met a conflict, those of

@@ -2,115 +2,21 @@ package dynamo
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"net/http/httptest"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	v4 "github.com/aws/aws-sdk-go-v2/aws/signer/v4"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/aws/retry"
+	"github.com/aws/smithy-go"
 
 	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/tabletest"
 )
-
-// answer is what the server does with a request; the last of a script is repeated.
-type answer func(w http.ResponseWriter, r *http.Request)
-
-func ok(body string) answer {
-	return func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, body) }
-}
-
-func fail(status int, code, more string) answer {
-	return func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(status)
-		fmt.Fprintf(w, `{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"as scripted"%s}`, code, more)
-	}
-}
-
-// reasons is a cancellation with these codes, by action.
-func reasons(codes ...string) answer {
-	var list []string
-	for _, c := range codes {
-		list = append(list, fmt.Sprintf(`{"Code":%q}`, c))
-	}
-	return fail(http.StatusBadRequest, "TransactionCanceledException", `,"CancellationReasons":[`+strings.Join(list, ",")+`]`)
-}
-
-func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
-
-func breakOff(w http.ResponseWriter, _ *http.Request) {
-	w.Header().Set("Content-Length", "100")
-	io.WriteString(w, `{"Resp`)
-}
-
-func silence(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-
-// endpoint is a server with a script, and what it was sent.
-type endpoint struct {
-	*httptest.Server
-	t      *testing.T
-	mu     sync.Mutex
-	script []answer
-	got    []string
-}
-
-func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	body, _ := io.ReadAll(r.Body)
-	if want := signature(r, body); r.Header.Get("Authorization") != want {
-		e.t.Errorf("the attempt is signed %s, want %s", r.Header.Get("Authorization"), want)
-	}
-	e.mu.Lock()
-	e.got = append(e.got, string(body))
-	a := e.script[min(len(e.got), len(e.script))-1]
-	e.mu.Unlock()
-	w.Header().Set("Content-Type", "application/x-amz-json-1.0")
-	a(w, r)
-}
-
-func (e *endpoint) sent() []string {
-	e.mu.Lock()
-	defer e.mu.Unlock()
-	return slices.Clone(e.got)
-}
-
-// signature is what AWS, unlike any emulator, makes of a request to see whether it is as its sender signed it.
-func signature(r *http.Request, body []byte) string {
-	again, _ := http.NewRequest(r.Method, "http://"+r.Host+r.URL.Path, strings.NewReader(string(body)))
-	_, list, _ := strings.Cut(r.Header.Get("Authorization"), "SignedHeaders=")
-	list, _, _ = strings.Cut(list, ",")
-	for name := range strings.SplitSeq(list, ";") {
-		if v := r.Header.Get(name); v != "" {
-			again.Header.Set(name, v)
-		}
-	}
-	at, _ := time.Parse("20060102T150405Z", r.Header.Get("X-Amz-Date"))
-	keys, hash := aws.Credentials{AccessKeyID: "local", SecretAccessKey: "local"}, sha256.Sum256(body)
-	_ = v4.NewSigner().SignHTTP(r.Context(), keys, again, hex.EncodeToString(hash[:]), "dynamodb", "us-east-1", at)
-	return again.Header.Get("Authorization")
-}
-
-// scripted is a table on such a server that does not wait between attempts, of which there are 4 at most.
-func scripted(t *testing.T, script ...answer) (*Table, *endpoint) {
-	e := &endpoint{t: t, script: script}
-	e.Server = httptest.NewServer(e)
-	t.Cleanup(e.Close)
-	client := dynamodb.New(NewClient(Account{Endpoint: e.URL}).Options(), func(o *dynamodb.Options) {
-		o.RetryMaxAttempts = 7 // as somebody's configuration may have it
-	})
-	return New(client, "t", func(o *Options) {
-		o.Attempts, o.Backoff.Rand = 4, func(int64) int64 { return 0 }
-	}), e
-}
 
 var wide = table.Item{
 	"PK": table.S("p"), "SK": table.S("s"), "a": table.S("1"), "b": table.S("2"), "c": table.S("3"), "d": table.S("4"),
@@ -132,6 +38,12 @@ func TestTransientIsSentAgainWithTheSameTokenAndBytes(t *testing.T) {
 		"500":                  fail(500, "InternalServerError", ""),
 		"503":                  fail(503, "ServiceUnavailable", ""),
 		"502 of no form":       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) },
+		"other limit":          fail(bad, "LimitExceededException", ""),
+		"408":                  fail(http.StatusRequestTimeout, "AnyName", ""),
+		"timed out":            fail(bad, "RequestTimeout", ""),
+		"timed out too":        fail(bad, "RequestTimeoutException", ""),
+		"aborted":              fail(bad, "RequestAbortedException", ""),
+		"conflict of replicas": fail(bad, "ReplicatedWriteConflictException", ""),
 		"conflict":             fail(bad, "TransactionConflictException", ""),
 		"in progress":          fail(bad, "TransactionInProgressException", ""),
 		"one conflict":         reasons("None", "TransactionConflict"),
@@ -162,6 +74,22 @@ func TestTransientIsSentAgainWithTheSameTokenAndBytes(t *testing.T) {
 				t.Error("no token")
 			}
 		})
+	}
+}
+
+func TestNothingIsFinalThatTheSDKWouldSendAgain(t *testing.T) {
+	t.Parallel()
+	for _, codes := range []map[string]struct{}{retry.DefaultThrottleErrorCodes, retry.DefaultRetryableErrorCodes} {
+		for code := range codes {
+			if !transient(&smithy.GenericAPIError{Code: code}) {
+				t.Error(code)
+			}
+		}
+	}
+	for status := range retry.DefaultRetryableHTTPStatusCodes {
+		if !temporary(status) {
+			t.Error(status)
+		}
 	}
 }
 
@@ -243,6 +171,12 @@ func TestFinalErrorsAreNotRetried(t *testing.T) {
 			if err := write(t.Context(), b); err == nil || kind(err) != c.want || len(e.sent()) != 1 {
 				t.Errorf("%v after %d attempts", err, len(e.sent()))
 			}
+			if c.want == refused {
+				return // a Snapshot has no conditions
+			}
+			if _, err := b.Snapshot(t.Context(), wide.Key()); err == nil || kind(err) != c.want || len(e.sent()) != 2 {
+				t.Errorf("Snapshot: %v after %d attempts", err, len(e.sent())-1)
+			}
 		})
 	}
 }
@@ -277,6 +211,10 @@ func TestGivesUpAsBusy(t *testing.T) {
 			defer cancel()
 			if err := call(ctx, b); !errors.As(err, &busy) || len(e.sent()) < 4+2 {
 				t.Errorf("with a deadline: %v after %d attempts", err, len(e.sent())-4)
+			}
+			sent := len(e.sent())
+			if err := call(tabletest.Suspended(t.Context()), b); !errors.As(err, &busy) || len(e.sent()) != sent {
+				t.Errorf("after the deadline by the wall clock: %v after %d attempts", err, len(e.sent())-sent)
 			}
 			b, e = scripted(t, silence)
 			ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -336,6 +274,23 @@ func TestUnprocessedWithoutEndIsBusy(t *testing.T) {
 	}
 }
 
+func TestProgressMakesPausesShortAgain(t *testing.T) {
+	t.Parallel()
+	var script []answer
+	const left = `"UnprocessedKeys":{"t":{"Keys":[{"PK":{"S":"p"},"SK":{"S":"2"}}]}}`
+	for range 3 {
+		script = append(script, ok(`{`+left+`}`), ok(`{`+left+`}`),
+			ok(`{"Responses":{"t":[{"PK":{"S":"p"},"SK":{"S":"1"}}]},`+left+`}`))
+	}
+	b, e := scripted(t, append(script, ok(`{}`))...)
+	var bounds []int64
+	b.Backoff.Rand = func(bound int64) int64 { bounds = append(bounds, bound/int64(25*time.Millisecond)); return 0 }
+	_, err := b.Get(t.Context(), table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"})
+	if want := "[1 2 1 2 4 1 2 4 1]"; err != nil || len(e.sent()) != 10 || fmt.Sprint(bounds) != want {
+		t.Errorf("%v after %d calls and pauses of %v times the base, want %s", err, len(e.sent()), bounds, want)
+	}
+}
+
 func TestReadsAreConsistentAndWritesBringTheOldItem(t *testing.T) {
 	t.Parallel()
 	b, e := scripted(t, ok(`{}`))
@@ -353,15 +308,5 @@ func TestReadsAreConsistentAndWritesBringTheOldItem(t *testing.T) {
 	}
 	if strings.Count(sent[3], `"ReturnValuesOnConditionCheckFailure":"ALL_OLD"`) != 2 {
 		t.Error(sent[3])
-	}
-}
-
-func TestCreateWaitsUntilActive(t *testing.T) {
-	t.Parallel()
-	missing := fail(400, "ResourceNotFoundException", "")
-	b, e := scripted(t, missing, ok(`{}`), missing, ok(`{"Table":{"TableStatus":"CREATING"}}`),
-		ok(`{"Table":{"TableStatus":"ACTIVE"}}`), fail(400, "UnknownOperationException", ""))
-	if err := b.Create(t.Context()); err != nil || len(e.sent()) != 6 {
-		t.Errorf("%v after %d calls", err, len(e.sent()))
 	}
 }

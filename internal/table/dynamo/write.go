@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -17,7 +18,7 @@ func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 		return err
 	}
 	in := &dynamodb.TransactWriteItemsInput{
-		ClientRequestToken: aws.String(t.Token()), ReturnConsumedCapacity: total,
+		ClientRequestToken: aws.String(rand.Text()), ReturnConsumedCapacity: total,
 	}
 	for _, w := range writes {
 		action, err := t.action(w)

@@ -31,7 +31,7 @@ func conditions() [][]table.Condition {
 func checkConditions(s *subject) {
 	states := [][]any{
 		nil, {}, {"a", "x"}, {"a", ""}, {"a", 1}, {"a", true}, {"a", false}, {"a", "1"}, {"a", []string{"v", "u"}},
-		{"set", []string{"1"}}, {"a", "x", "set", []string{"1", "2"}}, {"set", []string{"1", "2", "3"}},
+		{"set", "x"}, {"set", 1}, {"set", true}, {"set", []string{"1"}}, {"a", "x", "set", []string{"1", "2"}}, {"set", []string{"1", "2", "3"}},
 	}
 	for i, pairs := range states {
 		for j, conditions := range conditions() {

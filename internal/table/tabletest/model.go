@@ -11,7 +11,7 @@ import (
 
 func modelRules() []rule {
 	return []rule{
-		{"model", "any sequence of transactions leaves what Condition.Holds and Update.Apply say", checkModel},
+		{"model", "any sequence of transactions leaves what Condition.Holds and Update.Result say", checkModel},
 	}
 }
 

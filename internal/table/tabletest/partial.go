@@ -15,8 +15,7 @@ import (
 // must go through the same Partial.
 type Partial struct {
 	table.Table
-	Step func()            // called before each item changes; runtime.Gosched
-	Perm func(n int) []int // the order in which they do; random
+	Step func() // called before each item changes; runtime.Gosched
 
 	mu   sync.Mutex
 	held map[table.Key]chan struct{} // closed when the call that holds the item ends
@@ -53,7 +52,7 @@ func (p *Partial) Write(ctx context.Context, writes ...table.Write) error {
 	if err != nil {
 		return err
 	}
-	for _, i := range p.perm(len(writes)) {
+	for _, i := range rand.Perm(len(writes)) {
 		if err := p.change(context.WithoutCancel(ctx), writes[i].Target(), after[i]); err != nil {
 			return err
 		}
@@ -86,16 +85,9 @@ func (p *Partial) change(ctx context.Context, k table.Key, to table.Item) error 
 	return p.Table.Write(ctx, table.Put{Item: to})
 }
 
-func (p *Partial) perm(n int) []int {
-	if p.Perm != nil {
-		return p.Perm(n)
-	}
-	return rand.Perm(n)
-}
-
 // hold takes all the items at once, as soon as nobody holds any of them.
 func (p *Partial) hold(ctx context.Context, keys []table.Key) (release func(), err error) {
-	if err := ctx.Err(); err != nil {
+	if err := table.Ended(ctx); err != nil {
 		return nil, &table.Busy{Err: err}
 	}
 	for {

@@ -18,7 +18,7 @@ func readRules() []rule {
 		{"types", "S, N, SS and BOOL come back as they were written, sets sorted", checkTypes},
 		{"snapshot", "Snapshot brings the items that exist, and leaves out those that do not", checkSnapshot},
 		{"hostile keys", "no key reaches an item or a partition of another, whatever its characters", checkHostileKeys},
-		{"ended context", "a call whose context has ended is *Busy and does nothing", checkEndedContext},
+		{"ended context", "a call whose context has ended, if only by the wall clock, is *Busy and does nothing", checkEndedContext},
 		{"scan", "the segments of a Scan cover every item exactly once", checkScan},
 		{"scan large", "a Scan goes on from the Next of a page until it is the zero Key", checkScanLarge},
 	}
@@ -106,8 +106,15 @@ func checkHostileKeys(s *subject) {
 func checkEndedContext(s *subject) {
 	it := item(key("p", "s"))
 	s.put(it)
-	ctx, cancel := context.WithCancel(s.ctx)
+	ended, cancel := context.WithCancel(s.ctx)
 	cancel()
+	for _, ctx := range []context.Context{ended, Suspended(s.ctx)} {
+		checkBusy(s, ctx, it)
+	}
+	s.holds(it.Key(), it)
+}
+
+func checkBusy(s *subject, ctx context.Context, it table.Item) {
 	_, get := s.Get(ctx, it.Key())
 	_, snapshot := s.Snapshot(ctx, it.Key())
 	_, query := s.Query(ctx, table.Range{PK: "p"})
@@ -118,7 +125,6 @@ func checkEndedContext(s *subject) {
 			s.Errorf("%s: %v", name, err)
 		}
 	}
-	s.holds(it.Key(), it)
 }
 
 func checkScan(s *subject) {

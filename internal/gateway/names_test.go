@@ -1,0 +1,101 @@
+package gateway
+
+import (
+	"encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/events"
+	"pgregory.net/rapid"
+)
+
+// Whatever the names are, they come back as they were recorded, and no recorded name reaches the server.
+func TestNamesComeBack(t *testing.T) {
+	t.Parallel()
+	rapid.Check(t, func(t *rapid.T) {
+		name := rapid.StringMatching(`[A-Za-zé0-9][A-Za-zé0-9 .()*|$^@+"\\-]{0,12}`)
+		list := rapid.SliceOfNDistinct(name, 1, 4, strings.ToLower).Draw(t, "names")
+		var c Conversation
+		for _, n := range list {
+			body, _ := json.Marshal(map[string]any{"displayName": n})
+			c.Steps = append(c.Steps, Step{Event: events.APIGatewayProxyRequest{Path: "/Groups", Body: string(body)}})
+		}
+		n := namesOf(c, "k3f9x2")
+		first, _ := json.Marshal(list[0])
+		doc, _ := json.Marshal(map[string]any{"#a": list, "#b": `members[display eq ` + string(first) + `]`, "#c": "other"})
+		add := func(text string) string { return string(mapJSON([]byte(text), n.add)) }
+		out := add(string(doc))
+		for _, recorded := range list {
+			b, _ := json.Marshal(recorded)
+			if strings.Contains(strings.ToLower(out), strings.ToLower(string(b))) {
+				t.Fatalf("%q is sent as recorded: %s", recorded, out)
+			}
+		}
+		if !json.Valid([]byte(out)) || n.remove(out) != string(doc) {
+			t.Fatalf("%s became %s and then %s", doc, out, n.remove(out))
+		}
+		if upper := add(strings.ToUpper(string(first))); !strings.EqualFold(upper, add(string(first))) {
+			t.Fatalf("the probe in capitals is %s, not %s", upper, add(string(first)))
+		}
+	})
+}
+
+// A name is found however it is set or asked for, and has the suffix there; nothing else has.
+func TestNamesAreFound(t *testing.T) {
+	t.Parallel()
+	const urn = "urn:ietf:params:scim:schemas:core:2.0:User:"
+	for _, c := range []struct{ at, body, sent string }{
+		{"/Users", `{"userName":"ann","externalId":"7"}`, `{"userName":"ann-r","externalId":"7-r"}`},
+		{"/Users", `{"username":"ann@b.c"}`, `{"username":"ann+r@b.c"}`},
+		{"/Users", `{"userName" : "J\u00fcrgen", "nick":"J\u00dcRGEN"}`, `{"userName" : "Jürgen-r", "nick":"JÜRGEN-r"}`},
+		{"/Users", `{"` + urn + `userName":"ann"}`, `{"` + urn + `userName":"ann-r"}`},
+		{"/Users", `{"op":"replace","path":"userName","value":"ann"}`, `{"op":"replace","path":"userName","value":"ann-r"}`},
+		{"/Users", `{"Value":"ann","Path":"` + urn + `UserName"}`, `{"Value":"ann-r","Path":"` + urn + `UserName"}`},
+		{"/Groups", `{"path":"displayName","value":"Staff"}`, `{"path":"displayName","value":"Staff-r"}`},
+		{"/Users", `{"path":"displayName","value":"Ann"}`, `{"path":"displayName","value":"Ann"}`},
+		{"/Users", `{"path":"title","value":"Dr"}`, `{"path":"title","value":"Dr"}`},
+		{"/Users", `{"displayName":"Ann"}`, `{"displayName":"Ann"}`},
+		{"/Groups", `{"displayName":"displayName","members":[]}`, `{"displayName":"displayName-r","members":[]}`},
+		{"/Groups", `[{"displayName":"members"},{"path":"members"}]`, `[{"displayName":"members-r"},{"path":"members"}]`},
+		{"/Groups", `[{"displayName":"add"},{"Op":"add"}]`, `[{"displayName":"add-r"},{"Op":"add"}]`},
+		{"/Users/.search", `{"filter":"userName eq \"ann\" or title eq \"Dr\""}`,
+			`{"filter":"userName eq \"ann-r\" or title eq \"Dr\""}`},
+		{`/Users?userName Eq "ann"`, ``, `userName Eq "ann-r"`},
+		{`/Users?username  sw "ann@b.c"`, ``, `username  sw "ann+r@b.c"`},
+		{`/Users?externalId eq "J\u00fcrgen"`, ``, `externalId eq "Jürgen-r"`},
+		{`/Users?title eq "Dr"`, ``, `title eq "Dr"`},
+	} {
+		at, query, _ := strings.Cut(c.at, "?")
+		e := events.APIGatewayProxyRequest{Path: at, Body: c.body,
+			MultiValueQueryStringParameters: map[string][]string{"filter": {query}}}
+		n := namesOf(Conversation{Steps: []Step{{Event: e}}}, "r")
+		if got := string(mapJSON([]byte(c.body), n.add)) + n.add("filter", query); got != c.sent {
+			t.Errorf("%s %s\nis sent as %s\nwant       %s", c.at, c.body, got, c.sent)
+		}
+	}
+}
+
+// Some servers answer in capitals.
+func TestASuffixInCapitalsIsTakenOff(t *testing.T) {
+	t.Parallel()
+	if got := namesOf(Conversation{}, "k3f9x2").remove(`"ANN+K3F9X2@B.C","STAFF-K3F9X2"`); got != `"ANN@B.C","STAFF"` {
+		t.Errorf("what is left is %s", got)
+	}
+}
+
+func TestOnlyValuesOfJSONAreMapped(t *testing.T) {
+	t.Parallel()
+	upper := func(member, value string) string { return strings.ToUpper(value) + member }
+	for text, want := range map[string]string{
+		` { "a" : "b" , "c":[ "d", {"e":"\u0066"}, 1.0, null ] } `: ` { "a" : "Ba" , "c":[ "Dc", {"e":"Fe"}, 1.0, null ] } `,
+		`"a" "b"`:           `"A" "B"`,
+		`{"a":"b","a":"c"}`: `{"a":"Ba","a":"Ca"}`,
+		`{"a":"b"`:          `{"a":"b"`,
+		`<p>"a"</p>`:        `<p>"a"</p>`,
+		``:                  ``,
+	} {
+		if got := string(mapJSON([]byte(text), upper)); got != want {
+			t.Errorf("%s became %s, want %s", text, got, want)
+		}
+	}
+}

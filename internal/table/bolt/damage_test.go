@@ -1,0 +1,118 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"serverless-scim/internal/table"
+)
+
+// filled is a file of several pages, and its bytes.
+func filled(t *testing.T) []byte {
+	path := inFile(t)
+	b := openTest(t, path)
+	for i := range 3 {
+		var writes []table.Write
+		for j := range 50 {
+			it := table.Item{"PK": table.S("p"), "SK": table.S(fmt.Sprint(i, " ", j)), "x": table.S(strings.Repeat("x", 500))}
+			writes = append(writes, table.Put{Item: it})
+		}
+		if err := b.Write(t.Context(), writes...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := b.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return file
+}
+
+func TestDamagedFileIsAnError(t *testing.T) {
+	t.Parallel()
+	file := filled(t)
+	page, damaged := os.Getpagesize(), 0
+	cases := map[string][]byte{}
+	for at := page; at < len(file); at += page {
+		cases[fmt.Sprint("cut off at ", at)] = file[:at]
+		zero, ones := bytes.Clone(file), bytes.Clone(file)
+		copy(zero[at:], make([]byte, page))
+		copy(ones[at:], bytes.Repeat([]byte{0xff}, page))
+		cases[fmt.Sprint("zero at ", at)], cases[fmt.Sprint("ones at ", at)] = zero, ones
+	}
+	for name, content := range cases {
+		path := inFile(t)
+		if err := os.WriteFile(path, content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		for _, err := range use(t, path) {
+			if !strings.Contains(err.Error(), path) {
+				t.Errorf("%s: %v", name, err)
+			}
+			if strings.Contains(err.Error(), path+" is damaged: ") {
+				damaged++
+			}
+		}
+	}
+	if damaged < len(cases) {
+		t.Errorf("of %d damaged files only %d errors tell", len(cases), damaged)
+	}
+}
+
+func TestFileThatIsCutOffInUseIsAnError(t *testing.T) {
+	t.Parallel()
+	path := inFile(t)
+	b := openTest(t, path)
+	if err := os.Truncate(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	_, read := b.Get(t.Context(), head)
+	for _, err := range []error{read, b.Write(t.Context(), put(1)), b.Close()} {
+		if err == nil || !strings.Contains(err.Error(), path+" is damaged: ") {
+			t.Error(err)
+		}
+	}
+}
+
+// use opens a file, reads it and changes it, and returns what went wrong.
+func use(t *testing.T, path string) (wrong []error) {
+	b, err := Open(path)
+	if err != nil {
+		return []error{err}
+	}
+	_, query := b.Query(t.Context(), table.Range{PK: "p"})
+	write := b.Write(t.Context(), put(1), table.Delete{Key: table.Key{PK: "p", SK: "2 49"}})
+	for _, err := range []error{query, write, b.Close()} {
+		if err != nil {
+			wrong = append(wrong, err)
+		}
+	}
+	return wrong
+}
+
+func TestDamagedItemIsAnError(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	err := b.db.Update(func(tx *bbolt.Tx) error { return tx.Bucket(items).Put(bucketKey(head), []byte("damaged")) })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, get := b.Get(t.Context(), head)
+	_, query := b.Query(t.Context(), table.Range{PK: head.PK})
+	_, scan := b.Scan(t.Context(), 0, 1, table.Key{})
+	update := b.Write(t.Context(), table.Update{Key: head, Remove: []string{"x"}})
+	for _, err := range []error{get, query, scan, update} {
+		if !errors.Is(err, errDamaged) {
+			t.Errorf("%v", err)
+		}
+	}
+}

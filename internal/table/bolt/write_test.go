@@ -1,0 +1,141 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bbolterrors "go.etcd.io/bbolt/errors"
+
+	"serverless-scim/internal/table"
+)
+
+// apply is one transaction of the file, so this is what writers that come together get.
+func TestBatchDoesEachRequestOnTheStateOfThoseBefore(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	absent := []table.Condition{table.Absent()}
+	first, second := put(1), put(2)
+	first.If, second.If = absent, absent
+	other := table.Put{Item: table.Item{"PK": table.S("p"), "SK": table.S("other")}}
+	third := table.Update{Key: head, Add: table.Item{"n": table.N(10)}, If: []table.Condition{table.Equals("n", table.N(1))}}
+	batch := []*request{{writes: []table.Write{first}}, {writes: []table.Write{other, second}}, {writes: []table.Write{third}}}
+	if err := b.apply(batch); err != nil {
+		t.Fatal(err)
+	}
+	var refused *table.Refused
+	if !errors.As(batch[1].err, &refused) || table.Int(refused.Failed[1]["n"]) != 1 {
+		t.Errorf("the second, which the first stands in the way of: %v", batch[1].err)
+	}
+	if batch[0].err != nil || batch[2].err != nil {
+		t.Errorf("those around a refused one: %v, %v", batch[0].err, batch[2].err)
+	}
+	p, err := b.Query(t.Context(), table.Range{PK: "p"})
+	if err != nil || len(p.Items) != 1 || table.Int(p.Items[0]["n"]) != 11 {
+		t.Errorf("stored: %v, %v", p.Items, err)
+	}
+}
+
+func TestFailedCommitFailsAll(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	b.db.MaxSize = 1 << 16
+	writes := []table.Write{put(1)}
+	for i := range 10 {
+		large := table.Item{"PK": table.S("p"), "SK": table.S(fmt.Sprint(i)), "x": table.S(strings.Repeat("x", 300_000))}
+		writes = append(writes, table.Put{Item: large})
+	}
+	if err := b.Write(t.Context(), writes...); !errors.Is(err, bbolterrors.ErrMaxSizeReached) {
+		t.Errorf("a file of 64 KB took 3 MB: %v", err)
+	}
+	nothingStands(t, b)
+}
+
+func nothingStands(t *testing.T, b *Table) {
+	t.Helper()
+	if p, err := b.Query(t.Context(), table.Range{PK: "p"}); err != nil || len(p.Items) > 0 {
+		t.Errorf("%d items stand, %v", len(p.Items), err)
+	}
+	if err := b.Write(t.Context(), put(1)); err != nil {
+		t.Errorf("a later Write: %v", err)
+	}
+}
+
+func TestFailedChangeUndoesItsBatch(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	long := table.Put{Item: table.Item{"PK": table.S("p"), "SK": table.S(strings.Repeat("s", bbolt.MaxKeySize))}}
+	if err := b.apply([]*request{{writes: []table.Write{put(1)}}, {writes: []table.Write{long}}}); err == nil {
+		t.Error("the file took a key that is too long for it")
+	}
+	nothingStands(t, b)
+}
+
+func TestFilesAreSynced(t *testing.T) {
+	t.Parallel()
+	file, memory := openTest(t, inFile(t)).db, openTest(t, ":memory:").db
+	if file.NoSync || file.NoGrowSync || file.NoFreelistSync || !memory.NoSync {
+		t.Error("a file is synced with each commit, one that vanishes never")
+	}
+}
+
+// next is the number of the next commit.
+func next(t *testing.T, b *Table, meanwhile func()) int {
+	tx, err := b.db.Begin(true)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	meanwhile()
+	return tx.ID()
+}
+
+func TestWritersWhoComeTogetherShareACommit(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	var all []*request
+	first := next(t, b, func() { // while the file is locked the committer can only take requests and wait
+		for i := range 32 {
+			r := &request{writes: []table.Write{put(i)}, done: make(chan struct{})}
+			all = append(all, r)
+			b.queue <- r
+		}
+	})
+	for _, r := range all {
+		if <-r.done; r.err != nil {
+			t.Error(r.err)
+		}
+	}
+	if commits := next(t, b, func() {}) - first; commits > 2 { // what it took at first, and all the rest
+		t.Errorf("%d commits of 32 writers", commits)
+	}
+}
+
+func TestContextEndsTheWaitForTheCommitterAlone(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &Table{queue: make(chan *request)}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		var busy *table.Busy
+		if err := b.Write(ctx, put(1)); !errors.As(err, &busy) {
+			t.Errorf("in the queue: %v", err)
+		}
+		ctx, cancel = context.WithTimeout(t.Context(), time.Second)
+		defer cancel()
+		go func() {
+			r := <-b.queue
+			time.Sleep(2 * time.Second)
+			r.err = errDamaged
+			close(r.done)
+		}()
+		if err := b.Write(ctx, put(1)); !errors.Is(err, errDamaged) {
+			t.Errorf("what became of a Write that outlived its context: %v", err)
+		}
+	})
+}

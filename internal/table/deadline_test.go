@@ -1,0 +1,33 @@
+package table_test
+
+import (
+	"context"
+	"errors"
+	"testing"
+	"time"
+
+	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/tabletest"
+)
+
+func TestDeadlineIsOneOfTheWallClock(t *testing.T) {
+	t.Parallel()
+	ctx := tabletest.Suspended(t.Context())
+	if deadline, _ := ctx.Deadline(); time.Until(deadline) <= 0 || ctx.Err() != nil {
+		t.Fatal("the context has ended by the monotonic clock, too")
+	}
+	if err := table.Ended(ctx); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Ended: %v", err)
+	}
+	if err := (table.Backoff{}).Wait(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Wait: %v", err)
+	}
+	later, cancel := context.WithTimeout(t.Context(), time.Hour)
+	if err := table.Ended(later); err != nil {
+		t.Errorf("an hour before its end: %v", err)
+	}
+	cancel()
+	if err := table.Ended(later); !errors.Is(err, context.Canceled) {
+		t.Errorf("canceled: %v", err)
+	}
+}

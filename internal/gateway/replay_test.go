@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/http/httptest"
 	"os"
 	"path"
 	"path/filepath"
@@ -320,29 +319,6 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-func TestBase64BodiesAreReadAndSentAsWhatTheyAre(t *testing.T) {
-	t.Parallel()
-	c := conversation(t, [2]string{`POST /Users x eyJ1c2VyTmFtZSI6ImFubiJ9`,
-		`201 {"id":"r","userName":"ann","meta":{"location":"/Users/r","created":"2020-01-01T00:00:00Z"}}`})
-	c.Steps[0].Event.IsBase64Encoded = true
-	s := &store{resources: map[string]map[string]any{"/Users/old": {"id": "old", "userName": "ann"}}}
-	for name, target := range targets(t, s) {
-		if diffs, err := play(t, target, c, "r"); diffs != "" || err != nil {
-			t.Errorf("%s: %v\n%s", name, err, diffs)
-		}
-	}
-}
-
-func TestARedirectionIsAnAnswer(t *testing.T) {
-	t.Parallel()
-	server := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusPermanentRedirect))
-	defer server.Close()
-	got, err := gateway.HTTP(server.Client(), server.URL)(t.Context(), rest("GET", "/Users"))
-	if err != nil || got.Status != 308 {
-		t.Errorf("%d, %v; want the 308 that the server sent", got.Status, err)
-	}
-}
-
 func TestAServerThatCannotBeReachedEndsTheReplayButNotTheCleaning(t *testing.T) {
 	t.Parallel()
 	s := &store{resources: map[string]map[string]any{}}
@@ -378,29 +354,6 @@ func TestAServerThatCannotBeReachedEndsTheReplayButNotTheCleaning(t *testing.T) 
 	}
 }
 
-func TestHTTPSendsWhatTheClientSentAndNotWhatItsConnectionDid(t *testing.T) {
-	t.Parallel()
-	var got *http.Request
-	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r }))
-	defer server.Close()
-	event := rest("GET", "/Users/a%2Fb")
-	event.MultiValueQueryStringParameters = map[string][]string{"filter": {`userName eq "a+b"`}}
-	event.MultiValueHeaders = map[string][]string{
-		"Accept": {"application/scim+json"}, "Accept-Encoding": {"deflate"}, "Host": {"recorded.example"},
-		"X-Forwarded-For": {"203.0.113.10"}, "X-Amzn-Trace-Id": {"Root=1"}, "Connection": {"close"},
-	}
-	if _, err := gateway.HTTP(server.Client(), server.URL+"/base")(t.Context(), event); err != nil {
-		t.Fatal(err)
-	}
-	if want := "/base/Users/a%2Fb?filter=userName%20eq%20%22a%2Bb%22"; got.RequestURI != want {
-		t.Errorf("request %s, want %s", got.RequestURI, want)
-	}
-	sent := fmt.Sprint(got.Header["Accept"], got.Header["Accept-Encoding"], got.Header["X-Forwarded-For"], got.Header["X-Amzn-Trace-Id"], got.Close)
-	if sent != "[application/scim+json] [gzip] [] [] false" {
-		t.Errorf("headers %s", sent)
-	}
-}
-
 func TestPlayAllSumsUp(t *testing.T) {
 	t.Parallel()
 	s := &store{resources: map[string]map[string]any{}}
@@ -418,96 +371,5 @@ spoken
 `
 	if differ != 1 || err != nil || out.String() != want {
 		t.Errorf("%d, %v\n%s", differ, err, out.String())
-	}
-}
-
-func TestRewriteKeepsWhatIsKnownAboutTheRequest(t *testing.T) {
-	t.Parallel()
-	s := &store{resources: map[string]map[string]any{}}
-	c := conversation(t, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"recorded1","userName":"old"}`})
-	r := gateway.Replay{Target: gateway.Function(gateway.New(s).Invoke), Token: "secret", Run: "r"}
-	r.Each = func(o gateway.Outcome) {
-		if len(o.Diff) == 0 {
-			t.Error("the recording is made to differ")
-		}
-		if err := gateway.Rewrite(c, o); err != nil {
-			t.Error(err)
-		}
-	}
-	if _, err := r.Play(t.Context(), c); err != nil {
-		t.Fatal(err)
-	}
-	b, _ := os.ReadFile(filepath.Join(c.Dir, "01-step.answer.json"))
-	want := `{
-  "fidelity": "derived",
-  "note": "kept & kept",
-  "status": 201,
-  "headers": {
-    "Location": "http://elsewhere/scim/Users/recorded1"
-  },
-  "body": {
-    "id": "recorded1",
-    "meta": {
-      "created": "2026-01-01T00:00:00Z",
-      "location": "http://elsewhere/scim/Users/recorded1"
-    },
-    "userName": "ann"
-  }
-}
-`
-	if string(b) != want {
-		t.Errorf("rewritten:\n%s", b)
-	}
-	again, err := gateway.Load(c.Dir)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diffs, err := play(t, r.Target, again[0], "r2"); diffs != "" || err != nil {
-		t.Errorf("what was rewritten differs: %v\n%s", err, diffs)
-	}
-}
-
-func TestAFolderMayHaveAnyName(t *testing.T) {
-	t.Parallel()
-	dir := filepath.Join(t.TempDir(), "[a] *")
-	if err := os.MkdirAll(filepath.Join(dir, "sub.json"), 0o755); err != nil {
-		t.Fatal(err)
-	}
-	b, _ := json.Marshal(rest("GET", "/Users"))
-	write(t, filepath.Join(dir, "01-a.json"), string(b))
-	write(t, filepath.Join(dir, "01-a.answer.json"), `{"fidelity":"recorded","status":200}`)
-	write(t, filepath.Join(dir, "README.md"), "notes")
-	if all, err := gateway.Load(dir); err != nil || len(all) != 1 || len(all[0].Steps) != 1 {
-		t.Errorf("loaded %v, %v", all, err)
-	}
-}
-
-func TestLoadRefusesWhatIsNoConversation(t *testing.T) {
-	t.Parallel()
-	b, _ := json.Marshal(rest("GET", "/Users"))
-	event, answer := string(b), `{"fidelity":"recorded","status":200}`
-	for want, files := range map[string]map[string]string{
-		"no conversation":    {},
-		"no event beside it": {"01-a.answer.json": answer},
-		"01-a.answer.json":   {"01-a.json": event},
-		"name of a step":     {"a.json": event, "a.answer.json": answer},
-		"fidelity":           {"01-a.json": event, "01-a.answer.json": `{"fidelity":"guessed","status":200}`},
-		"unknown field":      {"01-a.json": event, "01-a.answer.json": `{"fidelity":"recorded","code":200}`},
-		"not an event":       {"01-a.json": `{}`, "01-a.answer.json": answer},
-		"the body":           {"01-a.json": strings.Replace(event, `"body":""`, `"body":"}{","isBase64Encoded":true`, 1), "01-a.answer.json": answer},
-		"after top-level":    {"01-a.json": event, "01-a.answer.json": answer + `{}`},
-		"duplicate":          {"01-a.json": event, "01-a.answer.json": `{"status":200,` + answer[1:]},
-		"01-a.json":          {"01-a.json": `{`, "01-a.answer.json": answer},
-	} {
-		dir := t.TempDir()
-		for name, text := range files {
-			write(t, filepath.Join(dir, name), text)
-		}
-		if _, err := gateway.Load(dir); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%v: error %v, want %q", files, err, want)
-		}
-	}
-	if _, err := gateway.Load("does-not-exist"); err == nil {
-		t.Error("a missing folder is an error")
 	}
 }

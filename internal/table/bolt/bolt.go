@@ -28,8 +28,8 @@ var (
 type Table struct {
 	db       *bbolt.DB
 	path     string
-	volatile bool // the file vanishes
-	damaged  atomic.Pointer[error]
+	volatile bool                  // the file vanishes
+	damaged  atomic.Pointer[error] // what guard met first
 
 	queue   chan *request
 	stopped chan struct{} // closed when the committer has returned
@@ -84,7 +84,7 @@ func (t *Table) open(options *bbolt.Options) error {
 }
 
 // guard makes an error of a panic, which is how bbolt tells of a damaged file, and of a fault, which is how the system
-// tells of one that was cut off. What has met damage is used no more: it may have kept a lock that others would wait for.
+// tells of one that was cut off. After damage nothing is tried again: a lock may be left that would be waited for.
 func (t *Table) guard(do func() error) (err error) {
 	if damaged := t.damaged.Load(); damaged != nil {
 		return *damaged

@@ -82,7 +82,7 @@ func (c change) attempt(ctx context.Context) (*Resource, error) {
 	case p.head == nil:
 		return nil, notFound(c.rt, c.id)
 	case c.match != nil && !c.match(p.head.version(c.rt)):
-		return nil, stale(c.rt)
+		return nil, Stale(c.rt)
 	}
 	t, next, err := c.transaction(p)
 	if err != nil {
@@ -255,7 +255,8 @@ func (c change) partial(p plan) (*Resource, error) {
 	return r, err
 }
 
-func stale(rt *scim.ResourceType) error {
+// Stale is the error of a request whose If-Match names another version.
+func Stale(rt *scim.ResourceType) error {
 	return &scim.Error{Status: 412, Detail: "The " + rt.Name + " has another version than If-Match asks for. " +
 		"Read it again and repeat the request."}
 }

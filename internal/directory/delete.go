@@ -22,7 +22,7 @@ func (d *Directory) Delete(ctx context.Context, rt *scim.ResourceType, id string
 		case h == nil:
 			return notFound(rt, id)
 		case match != nil && !match(h.version(rt)):
-			return stale(rt)
+			return Stale(rt)
 		}
 		t, err := d.deletion(rt, id, h, members)
 		if err != nil {

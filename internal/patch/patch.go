@@ -75,6 +75,9 @@ func (p patcher) attributes(urn, op string, raw any) error {
 }
 
 func (p patcher) at(t target, op string, raw any) error {
+	if !t.many() {
+		raw = only(raw)
+	}
 	switch r := t.ref; {
 	case r.Attr == nil && op == Add && unassigned(raw):
 		return nil
@@ -181,9 +184,20 @@ func assignments(rt *scim.ResourceType, urn string, raw any) ([]assignment, erro
 
 // attributeSet is raw as an object. Java clients send an array of one.
 func attributeSet(raw any) (scim.Object, bool) {
-	if list, ok := raw.([]any); ok && len(list) == 1 {
-		raw = list[0]
-	}
-	o, ok := raw.(scim.Object)
+	o, ok := only(raw).(scim.Object)
 	return o, ok
+}
+
+// many tells whether an array is what the target takes.
+func (t target) many() bool {
+	leaf := t.ref.Leaf()
+	return leaf != nil && leaf.MultiValued && (t.ref.Sub != nil || t.filter == nil)
+}
+
+// only is the one value of an array of one, in which Java clients wrap values that are no arrays.
+func only(raw any) any {
+	if list, ok := raw.([]any); ok && len(list) == 1 {
+		return list[0]
+	}
+	return raw
 }

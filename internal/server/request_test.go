@@ -241,6 +241,8 @@ func TestVersions(t *testing.T) {
 	}
 	c.want(c.do("GET", "/Users/"+u, "", "If-None-Match", tag), 304)
 	c.want(c.do("GET", "/Users/"+u, "", "If-None-Match", `W/"9.9", `+tag), 304)
+	c.want(c.do("GET", "/Users/"+u, "", "If-Match", `W/"9.9"`), 412)
+	c.want(c.do("GET", "/Users/"+u, "", "If-Match", tag), 200)
 	c.want(c.do("PUT", "/Users/"+u, `{"userName":"v"}`, "If-Match", `W/"9.9"`), 412)
 	c.want(c.do("DELETE", "/Users/"+u, "", "If-Match", `W/"9.9"`), 412)
 	c.want(c.do("PUT", "/Users/"+u, `{"userName":"v"}`, "If-Match", tag), 200)

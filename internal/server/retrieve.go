@@ -1,6 +1,10 @@
 package server
 
-import "net/http"
+import (
+	"net/http"
+
+	"serverless-scim/internal/directory"
+)
 
 // retrieve is GET of one resource (RFC 7644 §3.4.1).
 func retrieve(r *request) (*response, error) {
@@ -11,6 +15,9 @@ func retrieve(r *request) (*response, error) {
 	res, err := r.directory.Retrieve(r.Context(), r.rt, r.id, p)
 	if err != nil {
 		return nil, err
+	}
+	if match := r.ifMatch(); match != nil && !match(res.Version) {
+		return nil, directory.Stale(r.rt)
 	}
 	if have := precondition(r.Header.Values("If-None-Match")); have != nil && have(res.Version) {
 		return &response{status: http.StatusNotModified, header: map[string]string{"ETag": res.Version}}, nil

@@ -50,7 +50,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
 		slog.Duration("duration", time.Since(begin).Round(time.Microsecond)), slog.Any("table", cost())}
 	level, cause := slog.LevelInfo, cause(err)
-	if status >= 500 {
+	if status == http.StatusInternalServerError {
 		level = slog.LevelError
 	}
 	if cause != nil {

@@ -207,7 +207,7 @@ func TestGivesUpAsBusy(t *testing.T) {
 			}
 			b.Attempts = 1
 			b.Backoff.Rand = func(n int64) int64 { return n - 1 }
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
 			if err := call(ctx, b); !errors.As(err, &busy) || len(e.sent()) < 4+2 {
 				t.Errorf("with a deadline: %v after %d attempts", err, len(e.sent())-4)
@@ -217,7 +217,7 @@ func TestGivesUpAsBusy(t *testing.T) {
 				t.Errorf("after the deadline by the wall clock: %v after %d attempts", err, len(e.sent())-sent)
 			}
 			b, e = scripted(t, silence)
-			ctx, cancel = context.WithTimeout(t.Context(), 50*time.Millisecond)
+			ctx, cancel = context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
 			if err := call(ctx, b); !errors.As(err, &busy) || len(e.sent()) != 1 {
 				t.Errorf("in silence: %v after %d attempts", err, len(e.sent()))

@@ -174,7 +174,7 @@ func store(t *testing.T) (env []string, secret string) {
 	const variable = "SCIM_TEST_DYNAMODB"
 	endpoint, _, _ := strings.Cut(os.Getenv(variable), ",")
 	if endpoint == "" {
-		t.Skip("needs " + variable + ", the URL of a DynamoDB endpoint")
+		t.Skip("set " + variable + " to the URL of a DynamoDB endpoint")
 	}
 	name, secret := "function-"+rand.Text(), token.New()
 	b := dynamo.New(dynamo.NewClient(dynamo.Account{Endpoint: endpoint}), name)

@@ -4,15 +4,7 @@ import "net/http"
 
 // create is POST on a resource type's endpoint (RFC 7644 §3.3).
 func create(r *request) (*response, error) {
-	p, err := r.projection()
-	if err != nil {
-		return nil, err
-	}
-	body, err := r.body()
-	if err != nil {
-		return nil, err
-	}
-	o, err := r.rt.Decode(body)
+	o, p, err := r.input()
 	if err != nil {
 		return nil, err
 	}

@@ -4,15 +4,7 @@ import "net/http"
 
 // replace is PUT (RFC 7644 §3.5.1).
 func replace(r *request) (*response, error) {
-	p, err := r.projection()
-	if err != nil {
-		return nil, err
-	}
-	body, err := r.body()
-	if err != nil {
-		return nil, err
-	}
-	o, err := r.rt.Decode(body)
+	o, p, err := r.input()
 	if err != nil {
 		return nil, err
 	}

@@ -77,6 +77,18 @@ func (r *request) projection() (scim.Projection, error) {
 	return scim.NewProjection(r.targets(), p["attributes"], p["excludedattributes"])
 }
 
+// input is the resource that a request sends, and what its answer is to show.
+func (r *request) input() (o scim.Object, p scim.Projection, err error) {
+	if p, err = r.projection(); err != nil {
+		return nil, p, err
+	}
+	body, err := r.body()
+	if err == nil {
+		o, err = r.rt.Decode(body)
+	}
+	return o, p, err
+}
+
 // targets is the resource types that the request is about: that of the endpoint, or all at the root.
 func (r *request) targets() []*scim.ResourceType {
 	if r.rt == nil {

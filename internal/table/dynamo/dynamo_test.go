@@ -26,7 +26,7 @@ func emulators(t *testing.T, test func(*testing.T, *dynamodb.Client)) {
 	t.Parallel()
 	endpoints := os.Getenv(variable)
 	if endpoints == "" {
-		t.Skip("needs " + variable + ", the URL of a DynamoDB endpoint, or several with commas between them")
+		t.Skip("set " + variable + " to the URL of a DynamoDB endpoint, or several with commas between them")
 	}
 	for endpoint := range strings.SplitSeq(endpoints, ",") {
 		t.Run(path.Base(endpoint), func(t *testing.T) {

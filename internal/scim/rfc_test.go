@@ -5,7 +5,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"serverless-scim/internal/filter"
 )
@@ -235,22 +234,9 @@ func TestPrintedResourceTypes(t *testing.T) {
 // testType is the resource type that has an attribute of every type.
 func testType(t *testing.T) *ResourceType {
 	t.Helper()
-	const dir = "../server/testdata/types/"
-	files := fstest.MapFS{}
-	for name, from := range map[string]string{"common.json": "schemas/common.json", "a.json": dir + "test_resource.json",
-		"b.json": dir + "test_extension.json", "resource_types.json": dir + "resource_type.json"} {
-		b, err := os.ReadFile(from)
-		if err != nil {
-			t.Fatal(err)
-		}
-		if name == "resource_types.json" {
-			b = []byte("[" + string(b) + "]")
-		}
-		files[name] = &fstest.MapFile{Data: b}
-	}
-	types, err := Load(files)
+	types, err := Open([]string{"../server/testdata/types"}, os.DirFS)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return types.ResourceTypes[0]
+	return types.ByName("TestResource")
 }

@@ -1,13 +1,9 @@
 package server
 
 import (
-	"encoding/json"
-	"io/fs"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
-	"testing/fstest"
 
 	"serverless-scim/internal/scim"
 )
@@ -39,40 +35,10 @@ func TestEveryTypeOfAttribute(t *testing.T) {
 	play(t, "test_resource.txt", nil, withTestResource(t))
 }
 
-// withTestResource adds a resource type with an extension to User and Group, as files beside the standard ones.
+// withTestResource adds a resource type with an extension to User and Group, as a folder of JSON.
 func withTestResource(t *testing.T) func(*Config) {
 	t.Helper()
-	files := fstest.MapFS{}
-	var types []json.RawMessage
-	for _, dir := range []string{"../scim/schemas", "testdata/types"} {
-		paths, err := filepath.Glob(dir + "/*.json")
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, path := range paths {
-			b, err := os.ReadFile(path)
-			if err != nil {
-				t.Fatal(err)
-			}
-			switch name := filepath.Base(path); name {
-			case "resource_types.json":
-				err = json.Unmarshal(b, &types)
-			case "resource_type.json":
-				types = append(types, b)
-			default:
-				files[name] = &fstest.MapFile{Data: b, Mode: fs.ModePerm}
-			}
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	all, err := json.Marshal(types)
-	if err != nil {
-		t.Fatal(err)
-	}
-	files["resource_types.json"] = &fstest.MapFile{Data: all}
-	loaded, err := scim.Load(files)
+	loaded, err := scim.Open([]string{"testdata/types"}, os.DirFS)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,9 @@ func (d *Directory) link(t *transaction, group *scim.ResourceType, id, m string,
 			return scim.BadRequest(scim.InvalidValue,
 				"%s is a member of %d groups already, and cannot be in more. Remove it from some.", m, maxGroups)
 		}
-		gone[m] = stood == nil || stood["deleting"] != nil
+		if stood == nil || stood["deleting"] != nil {
+			gone[m] = true
+		}
 		return errLost
 	})
 }

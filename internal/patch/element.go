@@ -23,7 +23,7 @@ func values(a *scim.Attribute, raw any) ([]any, error) {
 	list, _ := v.([]any)
 	for _, e := range list {
 		for _, sub := range a.SubAttributes {
-			v := asObject(e)[sub.Name]
+			v := scim.AsObject(e)[sub.Name]
 			if s, ok := v.(string); sub.Required && (v == nil || ok && strings.TrimSpace(s) == "") {
 				return nil, scim.BadRequest(scim.InvalidValue, "Each value of %s needs a %s.", a.Name, sub.Name)
 			}
@@ -65,7 +65,7 @@ func merge(a *scim.Attribute, e, x any, id identity) error {
 	if !complex || id.whole != "" {
 		return nil
 	}
-	in := maps.Clone(asObject(x))
+	in := maps.Clone(scim.AsObject(x))
 	delete(in, "value")
 	delete(in, "type")
 	return give(a, o, in)
@@ -126,7 +126,7 @@ func (t target) changeElements(c scim.Object, op string, raw any) error {
 		}
 	}
 	for _, e := range list {
-		if t.match != nil && !t.match(asObject(e)) {
+		if t.match != nil && !t.match(scim.AsObject(e)) {
 			after = append(after, e)
 			continue
 		}
@@ -226,10 +226,10 @@ func (t target) seed() (scim.Object, bool) {
 func demote(list []any, changed map[int]bool) {
 	promoted := false
 	for i := range changed {
-		promoted = promoted || asObject(list[i])["primary"] == true
+		promoted = promoted || scim.AsObject(list[i])["primary"] == true
 	}
 	for i, e := range list {
-		if o := asObject(e); promoted && !changed[i] && o["primary"] == true {
+		if o := scim.AsObject(e); promoted && !changed[i] && o["primary"] == true {
 			o["primary"] = false
 		}
 	}
@@ -282,12 +282,4 @@ func fold(a *scim.Attribute, v any) string {
 		return scim.Fold(s)
 	}
 	return fmt.Sprint(v)
-}
-
-// asObject is an element as ElementMatcher sees it.
-func asObject(e any) scim.Object {
-	if o, ok := e.(scim.Object); ok {
-		return o
-	}
-	return scim.Object{"value": e}
 }

@@ -123,7 +123,7 @@ func (d *delta) take(t target, op string, raw any) (bool, error) {
 		d.clear()
 	}
 	for _, e := range list {
-		id, _ := asObject(e)["value"].(string)
+		id, _ := scim.AsObject(e)["value"].(string)
 		d.put(op != Remove, id)
 	}
 	return true, nil

@@ -97,7 +97,7 @@ func valuePathMatcher(f *filter.ValuePath, resolve resolver) (Predicate, error) 
 	element, err := r.Attr.ElementMatcher(f.Filter)
 	return func(o Object) bool {
 		for _, v := range r.Values(o) {
-			if element(asObject(v)) {
+			if element(AsObject(v)) {
 				return true
 			}
 		}
@@ -105,7 +105,8 @@ func valuePathMatcher(f *filter.ValuePath, resolve resolver) (Predicate, error) 
 	}, err
 }
 
-func asObject(v any) Object {
+// AsObject is an element as ElementMatcher sees it: a simple value is an object with the one name "value".
+func AsObject(v any) Object {
 	if o, ok := v.(Object); ok {
 		return o
 	}

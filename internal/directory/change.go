@@ -2,7 +2,9 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"maps"
+	"math"
 	"slices"
 
 	"serverless-scim/internal/patch"
@@ -22,7 +24,7 @@ type change struct {
 	tree  bool                                                  // … and sees them in the document
 	want  parts                                                 // of the answer
 	large bool                                                  // the answer has the members of a large group, too
-	gone  map[string]bool                                       // members that turned out not to exist
+	*candidates
 }
 
 // difference is what has to be done where some are members already.
@@ -63,7 +65,7 @@ type plan struct {
 
 // do makes the change take effect, trying again until it meets no other.
 func (c change) do(ctx context.Context) (answer *Resource, err error) {
-	c.gone = map[string]bool{}
+	c.candidates = newCandidates()
 	err = c.retry(ctx, func() (err error) {
 		answer, err = c.attempt(ctx)
 		return err
@@ -84,18 +86,18 @@ func (c change) attempt(ctx context.Context) (*Resource, error) {
 	case c.match != nil && !c.match(p.head.version(c.rt)):
 		return nil, Stale(c.rt)
 	}
-	t, next, err := c.transaction(p)
+	e, next, err := c.effect(p)
 	if err != nil {
 		return nil, err
 	}
-	if t == nil { // RFC 7644 §3.5.2: what changes nothing leaves version and lastModified
+	if e == nil { // RFC 7644 §3.5.2: what changes nothing leaves version and lastModified
 		return c.answer(ctx, p)
 	}
 	var n names
 	if p.state = next; !p.known {
 		p.members = nil
 	}
-	if err := c.writeAndName(ctx, t, p.state, c.want, &n); err != nil {
+	if err := c.takeAndName(ctx, e, p.state, c.want, &n); err != nil {
 		return nil, err
 	}
 	if c.want.members && (!p.known || c.tooLarge(p)) {
@@ -110,38 +112,39 @@ func (c change) attempt(ctx context.Context) (*Resource, error) {
 // plan reads what the change depends on, and beside it the members that the answer will show.
 func (c change) plan(ctx context.Context) (p plan, err error) {
 	p.rt, p.id = c.rt, c.id
-	if c.whole || len(c.named) > maxSnapshot && c.cheaper(ctx) {
-		p.head, p.members, err = c.Directory.whole(ctx, c.rt, c.id)
+	named := c.eligible(c.named, c.id)
+	if c.whole || len(named) > c.sizes.snapshot {
+		most := int64(math.MaxInt64)
+		if !c.whole { // a Query reads 40 edges for what a Snapshot takes for half of one
+			most = 80 * int64(len(named))
+		}
+		p.head, p.members, err = c.Directory.whole(ctx, c.rt, c.id, most)
 		if p.has, p.known = p.members, true; c.tree && err == nil {
 			p.names, err = c.displays(ctx, p.members)
 		}
-		return p, err
+		if !errors.Is(err, errMany) {
+			return p, err
+		}
+		p.members = nil
 	}
 	calls := []func() error{func() (err error) {
-		p.head, p.has, err = c.some(ctx, c.rt, c.id, c.eligible(c.named, c.id))
+		p.head, p.has, err = c.some(ctx, c.rt, c.id, named)
 		return err
 	}}
-	all := false
+	next := ""
 	if c.want.members {
 		calls = append(calls, func() (err error) {
-			p.members, all, err = c.edges(ctx, c.rt, c.id, maxShown+1)
+			p.members, next, err = c.edges(ctx, c.rt, c.id, maxShown+1)
 			return err
 		})
 	}
-	err = together(calls...)
-	p.known = all && p.head != nil && p.head.agrees(p.members)
+	err = c.together(calls...)
+	p.known = c.want.members && next == "" && p.head != nil && p.head.agrees(p.members)
 	return p, err
 }
 
-// cheaper tells whether reading all members costs less than reading the named: a Query reads 40 edges for what a Snapshot
-// takes for half of one.
-func (c change) cheaper(ctx context.Context) bool {
-	h, err := c.Directory.head(ctx, c.rt, c.id)
-	return err == nil && (h == nil || h.N <= int64(80*len(c.named)))
-}
-
-// transaction is what has to be written, nil if nothing, and the state that it leads to.
-func (c change) transaction(p plan) (*transaction, state, error) {
+// effect is what has to be written, nil if nothing, and the state that it leads to.
+func (c change) effect(p plan) (*effect, state, error) {
 	old, err := decode(p.head.Doc)
 	if err != nil {
 		return nil, state{}, err
@@ -156,23 +159,18 @@ func (c change) transaction(p plan) (*transaction, state, error) {
 	}
 	m.Add = without(c.possible(m.Add), c.gone)
 	add, remove := difference(m, p.has)
-	next, u, err := c.update(p.head, o, add, remove)
+	next, u, err := c.update(p.head, o, len(add)+len(remove) > 0)
 	if err != nil || u == nil {
 		return nil, state{}, err
 	}
-	t := &transaction{}
-	t.add(*u, lost)
-	if err := c.rename(t, old, o); err != nil {
+	e := &effect{rt: c.rt, id: c.id, head: *u, refused: lost, add: add, remove: remove, candidates: c.candidates}
+	if err := c.rename(&e.rest, old, o); err != nil {
 		return nil, state{}, err
 	}
-	for _, m := range add {
-		c.link(t, c.rt, c.id, m, c.gone)
-	}
-	for _, m := range remove {
-		c.unlink(t, c.rt, c.id, m)
-	}
+	n, sum := e.counts()
+	next.N, next.Sum = next.N+n, next.Sum+sum
 	members := slices.Sorted(slices.Values(slices.Concat(without(p.members, set(remove)), add)))
-	return t, state{c.rt, c.id, next, members}, t.fits(len(add) + len(remove))
+	return e, state{c.rt, c.id, next, members}, nil
 }
 
 // possible is the ids that could be members'; the others are noted as gone.
@@ -187,10 +185,11 @@ func (c change) possible(ids []string) []string {
 	return eligible
 }
 
-// update is the write of the head itself, nil if nothing changes, and the head that it leads to.
-func (c change) update(old *head, o scim.Object, add, remove []string) (*head, *table.Update, error) {
+// update is the write of the head itself, but for what counts its members, and the head that it leads to; nil if nothing
+// changes.
+func (c change) update(old *head, o scim.Object, members bool) (*head, *table.Update, error) {
 	doc, err := encode(o)
-	if err != nil || doc == old.Doc && len(add)+len(remove) == 0 {
+	if err != nil || doc == old.Doc && !members {
 		return nil, nil, err
 	}
 	h := *old
@@ -207,11 +206,6 @@ func (c change) update(old *head, o scim.Object, add, remove []string) (*head, *
 	if doc != old.Doc {
 		h.Doc, h.Display = doc, display(o)
 		u.Set["doc"], u.Set["display"] = table.S(h.Doc), table.S(h.Display)
-	}
-	if len(add)+len(remove) > 0 {
-		n, sum := int64(len(add)-len(remove)), digests(add)-digests(remove)
-		u.Add["n"], u.Add["sum"] = table.N(n), table.N(sum)
-		h.N, h.Sum = h.N+n, h.Sum+sum
 	}
 	return &h, u, nil
 }

@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"errors"
-	"fmt"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
@@ -20,20 +19,20 @@ func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Ob
 		return nil, err
 	}
 	wish, o := split(rt, o)
-	members, gone := d.eligible(wish, id), map[string]bool{}
+	members, c := d.eligible(wish, id), newCandidates()
 	h, err := d.newHead(rt, id, o)
 	if err != nil {
 		return nil, err
 	}
 	var n names
 	err = d.retry(ctx, func() error {
-		members = without(members, gone)
-		h.N, h.Sum = int64(len(members)), digests(members)
-		t, err := d.creation(rt, id, h, o, members, gone)
+		members = without(members, c.gone)
+		e, err := d.creation(rt, id, h, o)
 		if err != nil {
 			return err
 		}
-		return d.writeAndName(ctx, t, state{rt, id, h, members}, wanted(rt, p), &n)
+		e.add, e.candidates = members, c
+		return d.takeAndName(ctx, e, state{rt, id, h, members}, wanted(rt, p), &n)
 	})
 	if err != nil && !errors.Is(err, errArrived) {
 		return nil, err
@@ -45,26 +44,21 @@ func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Ob
 func (d *Directory) newHead(rt *scim.ResourceType, id string, o scim.Object) (*head, error) {
 	doc, err := encode(o)
 	now := d.now()
-	return &head{Key: d.keys.head(rt, id), Doc: doc, Display: display(o), Created: now, Modified: now, Ver: 1}, err
+	return &head{
+		Key: d.keys.head(rt, id), Tenant: d.keys.tenant, Doc: doc, Display: display(o), Created: now, Modified: now, Ver: 1,
+	}, err
 }
 
-// creation is the transaction that creates a resource with its members.
-func (d *Directory) creation(rt *scim.ResourceType, id string, h *head, o scim.Object, members []string,
-	gone map[string]bool) (*transaction, error) {
+// creation is how a resource takes effect.
+func (d *Directory) creation(rt *scim.ResourceType, id string, h *head, o scim.Object) (*effect, error) {
 	found, err := d.bearing(rt, id, o)
 	if err != nil {
 		return nil, err
 	}
-	t := &transaction{}
-	t.add(table.Put{Item: marshal(h), If: []table.Condition{table.Absent()}}, func(table.Item) error { return errArrived })
-	d.bear(t, rt, id, nil, &found)
-	if err := d.count(t, rt, 1); err != nil {
-		return nil, err
-	}
-	for _, m := range members {
-		d.link(t, rt, id, m, gone)
-	}
-	return t, t.fits(len(members))
+	e := &effect{rt: rt, id: id, refused: func(table.Item) error { return errArrived }}
+	e.head = table.Put{Item: marshal(h), If: []table.Condition{table.Absent()}}
+	d.bear(&e.rest, rt, id, nil, &found)
+	return e, d.count(&e.rest, rt, 1)
 }
 
 // count adds to a transaction what moves the number of resources, in one of several items so that writers seldom meet.
@@ -74,19 +68,6 @@ func (d *Directory) count(t *transaction, rt *scim.ResourceType, by int64) error
 		t.add(table.Update{Key: d.keys.count(rt, shard[0]), Add: table.Item{"n": table.N(by)}}, lost)
 	}
 	return err
-}
-
-// fits refuses what is too much for one transaction.
-func (t *transaction) fits(members int) error {
-	if len(t.writes) <= maxActions {
-		return nil
-	}
-	most := (maxActions - len(t.writes) + 2*members) / 2
-	return tooMuch(fmt.Sprintf("The request changes %d memberships, and at most %d can change at once.", members, most))
-}
-
-func tooMuch(what string) error {
-	return &scim.Error{Status: 413, Detail: what + " Send several PATCH requests with fewer members each."}
 }
 
 // split takes the ids of the members out of a resource that a client sent.
@@ -116,15 +97,15 @@ func without(ids []string, gone map[string]bool) (left []string) {
 	return left
 }
 
-// writeAndName does a transaction and meanwhile reads the names that the answer will show.
-func (d *Directory) writeAndName(ctx context.Context, t *transaction, s state, w parts, n *names) error {
+// takeAndName makes an effect happen and meanwhile reads the names that the answer will show.
+func (d *Directory) takeAndName(ctx context.Context, e *effect, s state, w parts, n *names) error {
 	var failed, unnamed error
-	calls := []func() error{func() error { failed = d.write(ctx, t); return nil }}
+	calls := []func() error{func() error { failed = d.take(ctx, e); return nil }}
 	if w.displays {
 		calls = append(calls, func() error { *n, unnamed = d.names(ctx, maxShown, s); return nil })
 	}
-	together(calls...)  // which keep their errors to themselves
-	if unnamed != nil { // what is written is written; the names are a courtesy
+	d.together(calls...) // which keep their errors to themselves
+	if unnamed != nil {  // what is written is written; the names are a courtesy
 		d.Log.WarnContext(ctx, "display names left out", "error", unnamed)
 		*n = names{}
 	}

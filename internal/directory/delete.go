@@ -2,20 +2,19 @@ package directory
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
 )
 
-// Delete removes a resource, its memberships and its members' (RFC 7644 §3.6).
+// Delete removes a resource, its memberships and its members' (RFC 7644 §3.6). Where these are too many for one
+// transaction it is latched first, and so gone for every reader, and drained after.
 func (d *Directory) Delete(ctx context.Context, rt *scim.ResourceType, id string, match Precondition) error {
+	many := false
 	return d.retry(ctx, func() error {
-		h, err := d.head(ctx, rt, id)
-		var members []string
-		if h != nil && 0 < h.N && 2*h.N <= maxActions {
-			h, members, err = d.whole(ctx, rt, id)
-		}
+		h, members, err := d.deletable(ctx, rt, id, many)
 		switch {
 		case err != nil:
 			return err
@@ -24,17 +23,54 @@ func (d *Directory) Delete(ctx context.Context, rt *scim.ResourceType, id string
 		case match != nil && !match(h.version(rt)):
 			return Stale(rt)
 		}
-		t, err := d.deletion(rt, id, h, members)
+		many = many || int(h.N) > len(members)
+		t, err := d.deletion(rt, id, h)
 		if err != nil {
 			return err
 		}
-		return d.write(ctx, t)
+		if !many && 1+len(t.writes)+2*len(members)+2*len(h.Groups) <= d.sizes.actions {
+			t.add(table.Delete{Key: h.Key, If: h.unchanged()}, lost)
+			d.leave(t, rt, id, members, h.Groups)
+			err := d.write(ctx, t)
+			if many = isTooLarge(err); many {
+				return errLost
+			}
+			return err
+		}
+		if err := d.write(ctx, d.latch(t, rt, h)); err != nil {
+			return err
+		}
+		h.Deleting, h.Ver = true, h.Ver+1
+		if _, err := d.drain(ctx, rt, id, h); err != nil {
+			d.Log.WarnContext(ctx, "a delete is left to be finished by others", "id", id, "error", err)
+		}
+		return nil
 	})
 }
 
-// deletion is the transaction that deletes a resource. It depends on the groups as read: gver moves with them, and a
-// set that is the same by its elements may have another history.
-func (d *Directory) deletion(rt *scim.ResourceType, id string, h *head, members []string) (*transaction, error) {
+// deletable reads what a delete depends on: the head, and the members if they may fit one transaction.
+func (d *Directory) deletable(ctx context.Context, rt *scim.ResourceType, id string, many bool) (*head, []string, error) {
+	h, err := d.head(ctx, rt, id)
+	if err != nil || h == nil {
+		return nil, nil, err
+	}
+	if err := d.settled(ctx, rt, h); err != nil {
+		return nil, nil, err
+	}
+	if many || h.N == 0 || 2*int(h.N) > d.sizes.actions {
+		return h, nil, nil
+	}
+	return d.whole(ctx, rt, id, math.MaxInt64)
+}
+
+// unchanged is that neither the resource nor the groups it is in have moved since it was read: a set that is the same
+// by its elements may have another history, so gver tells.
+func (h *head) unchanged() []table.Condition {
+	return []table.Condition{table.Equals("ver", table.N(h.Ver)), table.Equals("gver", table.N(h.GVer))}
+}
+
+// deletion is the transaction by which a resource is no longer found, nor counted.
+func (d *Directory) deletion(rt *scim.ResourceType, id string, h *head) (*transaction, error) {
 	o, err := decode(h.Doc)
 	if err != nil {
 		return nil, err
@@ -44,19 +80,8 @@ func (d *Directory) deletion(rt *scim.ResourceType, id string, h *head, members 
 		return nil, err
 	}
 	t := &transaction{}
-	t.add(table.Delete{Key: h.Key, If: []table.Condition{
-		table.Equals("ver", table.N(h.Ver)), table.Equals("gver", table.N(h.GVer)),
-	}}, lost)
 	d.bear(t, rt, id, &found, nil)
-	if err := d.count(t, rt, -1); err != nil {
-		return nil, err
-	}
-	if len(t.writes)+2*int(h.N)+2*len(h.Groups) > maxActions {
-		return nil, &scim.Error{Status: 413, Detail: "The " + rt.Name + " has too many memberships to be deleted at once. " +
-			"Remove members, or remove it from groups, with PATCH first."}
-	}
-	d.leave(t, rt, id, members, h.Groups)
-	return t, nil
+	return t, d.count(t, rt, -1)
 }
 
 // leave adds to a transaction what ends the memberships of others in a resource and its own in others: one action for

@@ -26,6 +26,12 @@ type Config struct {
 	Random  io.Reader // for ids and for spreading counts; safe for concurrent use
 	Backoff table.Backoff
 	Log     *slog.Logger
+
+	// Together runs calls that do not depend on each other and gives one of their errors when all have ended; nil:
+	// goroutines, 16 at most.
+	Together func(calls ...func() error) error
+
+	sizes sizes
 }
 
 // Directory is the resources of one tenant. Its errors are *scim.Error where the client is to be told something of
@@ -39,8 +45,24 @@ type Directory struct {
 // New is the directory of a tenant, whose name may be any string, seen from an address: that of the service, before the
 // endpoints. It costs nothing.
 func New(c Config, tenant, base string) *Directory {
-	c.Table = table.Metered{Table: c.Table}
-	return &Directory{c, tenantKeys(tenant), base}
+	return c.directory(tenantKeys(tenant), base)
+}
+
+func (c Config) directory(k keys, base string) *Directory {
+	if _, metered := c.Table.(table.Metered); !metered {
+		c.Table = table.Metered{Table: c.Table}
+	}
+	if c.sizes == (sizes{}) {
+		c.sizes = sizes{actions: table.MaxActions, part: maxPart, snapshot: table.MaxActions - 1}
+	}
+	return &Directory{c, k, base}
+}
+
+// sizes is how much goes into one call. A simulation makes them small, so that a change of two members is a large one.
+type sizes struct {
+	actions  int // of a transaction
+	part     int // ids in a Change item, and memberships that a drain ends at once
+	snapshot int // edges read as of one instant, beside the head
 }
 
 // Resource is a resource as it was at one instant: its attributes in canonical form, with those that only the server
@@ -57,7 +79,7 @@ type Precondition func(version string) bool
 
 // Limits that a request can meet; what is beyond is refused with a detail that says so.
 const (
-	maxActions  = 100      // of a transaction
+	maxPart     = 24       // ids of a Change item: with heads of 120 KB an apply has less than 4 MB, so that it always fits
 	maxDocument = 64 << 10 // bytes
 	maxName     = 900      // bytes, folded
 	maxLookups  = 20       // values of one attribute by which a resource is found
@@ -88,8 +110,15 @@ func (d *Directory) retry(ctx context.Context, attempt func() error) error {
 	return &table.Busy{Err: errLost}
 }
 
-// together runs calls that do not depend on each other at once, 16 at most, waits for all, and gives one of their errors.
-// None is cancelled because another fails: a write in flight must come to its end.
+// together runs calls that do not depend on each other at once, waits for all, and gives one of their errors. None is
+// cancelled because another fails: a write in flight must come to its end.
+func (d *Directory) together(calls ...func() error) error {
+	if d.Together != nil {
+		return d.Together(calls...)
+	}
+	return together(calls...)
+}
+
 func together(calls ...func() error) error {
 	var g errgroup.Group
 	g.SetLimit(16)

@@ -25,11 +25,11 @@ func (f *fixture) damage() (found []string) {
 	report := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	counts, names, lookups := map[string]int64{}, map[table.Key]string{}, map[table.Key]bool{}
 	for k, it := range all {
-		part := strings.Split(k.PK, "#")
-		rt := f.Types.ByName(part[1])
-		if k.SK != headKey || rt == nil {
+		if k.SK != headKey {
 			continue
 		}
+		part := strings.Split(k.PK, "#")
+		rt := f.Types.ByName(part[1])
 		h, id := f.read(it), part[2]
 		counts[part[0]+"#"+rt.Name]++
 		d := &Directory{f.Config, keys{part[0]}, base}

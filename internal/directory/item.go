@@ -19,6 +19,7 @@ import (
 // three times as much; beside it stands what the table must see.
 type head struct {
 	table.Key
+	Tenant   string   `dynamodbav:"tenant"`            // as in the key, from which fsck tells a stray item
 	Doc      string   `dynamodbav:"doc"`               // canonical JSON, without what only the server writes
 	Display  string   `dynamodbav:"display,omitempty"` // the name shown in other resources
 	Created  string   `dynamodbav:"created"`
@@ -26,9 +27,11 @@ type head struct {
 	Ver      int64    `dynamodbav:"ver"`  // moves with the document and the members
 	GVer     int64    `dynamodbav:"gver"` // moves with Groups
 	Groups   []string `dynamodbav:"groups,stringset,omitempty"`
-	N        int64    `dynamodbav:"n,omitempty"`   // number of membership edges
-	Sum      int64    `dynamodbav:"sum,omitempty"` // their digest
-	Deleting bool     `dynamodbav:"deleting,omitempty"`
+	N        int64    `dynamodbav:"n"`                  // number of membership edges
+	Sum      int64    `dynamodbav:"sum"`                // their digest
+	Pending  string   `dynamodbav:"pending,omitempty"`  // the large change that has taken effect and is being applied
+	Left     int64    `dynamodbav:"left,omitempty"`     // its Change items
+	Deleting bool     `dynamodbav:"deleting,omitempty"` // latched: it is gone for every reader
 }
 
 // edge is a membership, under the group. Its reverse is the member's Groups.
@@ -36,6 +39,31 @@ type edge struct {
 	table.Key
 	Type string `dynamodbav:"type"`
 }
+
+// part is a Change item: memberships that a large change adds and removes. It never expires.
+type part struct {
+	table.Key
+	Add []string `dynamodbav:"add,stringset,omitempty"`
+	Del []string `dynamodbav:"del,stringset,omitempty"`
+}
+
+// marker says that a change or a delete is unfinished. It is what the sweeper looks at, and the fence between a writer
+// that woke up late and a sweeper that has given it up.
+type marker struct {
+	table.Key
+	State   string `dynamodbav:"state,omitempty"` // of a change
+	K       int64  `dynamodbav:"k,omitempty"`     // number of its Change items
+	At      int64  `dynamodbav:"at"`              // when it began, in seconds of Unix time
+	Expires int64  `dynamodbav:"expires,omitempty"`
+}
+
+// The states of a change: prepared becomes committed, or aborted and then swept.
+const (
+	prepared  = "prepared"  // some of its Change items are there, and it has no effect
+	committed = "committed" // it has taken effect, and is being applied
+	aborted   = "aborted"   // it can no longer take effect; its Change items are being deleted
+	swept     = "swept"     // they are gone; this stays for days, so that a late request brings none back
+)
 
 // name is the item that makes a name unique, and by which resources are listed.
 type name struct {

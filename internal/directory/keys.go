@@ -3,6 +3,7 @@ package directory
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"fmt"
 	"strconv"
 
 	"serverless-scim/internal/scim"
@@ -20,6 +21,8 @@ func tenantKeys(tenant string) keys {
 const (
 	headKey      = "@"
 	memberPrefix = "Member#"
+	changePrefix = "Change#"
+	unfinished   = "unfinished" // the partition of the markers of all tenants
 )
 
 // resources is the partition of the name items of a resource type: its directory, in the order of names.
@@ -34,6 +37,20 @@ func (k keys) head(rt *scim.ResourceType, id string) table.Key {
 
 func (k keys) edge(group *scim.ResourceType, id, member string) table.Key {
 	return table.Key{PK: k.resource(group, id), SK: memberPrefix + member}
+}
+
+// change is the n-th item of a large change of a group.
+func (k keys) change(group *scim.ResourceType, id, change string, n int) table.Key {
+	return table.Key{PK: k.resource(group, id), SK: fmt.Sprintf("%s%s#%04d", changePrefix, change, n)}
+}
+
+// marker is the key of what says that a change of a group, or without one a delete, is unfinished.
+func (k keys) marker(rt *scim.ResourceType, id, change string) table.Key {
+	sk := k.resource(rt, id)
+	if change != "" {
+		sk += "#" + change
+	}
+	return table.Key{PK: unfinished, SK: sk}
 }
 
 func (k keys) name(rt *scim.ResourceType, folded string) table.Key {

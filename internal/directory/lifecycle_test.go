@@ -123,40 +123,6 @@ func TestDeletesLeaveNoEdge(t *testing.T) {
 	})
 }
 
-func TestWhatDoesNotFitIsRefusedWhole(t *testing.T) {
-	onEach(t, func(t *testing.T, tab table.Table) {
-		f := newFixture(t, tab)
-		var users []string
-		for i := range 60 {
-			users = append(users, f.newUser(fmt.Sprint("u", i)))
-		}
-		g := f.newGroup("g", users[:48]...)
-		before := f.dump()
-		refused := func(what string, err error) {
-			t.Helper()
-			if status(err) != 413 || !strings.Contains(err.Error(), "PATCH") {
-				t.Errorf("%s must be 413 with a detail that names PATCH, got %v", what, err)
-			}
-		}
-		_, err := f.Create(t.Context(), f.group, withMembers("h", users...), scim.Projection{})
-		refused("a group of 60 members", err)
-		_, err = f.Create(t.Context(), f.group, withMembers("h", users[:49]...), scim.Projection{})
-		refused("a group of 49 members, which takes 101 actions", err)
-		_, err = f.Replace(t.Context(), f.group, g, withMembers("g", users[48:]...), nil, scim.Projection{})
-		refused("a PUT that moves 60 members", err)
-		f.must(f.patch(f.group, g, `[{"op":"add","path":"members","value":[{"value":"`+users[48]+`"},{"value":"`+users[49]+`"}]}]`))
-		refused("the deletion of a group of 50", f.Delete(t.Context(), f.group, g, nil))
-		f.must(f.patch(f.group, g, `[{"op":"remove","path":"members","value":[{"value":"`+users[48]+`"},{"value":"`+users[49]+`"}]}]`))
-		if f.consistent(); len(f.dump()) != len(before) {
-			t.Error("what is refused changes nothing")
-		}
-		if err := f.Delete(t.Context(), f.group, g, nil); err != nil {
-			t.Error(err)
-		}
-		f.consistent()
-	})
-}
-
 func TestTenantsDoNotMeet(t *testing.T) {
 	t.Parallel()
 	a := newFixture(t, memory(t))

@@ -2,6 +2,8 @@ package directory
 
 import (
 	"context"
+	"errors"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,40 +14,79 @@ import (
 // isGroup tells whether resources of a type have members.
 func isGroup(rt *scim.ResourceType) bool { return rt.Storage.Edges != "" }
 
-// link adds to a transaction what makes m a member of the group: the edge and its reverse. A member that cannot be one
-// is noted in gone, to be left out of the next attempt.
-func (d *Directory) link(t *transaction, group *scim.ResourceType, id, m string, gone map[string]bool) {
+// link adds to a transaction what makes m a member of the group: the edge and its reverse. It is refused where the edge
+// is there, and where the member is not or does not meet the conditions.
+func (d *Directory) link(t *transaction, group *scim.ResourceType, id, m string, edgeRefused, memberRefused reason,
+	conditions ...table.Condition) {
 	rt := d.Types.ByID(m)
 	t.add(table.Put{
 		Item: marshal(edge{Key: d.keys.edge(group, id, m), Type: rt.Name}),
 		If:   []table.Condition{table.Absent()},
-	}, lost)
+	}, edgeRefused)
 	t.add(table.Update{
 		Key: d.keys.head(rt, m),
 		Add: table.Item{"groups": table.SS(id), "gver": table.N(1)},
-		If:  []table.Condition{table.Exists(), table.Without("deleting"), table.SizeBelow("groups", maxGroups)},
-	}, func(stood table.Item) error {
-		if stood != nil && stood["deleting"] == nil && len(table.Strings(stood["groups"])) >= maxGroups {
-			return scim.BadRequest(scim.InvalidValue,
-				"%s is a member of %d groups already, and cannot be in more. Remove it from some.", m, maxGroups)
-		}
-		if stood == nil || stood["deleting"] != nil {
-			gone[m] = true
-		}
-		return errLost
-	})
+		If:  append([]table.Condition{table.Exists(), table.Without("deleting")}, conditions...),
+	}, memberRefused)
 }
 
-// unlink adds to a transaction what ends the membership of m in the group.
-func (d *Directory) unlink(t *transaction, group *scim.ResourceType, id, m string) {
+// unlink adds to a transaction what ends the membership of m in the group. It is refused where there is none.
+func (d *Directory) unlink(t *transaction, group *scim.ResourceType, id, m string, refused reason) {
 	exists := []table.Condition{table.Exists()}
-	t.add(table.Delete{Key: d.keys.edge(group, id, m), If: exists}, lost)
+	t.add(table.Delete{Key: d.keys.edge(group, id, m), If: exists}, refused)
 	t.add(table.Update{
 		Key:    d.keys.head(d.Types.ByID(m), m),
 		Delete: table.Item{"groups": table.SS(id)},
 		Add:    table.Item{"gver": table.N(1)},
 		If:     exists,
-	}, lost)
+	}, refused)
+}
+
+// join is what it means that a member's head refused to be in one more group: a member that does not exist is noted in
+// gone, to be left out of the next attempt.
+func join(m string, gone map[string]bool) reason {
+	return func(stood table.Item) error {
+		if stood != nil && stood["deleting"] == nil && len(table.Strings(stood["groups"])) >= maxGroups {
+			return tooManyGroups(m)
+		}
+		if stood == nil || stood["deleting"] != nil {
+			gone[m] = true
+		}
+		return errLost
+	}
+}
+
+func tooManyGroups(m string) error {
+	return scim.BadRequest(scim.InvalidValue,
+		"%s is a member of %d groups already, and cannot be in more. Remove it from some.", m, maxGroups)
+}
+
+// vet looks at the members that a large change adds, before it takes effect: afterwards, nothing can stop it. Those that
+// do not exist are noted in gone.
+func (d *Directory) vet(ctx context.Context, members []string, gone map[string]bool) error {
+	for some := range slices.Chunk(members, batch) {
+		missing, keys := set(some), make([]table.Key, len(some))
+		for i, m := range some {
+			keys[i] = d.keys.head(d.Types.ByID(m), m)
+		}
+		items, err := d.Table.Get(ctx, keys...)
+		if err != nil {
+			return err
+		}
+		for _, it := range items {
+			h, err := seen(it)
+			switch {
+			case err != nil:
+				return err
+			case h != nil && len(h.Groups) >= maxGroups:
+				return tooManyGroups(h.id())
+			case h != nil:
+				delete(missing, h.id())
+			}
+		}
+		maps.Copy(gone, missing)
+	}
+	return nil
 }
 
 // eligible is the ids that could be those of members of the group, each once. What has not the form of an id is an
@@ -77,36 +118,47 @@ func seen(it table.Item) (*head, error) {
 	return h, nil
 }
 
-// maxSnapshot is how many members one Snapshot reads beside the head, which is in each.
-const maxSnapshot = 99
+// settled waits until no large change of the group is pending, and lends a hand; then the group is to be read again.
+func (d *Directory) settled(ctx context.Context, rt *scim.ResourceType, h *head) error {
+	if h == nil || h.Pending == "" {
+		return nil
+	}
+	if err := d.help(ctx, rt, h.id(), h.Pending); err != nil {
+		return err
+	}
+	return errLost
+}
 
 // some reads the head of a group and which of some ids are members, as of one instant.
-func (d *Directory) some(ctx context.Context, rt *scim.ResourceType, id string, ids []string) (*head, []string, error) {
-	chunks := slices.Collect(slices.Chunk(ids, maxSnapshot))
+func (d *Directory) some(ctx context.Context, rt *scim.ResourceType, id string, ids []string) (h *head, members []string, err error) {
+	chunks := slices.Collect(slices.Chunk(ids, d.sizes.snapshot))
 	if len(chunks) == 0 {
-		h, err := d.head(ctx, rt, id)
+		h, err = d.head(ctx, rt, id)
 		return h, nil, err
 	}
-	heads, members := make([]*head, len(chunks)), make([][]string, len(chunks))
-	err := d.retry(ctx, func() error {
+	heads, found := make([]*head, len(chunks)), make([][]string, len(chunks))
+	err = d.retry(ctx, func() error {
 		var calls []func() error
 		for i, chunk := range chunks {
 			calls = append(calls, func() (err error) {
-				heads[i], members[i], err = d.snapshot(ctx, rt, id, chunk)
+				heads[i], found[i], err = d.snapshot(ctx, rt, id, chunk)
 				return err
 			})
 		}
-		if err := together(calls...); err != nil {
+		if err := d.together(calls...); err != nil {
 			return err
 		}
 		for _, h := range heads {
+			if err := d.settled(ctx, rt, h); err != nil {
+				return err
+			}
 			if (h == nil) != (heads[0] == nil) || h != nil && h.Ver != heads[0].Ver {
 				return errLost
 			}
 		}
 		return nil
 	})
-	return heads[0], slices.Concat(members...), err
+	return heads[0], slices.Concat(found...), err
 }
 
 func (d *Directory) snapshot(ctx context.Context, rt *scim.ResourceType, id string, ids []string) (h *head, members []string, err error) {
@@ -125,52 +177,108 @@ func (d *Directory) snapshot(ctx context.Context, rt *scim.ResourceType, id stri
 	return h, members, err
 }
 
-func member(edge table.Key) string { return strings.TrimPrefix(edge.SK, memberPrefix) }
+// torn is how often a group may be read at one version before its digest is taken to be wrong.
+const torn = 8
 
-// whole reads a group with all its members, as of one instant. Plain reads may see a transaction in part; the digest
-// tells.
-func (d *Directory) whole(ctx context.Context, rt *scim.ResourceType, id string) (h *head, members []string, err error) {
+// errMany says that a group has more members than are to be read.
+var errMany = errors.New("directory: too many members")
+
+// whole reads a group with all its members, as of one instant, or gives errMany if these are more than most. Plain reads
+// may see a transaction in part; the digest tells.
+func (d *Directory) whole(ctx context.Context, rt *scim.ResourceType, id string, most int64) (h *head, members []string, err error) {
+	at, times := int64(0), 0
 	err = d.retry(ctx, func() error {
-		all := true
-		if err := together(
+		var next string
+		if err := d.together(
 			func() (err error) { h, err = d.head(ctx, rt, id); return err },
-			func() (err error) { members, all, err = d.edges(ctx, rt, id, 0); return err },
-		); err != nil {
+			func() (err error) { members, next, err = d.edges(ctx, rt, id, 0); return err },
+		); err != nil || h == nil {
 			return err
 		}
-		if h != nil && !(all && h.agrees(members)) {
-			return errLost
+		if err := d.settled(ctx, rt, h); err != nil {
+			return err
 		}
-		return nil
+		if h.N > most {
+			return errMany
+		}
+		if next != "" {
+			rest, err := d.edgesBehind(ctx, rt, id, next)
+			if err != nil {
+				return err
+			}
+			members = append(members, rest...)
+		}
+		if h.agrees(members) {
+			return nil
+		}
+		if h.Ver != at {
+			at, times = h.Ver, 0
+		}
+		if times++; times == torn {
+			d.Log.ErrorContext(ctx, "members do not agree with their digest: fsck will mend it", "resourceType", rt.Name, "id", id)
+			return &table.Busy{Err: errLost}
+		}
+		return errLost
 	})
 	return h, members, err
 }
 
 // agrees tells whether these are the members of the group in this state.
 func (h *head) agrees(members []string) bool {
-	return h.N == int64(len(members)) && h.Sum == digests(members)
+	return h.Pending == "" && h.N == int64(len(members)) && h.Sum == digests(members)
 }
 
-// edges lists the members of a group as plain reads show them, in the order of their ids, most of them at most (0: no
-// limit); all tells whether that is all.
-func (d *Directory) edges(ctx context.Context, rt *scim.ResourceType, id string, most int) (members []string, all bool, err error) {
+// most is how many members a group has at most when what is pending is applied.
+func (h *head) most() int64 { return h.N + h.Left*maxPart }
+
+// edges lists the members of a group as plain reads show them, in the order of their ids: a page, or the first most of
+// them, and where the next page begins.
+func (d *Directory) edges(ctx context.Context, rt *scim.ResourceType, id string, most int) (members []string, next string, err error) {
 	if !rt.IsID(id) {
-		return nil, true, nil
+		return nil, "", nil
 	}
-	r := table.Range{PK: d.keys.resource(rt, id), Prefix: memberPrefix, Attributes: []string{"PK", "SK"}, Limit: most}
-	for {
-		page, err := d.Table.Query(ctx, r)
-		if err != nil {
-			return nil, false, err
-		}
-		for _, it := range page.Items {
-			members = append(members, member(it.Key()))
-		}
-		if r.After = page.Next.SK; r.After == "" || most > 0 && len(members) >= most {
-			return members, r.After == "", nil
-		}
-	}
+	return d.edgesIn(ctx, table.Range{PK: d.keys.resource(rt, id), Prefix: memberPrefix, Limit: most})
 }
+
+func (d *Directory) edgesIn(ctx context.Context, r table.Range) (members []string, next string, err error) {
+	r.Attributes = []string{"PK", "SK"}
+	page, err := d.Table.Query(ctx, r)
+	for _, it := range page.Items {
+		members = append(members, member(it.Key()))
+	}
+	return members, page.Next.SK, err
+}
+
+// edgesBehind lists all members behind a sort key, in many parts at once: the first digit of an id is random.
+func (d *Directory) edgesBehind(ctx context.Context, rt *scim.ResourceType, id, last string) ([]string, error) {
+	bounds := []string{last}
+	for _, t := range d.Types.ResourceTypes {
+		for _, digit := range "02468acegikmoqsu" {
+			if b := memberPrefix + t.Storage.Letter + string(digit); b > last { // and no key is as short as this
+				bounds = append(bounds, b)
+			}
+		}
+	}
+	bounds = slices.Sorted(slices.Values(append(bounds, memberPrefix+"~")))
+	parts := make([][]string, len(bounds)-1)
+	var calls []func() error
+	for i := range parts {
+		r := table.Range{PK: d.keys.resource(rt, id), From: bounds[i], To: bounds[i+1], After: bounds[i]}
+		calls = append(calls, func() error {
+			for {
+				members, next, err := d.edgesIn(ctx, r)
+				parts[i] = append(parts[i], members...)
+				if r.After = next; err != nil || next == "" {
+					return err
+				}
+			}
+		})
+	}
+	err := d.together(calls...)
+	return slices.Concat(parts...), err
+}
+
+func member(edge table.Key) string { return strings.TrimPrefix(edge.SK, memberPrefix) }
 
 // displays reads the names of resources by their ids.
 func (d *Directory) displays(ctx context.Context, ids []string) (names, error) {

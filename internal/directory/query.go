@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"math"
 	"slices"
 
 	"serverless-scim/internal/filter"
@@ -53,7 +54,7 @@ func (d *Directory) Query(ctx context.Context, q Query) (*List, error) {
 // page lists all resources, one page of them.
 func (d *Directory) page(ctx context.Context, rt *scim.ResourceType, q Query) (*List, error) {
 	total, more, states := 0, false, []state(nil)
-	err := together(
+	err := d.together(
 		func() (err error) { total, err = d.total(ctx, rt); return err },
 		func() (err error) { states, more, err = d.listed(ctx, rt, q); return err },
 	)
@@ -164,7 +165,7 @@ func fitting(states []state, q Query) int {
 	for i, s := range states {
 		related := len(s.head.Groups)
 		if wanted(s.rt, q.Projection).members {
-			related += int(s.head.N)
+			related += int(s.head.most())
 		}
 		if size += len(s.head.Doc) + 170*related; i > 0 && size > maxPage {
 			return i
@@ -194,11 +195,11 @@ func (d *Directory) withMembers(ctx context.Context, states []state, want func(*
 	for some := range slices.Chunk(states, 16) {
 		var calls []func() error
 		for i := range some {
-			if want(some[i].rt) && some[i].head.N > 0 {
+			if want(some[i].rt) && some[i].head.most() > 0 {
 				calls = append(calls, func() error { return d.fill(ctx, &some[i]) })
 			}
 		}
-		if err := together(calls...); err != nil {
+		if err := d.together(calls...); err != nil {
 			return nil, err
 		}
 	}
@@ -207,10 +208,10 @@ func (d *Directory) withMembers(ctx context.Context, states []state, want func(*
 
 // fill reads the members of a group whose head is known, and the head again where they do not agree.
 func (d *Directory) fill(ctx context.Context, s *state) error {
-	members, _, err := d.edges(ctx, s.rt, s.id, 0)
-	if s.members = members; err != nil || s.head.agrees(members) {
+	members, next, err := d.edges(ctx, s.rt, s.id, 0)
+	if s.members = members; err != nil || next == "" && s.head.agrees(members) {
 		return err
 	}
-	s.head, s.members, err = d.whole(ctx, s.rt, s.id)
+	s.head, s.members, err = d.whole(ctx, s.rt, s.id, math.MaxInt64)
 	return err
 }

@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"math"
 
 	"serverless-scim/internal/scim"
 )
@@ -14,7 +15,7 @@ func (d *Directory) Retrieve(ctx context.Context, rt *scim.ResourceType, id stri
 func (d *Directory) get(ctx context.Context, rt *scim.ResourceType, id string, w parts) (*Resource, error) {
 	s, err := state{rt: rt, id: id}, error(nil)
 	if w.members {
-		s.head, s.members, err = d.whole(ctx, rt, id)
+		s.head, s.members, err = d.whole(ctx, rt, id, math.MaxInt64)
 	} else {
 		s.head, err = d.head(ctx, rt, id)
 	}

@@ -25,15 +25,16 @@ func (t *transaction) add(w table.Write, refused reason) {
 	t.writes, t.reasons = append(t.writes, w), append(t.reasons, refused)
 }
 
-// write does a transaction. If conditions fail, all reasons are heard, and the first that is not errLost is the error,
-// unless a reason before it says that the race was lost: then nothing after it can be trusted.
+func (t *transaction) append(more transaction) {
+	t.writes, t.reasons = append(t.writes, more.writes...), append(t.reasons, more.reasons...)
+}
+
+// write does a transaction. If conditions fail, all reasons are heard, and the first of them is the error: after one
+// that says that the race was lost nothing can be trusted.
 func (d *Directory) write(ctx context.Context, t *transaction) error {
 	err := d.Table.Write(ctx, t.writes...)
-	refused, tooLarge := (*table.Refused)(nil), (*table.TooLarge)(nil)
-	switch {
-	case errors.As(err, &tooLarge):
-		return tooMuch("The request changes more than one transaction can hold.")
-	case !errors.As(err, &refused):
+	refused := (*table.Refused)(nil)
+	if !errors.As(err, &refused) {
 		return err
 	}
 	first := errLost
@@ -43,4 +44,9 @@ func (d *Directory) write(ctx context.Context, t *transaction) error {
 		}
 	}
 	return first
+}
+
+func isTooLarge(err error) bool {
+	tooLarge := (*table.TooLarge)(nil)
+	return errors.As(err, &tooLarge)
 }

@@ -107,6 +107,9 @@ func N(n int64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
 }
 
+// BOOL is a boolean attribute.
+func BOOL(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: b} }
+
 // SS is a string set, sorted and without duplicates; DynamoDB has no empty ones.
 func SS(elements ...string) types.AttributeValue {
 	return &types.AttributeValueMemberSS{Value: slices.Compact(slices.Sorted(slices.Values(elements)))}

@@ -1,0 +1,156 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+// newUsers makes users straight in the table, as many as are wanted in a moment, and gives their ids in order.
+func (f *fixture) newUsers(n int) (ids []string) {
+	f.Helper()
+	var writes []table.Write
+	flush := func() {
+		if err := f.Table.Write(f.ctx, writes...); err != nil {
+			f.Fatal(err)
+		}
+		writes = nil
+	}
+	for i := range n {
+		id, err := f.newID(f.user)
+		if err != nil {
+			f.Fatal(err)
+		}
+		o := scim.Object{"userName": fmt.Sprintf("member%06d", i)}
+		h, err := f.newHead(f.user, id, o)
+		if err != nil {
+			f.Fatal(err)
+		}
+		ids = append(ids, id)
+		writes = append(writes, table.Put{Item: marshal(h)},
+			table.Put{Item: marshal(name{f.keys.name(f.user, o["userName"].(string)), id})})
+		if len(writes) == table.MaxActions {
+			flush()
+		}
+	}
+	writes = append(writes, table.Update{Key: f.keys.count(f.user, 0), Add: table.Item{"n": table.N(int64(n))}})
+	flush()
+	slices.Sort(ids)
+	return ids
+}
+
+// Around the size at which one transaction has no room, and a commit none without prepares, every way of changing
+// members does the same, and nothing is left over.
+func TestChangesOfAnySize(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		f := newFixture(t, tab)
+		f.sizes = sizes{actions: 20, part: 3, snapshot: 7} // large from 9 or 10, with prepares from 55 or so
+		users := f.newUsers(70)
+		for _, n := range []int{8, 9, 10, 11, 48, 60, 70} {
+			some := users[:n]
+			g := f.newGroup("g", some...)
+			f.has(g, some)
+			f.must(f.patch(f.group, g, `[{"op":"remove","path":"members","value":`+list(some)+`},{"op":"replace","path":"displayName","value":"h"}]`))
+			f.has(g, nil)
+			f.must(f.patch(f.group, g, `[{"op":"add","path":"members","value":`+list(some)+`}]`))
+			f.has(g, some)
+			f.must(f.Replace(f.ctx, f.group, g, withMembers("g", users[n/2:]...), nil, scim.Projection{}))
+			f.has(g, users[n/2:])
+			f.must(f.patch(f.group, g, `[{"op":"replace","path":"members","value":`+list(some)+`}]`))
+			f.has(g, some)
+			if err := f.Delete(f.ctx, f.group, g, nil); err != nil {
+				t.Error(err)
+			}
+			if f.consistent(); len(f.groups(users[0])) > 0 {
+				t.Errorf("after the delete %s is in %v", users[0], f.groups(users[0]))
+			}
+		}
+		var groups []string
+		for i := range 30 {
+			groups = append(groups, f.newGroup(fmt.Sprint("g", i), users[0]))
+		}
+		if err := f.Delete(f.ctx, f.user, users[0], nil); err != nil {
+			t.Error(err)
+		}
+		for _, g := range groups {
+			f.has(g, nil)
+		}
+		f.quiet()
+	})
+}
+
+func (f *fixture) has(g string, want []string) {
+	f.Helper()
+	if got := f.members(g); !slices.Equal(got, want) {
+		f.Errorf("the group has %d members, want %d: %v", len(got), len(want), got)
+	}
+}
+
+// quiet fails the test if the table is not what it must be when nothing goes on.
+func (f *fixture) quiet() {
+	f.Helper()
+	f.consistent()
+	for k, it := range f.dump() {
+		m := marker{}
+		if err := unmarshal(it, &m); err != nil {
+			f.Fatal(err)
+		}
+		if k.PK == unfinished && m.State != swept || it["pending"] != nil || it["deleting"] != nil {
+			f.Errorf("%v is left over: %v", k, it)
+		}
+	}
+}
+
+// What a request leaves at its deadline a sweep finishes: a change that is committed, one that is not, and a delete.
+func TestSweepFinishes(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		f := newFixture(t, tab)
+		f.sizes = sizes{actions: 10, part: 2, snapshot: 4}
+		users := f.newUsers(9)
+		g, h := f.newGroup("g"), f.newGroup("h", users...)
+		ctx, cancel := context.WithTimeout(f.ctx, hurry-time.Second)
+		defer cancel()
+		in := *f
+		in.ctx = ctx
+		f.must(in.patch(f.group, g, `[{"op":"add","path":"members","value":`+list(users)+`}]`))
+		if err := in.Delete(ctx, f.group, h, nil); err != nil {
+			t.Fatal(err)
+		}
+		e := &effect{rt: f.group, id: g, add: users, candidates: newCandidates()}
+		l, err := f.redo(e)
+		if err != nil || f.prepare(f.ctx, l, 3) != nil {
+			t.Fatal("no prepare", err)
+		}
+		c := f.Config
+		young := f.sweep(c)
+		if want := (Swept{Left: 3}); young.Left != want.Left || young.Changes+young.Deletes+young.Aborted != 0 {
+			t.Errorf("what is young is left alone, but %+v", young)
+		}
+		if _, err := f.Retrieve(f.ctx, f.group, h, scim.Projection{}); status(err) != 404 {
+			t.Errorf("what is latched is gone, got %v", err)
+		}
+		c.Now = func() time.Time { return time.Now().Add(time.Hour) }
+		if did := f.sweep(c); did != (Swept{Changes: 1, Deletes: 1, Aborted: 1}) {
+			t.Errorf("the sweep did %+v", did)
+		}
+		f.quiet()
+		f.has(g, users)
+		if did := f.sweep(c); did != (Swept{}) {
+			t.Errorf("a second sweep did %+v", did)
+		}
+	})
+}
+
+func (f *fixture) sweep(c Config) Swept {
+	f.Helper()
+	did, err := Sweep(f.ctx, c)
+	if err != nil {
+		f.Fatal(err)
+	}
+	return did
+}

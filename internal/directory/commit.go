@@ -53,11 +53,11 @@ func (d *Directory) take(ctx context.Context, e *effect) error {
 		e.many = true
 		return errLost
 	}
-	known := len(e.gone)
-	if err := d.vet(ctx, e.add, e.gone); err != nil {
+	gone, err := d.vet(ctx, e.add)
+	if err != nil {
 		return err
 	}
-	if len(e.gone) > known {
+	if maps.Copy(e.gone, set(gone)); len(gone) > 0 {
 		return errLost
 	}
 	return d.commit(ctx, e)

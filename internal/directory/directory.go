@@ -88,6 +88,7 @@ const (
 	maxAttempts = 100      // of a request that meets others
 	maxPage     = 4 << 20  // bytes of a list
 	batch       = 1000     // names read at once
+	vetted      = 500      // heads of new members read in one call, of which 16 are under way
 	tested      = 100      // resources held at once to test them
 	shards      = 32       // of a count
 	timeLayout  = "2006-01-02T15:04:05.000Z07:00"

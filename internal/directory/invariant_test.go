@@ -24,6 +24,12 @@ func (f *fixture) damage() (found []string) {
 	all := f.dump()
 	report := func(format string, args ...any) { found = append(found, fmt.Sprintf(format, args...)) }
 	counts, names, lookups := map[string]int64{}, map[table.Key]string{}, map[table.Key]bool{}
+	edges := map[string][]string{} // by partition
+	for k := range all {
+		if strings.HasPrefix(k.SK, memberPrefix) {
+			edges[k.PK] = append(edges[k.PK], member(k))
+		}
+	}
 	for k, it := range all {
 		if k.SK != headKey {
 			continue
@@ -45,12 +51,7 @@ func (f *fixture) damage() (found []string) {
 		for l := range b.lookups {
 			lookups[l] = true
 		}
-		var members []string
-		for e := range all {
-			if e.PK == k.PK && strings.HasPrefix(e.SK, memberPrefix) {
-				members = append(members, member(e))
-			}
-		}
+		members := edges[k.PK]
 		if !h.agrees(members) {
 			report("%v: n=%d and sum do not agree with %d edges", k, h.N, len(members))
 		}

@@ -61,32 +61,42 @@ func tooManyGroups(m string) error {
 		"%s is a member of %d groups already, and cannot be in more. Remove it from some.", m, maxGroups)
 }
 
-// vet looks at the members that a large change adds, before it takes effect: afterwards, nothing can stop it. Those that
-// do not exist are noted in gone.
-func (d *Directory) vet(ctx context.Context, members []string, gone map[string]bool) error {
-	for some := range slices.Chunk(members, batch) {
-		missing, keys := set(some), make([]table.Key, len(some))
-		for i, m := range some {
-			keys[i] = d.keys.head(d.Types.ByID(m), m)
-		}
-		items, err := d.Table.Get(ctx, keys...)
-		if err != nil {
-			return err
-		}
-		for _, it := range items {
-			h, err := seen(it)
-			switch {
-			case err != nil:
-				return err
-			case h != nil && len(h.Groups) >= maxGroups:
-				return tooManyGroups(h.id())
-			case h != nil:
-				delete(missing, h.id())
-			}
-		}
-		maps.Copy(gone, missing)
+// vet looks at the members that a large change adds, before it takes effect: afterwards, nothing can stop it. It gives
+// those that do not exist.
+func (d *Directory) vet(ctx context.Context, members []string) (gone []string, err error) {
+	var calls []func() error
+	chunks := slices.Collect(slices.Chunk(members, vetted))
+	missing := make([]map[string]bool, len(chunks))
+	for i, some := range chunks {
+		missing[i] = set(some)
+		calls = append(calls, func() error { return d.strike(ctx, some, missing[i]) })
 	}
-	return nil
+	err = d.together(calls...)
+	for _, m := range missing {
+		gone = slices.AppendSeq(gone, maps.Keys(m))
+	}
+	return gone, err
+}
+
+// strike takes the members that exist off a list.
+func (d *Directory) strike(ctx context.Context, members []string, missing map[string]bool) error {
+	keys := make([]table.Key, len(members))
+	for i, m := range members {
+		keys[i] = d.keys.head(d.Types.ByID(m), m)
+	}
+	items, err := d.Table.Get(ctx, keys...)
+	for _, it := range items {
+		h, err := seen(it)
+		switch {
+		case err != nil:
+			return err
+		case h != nil && len(h.Groups) >= maxGroups:
+			return tooManyGroups(h.id())
+		case h != nil:
+			delete(missing, h.id())
+		}
+	}
+	return err
 }
 
 // eligible is the ids that could be those of members of the group, each once. What has not the form of an id is an
@@ -249,17 +259,16 @@ func (d *Directory) edgesIn(ctx context.Context, r table.Range) (members []strin
 	return members, page.Next.SK, err
 }
 
-// edgesBehind lists all members behind a sort key, in many parts at once: the first digit of an id is random.
+// edgesBehind lists all members behind a sort key, in up to 17 parts at once: the first digit of an id is random.
 func (d *Directory) edgesBehind(ctx context.Context, rt *scim.ResourceType, id, last string) ([]string, error) {
 	bounds := []string{last}
-	for _, t := range d.Types.ResourceTypes {
-		for _, digit := range "02468acegikmoqsu" {
-			if b := memberPrefix + t.Storage.Letter + string(digit); b > last { // and no key is as short as this
-				bounds = append(bounds, b)
-			}
+	letter := last[:len(memberPrefix)+1]
+	for _, digit := range "02468acegikmoqsu" {
+		if b := letter + string(digit); b > last { // and no key is as short as this
+			bounds = append(bounds, b)
 		}
 	}
-	bounds = slices.Sorted(slices.Values(append(bounds, memberPrefix+"~")))
+	bounds = append(bounds, memberPrefix+"~")
 	parts := make([][]string, len(bounds)-1)
 	var calls []func() error
 	for i := range parts {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -153,4 +154,54 @@ func (f *fixture) sweep(c Config) Swept {
 		f.Fatal(err)
 	}
 	return did
+}
+
+// A user in 500 groups goes while others push members into these, and it among them: afterwards no group has it, and
+// nothing of it is left.
+func TestDeletedFromManyGroupsWhileTheyArePushed(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		f := newFixture(t, tab)
+		users := f.newUsers(5)
+		leaver := users[0]
+		groups := make([]string, 500)
+		for _, err := range inParallel(4, func(part int) error {
+			for i := part; i < len(groups); i += 4 {
+				groups[i] = f.newGroup(fmt.Sprint("g", i), leaver)
+			}
+			return nil
+		}) {
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+		left := make(chan struct{})
+		push := func(i int) (err error) {
+			for n := i; err == nil; n += 3 {
+				select {
+				case <-left:
+					return nil
+				default:
+					_, err = f.patch(f.group, groups[n%len(groups)], `[{"op":"add","path":"members","value":`+list(users)+`}]`)
+				}
+			}
+			return err
+		}
+		for _, err := range inParallel(4, func(i int) error {
+			if i < 3 {
+				return push(i)
+			}
+			defer close(left)
+			return f.Delete(f.ctx, f.user, leaver, nil)
+		}) {
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		for k := range f.dump() {
+			if strings.Contains(k.PK+k.SK, leaver) {
+				t.Errorf("%v is left", k)
+			}
+		}
+		f.quiet()
+	})
 }

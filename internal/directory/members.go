@@ -3,7 +3,6 @@ package directory
 import (
 	"context"
 	"errors"
-	"maps"
 	"slices"
 	"strings"
 
@@ -13,91 +12,6 @@ import (
 
 // isGroup tells whether resources of a type have members.
 func isGroup(rt *scim.ResourceType) bool { return rt.Storage.Edges != "" }
-
-// link adds to a transaction what makes m a member of the group: the edge and its reverse. It is refused where the edge
-// is there, and where the member is not or does not meet the conditions.
-func (d *Directory) link(t *transaction, group *scim.ResourceType, id, m string, edgeRefused, memberRefused reason,
-	conditions ...table.Condition) {
-	rt := d.Types.ByID(m)
-	t.add(table.Put{
-		Item: marshal(edge{Key: d.keys.edge(group, id, m), Type: rt.Name}),
-		If:   []table.Condition{table.Absent()},
-	}, edgeRefused)
-	t.add(table.Update{
-		Key: d.keys.head(rt, m),
-		Add: table.Item{"groups": table.SS(id), "gver": table.N(1)},
-		If:  append([]table.Condition{table.Exists(), table.Without("deleting")}, conditions...),
-	}, memberRefused)
-}
-
-// unlink adds to a transaction what ends the membership of m in the group. It is refused where there is none.
-func (d *Directory) unlink(t *transaction, group *scim.ResourceType, id, m string, refused reason) {
-	exists := []table.Condition{table.Exists()}
-	t.add(table.Delete{Key: d.keys.edge(group, id, m), If: exists}, refused)
-	t.add(table.Update{
-		Key:    d.keys.head(d.Types.ByID(m), m),
-		Delete: table.Item{"groups": table.SS(id)},
-		Add:    table.Item{"gver": table.N(1)},
-		If:     exists,
-	}, refused)
-}
-
-// join is what it means that a member's head refused to be in one more group: a member that does not exist is noted in
-// gone, to be left out of the next attempt.
-func join(m string, gone map[string]bool) reason {
-	return func(stood table.Item) error {
-		if stood != nil && stood["deleting"] == nil && len(table.Strings(stood["groups"])) >= maxGroups {
-			return tooManyGroups(m)
-		}
-		if stood == nil || stood["deleting"] != nil {
-			gone[m] = true
-		}
-		return errLost
-	}
-}
-
-func tooManyGroups(m string) error {
-	return scim.BadRequest(scim.InvalidValue,
-		"%s is a member of %d groups already, and cannot be in more. Remove it from some.", m, maxGroups)
-}
-
-// vet looks at the members that a large change adds, before it takes effect: afterwards, nothing can stop it. It gives
-// those that do not exist.
-func (d *Directory) vet(ctx context.Context, members []string) (gone []string, err error) {
-	var calls []func() error
-	chunks := slices.Collect(slices.Chunk(members, vetted))
-	missing := make([]map[string]bool, len(chunks))
-	for i, some := range chunks {
-		missing[i] = set(some)
-		calls = append(calls, func() error { return d.strike(ctx, some, missing[i]) })
-	}
-	err = d.together(calls...)
-	for _, m := range missing {
-		gone = slices.AppendSeq(gone, maps.Keys(m))
-	}
-	return gone, err
-}
-
-// strike takes the members that exist off a list.
-func (d *Directory) strike(ctx context.Context, members []string, missing map[string]bool) error {
-	keys := make([]table.Key, len(members))
-	for i, m := range members {
-		keys[i] = d.keys.head(d.Types.ByID(m), m)
-	}
-	items, err := d.Table.Get(ctx, keys...)
-	for _, it := range items {
-		h, err := seen(it)
-		switch {
-		case err != nil:
-			return err
-		case h != nil && len(h.Groups) >= maxGroups:
-			return tooManyGroups(h.id())
-		case h != nil:
-			delete(missing, h.id())
-		}
-	}
-	return err
-}
 
 // eligible is the ids that could be those of members of the group, each once. What has not the form of an id is an
 // unknown member, and a group is never its own.
@@ -212,7 +126,8 @@ func (d *Directory) whole(ctx context.Context, rt *scim.ResourceType, id string,
 			return errMany
 		}
 		if next != "" {
-			rest, err := d.edgesBehind(ctx, rt, id, next)
+			abreast := h.N > 3*int64(len(members))/2
+			rest, err := d.edgesBehind(ctx, rt, id, next, abreast)
 			if err != nil {
 				return err
 			}
@@ -259,12 +174,12 @@ func (d *Directory) edgesIn(ctx context.Context, r table.Range) (members []strin
 	return members, page.Next.SK, err
 }
 
-// edgesBehind lists all members behind a sort key, in up to 17 parts at once: the first digit of an id is random.
-func (d *Directory) edgesBehind(ctx context.Context, rt *scim.ResourceType, id, last string) ([]string, error) {
+// edgesBehind lists all members behind a sort key; abreast, in up to 17 parts at once: the first digit of an id is random.
+func (d *Directory) edgesBehind(ctx context.Context, rt *scim.ResourceType, id, last string, abreast bool) ([]string, error) {
 	bounds := []string{last}
 	letter := last[:len(memberPrefix)+1]
 	for _, digit := range "02468acegikmoqsu" {
-		if b := letter + string(digit); b > last { // and no key is as short as this
+		if b := letter + string(digit); abreast && b > last { // and no key is as short as this
 			bounds = append(bounds, b)
 		}
 	}

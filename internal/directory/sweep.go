@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"strings"
@@ -28,8 +27,8 @@ type Swept struct {
 }
 
 // Sweep finishes what requests of all tenants left unfinished: their deadline came, or they died. Any number of sweeps
-// may run at once, and beside requests. What cannot be finished is logged and left to the next; an error is one of the
-// table.
+// may run at once, and beside requests. What cannot be finished, or not before the deadline, is left to the next; an
+// error is one of the table.
 func Sweep(ctx context.Context, c Config) (Swept, error) {
 	s := sweep{Directory: c.directory(keys{}, "")}
 	r := table.Range{PK: unfinished}
@@ -40,12 +39,10 @@ func Sweep(ctx context.Context, c Config) (Swept, error) {
 		}
 		var calls []func() error
 		for _, it := range page.Items {
-			calls = append(calls, func() error { return s.finish(ctx, it) })
+			calls = append(calls, func() error { s.finish(ctx, it); return nil })
 		}
-		if err := s.together(calls...); err != nil {
-			return s.did, err
-		}
-		if r.After = page.Next.SK; r.After == "" {
+		s.together(calls...)
+		if r.After = page.Next.SK; r.After == "" || s.hurried(ctx) {
 			return s.did, nil
 		}
 	}
@@ -58,18 +55,18 @@ type sweep struct {
 }
 
 // finish does what a marker asks for, if it is old enough.
-func (s *sweep) finish(ctx context.Context, it table.Item) error {
+func (s *sweep) finish(ctx context.Context, it table.Item) {
 	var m marker
-	if err := unmarshal(it, &m); err != nil {
-		return s.failed(ctx, it.Key(), err)
-	}
+	err := unmarshal(it, &m)
 	if m.State == swept {
-		return nil
+		return
 	}
-	age := max(0, s.Now().Sub(time.Unix(m.At, 0)))
-	done, err := false, error(nil)
-	if m.State == aborted || age >= m.due() {
+	done, age := false, max(0, s.Now().Sub(time.Unix(m.At, 0)))
+	if err == nil && age >= m.due() && !s.hurried(ctx) {
 		done, err = s.act(ctx, m)
+	}
+	if err != nil && !IsBusy(err) { // it must not keep the sweep from the rest
+		s.Log.ErrorContext(ctx, "cannot finish", "marker", m.SK, "error", err)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -88,16 +85,15 @@ func (s *sweep) finish(ctx context.Context, it table.Item) error {
 	default:
 		s.did.Aborted++
 	}
-	if err != nil {
-		return s.failed(ctx, it.Key(), err)
-	}
-	return nil
 }
 
 // due is the age at which a sweep takes it up.
 func (m marker) due() time.Duration {
-	if m.State == prepared {
+	switch m.State {
+	case prepared:
 		return trust
+	case aborted:
+		return 0
 	}
 	return patience
 }
@@ -130,13 +126,4 @@ func (c Config) unfinished(k table.Key) (tenant string, rt *scim.ResourceType, i
 		return "", nil, "", "", fmt.Errorf("directory: the marker %q is of no resource that is known here", k.SK)
 	}
 	return part[0], rt, part[2], part[3], nil
-}
-
-// failed logs what must not keep the sweep from the rest. Only what is busy, or the end of the context, ends it.
-func (s *sweep) failed(ctx context.Context, k table.Key, err error) error {
-	s.Log.ErrorContext(ctx, "cannot finish", "marker", k.SK, "error", err)
-	if ended := table.Ended(ctx); ended != nil {
-		return cmp.Or(err, ended)
-	}
-	return nil
 }

@@ -115,8 +115,8 @@ func (c change) plan(ctx context.Context) (p plan, err error) {
 	named := c.eligible(c.named, c.id)
 	if c.whole || len(named) > c.sizes.snapshot {
 		most := int64(math.MaxInt64)
-		if !c.whole { // a Query reads 40 edges for what a Snapshot takes for half of one
-			most = 80 * int64(len(named))
+		if !c.whole {
+			most = int64(c.sizes.query * len(named))
 		}
 		p.head, p.members, err = c.Directory.whole(ctx, c.rt, c.id, most)
 		if p.has, p.known = p.members, true; c.tree && err == nil {

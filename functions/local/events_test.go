@@ -3,14 +3,16 @@ package main
 import (
 	"flag"
 	"fmt"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"testing"
 	"time"
 
+	"serverless-scim/internal/directory"
 	"serverless-scim/internal/gateway"
-	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/bolt"
 	"serverless-scim/internal/token"
 )
@@ -79,17 +81,28 @@ func TestEventsNoticeWhatAServerIgnores(t *testing.T) {
 // provider is a service provider on a table of its own, and a token for it. Its address is that of each request.
 func provider(t *testing.T) (http.Handler, string) {
 	t.Helper()
-	table, err := bolt.Open(":memory:")
+	tab, err := bolt.Open(":memory:")
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { table.Close() })
-	tokens := &token.Store{Table: table, Now: time.Now}
+	t.Cleanup(func() { tab.Close() })
+	tokens := &token.Store{Table: tab, Now: time.Now}
 	secret, err := issue(t.Context(), tokens, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handler(table, tokens, scim.Standard(), "", slog.New(slog.DiscardHandler)), secret
+	return handler(stored(t, tab, io.Discard), tokens, ""), secret
+}
+
+// stored configures directories in a table, with a log.
+func stored(t *testing.T, tab table.Table, log io.Writer) directory.Config {
+	t.Helper()
+	c, err := options{}.directory()
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.Table, c.Log = tab, slog.New(slog.NewTextHandler(log, nil))
+	return c
 }
 
 func replay(t *testing.T, conversations []gateway.Conversation, r gateway.Replay) {

@@ -12,31 +12,53 @@ import (
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/bolt"
 	"serverless-scim/internal/table/dynamo"
-	"serverless-scim/internal/token"
 )
 
-// tenant is the one that this program serves.
-const tenant = "default"
-
-// open opens the table that the options name.
+// open opens the table that the options name, and makes one where there is none.
 func open(ctx context.Context, o options) (table.Table, func() error, error) {
 	if o.endpoint == "" {
-		t, err := bolt.Open(o.db)
-		if err != nil {
-			return nil, nil, err
-		}
-		return t, t.Close, nil
+		return openFile(o.db)
 	}
-	if err := reach(o.endpoint); err != nil {
+	t, err := o.connect()
+	if err != nil {
 		return nil, nil, err
 	}
-	t := dynamo.New(dynamo.NewClient(o.account()), o.table)
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	if err := t.Create(ctx); err != nil {
 		return nil, nil, fmt.Errorf("no table at %s: %w", o.endpoint, err)
 	}
-	return t, func() error { return nil }, nil
+	return t, keep, nil
+}
+
+// reopen opens the table that the options name if there is one. At an endpoint the first call tells.
+func reopen(o options) (table.Table, func() error, error) {
+	if o.endpoint == "" {
+		if _, err := os.Stat(o.db); err != nil {
+			return nil, nil, err
+		}
+		return openFile(o.db)
+	}
+	t, err := o.connect()
+	return t, keep, err
+}
+
+func openFile(path string) (table.Table, func() error, error) {
+	t, err := bolt.Open(path)
+	if err != nil {
+		return nil, nil, err
+	}
+	return t, t.Close, nil
+}
+
+// keep is how a table at an endpoint is closed.
+func keep() error { return nil }
+
+func (o options) connect() (*dynamo.Table, error) {
+	if err := reach(o.endpoint); err != nil {
+		return nil, err
+	}
+	return dynamo.New(dynamo.NewClient(o.account()), o.table), nil
 }
 
 // account is the caller's on AWS, from the environment; an emulator takes any, and shall not see that one.
@@ -63,27 +85,4 @@ func reach(endpoint string) error {
 		return fmt.Errorf("cannot reach %s: %w", endpoint, err)
 	}
 	return c.Close()
-}
-
-// address is what clients use; who listens on every interface is reached as localhost, too.
-func address(a net.Addr) string {
-	host, port, _ := net.SplitHostPort(a.String())
-	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return "http://" + net.JoinHostPort(host, port) + "/scim/v2"
-}
-
-// issue makes a token valid: the one that is given, or a new one in place of the last that was made here.
-func issue(ctx context.Context, tokens *token.Store, given string) (string, error) {
-	if given != "" {
-		return given, tokens.Replace(ctx, tenant, "given", given)
-	}
-	secret := token.New()
-	return secret, tokens.Replace(ctx, tenant, "automatic", secret)
-}
-
-func announce(base, secret string) {
-	fmt.Printf("SCIM base URL: %s\nBearer token:  %s\n\ncurl -H 'Authorization: Bearer %s' '%s/Users?count=2'\n\n",
-		base, secret, secret, base)
 }

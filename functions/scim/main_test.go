@@ -2,20 +2,16 @@ package main
 
 import (
 	"bytes"
-	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
-	"log/slog"
-	"os"
 	"os/exec"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
 
-	"serverless-scim/internal/table/dynamo"
+	"serverless-scim/functions/internal/functiontest"
 	"serverless-scim/internal/token"
 )
 
@@ -73,14 +69,14 @@ func (a answer) header(name string) string {
 }
 
 // request sends an event, and wants an answer in SCIM form with that status.
-func (i *instance) request(t *testing.T, status int, event any) (a answer) {
+func request(t *testing.T, i *functiontest.Instance, status int, event any) (a answer) {
 	t.Helper()
 	payload, err := json.Marshal(event)
 	if err != nil {
 		t.Fatal(err)
 	}
-	out := i.invoke(t, payload)
-	if out.failed || json.Unmarshal(out.payload, &a) != nil || json.Unmarshal([]byte(a.Body), &a.json) != nil {
+	out := i.Invoke(t, payload)
+	if out.Failed || json.Unmarshal(out.Payload, &a) != nil || json.Unmarshal([]byte(a.Body), &a.json) != nil {
 		t.Fatalf("want a proxy answer with a JSON body, got %+v", out)
 	}
 	if media := a.header("Content-Type"); a.StatusCode != status || media != "application/scim+json" {
@@ -91,13 +87,13 @@ func (i *instance) request(t *testing.T, status int, event any) (a answer) {
 
 func TestFunction(t *testing.T) {
 	t.Parallel()
-	binary := build(t)
+	binary := functiontest.Build(t)
 	t.Run("without a token there is only 401", func(t *testing.T) {
 		t.Parallel()
-		i := start(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1")
+		i := functiontest.Start(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1")
 		for kind, event := range kinds {
 			for _, path := range []string{"/", "/Users", "/ServiceProviderConfig", "/nothing/of/this"} {
-				a := i.request(t, 401, event("POST", path, "", `{"userName":"ada"}`))
+				a := request(t, i, 401, event("POST", path, "", `{"userName":"ada"}`))
 				if a.json["status"] != "401" || a.header("Www-Authenticate") == "" {
 					t.Errorf("%s %s: not a SCIM error with a challenge: %+v", kind, path, a)
 				}
@@ -106,13 +102,13 @@ func TestFunction(t *testing.T) {
 	})
 	t.Run("an event of another kind is an error, and the next is served", func(t *testing.T) {
 		t.Parallel()
-		i := start(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1")
+		i := functiontest.Start(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1")
 		for _, event := range []string{`{}`, `null`, `"text"`, `{"Records":[{"eventSource":"aws:sqs"}]}`} {
-			if out := i.invoke(t, []byte(event)); !out.failed || !bytes.Contains(out.payload, []byte("API Gateway")) {
+			if out := i.Invoke(t, []byte(event)); !out.Failed || !bytes.Contains(out.Payload, []byte("API Gateway")) {
 				t.Errorf("%s: want an error that tells what is expected, got %+v", event, out)
 			}
 		}
-		i.request(t, 401, rest("GET", "/Users", "", ""))
+		request(t, i, 401, rest("GET", "/Users", "", ""))
 	})
 	t.Run("what is missing is named", func(t *testing.T) {
 		t.Parallel()
@@ -126,13 +122,13 @@ func TestFunction(t *testing.T) {
 	t.Run("users live in DynamoDB", func(t *testing.T) {
 		t.Parallel()
 		env, secret := store(t)
-		keepUsers(t, start(t, binary, env...), secret)
+		keepUsers(t, functiontest.Start(t, binary, env...), secret)
 	})
 	t.Run("BASE_URL is the address that answers give", func(t *testing.T) {
 		t.Parallel()
 		env, secret := store(t)
-		i := start(t, binary, append(env, "BASE_URL=https://scim.example.com/v2/")...)
-		a := i.request(t, 201, rest("POST", "/Users", secret, `{"userName":"ada"}`))
+		i := functiontest.Start(t, binary, append(env, "BASE_URL=https://scim.example.com/v2/")...)
+		a := request(t, i, 201, rest("POST", "/Users", secret, `{"userName":"ada"}`))
 		if location := a.header("Location"); !strings.HasPrefix(location, "https://scim.example.com/v2/Users/u") {
 			t.Errorf("Location is %q", location)
 		}
@@ -140,9 +136,9 @@ func TestFunction(t *testing.T) {
 }
 
 // keepUsers makes users with each kind of event and reads them with the other.
-func keepUsers(t *testing.T, i *instance, secret string) {
+func keepUsers(t *testing.T, i *functiontest.Instance, secret string) {
 	for kind, event := range kinds {
-		a := i.request(t, 201, event("POST", "/Users", secret, `{"userName":"`+kind+`@example.com","password":"tr0ub4dor"}`))
+		a := request(t, i, 201, event("POST", "/Users", secret, `{"userName":"`+kind+`@example.com","password":"tr0ub4dor"}`))
 		id, _ := a.json["id"].(string)
 		location := a.header("Location")
 		base := map[string]string{"REST": "https://" + host + "/prod", "HTTP": "https://" + host}[kind]
@@ -150,15 +146,15 @@ func keepUsers(t *testing.T, i *instance, secret string) {
 			t.Errorf("%s: Location is %q, not below the address that the client used", kind, location)
 		}
 		for other, event := range kinds {
-			a := i.request(t, 200, event("GET", "/Users/"+id, secret, ""))
+			a := request(t, i, 200, event("GET", "/Users/"+id, secret, ""))
 			if a.json["userName"] != kind+"@example.com" {
 				t.Errorf("made by %s, read by %s: %v", kind, other, a.json)
 			}
 		}
-		i.request(t, 401, event("GET", "/Users/"+id, secret+"x", ""))
-		i.request(t, 409, event("POST", "/Users", secret, `{"userName":"`+strings.ToUpper(kind)+`@example.com"}`))
+		request(t, i, 401, event("GET", "/Users/"+id, secret+"x", ""))
+		request(t, i, 409, event("POST", "/Users", secret, `{"userName":"`+strings.ToUpper(kind)+`@example.com"}`))
 	}
-	log := i.stop()
+	log := i.Stop()
 	if strings.Contains(log, secret) || strings.Contains(log, "tr0ub4dor") {
 		t.Errorf("the log holds a secret:\n%s", log)
 	}
@@ -169,47 +165,13 @@ func keepUsers(t *testing.T, i *instance, secret string) {
 	}
 }
 
-// store makes a table with a token at the endpoint of the environment, and gives the variables that name it.
+// store makes a table with a token, and gives the variables that name it.
 func store(t *testing.T) (env []string, secret string) {
-	const variable = "SCIM_TEST_DYNAMODB"
-	endpoint, _, _ := strings.Cut(os.Getenv(variable), ",")
-	if endpoint == "" {
-		t.Skip("set " + variable + " to the URL of a DynamoDB endpoint")
-	}
-	name, secret := "function-"+rand.Text(), token.New()
-	b := dynamo.New(dynamo.NewClient(dynamo.Account{Endpoint: endpoint}), name)
-	if err := b.Create(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	tokens := &token.Store{Table: b, Now: time.Now}
+	table, endpoint, name := functiontest.Store(t)
+	secret = token.New()
+	tokens := &token.Store{Table: table, Now: time.Now}
 	if err := tokens.Replace(t.Context(), "default", "test", secret); err != nil {
 		t.Fatal(err)
 	}
 	return []string{"TABLE_NAME=" + name, "DYNAMODB_ENDPOINT=" + endpoint}, secret
-}
-
-func TestWithoutAnEmulatorTheAccountIsRequired(t *testing.T) {
-	t.Parallel()
-	for _, missing := range []string{"TABLE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", ""} {
-		_, err := handler(func(name string) string {
-			if name == missing || name == "DYNAMODB_ENDPOINT" || name == "RESOURCE_TYPES" {
-				return ""
-			}
-			return "x"
-		}, slog.New(slog.DiscardHandler))
-		if missing == "" && err != nil || missing != "" && (err == nil || !strings.Contains(err.Error(), missing)) {
-			t.Errorf("without %q: %v", missing, err)
-		}
-	}
-}
-
-// build makes the binary as it is deployed.
-func build(t *testing.T) string {
-	binary := filepath.Join(t.TempDir(), "bootstrap")
-	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	return binary
 }

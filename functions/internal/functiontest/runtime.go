@@ -1,4 +1,6 @@
-package main
+// Package functiontest is what the tests of several programs need: Lambda's Runtime API, for a function as it is
+// deployed; a table in DynamoDB of its own; and what a process that dies leaves unfinished. No program links it.
+package functiontest
 
 import (
 	"bytes"
@@ -7,31 +9,46 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
 )
 
-// instance is one instance of the function, behind a Runtime API of ours that gives it one event at a time. The function
+// Build makes the function in the folder of the test, as it is deployed, and gives the file.
+func Build(t *testing.T) string {
+	binary := filepath.Join(t.TempDir(), "bootstrap")
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
+}
+
+// Instance is one instance of a function, behind a Runtime API of ours that gives it one event at a time. The function
 // sees no variables but the ones that it is started with and those that Lambda always sets.
-type instance struct {
+type Instance struct {
+	Stop func() string // ends the instance, and gives what it wrote
+
 	events   chan []byte
-	outcomes chan outcome
-	stop     func() string // ends the instance, and gives what it wrote
+	outcomes chan Outcome
 }
 
-// outcome is what the function answered to an event, or its error.
-type outcome struct {
-	failed  bool
-	payload []byte
+// Outcome is what a function answered to an event, or its error.
+type Outcome struct {
+	Failed  bool
+	Payload []byte
 }
 
-func (o outcome) String() string { return fmt.Sprintf("failed: %t, payload: %s", o.failed, o.payload) }
+func (o Outcome) String() string { return fmt.Sprintf("failed: %t, payload: %s", o.Failed, o.Payload) }
 
-func start(t *testing.T, binary string, env ...string) *instance {
-	i := &instance{events: make(chan []byte), outcomes: make(chan outcome, 1)}
+// Start starts an instance, which ends with the test at the latest.
+func Start(t *testing.T, binary string, env ...string) *Instance {
+	i := &Instance{events: make(chan []byte), outcomes: make(chan Outcome, 1)}
 	const invocation = "/2018-06-01/runtime/invocation/"
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+invocation+"next", i.next)
@@ -53,13 +70,13 @@ func start(t *testing.T, binary string, env ...string) *instance {
 		cmd.Wait()
 		close(ended)
 	}()
-	i.stop = func() string {
+	i.Stop = func() string {
 		cancel()
 		<-ended
 		return output.String()
 	}
 	t.Cleanup(func() {
-		if log := i.stop(); t.Failed() {
+		if log := i.Stop(); t.Failed() {
 			t.Log(log)
 		}
 		api.Close()
@@ -67,7 +84,7 @@ func start(t *testing.T, binary string, env ...string) *instance {
 	return i
 }
 
-func (i *instance) next(w http.ResponseWriter, r *http.Request) {
+func (i *Instance) next(w http.ResponseWriter, r *http.Request) {
 	select {
 	case event := <-i.events:
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
@@ -78,14 +95,14 @@ func (i *instance) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (i *instance) done(w http.ResponseWriter, r *http.Request, failed bool) {
+func (i *Instance) done(w http.ResponseWriter, r *http.Request, failed bool) {
 	payload, _ := io.ReadAll(r.Body)
 	w.WriteHeader(http.StatusAccepted)
-	i.outcomes <- outcome{failed, payload}
+	i.outcomes <- Outcome{failed, payload}
 }
 
-// invoke gives the instance one event.
-func (i *instance) invoke(t *testing.T, event []byte) outcome {
+// Invoke gives the instance one event.
+func (i *Instance) Invoke(t *testing.T, event []byte) Outcome {
 	t.Helper()
 	late := time.After(time.Minute) // an instance that has died asks for nothing
 	select {

@@ -1,0 +1,26 @@
+package functiontest
+
+import (
+	"crypto/rand"
+	"os"
+	"strings"
+	"testing"
+
+	"serverless-scim/internal/table/dynamo"
+)
+
+// Store makes a table at the DynamoDB endpoint of the environment, the first one, and gives the variables that name it.
+// Without an endpoint the test is skipped.
+func Store(t *testing.T) (s *dynamo.Table, endpoint, name string) {
+	const variable = "SCIM_TEST_DYNAMODB"
+	endpoint, _, _ = strings.Cut(os.Getenv(variable), ",")
+	if endpoint == "" {
+		t.Skip("set " + variable + " to the URL of a DynamoDB endpoint")
+	}
+	name = "function-" + rand.Text()
+	s = dynamo.New(dynamo.NewClient(dynamo.Account{Endpoint: endpoint}), name)
+	if err := s.Create(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	return s, endpoint, name
+}

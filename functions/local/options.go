@@ -1,0 +1,39 @@
+package main
+
+import (
+	"crypto/rand"
+	"flag"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"time"
+
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/scim"
+)
+
+type options struct{ addr, db, token, endpoint, table, types string }
+
+// store adds the flags that name a table and what is in it.
+func (o *options) store(f *flag.FlagSet) {
+	f.StringVar(&o.db, "db", "scim.db", "`file` of the table; :memory: for one that vanishes")
+	f.StringVar(&o.endpoint, "endpoint", "", "`URL` of a DynamoDB endpoint to use instead of the file")
+	f.StringVar(&o.table, "table", "scim", "`name` of the table at the endpoint; a server makes it if it is missing")
+	f.StringVar(&o.types, "types", "", "further resource types: okta (Roles and Entitlements), or folders, with commas")
+}
+
+// directory is what the options say of directories, but for the table.
+func (o options) directory() (directory.Config, error) {
+	types, err := scim.Open(strings.FieldsFunc(o.types, func(r rune) bool { return r == ',' }), os.DirFS)
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	return directory.Config{Types: types, Now: time.Now, Random: rand.Reader, Log: log}, err
+}
+
+// unexpected refuses what follows the flags.
+func unexpected(arguments []string) error {
+	if len(arguments) > 0 {
+		return fmt.Errorf("unexpected argument %q; see -h", arguments[0])
+	}
+	return nil
+}

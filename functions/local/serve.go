@@ -1,0 +1,91 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"time"
+
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/server"
+	"serverless-scim/internal/token"
+)
+
+// tenant is the one that this program serves.
+const tenant = "default"
+
+// run serves until the context ends, and sweeps meanwhile.
+func run(ctx context.Context, o options) error {
+	c, err := o.directory()
+	if err != nil {
+		return err
+	}
+	t, closeTable, err := open(ctx, o)
+	if err != nil {
+		return err
+	}
+	defer closeTable()
+	c.Table = t
+	listener, err := net.Listen("tcp", o.addr)
+	if err != nil {
+		return err
+	}
+	tokens := &token.Store{Table: t, Now: c.Now}
+	secret, err := issue(ctx, tokens, o.token)
+	if err != nil {
+		return err
+	}
+	base := address(listener.Addr())
+	announce(base, secret)
+	var sweeping sync.WaitGroup
+	defer sweeping.Wait()
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	sweeping.Go(func() { sweep(ctx, c) })
+	return serve(ctx, listener, handler(c, tokens, base))
+}
+
+func handler(c directory.Config, tokens *token.Store, base string) http.Handler {
+	return server.New(server.Config{Directory: c, Tokens: tokens, Base: base, Timeout: 25 * time.Second, Log: c.Log})
+}
+
+func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	closed := make(chan error, 1)
+	go func() {
+		<-ctx.Done()
+		end, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		defer cancel()
+		closed <- s.Shutdown(end)
+	}()
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		return err
+	}
+	return <-closed
+}
+
+// address is what clients use; who listens on every interface is reached as localhost, too.
+func address(a net.Addr) string {
+	host, port, _ := net.SplitHostPort(a.String())
+	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
+		host = "localhost"
+	}
+	return "http://" + net.JoinHostPort(host, port) + "/scim/v2"
+}
+
+// issue makes a token valid: the one that is given, or a new one in place of the last that was made here.
+func issue(ctx context.Context, tokens *token.Store, given string) (string, error) {
+	if given != "" {
+		return given, tokens.Replace(ctx, tenant, "given", given)
+	}
+	secret := token.New()
+	return secret, tokens.Replace(ctx, tenant, "automatic", secret)
+}
+
+func announce(base, secret string) {
+	fmt.Printf("SCIM base URL: %s\nBearer token:  %s\n\ncurl -H 'Authorization: Bearer %s' '%s/Users?count=2'\n\n",
+		base, secret, secret, base)
+}

@@ -141,7 +141,7 @@ func (d *Directory) commit(ctx context.Context, e *effect) error {
 	if err != nil {
 		return err
 	}
-	room := d.sizes.actions - 2 - len(e.rest.writes)
+	room := min(d.sizes.log, d.sizes.actions-2-len(e.rest.writes))
 	before := max(0, len(l.parts)-room)
 	if err := d.prepare(ctx, l, before); err != nil {
 		return err
@@ -179,7 +179,7 @@ func (d *Directory) prepare(ctx context.Context, l *redo, before int) error {
 		} else {
 			t.add(table.Check{Key: l.marker.Key, If: []table.Condition{table.Equals("state", table.S(prepared))}}, lost)
 		}
-		to := min(before, from+d.sizes.actions-1)
+		to := min(before, from+d.sizes.log, from+d.sizes.actions-1)
 		l.log(t, from, to)
 		if err := d.write(ctx, t); err != nil {
 			return err

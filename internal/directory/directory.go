@@ -53,7 +53,7 @@ func (c Config) directory(k keys, base string) *Directory {
 		c.Table = table.Metered{Table: c.Table}
 	}
 	if c.sizes == (sizes{}) {
-		c.sizes = sizes{actions: table.MaxActions, part: maxPart, snapshot: table.MaxActions - 1, query: 80}
+		c.sizes = sizes{actions: table.MaxActions, part: maxPart, log: table.MaxActions, snapshot: table.MaxActions - 1, query: 80}
 	}
 	return &Directory{c, k, base}
 }
@@ -62,6 +62,7 @@ func (c Config) directory(k keys, base string) *Directory {
 type sizes struct {
 	actions  int // of a transaction
 	part     int // ids in a Change item, and memberships that a drain ends at once
+	log      int // Change items in a transaction
 	snapshot int // edges read as of one instant, beside the head
 	query    int // edges that a Query reads for what one costs in a Snapshot
 }

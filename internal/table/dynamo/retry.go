@@ -83,10 +83,8 @@ func transient(err error) bool {
 		return true
 	case errors.As(err, &api):
 		return passing(api.ErrorCode())
-	case answer != nil:
-		return answer.HTTPStatusCode() < 300 // no answer at all (0), or a good one that broke off
-	default:
-		return false // it never left: a fault of the credentials, for example
+	default: // no answer at all, or one that broke off; what never left, a fault of the credentials for example, has none
+		return answer != nil
 	}
 }
 

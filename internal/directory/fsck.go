@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math"
 	"reflect"
 	"slices"
 	"strings"
@@ -173,6 +174,9 @@ func (i *inspection) counts(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if err := i.rest(ctx); err != nil {
+		return err
+	}
 	again := surplus{}
 	if err := i.scan(ctx, func(items []table.Item) error { i.among(items, again); return nil }); err != nil {
 		return err
@@ -191,6 +195,14 @@ func (i *inspection) counts(ctx context.Context) error {
 		}
 	}
 	return err
+}
+
+// rest waits, the longest time between two attempts, for transactions that are seen in part to be seen whole: what goes
+// by plain reads alone must not be decided by one moment.
+func (i *inspection) rest(ctx context.Context) error {
+	b := i.Backoff
+	b.Rand = func(n int64) int64 { return n - 1 }
+	return b.Wait(ctx, math.MaxInt)
 }
 
 // shards reads the counts of which there is doubt.

@@ -152,7 +152,7 @@ func (i *inspection) confirmClaim(ctx context.Context, p position, of func(*head
 		} else if done, err := i.settle(ctx, p.key, p.disproved(l, there)); done || err != nil {
 			return err
 		}
-		err = i.Backoff.Wait(ctx, n+3)
+		err = i.rest(ctx)
 	}
 	return err
 }

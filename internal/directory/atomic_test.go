@@ -10,6 +10,7 @@ import (
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/dynamo"
 	"serverless-scim/internal/table/tabletest"
 )
 
@@ -51,7 +52,8 @@ func (f *fixture) polls(g string, lists ...[]string) (stop func()) {
 func TestTwentyThousandMembersAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, tab table.Table) {
 		n := 20_000
-		if _, slow := tab.(*tabletest.Partial); slow {
+		_, partial := tab.(*tabletest.Partial)
+		if _, dynamo := tab.(*dynamo.Table); partial || dynamo && racing() {
 			n = 2_000
 		}
 		f := newFixture(t, tab)

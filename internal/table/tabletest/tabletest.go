@@ -36,7 +36,7 @@ func Run(t *testing.T, open func(*testing.T) table.Table) {
 					t.Log("the rule: " + r.sentence)
 				}
 			})
-			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+			ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), 5*time.Minute)
 			t.Cleanup(cancel)
 			r.check(&subject{T: t, Table: open(t), ctx: ctx})
 		})

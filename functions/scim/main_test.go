@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/base64"
 	"encoding/json"
-	"os/exec"
 	"strings"
 	"testing"
 	"time"
@@ -112,12 +111,7 @@ func TestFunction(t *testing.T) {
 	})
 	t.Run("what is missing is named", func(t *testing.T) {
 		t.Parallel()
-		cmd := exec.Command(binary)
-		cmd.Env = []string{"DYNAMODB_ENDPOINT=http://127.0.0.1:1"}
-		out, err := cmd.CombinedOutput()
-		if err == nil || bytes.Count(out, []byte("\n")) != 1 || !bytes.Contains(out, []byte("TABLE_NAME is missing")) {
-			t.Errorf("want one line and a failure, got %v: %s", err, out)
-		}
+		functiontest.NamesWhatIsMissing(t, binary)
 	})
 	t.Run("users live in DynamoDB", func(t *testing.T) {
 		t.Parallel()

@@ -8,7 +8,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -184,12 +183,7 @@ func TestFunction(t *testing.T) {
 	binary := functiontest.Build(t)
 	t.Run("what is missing is named", func(t *testing.T) {
 		t.Parallel()
-		cmd := exec.Command(binary)
-		cmd.Env = []string{"DYNAMODB_ENDPOINT=http://127.0.0.1:1"}
-		out, err := cmd.CombinedOutput()
-		if err == nil || bytes.Count(out, []byte("\n")) != 1 || !bytes.Contains(out, []byte("TABLE_NAME is missing")) {
-			t.Errorf("want one line and a failure, got %v: %s", err, out)
-		}
+		functiontest.NamesWhatIsMissing(t, binary)
 	})
 	t.Run("it sweeps and checks a table in DynamoDB", func(t *testing.T) {
 		t.Parallel()

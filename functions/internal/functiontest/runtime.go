@@ -29,6 +29,17 @@ func Build(t *testing.T) string {
 	return binary
 }
 
+// NamesWhatIsMissing checks that a function without its variables ends with one line that names the first of them.
+func NamesWhatIsMissing(t *testing.T, binary string) {
+	t.Helper()
+	cmd := exec.Command(binary)
+	cmd.Env = []string{"DYNAMODB_ENDPOINT=http://127.0.0.1:1"}
+	out, err := cmd.CombinedOutput()
+	if err == nil || bytes.Count(out, []byte("\n")) != 1 || !bytes.Contains(out, []byte("TABLE_NAME is missing")) {
+		t.Errorf("want one line and a failure, got %v: %s", err, out)
+	}
+}
+
 // Instance is one instance of a function, behind a Runtime API of ours that gives it one event at a time. The function
 // sees no variables but the ones that it is started with and those that Lambda always sets.
 type Instance struct {

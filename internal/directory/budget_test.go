@@ -142,12 +142,12 @@ var budget = []struct {
 		}
 		return err
 	}},
-	{"create of a user", 1, 5, func(ctx context.Context, s scene) error {
+	{"create of a user", 1, 6, func(ctx context.Context, s scene) error {
 		_, err := s.Create(ctx, s.user, scim.Object{"userName": "new", "externalId": "e",
 			"emails": []any{scim.Object{"value": "new@example.com"}}}, scim.Projection{})
 		return err
 	}},
-	{"create of a group with 48 members", 1, 99, func(ctx context.Context, s scene) error {
+	{"create of a group with 48 members", 1, 100, func(ctx context.Context, s scene) error {
 		_, err := s.Create(ctx, s.group, withMembers("new", s.others[:48]...), scim.Projection{})
 		return err
 	}},
@@ -187,7 +187,7 @@ var budget = []struct {
 	{"page of 100 users, with the names of their groups", 3, 0, func(ctx context.Context, s scene) error {
 		return s.query(ctx, s.user, "", 100)
 	}},
-	{"delete of a user", 2, 5, func(ctx context.Context, s scene) error {
+	{"delete of a user", 2, 6, func(ctx context.Context, s scene) error {
 		return s.Delete(ctx, s.user, s.member, nil)
 	}},
 }

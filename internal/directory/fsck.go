@@ -124,7 +124,7 @@ func (p position) checks(l *look) []check {
 	case p.key.PK == unfinished:
 	case len(p.part) == 2 && strings.HasPrefix(p.key.SK, namePrefix(p.rt)):
 		return []check{{p.key, p.name}}
-	case len(p.part) == 4 && slices.Contains(p.rt.Storage.Lookups, p.id):
+	case len(p.part) == 4 && (p.key.PK == p.keys.all(p.rt) || slices.Contains(p.rt.Storage.Lookups, p.id)):
 		return []check{{p.key, p.lookup}}
 	case p.isHead():
 		return p.resource(l)

@@ -65,7 +65,7 @@ const (
 	swept     = "swept"     // they are gone; this stays for days, so that a late request brings none back
 )
 
-// name is the item that makes a name unique, and by which resources are listed.
+// name is the item that makes a name unique.
 type name struct {
 	table.Key
 	ID string `dynamodbav:"id"`

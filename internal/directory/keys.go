@@ -25,7 +25,7 @@ const (
 	unfinished   = "unfinished" // the partition of the markers of all tenants
 )
 
-// resources is the partition of the name items of a resource type: its directory, in the order of names.
+// resources is the partition of the name items of a resource type, in the order of names.
 func (k keys) resources(rt *scim.ResourceType) string { return k.tenant + "#" + rt.Name }
 
 // resource is the partition of one resource.
@@ -68,6 +68,10 @@ func (k keys) lookup(rt *scim.ResourceType, attribute, value string) string {
 	}
 	return k.resources(rt) + "#" + attribute + "#" + value
 }
+
+// all is where every resource of a type stands, in the order of ids: a lookup of what all have. It is how resources are
+// listed, because an id never changes: who is renamed while a client pages through them is met exactly once.
+func (k keys) all(rt *scim.ResourceType) string { return k.lookup(rt, "id", "") }
 
 func (k keys) counts(rt *scim.ResourceType) string { return k.resources(rt) + "#count" }
 

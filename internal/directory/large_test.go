@@ -33,9 +33,8 @@ func (f *fixture) newUsers(n int) (ids []string) {
 			f.Fatal(err)
 		}
 		ids = append(ids, id)
-		writes = append(writes, table.Put{Item: marshal(h)},
-			table.Put{Item: marshal(name{f.keys.name(f.user, o["userName"].(string)), id})})
-		if len(writes) == table.MaxActions {
+		writes = append(append(writes, table.Put{Item: marshal(h)}), f.bears(f.user, id, o)...)
+		if len(writes) > table.MaxActions-3 {
 			flush()
 		}
 	}
@@ -43,6 +42,18 @@ func (f *fixture) newUsers(n int) (ids []string) {
 	flush()
 	slices.Sort(ids)
 	return ids
+}
+
+// bears is the writes by which a resource is found.
+func (f *fixture) bears(rt *scim.ResourceType, id string, o scim.Object) []table.Write {
+	f.Helper()
+	b, err := f.bearing(rt, id, o)
+	if err != nil {
+		f.Fatal(err)
+	}
+	t := &transaction{}
+	f.bear(t, rt, id, nil, &b)
+	return t.writes
 }
 
 // Around the size at which one transaction has no room, and a commit none without prepares, every way of changing

@@ -16,7 +16,7 @@ type bearing struct {
 
 func (d *Directory) bearing(rt *scim.ResourceType, id string, o scim.Object) (bearing, error) {
 	s, _ := o[rt.Storage.Name].(string)
-	b := bearing{name: scim.Fold(s), lookups: map[table.Key]bool{}}
+	b := bearing{name: scim.Fold(s), lookups: map[table.Key]bool{{PK: d.keys.all(rt), SK: id}: true}}
 	if b.name == "" {
 		return b, scim.BadRequest(scim.InvalidValue, "The attribute %s is required. Send a value that is not empty.", rt.Storage.Name)
 	}

@@ -32,6 +32,9 @@ func (w *world) check() {
 		if h.groups != reverse[x] || h.there && h.ver == 0 || kind(x) == 0 && w.edges[x] != 0 {
 			w.Fail("%d: its set says %v, the edges say %v", x, h.groups, reverse[x])
 		}
+		if w.lookups[kind(x)][""].has(x) != h.alive() {
+			w.Fail("%d is listed is %v", x, !h.alive())
+		}
 		for _, ext := range []string{"x", "y"} {
 			if found := w.lookups[kind(x)][ext].has(x); found != (h.alive() && h.ext == ext) {
 				w.Fail("%d with externalId %q: found by %q is %v", x, h.ext, ext, found)

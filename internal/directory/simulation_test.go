@@ -233,7 +233,7 @@ func (s *stage) world(seed uint64, trace func(string, ...any)) *world {
 	if trace != nil {
 		w.Trace = func(format string, args ...any) { trace("%s", w.short(fmt.Sprintf(format, args...))) }
 	}
-	w.Actions, w.modest = []int{5, 5, 6, 7, 8, 10}[w.Int(6)], []int{2, 8}[w.Int(2)]
+	w.Actions, w.modest = []int{6, 6, 6, 7, 8, 10}[w.Int(6)], []int{2, 8}[w.Int(2)]
 	c := Config{
 		Table: w, Types: s.types, Now: w.Now, Random: w, Backoff: w.Backoff(), Together: w.Together,
 		Log: slog.New(faultLog{w}),
@@ -331,6 +331,7 @@ func (w *world) initial(x int) (all []table.Item) {
 	}
 	put(w.headKey(x), h)
 	put(w.nameKey(place{kind(x), doc.slot()}), table.Item{"id": table.S(id)})
+	put(table.Key{PK: "t#" + rt.Name + "#id#", SK: id}, nil)
 	for m := range w.spec[x].each {
 		put(table.Key{PK: w.headKey(x).PK, SK: "Member#" + w.ids[m]}, table.Item{"type": table.S(w.rts[kind(m)].Name)})
 	}

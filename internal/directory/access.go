@@ -1,118 +1,124 @@
 package directory
 
 import (
-	"context"
+	"slices"
 
 	"serverless-scim/internal/filter"
 	"serverless-scim/internal/scim"
-	"serverless-scim/internal/table"
 )
 
-// access finds the ids of all resources that a filter can mean, by keys; it may find others, too.
-type access func(ctx context.Context) (ids []string, err error)
+// access is the way to the resources that a filter can mean: candidates, which are then tested.
+type access struct {
+	source
+	width width
+	whole bool // the filter asks for nothing else: what is found matches, if it is what it was when it was written
+	named bool // the places are names
+}
 
-// access is the way by keys that a filter allows, nil if there is none.
-func (d *Directory) access(rt *scim.ResourceType, f filter.Expr) access {
+// width is how many candidates there can be; a narrower way is better.
+type width int
+
+const (
+	byID     width = iota // or by a name: one
+	byValue               // which need not be unique
+	byMember              // the groups that it is in
+	byPrefix              // of names
+	byGroup               // its members
+	byWalk                // everybody
+)
+
+// plan finds the narrowest way by keys that a filter (nil: none) allows. What it finds is all that the filter can mean;
+// it may find more.
+func (d *Directory) plan(rt *scim.ResourceType, f filter.Expr) access {
+	if a := d.planBy(rt, f); a != nil {
+		return *a
+	}
+	return access{source: d.everyone(rt), width: byWalk, whole: f == nil}
+}
+
+func (d *Directory) planBy(rt *scim.ResourceType, f filter.Expr) *access {
 	switch f := f.(type) {
 	case *filter.And:
-		if a := d.access(rt, f.X); a != nil {
-			return a
-		}
-		return d.access(rt, f.Y)
+		return narrower(d.planBy(rt, f.X), d.planBy(rt, f.Y))
+	case *filter.Or:
+		return d.union(rt, d.planBy(rt, f.X), d.planBy(rt, f.Y))
 	case *filter.Compare:
 		s, ok := f.Value.(string)
+		if r, known := rt.Resolve(f.Attr); ok && known && r.Extension == "" && r.Attr != nil {
+			return d.planFor(rt, r, f.Op, s)
+		}
+	case *filter.ValuePath:
 		r, known := rt.Resolve(f.Attr)
-		if f.Op != filter.EQ || !ok || !known || r.Extension != "" {
-			return nil
-		}
-		return d.accessBy(rt, r, s)
-	}
-	return nil
-}
-
-// accessBy is the way to what has a value in an attribute.
-func (d *Directory) accessBy(rt *scim.ResourceType, r scim.Ref, value string) access {
-	if r.Attr.Name == "id" {
-		return func(context.Context) ([]string, error) {
-			if !rt.IsID(value) {
-				return nil, nil
-			}
-			return []string{value}, nil
-		}
-	}
-	if r.Attr.Name == rt.Storage.Name {
-		return func(ctx context.Context) ([]string, error) { return d.named(ctx, rt, scim.Fold(value)) }
-	}
-	for _, attribute := range rt.Storage.Lookups {
-		l, _ := rt.Lookup(attribute)
-		if r.Attr == l.Attr && (r.Sub == l.Sub || r.Sub == nil) {
-			return func(ctx context.Context) ([]string, error) {
-				return d.lookedUp(ctx, rt, attribute, l.Leaf().Fold(value))
-			}
+		if known && r.Extension == "" && r.Sub == nil && r.Attr != nil && r.Attr.Sub("value") != nil {
+			r.Sub = r.Attr.Sub("value")
+			return d.planElement(rt, r, f.Filter)
 		}
 	}
 	return nil
 }
 
-// named is the id of the resource with a folded name.
-func (d *Directory) named(ctx context.Context, rt *scim.ResourceType, folded string) ([]string, error) {
-	if len(folded) > maxName {
-		return nil, nil
+func narrower(x, y *access) *access {
+	if x == nil || y != nil && y.width < x.width {
+		x = y
 	}
-	items, err := d.Table.Get(ctx, d.keys.name(rt, folded))
-	if err != nil || len(items) == 0 {
-		return nil, err
+	if x == nil {
+		return nil
 	}
-	n := name{}
-	err = unmarshal(items[0], &n)
-	return []string{n.ID}, err
+	a := *x
+	a.whole = false
+	return &a
 }
 
-// lookedUp is the ids of the resources with a folded value in an attribute.
-func (d *Directory) lookedUp(ctx context.Context, rt *scim.ResourceType, attribute, value string) (ids []string, err error) {
-	r := table.Range{PK: d.keys.lookup(rt, attribute, value), Attributes: []string{"PK", "SK"}}
-	for {
-		page, err := d.Table.Query(ctx, r)
-		if err != nil {
-			return nil, err
-		}
-		for _, it := range page.Items {
-			ids = append(ids, it.Key().SK)
-		}
-		if r.After = page.Next.SK; r.After == "" {
-			return ids, nil
-		}
+// union is the way to what one of two finds.
+func (d *Directory) union(rt *scim.ResourceType, x, y *access) *access {
+	if x == nil || y == nil {
+		return nil
 	}
+	return &access{source: d.either(x.source, y.source), width: max(x.width, y.width)}
 }
 
-// mentioned is the parts that a filter speaks of, and that must be read to test it.
-func mentioned(rt *scim.ResourceType, f filter.Expr) (w parts) {
-	of := func(a filter.Attr) parts {
-		r, _ := rt.Resolve(a)
-		if r.Attr == nil {
-			return parts{}
-		}
-		members, groups := r.Attr.Name == "members", r.Attr.Name == "groups"
-		display := r.Sub != nil && r.Sub.Name == "display"
-		return parts{members: members, displays: display && (members || groups)}
-	}
+// planElement is planBy for the filter of a value path, such as emails[value eq "x"].
+func (d *Directory) planElement(rt *scim.ResourceType, value scim.Ref, f filter.Expr) *access {
 	switch f := f.(type) {
 	case *filter.And:
-		w = mentioned(rt, f.X).or(mentioned(rt, f.Y))
+		return narrower(d.planElement(rt, value, f.X), d.planElement(rt, value, f.Y))
 	case *filter.Or:
-		w = mentioned(rt, f.X).or(mentioned(rt, f.Y))
-	case *filter.Not:
-		w = mentioned(rt, f.X)
+		return d.union(rt, d.planElement(rt, value, f.X), d.planElement(rt, value, f.Y))
 	case *filter.Compare:
-		w = of(f.Attr)
-	case *filter.Present:
-		w = of(f.Attr)
-	case *filter.ValuePath: // its filter may speak of the display
-		w = of(filter.Attr{URN: f.Attr.URN, Name: f.Attr.Name, Sub: "display"})
+		if s, ok := f.Value.(string); ok && value.Attr.Sub(f.Attr.Name) == value.Sub && f.Attr.Sub == "" {
+			return narrower(d.planFor(rt, value, f.Op, s), nil)
+		}
 	}
-	return w
+	return nil
 }
 
-func (w parts) or(v parts) parts {
-	return parts{members: w.members || v.members, displays: w.displays || v.displays}
+// planFor is the way to what has a value, or a name that begins with it.
+func (d *Directory) planFor(rt *scim.ResourceType, r scim.Ref, op filter.Op, value string) *access {
+	leaf := r.Attr
+	if v := r.Attr.Sub("value"); v != nil && (r.Sub == nil || r.Sub == v) { // emails eq "x" means emails.value
+		leaf = v
+	} else if r.Sub != nil {
+		return nil
+	}
+	folded := leaf.Fold(value)
+	if len(folded) > maxName && r.Attr.Name == rt.Storage.Name {
+		return &access{source: none(), width: byID}
+	}
+	switch isName := r.Attr.Name == rt.Storage.Name; {
+	case op == filter.SW && isName && folded != "" && !leaf.CaseExact:
+		return &access{source: d.prefixed(rt, folded), width: byPrefix, whole: true, named: true}
+	case op != filter.EQ:
+		return nil
+	case r.Attr.Name == "id":
+		return &access{source: d.only(rt, value), width: byID, whole: true}
+	case isName:
+		return &access{source: d.bearer(rt, scim.Fold(value)), width: byID, whole: true}
+	case slices.Contains(rt.Storage.Lookups, r.Attr.Name):
+		return &access{source: d.bearers(rt, r.Attr.Name, folded), width: byValue, whole: true}
+	case r.Attr.Edges:
+		return &access{source: d.groupsOf(rt, folded), width: byMember, whole: true}
+	case r.Attr.Name == "groups":
+		return &access{source: d.membersOf(rt, folded), width: byGroup, whole: true}
+	}
+	return nil
 }

@@ -27,6 +27,9 @@ type Config struct {
 	Backoff table.Backoff
 	Log     *slog.Logger
 
+	Budget  int      // resources that a request tests where no key leads to what it means; 0: the constant Budget
+	Cursors *Cursors // nil: made for each directory
+
 	// Together runs calls that do not depend on each other and gives one of their errors when all have ended; nil:
 	// goroutines, 16 at most.
 	Together func(calls ...func() error) error
@@ -54,6 +57,9 @@ func (c Config) directory(k keys, base string) *Directory {
 	}
 	if c.sizes == (sizes{}) {
 		c.sizes = sizes{actions: table.MaxActions, part: maxPart, log: table.MaxActions, snapshot: table.MaxActions - 1, query: 80}
+	}
+	if c.Cursors == nil {
+		c.Cursors = &Cursors{}
 	}
 	return &Directory{c, k, base}
 }
@@ -89,9 +95,7 @@ const (
 	maxShown    = 1000     // names of other resources resolved in one answer
 	maxAttempts = 100      // of a request that meets others
 	maxPage     = 4 << 20  // bytes of a list
-	batch       = 1000     // names read at once
 	vetted      = 500      // heads of new members read in one call, of which 16 are under way
-	tested      = 100      // resources held at once to test them
 	shards      = 32       // of a count
 	timeLayout  = "2006-01-02T15:04:05.000Z07:00"
 )

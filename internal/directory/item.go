@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
@@ -141,3 +142,21 @@ func (h *head) version(rt *scim.ResourceType) string {
 
 // id is the id of the resource, which its key ends with.
 func (h *head) id() string { return h.PK[strings.LastIndexByte(h.PK, '#')+1:] }
+
+// text is the value of a string attribute, "" where it is absent.
+func text(v types.AttributeValue) string {
+	s, _ := v.(*types.AttributeValueMemberS)
+	if s == nil {
+		return ""
+	}
+	return s.Value
+}
+
+// object is the tree of a resource.
+func (d *Directory) object(s state, n names) (scim.Object, error) {
+	r, err := d.resource(s, n)
+	if err != nil {
+		return nil, err
+	}
+	return r.Object, nil
+}

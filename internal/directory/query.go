@@ -14,107 +14,35 @@ import (
 type Query struct {
 	Types      []*scim.ResourceType
 	Filter     filter.Expr // nil: all
-	SortBy     filter.Attr // the zero Attr: by name
+	SortBy     filter.Attr // the zero Attr: in an order that does not change
 	Descending bool
-	StartIndex int // from 1
-	Count      int // resources at most; may be 0
+	StartIndex int    // from 1; 0: the page is that of a cursor (RFC 9865)
+	Cursor     string // as an earlier answer gave it; "": the first page
+	Count      int    // resources at most; may be 0
 	Projection scim.Projection
+	Reader     string // who asks: one walk by StartIndex at a time is undisturbed for each
 }
 
 // List is one page of an answer.
 type List struct {
-	Total      int // of all pages
-	StartIndex int
-	Resources  []*Resource
+	Total          int    // of all pages; -1, by cursor alone: not known
+	StartIndex     int    // 0: by cursor
+	Next, Previous string // cursors of the pages behind and before; "": there is none
+	Resources      []*Resource
 }
 
 // Query lists the resources that the filter means. Those of several types come one type after the other, unless they
-// are sorted; a type that does not have the filter's attributes has none of them.
+// are sorted; a type that does not have the filter's attributes has none of them. Who is there from the first page to
+// the last, whatever their names become, is on exactly one.
 func (d *Directory) Query(ctx context.Context, q Query) (*List, error) {
-	if len(q.Types) == 1 && q.Filter == nil && q.SortBy == (filter.Attr{}) {
-		return d.page(ctx, q.Types[0], q)
-	}
-	selections, err := d.selections(q)
-	if err != nil {
+	l, err := d.listing(q)
+	switch {
+	case err != nil:
 		return nil, err
+	case q.StartIndex == 0:
+		return l.byCursor(ctx)
 	}
-	m := matches{Directory: d, query: q, seen: map[string]bool{}}
-	for _, s := range selections {
-		if err := m.collect(ctx, s); err != nil {
-			return nil, err
-		}
-	}
-	states, err := m.page(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return d.reply(ctx, q, m.total, states[:fitting(states, q)])
-}
-
-// page lists all resources, one page of them.
-func (d *Directory) page(ctx context.Context, rt *scim.ResourceType, q Query) (*List, error) {
-	total, more, states := 0, false, []state(nil)
-	err := d.together(
-		func() (err error) { total, err = d.total(ctx, rt); return err },
-		func() (err error) { states, more, err = d.listed(ctx, rt, q); return err },
-	)
-	if err != nil {
-		return nil, err
-	}
-	if cut := fitting(states, q); cut < len(states) {
-		states, more = states[:cut], true
-	}
-	reached := q.StartIndex - 1 + len(states)
-	if len(states) == 0 {
-		reached = 0
-	}
-	if more { // clients stop at the total, so it must not be behind while there is more
-		reached++
-	}
-	return d.reply(ctx, q, max(total, reached), states)
-}
-
-// listed reads the heads of one page in the order of names, and whether there are names behind it: it reads one more.
-func (d *Directory) listed(ctx context.Context, rt *scim.ResourceType, q Query) (states []state, more bool, err error) {
-	skip, ids, there := q.StartIndex-1, []string(nil), map[string]bool{}
-	r := table.Range{PK: d.keys.resources(rt), Prefix: namePrefix(rt)}
-	for q.Count > 0 {
-		r.Limit = min(skip+q.Count-len(states)+1, batch)
-		if ids, r.After, err = d.directory(ctx, r); err != nil {
-			return nil, false, err
-		}
-		n := min(skip, len(ids))
-		skip, ids = skip-n, ids[n:]
-		if over := len(states) + len(ids) - q.Count; over > 0 {
-			ids, more = ids[:len(ids)-over], true
-		}
-		heads, err := d.heads(ctx, rt, ids)
-		if err != nil {
-			return nil, false, err
-		}
-		for _, s := range heads { // who is renamed between two calls is met twice
-			if !there[s.id] {
-				there[s.id], states = true, append(states, s)
-			}
-		}
-		if more || r.After == "" {
-			break
-		}
-	}
-	return states, more, nil
-}
-
-// directory reads ids in the order of names, and where to go on.
-func (d *Directory) directory(ctx context.Context, r table.Range) (ids []string, next string, err error) {
-	page, err := d.Table.Query(ctx, r)
-	for _, it := range page.Items {
-		n := name{}
-		if err := unmarshal(it, &n); err != nil {
-			return nil, "", err
-		}
-		ids = append(ids, n.ID)
-	}
-	return ids, page.Next.SK, err
+	return l.byIndex(ctx)
 }
 
 // heads reads the heads of resources, in the order of their ids given; those that cannot be seen are left out. An id
@@ -174,27 +102,45 @@ func fitting(states []state, q Query) int {
 	return len(states)
 }
 
-// reply makes the page of its heads: with the members and names that the answer shows.
-func (d *Directory) reply(ctx context.Context, q Query, total int, states []state) (*List, error) {
-	displays := false
-	states, err := d.withMembers(ctx, states, func(rt *scim.ResourceType) bool {
-		w := wanted(rt, q.Projection)
+// reply makes the page of its heads: with the members and names that the answer shows. A group that has changed since
+// it matched is tested again.
+func (l *listing) reply(ctx context.Context, matches []match) ([]*Resource, error) {
+	displays, states := false, make([]state, len(matches))
+	for i, m := range matches {
+		states[i] = m.state
+	}
+	read, err := l.withMembers(ctx, states, func(rt *scim.ResourceType) bool {
+		w := wanted(rt, l.Projection)
 		displays = displays || w.displays
 		return w.members
 	})
 	if err != nil {
 		return nil, err
 	}
-	resources, err := d.show(ctx, states, displays)
-	return &List{Total: total, StartIndex: q.StartIndex, Resources: resources}, err
+	for i, m := range matches {
+		s := &l.selections[m.at.from]
+		if read[i].head == m.head || read[i].head == nil || s.matches == nil {
+			continue
+		}
+		m.state = read[i]
+		still, err := l.judgeAll(ctx, s, []match{m})
+		if err != nil {
+			return nil, err
+		}
+		if len(still) == 0 {
+			read[i].head = nil
+		}
+	}
+	return l.show(ctx, visible(read), displays)
 }
 
-// withMembers reads the members of groups, several at a time; those that are gone by now are left out.
+// withMembers reads the members of groups, several at a time. Those that are gone by now have no head.
 func (d *Directory) withMembers(ctx context.Context, states []state, want func(*scim.ResourceType) bool) ([]state, error) {
 	states = slices.Clone(states)
 	for some := range slices.Chunk(states, 16) {
 		var calls []func() error
 		for i := range some {
+			some[i].members = nil
 			if want(some[i].rt) && some[i].head.most() > 0 {
 				calls = append(calls, func() error { return d.fill(ctx, &some[i]) })
 			}
@@ -203,7 +149,11 @@ func (d *Directory) withMembers(ctx context.Context, states []state, want func(*
 			return nil, err
 		}
 	}
-	return slices.DeleteFunc(states, func(s state) bool { return s.head == nil }), nil
+	return states, nil
+}
+
+func visible(states []state) []state {
+	return slices.DeleteFunc(states, func(s state) bool { return s.head == nil })
 }
 
 // fill reads the members of a group whose head is known, and the head again where they do not agree.

@@ -32,6 +32,9 @@ const (
 	InvalidValue  = "invalidValue"
 	InvalidVers   = "invalidVers"
 	Sensitive     = "sensitive"
+
+	InvalidCursor = "invalidCursor" // RFC 9865 §2.1
+	ExpiredCursor = "expiredCursor" // RFC 9865 §2.1
 )
 
 // BadRequest is a 400 of a scimType.

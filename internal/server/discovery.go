@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strings"
 
+	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
 )
 
@@ -20,6 +21,10 @@ func serviceProviderConfig(r *request) (*response, error) {
 		"changePassword":   supported(false),
 		"sort":             supported(true),
 		"etag":             supported(true),
+		"pagination": scim.Object{ // RFC 9865 §4
+			"cursor": true, "index": true, "defaultPaginationMethod": "index",
+			"defaultPageSize": defaultCount, "maxPageSize": maxCount, "cursorTimeout": int(directory.PageTimeout.Seconds()),
+		},
 		"authenticationSchemes": []any{scim.Object{
 			"type":        "oauthbearertoken",
 			"name":        "Bearer token",

@@ -3,6 +3,7 @@ package server
 import (
 	"net/http"
 
+	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
 )
 
@@ -29,7 +30,27 @@ func (r *request) list(p map[string]string) (*response, error) {
 	for _, res := range list.Resources {
 		resources = append(resources, res.Type.Project(res.Object, q.Projection))
 	}
-	return listResponse(list.Total, list.StartIndex, resources), nil
+	if q.StartIndex > 0 {
+		return listResponse(list.Total, list.StartIndex, resources), nil
+	}
+	return cursorResponse(list, resources), nil
+}
+
+// cursorResponse is a ListResponse of a query that pages by cursors (RFC 9865 §2): it has no index, and a total only where
+// that is known.
+func cursorResponse(list *directory.List, resources []any) *response {
+	resp := listResponse(list.Total, 0, resources)
+	body := resp.body.(scim.Object)
+	delete(body, "startIndex")
+	if list.Total < 0 {
+		delete(body, "totalResults")
+	}
+	for name, cursor := range map[string]string{"nextCursor": list.Next, "previousCursor": list.Previous} {
+		if cursor != "" {
+			body[name] = cursor
+		}
+	}
+	return resp
 }
 
 // listResponse is a ListResponse (RFC 7644 §3.4.2); itemsPerPage is what is really there.

@@ -19,6 +19,7 @@ type request struct {
 	types     *scim.Types
 	directory *directory.Directory
 	base      string // address before the endpoint
+	reader    string // who asks
 	rt        *scim.ResourceType
 	id        string
 }
@@ -64,9 +65,9 @@ func (r *request) parameters() (map[string]string, error) {
 	return p, nil
 }
 
-// isParameter tells the parameters of RFC 7644 §3.4.2 and §3.9; others are ignored.
+// isParameter tells the parameters of RFC 7644 §3.4.2 and §3.9 and RFC 9865 §2; others are ignored.
 func isParameter(name string) bool {
-	return slices.Contains([]string{"filter", "startindex", "count", "attributes", "excludedattributes", "sortby", "sortorder"}, name)
+	return slices.Contains([]string{"filter", "startindex", "count", "cursor", "attributes", "excludedattributes", "sortby", "sortorder"}, name)
 }
 
 func (r *request) projection() (scim.Projection, error) {

@@ -62,7 +62,7 @@ const defaultCount, maxCount = 100, 1000
 
 // listing reads the parameters of a list (RFC 7644 §3.4.2), by their names in lower case.
 func (r *request) listing(p map[string]string) (q directory.Query, err error) {
-	q.Types = r.targets()
+	q.Types, q.Reader = r.targets(), r.reader
 	if q.Projection, err = scim.NewProjection(q.Types, p["attributes"], p["excludedattributes"]); err != nil {
 		return q, err
 	}
@@ -74,6 +74,9 @@ func (r *request) listing(p map[string]string) (q directory.Query, err error) {
 	}
 	// RFC 7644 §3.4.2.4: a startIndex below 1 is 1, a negative count is 0.
 	q.StartIndex, q.Count = max(q.StartIndex, 1), min(max(q.Count, 0), maxCount)
+	if cursor, ok := p["cursor"]; ok { // RFC 9865 §2: the first one is empty; it goes before startIndex
+		q.StartIndex, q.Cursor = 0, cursor
+	}
 	if text, ok := p["filter"]; ok {
 		if q.Filter, err = filter.Parse(text); err != nil {
 			return q, scim.BadRequest(scim.InvalidFilter, "The filter cannot be read: %v", err)

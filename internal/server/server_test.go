@@ -2,7 +2,7 @@ package server
 
 import (
 	"bytes"
-	"crypto/rand"
+	"encoding/binary"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -11,6 +11,7 @@ import (
 	"net/http/httptest"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -44,6 +45,15 @@ func (r *record) Write(p []byte) (int, error) {
 	return r.Buffer.Write(p)
 }
 
+// ascending makes ids whose order is that in which they are made.
+type ascending struct{ n atomic.Int64 }
+
+func (a *ascending) Read(p []byte) (int, error) {
+	var next [8]byte
+	binary.BigEndian.PutUint64(next[:], uint64(a.n.Add(1)))
+	return copy(p, append(next[:], make([]byte, len(p))...)), nil
+}
+
 func newClient(t testing.TB, change ...func(*Config)) *client {
 	t.Helper()
 	tab, err := bolt.Open(":memory:")
@@ -54,7 +64,7 @@ func newClient(t testing.TB, change ...func(*Config)) *client {
 	c := &client{TB: t, secret: token.New(), log: &record{}}
 	log := slog.New(slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.config = Config{
-		Directory: directory.Config{Table: tab, Types: scim.Standard(), Now: time.Now, Random: rand.Reader, Log: log},
+		Directory: directory.Config{Table: tab, Types: scim.Standard(), Now: time.Now, Random: &ascending{}, Log: log},
 		Tokens:    &token.Store{Table: tab, Now: time.Now}, Base: base, Timeout: time.Minute, Log: log,
 	}
 	if err := c.config.Tokens.Replace(t.Context(), "test", "test", c.secret); err != nil {

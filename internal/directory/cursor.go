@@ -1,0 +1,181 @@
+package directory
+
+import (
+	"context"
+	"crypto/aes"
+	"crypto/cipher"
+	"encoding/base64"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+// Cursors seals the places that clients page from (RFC 9865) and opens them again. The key is random, and stands in the
+// table, where all directories share it; it is read once.
+type Cursors struct {
+	mu   sync.Mutex
+	aead cipher.AEAD
+}
+
+// secret is the item that holds the key.
+type secret struct {
+	table.Key
+	Secret string `dynamodbav:"secret"`
+}
+
+// cursor is what a client gets sealed.
+type cursor struct {
+	mark
+	Backward bool  `json:"b,omitempty"`
+	Expires  int64 `json:"x"` // in seconds of Unix time
+}
+
+// sealer gives the cipher of the table.
+func (d *Directory) sealer(ctx context.Context) (cipher.AEAD, error) {
+	d.Cursors.mu.Lock()
+	defer d.Cursors.mu.Unlock()
+	if d.Cursors.aead != nil {
+		return d.Cursors.aead, nil
+	}
+	key, err := d.secret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	block, err := aes.NewCipher(key)
+	if err != nil {
+		return nil, fmt.Errorf("directory: damaged secret: %w", err)
+	}
+	d.Cursors.aead, err = cipher.NewGCM(block)
+	return d.Cursors.aead, err
+}
+
+// secret reads the key of the table, and makes it where there is none. Of several that make one at once, one does.
+func (d *Directory) secret(ctx context.Context) ([]byte, error) {
+	s := secret{Key: table.Key{PK: "cursor", SK: headKey}}
+	items, err := d.Table.Get(ctx, s.Key)
+	if err != nil {
+		return nil, err
+	}
+	if len(items) == 0 {
+		fresh, err := d.random(32)
+		if err != nil {
+			return nil, err
+		}
+		s.Secret = base64.StdEncoding.EncodeToString(fresh)
+		items = []table.Item{marshal(s)}
+		refused := (*table.Refused)(nil)
+		if err := d.Table.Write(ctx, table.Put{Item: items[0], If: []table.Condition{table.Absent()}}); errors.As(err, &refused) {
+			items[0] = refused.Failed[0]
+		} else if err != nil {
+			return nil, err
+		}
+	}
+	if err := unmarshal(items[0], &s); err != nil {
+		return nil, err
+	}
+	return base64.StdEncoding.DecodeString(s.Secret)
+}
+
+// seal makes the cursor of a mark, for this query of this tenant alone. It has no letter that must be escaped in a URL.
+func (l *listing) seal(ctx context.Context, m mark, backward bool) (string, error) {
+	s, err := l.sealer(ctx)
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(cursor{m, backward, l.Now().Add(PageTimeout).Unix()})
+	if err != nil {
+		return "", fmt.Errorf("directory: cursor: %w", err)
+	}
+	nonce, err := l.random(s.NonceSize())
+	return base64.RawURLEncoding.EncodeToString(s.Seal(nonce, nonce, text, l.bound())), err
+}
+
+// bound is what a cursor holds for alone.
+func (l *listing) bound() []byte { return []byte(l.keys.tenant + "#" + l.name()) }
+
+// open reads the cursor that a client sent.
+func (l *listing) open(ctx context.Context) (c cursor, err error) {
+	if l.Cursor == "" {
+		return c, nil
+	}
+	s, err := l.sealer(ctx)
+	if err != nil {
+		return c, err
+	}
+	sealed, err := base64.RawURLEncoding.DecodeString(l.Cursor)
+	if err != nil || len(sealed) < s.NonceSize() {
+		return c, invalidCursor()
+	}
+	text, err := s.Open(nil, sealed[:s.NonceSize()], sealed[s.NonceSize():], l.bound())
+	if err != nil {
+		return c, invalidCursor()
+	}
+	if err := l.parse(text, &c, &c.mark); err != nil {
+		return c, err
+	}
+	if l.Now().Unix() >= c.Expires {
+		return c, scim.BadRequest(scim.ExpiredCursor, "The cursor has expired. Begin again with an empty cursor.")
+	}
+	return c, nil
+}
+
+func invalidCursor() error {
+	return scim.BadRequest(scim.InvalidCursor, "The cursor is none that was given for this query. Repeat the query as it was, "+
+		"but for the cursor, or begin again with an empty cursor.")
+}
+
+// byCursor is the page behind a cursor, or before it (RFC 9865 §2).
+func (l *listing) byCursor(ctx context.Context) (*List, error) {
+	c, err := l.open(ctx)
+	if err != nil {
+		return nil, err
+	}
+	p, total, err := l.read(ctx, func(ctx context.Context) (p page, err error) {
+		if l.sorter != nil {
+			return l.sortedPage(ctx, c.mark, c.Backward)
+		}
+		w := &walk{listing: l, mark: c.mark, backward: c.Backward, loose: true}
+		p.matches, p.more, err = w.page(ctx, l.Count, nil)
+		p.behind = w.mark
+		return p, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	l.cut(&p)
+	list := &List{Total: total}
+	if list.Next, list.Previous, err = l.cursors(ctx, c, p); err != nil {
+		return nil, err
+	}
+	if c.Backward {
+		slices.Reverse(p.matches)
+	}
+	list.Resources, err = l.reply(ctx, p.matches)
+	return list, err
+}
+
+// cursors gives those of the pages behind and before a page that was read from a cursor. The last page has no next one,
+// by which clients know that it is the last; the first has none before it.
+func (l *listing) cursors(ctx context.Context, from cursor, p page) (next, previous string, err error) {
+	on, back := "", ""
+	if p.more {
+		on, err = l.seal(ctx, p.behind, from.Backward)
+	}
+	if turn := (mark{}); err == nil && (from.Place != "" || from.Backward) {
+		if len(p.matches) > 0 {
+			turn = p.matches[0].behind()
+		}
+		if from.Backward || len(p.matches) > 0 {
+			back, err = l.seal(ctx, turn, !from.Backward)
+		}
+	}
+	if from.Backward {
+		return back, on, err
+	}
+	return on, back, err
+}

@@ -1,0 +1,289 @@
+package directory
+
+import (
+	"context"
+	"math"
+	"slices"
+
+	"serverless-scim/internal/filter"
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+// selection is the resources of one type that a query is about.
+type selection struct {
+	rt      *scim.ResourceType
+	access  access
+	matches scim.Predicate // nil: all do
+	needs   needs          // to test it
+	sorter  *scim.Sorter   // nil: in the order of access
+	reverse bool           // … or against it
+}
+
+// needs is what of a resource must be read beside its head to test it.
+type needs struct {
+	displays bool
+	members  bool     // all of them
+	edges    []string // or whether these are among them
+}
+
+// match is a resource that a query means.
+type match struct {
+	state
+	at  candidate
+	key any // by which it is sorted
+}
+
+// behind is the place behind the resource in the order of the query.
+func (m match) behind() mark {
+	b := m.at.behind()
+	b.Key = m.key
+	return b
+}
+
+// mentioned is what a filter speaks of beside the head. What it asks of single members is told by their edges alone,
+// however many others there are.
+func mentioned(rt *scim.ResourceType, f filter.Expr) needs {
+	switch f := f.(type) {
+	case *filter.And:
+		return mentioned(rt, f.X).and(mentioned(rt, f.Y))
+	case *filter.Or:
+		return mentioned(rt, f.X).and(mentioned(rt, f.Y))
+	case *filter.Not:
+		return mentioned(rt, f.X)
+	case *filter.Present:
+		return mentionedIn(rt, f.Attr, filter.Compare{})
+	case *filter.Compare:
+		return mentionedIn(rt, f.Attr, *f)
+	case *filter.ValuePath:
+		if c, ok := f.Filter.(*filter.Compare); ok && c.Attr.Sub == "" {
+			return mentionedIn(rt, filter.Attr{URN: f.Attr.URN, Name: f.Attr.Name, Sub: c.Attr.Name}, *c)
+		}
+		return mentionedIn(rt, filter.Attr{URN: f.Attr.URN, Name: f.Attr.Name, Sub: "display"}, filter.Compare{})
+	}
+	return needs{}
+}
+
+func mentionedIn(rt *scim.ResourceType, a filter.Attr, c filter.Compare) (n needs) {
+	r, _ := rt.Resolve(a)
+	switch {
+	case r.Attr == nil || !r.Attr.Edges && r.Attr.Name != "groups":
+		return n
+	case r.Sub != nil && r.Sub.Name == "display":
+		n.displays = true
+	}
+	value := r.Sub == nil || r.Sub.Name == "value"
+	s, ok := c.Value.(string)
+	switch {
+	case !r.Attr.Edges:
+	case ok && value && (c.Op == filter.EQ || c.Op == filter.NE):
+		n.edges = []string{r.Attr.Sub("value").Fold(s)}
+	default:
+		n.members = true
+	}
+	return n
+}
+
+func (n needs) and(m needs) needs {
+	n = needs{n.displays || m.displays, n.members || m.members, slices.Concat(n.edges, m.edges)}
+	slices.Sort(n.edges)
+	n.edges = slices.Compact(n.edges)
+	return n
+}
+
+// selections is what a query asks of each of its types. It is an error if it makes sense for none.
+func (d *Directory) selections(q Query) (all []selection, first error) {
+	for _, rt := range q.Types {
+		s, err := d.selection(rt, q)
+		if err == nil {
+			all = append(all, s)
+		} else if first == nil {
+			first = err
+		}
+	}
+	if len(all) > 0 {
+		return all, nil
+	}
+	return nil, first
+}
+
+func (d *Directory) selection(rt *scim.ResourceType, q Query) (s selection, err error) {
+	s = selection{rt: rt, access: d.plan(rt, q.Filter)}
+	if q.Filter != nil {
+		if s.matches, err = rt.Matcher(q.Filter); err != nil {
+			return s, err
+		}
+		s.needs = mentioned(rt, q.Filter)
+		s.needs.edges = d.eligible(s.needs.edges, "")
+		s.needs.members = s.needs.members || len(s.needs.edges) >= d.sizes.snapshot
+	}
+	if q.SortBy == (filter.Attr{}) {
+		return s, nil
+	}
+	sorter, err := rt.Sorter(q.SortBy, q.Descending)
+	if r, _ := rt.Resolve(q.SortBy); err == nil && len(q.Types) == 1 && s.access.width == byWalk &&
+		r.Extension == "" && r.Attr.Name == rt.Storage.Name && !r.Attr.CaseExact { // this order is there already
+		s.access.source, s.access.named, s.reverse = d.prefixed(rt, ""), true, q.Descending
+		return s, nil
+	}
+	s.sorter = &sorter
+	return s, err
+}
+
+// matching gives those of candidates that match, in their order. It holds 16 times tested resources at once.
+func (l *listing) matching(ctx context.Context, candidates []candidate) ([]match, error) {
+	var calls []func() error
+	chunks := l.chunks(candidates)
+	all := make([][]match, len(chunks))
+	for i, some := range chunks {
+		calls = append(calls, func() (err error) {
+			all[i], err = l.test(ctx, &l.selections[some[0].from], some)
+			return err
+		})
+	}
+	err := l.together(calls...)
+	return slices.Concat(all...), err
+}
+
+// chunks splits candidates where another selection begins, and where they are too many to be held.
+func (l *listing) chunks(candidates []candidate) (chunks [][]candidate) {
+	begin := 0
+	for i := range candidates {
+		s := &l.selections[candidates[i].from]
+		if i+1 == len(candidates) || candidates[i+1].from != candidates[i].from || i+1-begin == s.atOnce(l.sizes.snapshot) {
+			chunks, begin = append(chunks, candidates[begin:i+1]), i+1
+		}
+	}
+	return chunks
+}
+
+// tested is how many resources are read at once to test them; a document may have 64 KB.
+const tested = 100
+
+func (s *selection) atOnce(snapshot int) int {
+	if s.matches != nil && !s.needs.members && len(s.needs.edges) > 0 {
+		return max(1, (snapshot+1)/(1+len(s.needs.edges)))
+	}
+	return tested
+}
+
+// test reads candidates of one selection and gives those that match. An item by which a resource is found may be seen
+// before or after what it points to, so what is found by keys is tested like anything else.
+func (l *listing) test(ctx context.Context, s *selection, candidates []candidate) ([]match, error) {
+	states, err := l.load(ctx, s, candidates)
+	if err != nil || s.matches == nil && s.sorter == nil && !s.access.named {
+		return joined(candidates, states), err
+	}
+	return l.judgeAll(ctx, s, joined(candidates, states))
+}
+
+// judgeAll gives those resources that match.
+func (d *Directory) judgeAll(ctx context.Context, s *selection, all []match) (found []match, err error) {
+	n := names{}
+	if s.needs.displays {
+		states := make([]state, len(all))
+		for i, m := range all {
+			states[i] = m.state
+		}
+		if n, err = d.names(ctx, math.MaxInt, states...); err != nil {
+			return nil, err
+		}
+	}
+	for _, m := range all {
+		ok, err := d.judge(s, &m, n)
+		if err != nil {
+			return nil, err
+		}
+		if ok {
+			found = append(found, m)
+		}
+	}
+	return found, nil
+}
+
+// judge tells whether a resource matches, and finds the key by which it is sorted.
+func (d *Directory) judge(s *selection, m *match, n names) (bool, error) {
+	o, err := d.object(m.state, n)
+	if err != nil {
+		return false, err
+	}
+	if named, _ := o[s.rt.Storage.Name].(string); s.sorter == nil && s.access.named && m.at.place != namePrefix(s.rt)+scim.Fold(named) {
+		// Who is being renamed can be met under both names, and is meant by the one in the head.
+		return false, nil
+	}
+	if s.sorter != nil {
+		m.key = cut(s.sorter.Key(o))
+	}
+	return s.matches == nil || s.matches(o), nil
+}
+
+// load reads what the test of candidates needs. What cannot be seen is left out.
+func (l *listing) load(ctx context.Context, s *selection, candidates []candidate) ([]state, error) {
+	ids := make([]string, len(candidates))
+	for i, c := range candidates {
+		ids[i] = c.id
+	}
+	if s.matches != nil && !s.needs.members && len(s.needs.edges) > 0 {
+		return l.withEdges(ctx, s.rt, ids, s.needs.edges)
+	}
+	states, err := l.heads(ctx, s.rt, ids)
+	if err != nil || s.matches == nil || !s.needs.members {
+		return states, err
+	}
+	return l.withMembers(ctx, states, func(*scim.ResourceType) bool { return true })
+}
+
+// withEdges reads groups and which of some ids are their members, each as of one instant.
+func (d *Directory) withEdges(ctx context.Context, rt *scim.ResourceType, ids, members []string) (states []state, err error) {
+	var keys []table.Key
+	for _, id := range ids {
+		keys = append(keys, d.keys.head(rt, id))
+		for _, m := range members {
+			keys = append(keys, d.keys.edge(rt, id, m))
+		}
+	}
+	items, err := d.Table.Snapshot(ctx, keys...)
+	if err != nil {
+		return nil, err
+	}
+	there := map[table.Key]table.Item{}
+	for _, it := range items {
+		there[it.Key()] = it
+	}
+	for _, id := range ids {
+		s := state{rt: rt, id: id}
+		if it := there[d.keys.head(rt, id)]; it == nil {
+			continue
+		} else if s.head, err = seen(it); err != nil {
+			return nil, err
+		}
+		for _, m := range members {
+			if there[d.keys.edge(rt, id, m)] != nil {
+				s.members = append(s.members, m)
+			}
+		}
+		if s.head != nil && s.head.Pending != "" { // what it adds and removes is members' already
+			if s.head, s.members, err = d.some(ctx, rt, id, members); err != nil {
+				return nil, err
+			}
+		}
+		if s.head != nil {
+			states = append(states, s)
+		}
+	}
+	return states, nil
+}
+
+// joined is the states of candidates, in their order. An id may stand twice among these.
+func joined(candidates []candidate, states []state) (all []match) {
+	read := make(map[string]state, len(states))
+	for _, s := range states {
+		read[s.id] = s
+	}
+	for _, c := range candidates {
+		if s := read[c.id]; s.head != nil {
+			all = append(all, match{state: s, at: c})
+		}
+	}
+	return all
+}

@@ -98,7 +98,7 @@ func (d *Directory) clear(ctx context.Context, rt *scim.ResourceType, id, change
 // help finishes the pending change of a group, whoever began it.
 func (d *Directory) help(ctx context.Context, rt *scim.ResourceType, id, change string) error {
 	return d.retry(ctx, func() error {
-		items, err := d.Table.Get(ctx, d.keys.head(rt, id))
+		items, err := d.Table.Get(ctx, nil, d.keys.head(rt, id))
 		if err != nil || len(items) == 0 {
 			return err
 		}

@@ -16,9 +16,9 @@ import (
 // slow makes each call take a millisecond of a test's own time, so that calls that could overlap do.
 type slow struct{ table.Table }
 
-func (s slow) Get(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
+func (s slow) Get(ctx context.Context, attributes []string, keys ...table.Key) ([]table.Item, error) {
 	time.Sleep(time.Millisecond)
-	return s.Table.Get(ctx, keys...)
+	return s.Table.Get(ctx, attributes, keys...)
 }
 
 func (s slow) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {

@@ -57,7 +57,7 @@ func (d *Directory) sealer(ctx context.Context) (cipher.AEAD, error) {
 // secret reads the key of the table, and makes it where there is none. Of several that make one at once, one does.
 func (d *Directory) secret(ctx context.Context) ([]byte, error) {
 	s := secret{Key: table.Key{PK: "cursor", SK: headKey}}
-	items, err := d.Table.Get(ctx, s.Key)
+	items, err := d.Table.Get(ctx, nil, s.Key)
 	if err != nil {
 		return nil, err
 	}

@@ -46,7 +46,7 @@ func (d *Directory) drain(ctx context.Context, rt *scim.ResourceType, id string,
 
 // latched is the head of a resource that is being deleted, nil if there is none.
 func (d *Directory) latched(ctx context.Context, rt *scim.ResourceType, id string) (*head, error) {
-	items, err := d.Table.Get(ctx, d.keys.head(rt, id))
+	items, err := d.Table.Get(ctx, nil, d.keys.head(rt, id))
 	if err != nil || len(items) == 0 {
 		return nil, err
 	}

@@ -39,7 +39,7 @@ const (
 func (i *inspection) inspect(ctx context.Context, checks []check, l *look) error {
 	for len(checks) > 0 {
 		n, asked := l.ask(checks)
-		items, err := i.Table.Get(ctx, asked...)
+		items, err := i.Table.Get(ctx, nil, asked...)
 		if err != nil {
 			return err
 		}

@@ -30,7 +30,7 @@ func (j *journal) Write(ctx context.Context, writes ...table.Write) error {
 	for _, w := range writes {
 		entry[w.Target()], keys = nil, append(keys, w.Target())
 	}
-	items, err := j.Table.Get(context.Background(), keys...)
+	items, err := j.Table.Get(context.Background(), nil, keys...)
 	for _, it := range items {
 		entry[it.Key()] = it
 	}

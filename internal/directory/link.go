@@ -79,7 +79,7 @@ func (d *Directory) strike(ctx context.Context, members []string, missing map[st
 	for i, m := range members {
 		keys[i] = d.keys.head(d.Types.ByID(m), m)
 	}
-	items, err := d.Table.Get(ctx, keys...)
+	items, err := d.Table.Get(ctx, nil, keys...)
 	for _, it := range items {
 		h, err := seen(it)
 		switch {

@@ -26,7 +26,7 @@ func (d *Directory) head(ctx context.Context, rt *scim.ResourceType, id string) 
 	if !rt.IsID(id) {
 		return nil, nil
 	}
-	items, err := d.Table.Get(ctx, d.keys.head(rt, id))
+	items, err := d.Table.Get(ctx, nil, d.keys.head(rt, id))
 	if err != nil || len(items) == 0 {
 		return nil, err
 	}
@@ -216,7 +216,7 @@ func (d *Directory) displays(ctx context.Context, ids []string) (names, error) {
 	if len(keys) == 0 {
 		return n, nil
 	}
-	items, err := d.Table.Get(ctx, keys...)
+	items, err := d.Table.Get(ctx, nil, keys...)
 	for _, it := range items {
 		h, err := seen(it)
 		if err != nil {

@@ -58,7 +58,7 @@ func (d *Directory) heads(ctx context.Context, rt *scim.ResourceType, ids []stri
 	if len(keys) == 0 {
 		return nil, nil
 	}
-	items, err := d.Table.Get(ctx, keys...)
+	items, err := d.Table.Get(ctx, nil, keys...)
 	if err != nil {
 		return nil, err
 	}

@@ -192,7 +192,7 @@ func (d *Directory) only(rt *scim.ResourceType, id string) source {
 // bearer is the resource with a folded name.
 func (d *Directory) bearer(rt *scim.ResourceType, folded string) source {
 	return &idList{said: fmt.Sprintf("%s %q", rt.Storage.Name, folded), find: func(ctx context.Context) ([]string, error) {
-		items, err := d.Table.Get(ctx, d.keys.name(rt, folded))
+		items, err := d.Table.Get(ctx, nil, d.keys.name(rt, folded))
 		if err != nil || len(items) == 0 {
 			return nil, err
 		}

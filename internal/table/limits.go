@@ -172,6 +172,14 @@ func CheckKeys(keys []Key, most int) error {
 	return nil
 }
 
+// CheckGet refuses what Get cannot read.
+func CheckGet(attributes []string, keys []Key) error {
+	if err := checkNames(attributes); err != nil {
+		return err
+	}
+	return CheckKeys(keys, 0)
+}
+
 func checkKey(k Key) error {
 	if err := checkPart("PK", k.PK, MaxPK); err != nil {
 		return err
@@ -207,8 +215,6 @@ func CheckRange(r Range) error {
 		return invalid("a page that would begin outside its range")
 	case r.Limit < 0:
 		return invalid("a limit of %d", r.Limit)
-	case r.Attributes != nil && len(r.Attributes) == 0:
-		return invalid("no attributes to read")
 	}
 	return checkNames(r.Attributes)
 }
@@ -217,7 +223,11 @@ func (r Range) holds(sk string) bool {
 	return strings.HasPrefix(sk, r.Prefix) && (r.To == "" || r.From <= sk && sk <= r.To)
 }
 
+// checkNames refuses attributes that cannot be read; nil stands for all.
 func checkNames(names []string) error {
+	if names != nil && len(names) == 0 {
+		return invalid("no attributes to read")
+	}
 	for i, name := range names {
 		if err := checkName(name); err != nil {
 			return err

@@ -74,12 +74,12 @@ func begin(ctx context.Context) (end func(read, written int)) {
 }
 
 // Get counts a call, unless there is nothing to read.
-func (m Metered) Get(ctx context.Context, keys ...Key) ([]Item, error) {
+func (m Metered) Get(ctx context.Context, attributes []string, keys ...Key) ([]Item, error) {
 	if len(keys) == 0 {
-		return m.Table.Get(ctx)
+		return m.Table.Get(ctx, attributes)
 	}
 	end := begin(ctx)
-	items, err := m.Table.Get(ctx, keys...)
+	items, err := m.Table.Get(ctx, attributes, keys...)
 	end(len(items), 0)
 	return items, err
 }

@@ -17,9 +17,10 @@ import (
 // What is transient (throttling, conflicts, unprocessed keys, an answer that got lost) is retried by the driver until
 // the context's deadline; then the error is *Busy. A request that DynamoDB would refuse for its form is *Invalid.
 type Table interface {
-	// Get reads any number of items (none: without a call), no key twice, in no particular order. Items that do not
-	// exist are missing.
-	Get(ctx context.Context, keys ...Key) ([]Item, error)
+	// Get reads any number of items (none: without a call), no key twice, in no particular order: all attributes, or
+	// those named alone (as Range.Attributes). Items that do not exist are missing; one with none of those is there, and
+	// empty. It costs as much as the whole item.
+	Get(ctx context.Context, attributes []string, keys ...Key) ([]Item, error)
 
 	// Snapshot reads at most 100 items, no key twice, as of one instant. Items that do not exist are missing.
 	Snapshot(ctx context.Context, keys ...Key) ([]Item, error)

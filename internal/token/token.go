@@ -108,7 +108,7 @@ func (s *Store) find(ctx context.Context, hash string) (item, error) {
 	if ok && now.Before(e.until) {
 		return e.item, nil
 	}
-	items, err := table.Metered{Table: s.Table}.Get(ctx, key(hash))
+	items, err := table.Metered{Table: s.Table}.Get(ctx, nil, key(hash))
 	if err != nil {
 		return item{}, err
 	}
@@ -137,7 +137,7 @@ func (s *Store) Replace(ctx context.Context, tenant, label, secret string) error
 	slot := table.Key{PK: partition(tenant), SK: label}
 	hash := hashed(secret)
 	it := item{Key: key(hash), Tenant: tenant, Label: label, Created: s.Now().UTC().Format(time.RFC3339)}
-	items, err := s.Table.Get(ctx, slot)
+	items, err := s.Table.Get(ctx, nil, slot)
 	if err != nil {
 		return err
 	}

@@ -55,7 +55,7 @@ func TestFileKeepsWhatWasWritten(t *testing.T) {
 	if err := errors.Join(first.Write(t.Context(), put(1)), first.Close()); err != nil {
 		t.Fatal(err)
 	}
-	items, err := openTest(t, path).Get(t.Context(), head)
+	items, err := openTest(t, path).Get(t.Context(), nil, head)
 	if err != nil || len(items) != 1 {
 		t.Errorf("after reopening: %v, %v", items, err)
 	}
@@ -87,7 +87,7 @@ func TestMemoryVanishes(t *testing.T) {
 	if err := a.Write(t.Context(), put(1)); err != nil {
 		t.Fatal(err)
 	}
-	if items, err := b.Get(t.Context(), head); err != nil || len(items) > 0 {
+	if items, err := b.Get(t.Context(), nil, head); err != nil || len(items) > 0 {
 		t.Errorf("another table in memory holds %v, %v", items, err)
 	}
 	if _, err := os.Stat(a.path); !errors.Is(err, os.ErrNotExist) && runtime.GOOS != "windows" {
@@ -134,7 +134,7 @@ func TestCloseWaitsAndLaterCallsFail(t *testing.T) {
 		t.Error(err)
 	}
 	wg.Wait()
-	if _, err := b.Get(t.Context(), head); !errors.Is(err, errClosed) {
+	if _, err := b.Get(t.Context(), nil, head); !errors.Is(err, errClosed) {
 		t.Errorf("Get after Close: %v", err)
 	}
 	if err := b.Close(); !errors.Is(err, errClosed) {
@@ -155,7 +155,7 @@ func TestWhatIsNotThereIsChargedAtLeastOneUnit(t *testing.T) {
 		call        func(context.Context) error
 		read, write float64
 	}{
-		"Get":      {func(ctx context.Context) error { _, err := b.Get(ctx, none, head); return err }, 2, 0},
+		"Get":      {func(ctx context.Context) error { _, err := b.Get(ctx, nil, none, head); return err }, 2, 0},
 		"Snapshot": {func(ctx context.Context) error { _, err := b.Snapshot(ctx, none); return err }, 2, 0},
 		"Query":    {func(ctx context.Context) error { _, err := b.Query(ctx, table.Range{PK: "none"}); return err }, 1, 0},
 		"Delete":   {func(ctx context.Context) error { return b.Write(ctx, table.Delete{Key: none}) }, 0, 2},
@@ -193,6 +193,22 @@ func TestTransactionOfLargeItemsIsTooLarge(t *testing.T) {
 	}
 	if err := b.Write(t.Context(), updates[:10]...); err != nil {
 		t.Errorf("a Write to 3.8 MB: %v", err)
+	}
+}
+
+// The documentation says so; an emulator counts what it brings.
+func TestPartOfAnItemIsChargedAsTheWhole(t *testing.T) {
+	t.Parallel()
+	b := openTest(t, ":memory:")
+	it := table.Item{"PK": table.S("p"), "SK": table.S("s"), "x": table.S(strings.Repeat("x", 9000))}
+	if err := b.Write(t.Context(), table.Put{Item: it}); err != nil {
+		t.Fatal(err)
+	}
+	ctx, usage := table.WithUsage(t.Context())
+	_, get := b.Get(ctx, []string{"PK"}, it.Key())
+	_, query := b.Query(ctx, table.Range{PK: "p", Attributes: []string{"PK"}})
+	if u := usage(); get != nil || query != nil || u.ReadUnits != 3+3 {
+		t.Errorf("%v, %v, %v units; 9 KB cost 3, twice", get, query, u.ReadUnits)
 	}
 }
 

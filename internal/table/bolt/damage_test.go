@@ -75,7 +75,7 @@ func TestFileThatIsCutOffInUseIsAnError(t *testing.T) {
 	if err := os.Truncate(path, 0); err != nil {
 		t.Fatal(err)
 	}
-	_, read := b.Get(t.Context(), head)
+	_, read := b.Get(t.Context(), nil, head)
 	for _, err := range []error{read, b.Write(t.Context(), put(1)), b.Close()} {
 		if err == nil || !strings.Contains(err.Error(), path+" is damaged: ") {
 			t.Error(err)
@@ -106,7 +106,7 @@ func TestDamagedItemIsAnError(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, get := b.Get(t.Context(), head)
+	_, get := b.Get(t.Context(), nil, head)
 	_, query := b.Query(t.Context(), table.Range{PK: head.PK})
 	_, scan := b.Scan(t.Context(), 0, 1, table.Key{})
 	update := b.Write(t.Context(), table.Update{Key: head, Remove: []string{"x"}})

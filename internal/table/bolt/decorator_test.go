@@ -28,7 +28,7 @@ func TestCallsThatOverlapCountOnce(t *testing.T) {
 			t.Errorf("%s: %d calls waited for each other, want %d", when, got, want)
 		}
 	}
-	get := func() { _, _ = m.Get(ctx, head) }
+	get := func() { _, _ = m.Get(ctx, nil, head) }
 	done := make(chan bool)
 	for range 3 {
 		go func() { _, _ = m.Query(ctx, table.Range{PK: "p"}); done <- true }()
@@ -100,13 +100,13 @@ func TestFaultsTakeTheCallOrTheAnswer(t *testing.T) {
 	if err := (tabletest.Faults{Table: b, Before: fail("Write")}).Write(t.Context(), put(1)); err != lost {
 		t.Errorf("before: %v", err)
 	}
-	if items, _ := b.Get(t.Context(), head); len(items) > 0 {
+	if items, _ := b.Get(t.Context(), nil, head); len(items) > 0 {
 		t.Error("a call that failed before it began was made")
 	}
 	if err := (tabletest.Faults{Table: b, After: fail("Write")}).Write(t.Context(), put(1)); err != lost {
 		t.Errorf("after: %v", err)
 	}
-	if items, _ := b.Get(t.Context(), head); len(items) != 1 {
+	if items, _ := b.Get(t.Context(), nil, head); len(items) != 1 {
 		t.Error("a call whose answer got lost was not made")
 	}
 }

@@ -12,11 +12,14 @@ import (
 )
 
 // Get reads all keys as of one instant, which is more than the contract promises.
-func (t *Table) Get(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
-	if err := table.CheckKeys(keys, 0); err != nil {
+func (t *Table) Get(ctx context.Context, attributes []string, keys ...table.Key) ([]table.Item, error) {
+	if err := table.CheckGet(attributes, keys); err != nil {
 		return nil, err
 	}
 	found, _, err := t.read(ctx, 1, keys)
+	for i, it := range found {
+		found[i] = project(it, attributes)
+	}
 	return found, err
 }
 

@@ -116,11 +116,17 @@ func keyItem(k table.Key) map[string]types.AttributeValue {
 	return table.Item{"PK": table.S(k.PK), "SK": table.S(k.SK)}
 }
 
-// item is an item of an answer, nil where there is none. DynamoDB brings the elements of a set in any order.
+// item is a whole item of an answer, nil where there is none.
 func item(it table.Item) table.Item {
 	if len(it) == 0 {
 		return nil
 	}
+	return sorted(it)
+}
+
+// sorted is an item with its sets in order: DynamoDB brings their elements in any. It may be empty, but not nil: of an
+// item that is there, none of the attributes asked for may be.
+func sorted(it table.Item) table.Item {
 	for _, v := range it {
 		if set, ok := v.(*types.AttributeValueMemberSS); ok {
 			slices.Sort(set.Value)

@@ -68,7 +68,7 @@ func TestCreateLeavesATableThatIsThere(t *testing.T) {
 		if err := b.Create(t.Context()); err != nil {
 			t.Fatal(err)
 		}
-		if items, err := b.Get(t.Context(), it.Key()); err != nil || len(items) != 1 {
+		if items, err := b.Get(t.Context(), nil, it.Key()); err != nil || len(items) != 1 {
 			t.Errorf("%d items, %v", len(items), err)
 		}
 		ttl, err := client.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: &b.name})
@@ -93,7 +93,7 @@ func TestAccountIsWhatIsSent(t *testing.T) {
 		"Credential=key/*/us-east-1/ session": {AccessKey: "key", SecretKey: "secret", SessionToken: "session"},
 	} {
 		a.Endpoint = server.URL
-		if _, err := New(NewClient(a), "t").Get(t.Context(), table.Key{PK: "p", SK: "s"}); err != nil {
+		if _, err := New(NewClient(a), "t").Get(t.Context(), nil, table.Key{PK: "p", SK: "s"}); err != nil {
 			t.Fatal(err)
 		}
 		scope, session, _ := strings.Cut(want, " ")
@@ -129,7 +129,7 @@ func TestDefaults(t *testing.T) {
 
 func TestMissingTableIsNamed(t *testing.T) {
 	emulators(t, func(t *testing.T, client *dynamodb.Client) {
-		_, err := New(client, "test-missing").Get(t.Context(), table.Key{PK: "p", SK: "s"})
+		_, err := New(client, "test-missing").Get(t.Context(), nil, table.Key{PK: "p", SK: "s"})
 		if err == nil || !strings.Contains(err.Error(), `no table "test-missing"`) {
 			t.Error(err)
 		}

@@ -72,11 +72,22 @@ func part(r table.Range) (expression.Expression, error) {
 	}
 	b := expression.NewBuilder().WithKeyCondition(key)
 	if r.Attributes != nil {
-		var names expression.ProjectionBuilder
-		for _, n := range r.Attributes {
-			names = names.AddNames(name(n))
-		}
-		b = b.WithProjection(names)
+		b = b.WithProjection(projection(r.Attributes))
 	}
 	return b.Build()
+}
+
+func projection(attributes []string) (p expression.ProjectionBuilder) {
+	for _, n := range attributes {
+		p = p.AddNames(name(n))
+	}
+	return p
+}
+
+// only makes the expression that reads some attributes; it is empty for nil, which means all.
+func only(attributes []string) (expression.Expression, error) {
+	if attributes == nil {
+		return expression.Expression{}, nil
+	}
+	return expression.NewBuilder().WithProjection(projection(attributes)).Build()
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/expression"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"golang.org/x/sync/errgroup"
@@ -22,12 +23,16 @@ const (
 var errUnprocessed = errors.New("dynamo: unprocessed keys")
 
 // Get reads one key with GetItem, and more with BatchGetItem, in parallel.
-func (t *Table) Get(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
-	if err := table.CheckKeys(keys, 0); err != nil {
+func (t *Table) Get(ctx context.Context, attributes []string, keys ...table.Key) ([]table.Item, error) {
+	if err := table.CheckGet(attributes, keys); err != nil {
 		return nil, err
 	}
+	e, err := only(attributes)
+	if err != nil {
+		return nil, t.failure(err)
+	}
 	if len(keys) == 1 {
-		return t.get(ctx, keys[0])
+		return t.get(ctx, keys[0], e)
 	}
 	found := make([][]table.Item, (len(keys)+chunk-1)/chunk)
 	g, ctx := errgroup.WithContext(ctx)
@@ -37,7 +42,7 @@ func (t *Table) Get(ctx context.Context, keys ...table.Key) ([]table.Item, error
 		into := &found[i]
 		i++
 		g.Go(func() (err error) {
-			*into, err = t.batch(ctx, some)
+			*into, err = t.batch(ctx, some, e)
 			return err
 		})
 	}
@@ -47,29 +52,32 @@ func (t *Table) Get(ctx context.Context, keys ...table.Key) ([]table.Item, error
 	return slices.Concat(found...), nil
 }
 
-func (t *Table) get(ctx context.Context, k table.Key) ([]table.Item, error) {
+func (t *Table) get(ctx context.Context, k table.Key, e expression.Expression) ([]table.Item, error) {
 	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
 		TableName: &t.name, Key: keyItem(k), ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: total,
+		ProjectionExpression: e.Projection(), ExpressionAttributeNames: e.Names(),
 	}, t.retried)
 	if err != nil {
 		return nil, t.failure(err)
 	}
 	chargeOne(ctx, out.ConsumedCapacity)
-	if it := item(out.Item); it != nil {
-		return []table.Item{it}, nil
+	if out.Item == nil {
+		return nil, nil
 	}
-	return nil, nil
+	return []table.Item{sorted(out.Item)}, nil
 }
 
 // batch asks until no key is left unprocessed. An answer that brought something makes the next pause short again.
-func (t *Table) batch(ctx context.Context, keys []table.Key) (found []table.Item, err error) {
+func (t *Table) batch(ctx context.Context, keys []table.Key, e expression.Expression) (found []table.Item, err error) {
 	left := make([]map[string]types.AttributeValue, len(keys))
 	for i, k := range keys {
 		left[i] = keyItem(k)
 	}
 	for n := 0; ; n++ {
 		out, err := t.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
-			RequestItems:           map[string]types.KeysAndAttributes{t.name: {Keys: left, ConsistentRead: aws.Bool(true)}},
+			RequestItems: map[string]types.KeysAndAttributes{t.name: {
+				Keys: left, ConsistentRead: aws.Bool(true), ProjectionExpression: e.Projection(), ExpressionAttributeNames: e.Names(),
+			}},
 			ReturnConsumedCapacity: total,
 		}, t.retried)
 		if err != nil {
@@ -77,7 +85,7 @@ func (t *Table) batch(ctx context.Context, keys []table.Key) (found []table.Item
 		}
 		charge(ctx, 1, 0, out.ConsumedCapacity...)
 		for _, it := range out.Responses[t.name] {
-			found = append(found, item(it))
+			found = append(found, sorted(it))
 			n = 0
 		}
 		if left = out.UnprocessedKeys[t.name].Keys; len(left) == 0 {
@@ -165,14 +173,10 @@ func (t *Table) Scan(ctx context.Context, segment, of int, from table.Key) (tabl
 	return page(out.Items, out.LastEvaluatedKey), nil
 }
 
-// page keeps an item without any of the attributes asked for: it is there, and counts.
 func page(items []map[string]types.AttributeValue, last table.Item) table.Page {
 	p := table.Page{Next: last.Key()}
 	for _, it := range items {
-		if item(it) == nil {
-			it = table.Item{}
-		}
-		p.Items = append(p.Items, it)
+		p.Items = append(p.Items, sorted(it))
 	}
 	return p
 }

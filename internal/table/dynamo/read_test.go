@@ -38,7 +38,7 @@ func TestGetAsksForEightChunksAtATime(t *testing.T) {
 			keys = append(keys, table.Key{PK: "p", SK: fmt.Sprint(i)})
 		}
 		done := make(chan error)
-		go func() { _, err := New(dynamodb.New(options), "t").Get(t.Context(), keys...); done <- err }()
+		go func() { _, err := New(dynamodb.New(options), "t").Get(t.Context(), nil, keys...); done <- err }()
 		synctest.Wait()
 		if n := h.calls.Load(); n != abreast {
 			t.Errorf("%d calls at a time, want %d", n, abreast)

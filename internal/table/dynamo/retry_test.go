@@ -187,9 +187,9 @@ func TestGivesUpAsBusy(t *testing.T) {
 	head, other := table.Key{PK: "p", SK: "s"}, table.Key{PK: "p", SK: "t"}
 	calls := map[string]func(context.Context, *Table) error{
 		"Write": write,
-		"Get":   func(ctx context.Context, b *Table) error { _, err := b.Get(ctx, head); return err },
+		"Get":   func(ctx context.Context, b *Table) error { _, err := b.Get(ctx, nil, head); return err },
 		"Get many": func(ctx context.Context, b *Table) error {
-			_, err := b.Get(ctx, head, other)
+			_, err := b.Get(ctx, nil, head, other)
 			return err
 		},
 		"Snapshot": func(ctx context.Context, b *Table) error { _, err := b.Snapshot(ctx, head); return err },
@@ -243,7 +243,7 @@ func TestGetAsksUntilNoKeyIsUnprocessed(t *testing.T) {
 		ok(`{`+left(it("2"), it("3"))+`}`),
 		ok(`{"Responses":{"t":[`+it("3")+`]},"ConsumedCapacity":[{"TableName":"t","CapacityUnits":2}]}`))
 	ctx, usage := table.WithUsage(t.Context())
-	found, err := b.Get(ctx, table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"}, table.Key{PK: "p", SK: "3"})
+	found, err := b.Get(ctx, []string{"PK", "SK"}, table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"}, table.Key{PK: "p", SK: "3"})
 	if err != nil || len(found) != 2 || found[0].Key().SK != "1" || found[1].Key().SK != "3" {
 		t.Errorf("found %v, %v", found, err)
 	}
@@ -253,13 +253,15 @@ func TestGetAsksUntilNoKeyIsUnprocessed(t *testing.T) {
 	for i, want := range []int{3, 2, 2, 2} {
 		var body struct {
 			RequestItems map[string]struct {
-				Keys           []any
-				ConsistentRead bool
+				Keys                 []any
+				ConsistentRead       bool
+				ProjectionExpression string
 			}
 		}
 		err := json.Unmarshal([]byte(e.sent()[i]), &body)
-		if asked := body.RequestItems["t"]; err != nil || len(asked.Keys) != want || !asked.ConsistentRead {
-			t.Errorf("request %d asks %+v, want %d keys", i, asked, want)
+		asked := body.RequestItems["t"]
+		if err != nil || len(asked.Keys) != want || !asked.ConsistentRead || asked.ProjectionExpression != "#0, #1" {
+			t.Errorf("request %d asks %+v, want two attributes of %d keys", i, asked, want)
 		}
 	}
 }
@@ -268,7 +270,7 @@ func TestUnprocessedWithoutEndIsBusy(t *testing.T) {
 	t.Parallel()
 	b, e := scripted(t, ok(`{"UnprocessedKeys":{"t":{"Keys":[{"PK":{"S":"p"},"SK":{"S":"1"}}]}}}`))
 	var busy *table.Busy
-	_, err := b.Get(t.Context(), table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"})
+	_, err := b.Get(t.Context(), nil, table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"})
 	if !errors.As(err, &busy) || len(e.sent()) != 4 {
 		t.Errorf("%v after %d attempts", err, len(e.sent()))
 	}
@@ -285,7 +287,7 @@ func TestProgressMakesPausesShortAgain(t *testing.T) {
 	b, e := scripted(t, append(script, ok(`{}`))...)
 	var bounds []int64
 	b.Backoff.Rand = func(bound int64) int64 { bounds = append(bounds, bound/int64(25*time.Millisecond)); return 0 }
-	_, err := b.Get(t.Context(), table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"})
+	_, err := b.Get(t.Context(), nil, table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"})
 	if want := "[1 2 1 2 4 1 2 4 1]"; err != nil || len(e.sent()) != 10 || fmt.Sprint(bounds) != want {
 		t.Errorf("%v after %d calls and pauses of %v times the base, want %s", err, len(e.sent()), bounds, want)
 	}
@@ -294,7 +296,7 @@ func TestProgressMakesPausesShortAgain(t *testing.T) {
 func TestReadsAreConsistentAndWritesBringTheOldItem(t *testing.T) {
 	t.Parallel()
 	b, e := scripted(t, ok(`{}`))
-	_, get := b.Get(t.Context(), table.Key{PK: "p", SK: "s"})
+	_, get := b.Get(t.Context(), nil, table.Key{PK: "p", SK: "s"})
 	_, query := b.Query(t.Context(), table.Range{PK: "p"})
 	_, scan := b.Scan(t.Context(), 0, 1, table.Key{})
 	if err := errors.Join(get, query, scan, write(t.Context(), b)); err != nil {

@@ -69,7 +69,7 @@ func checkNoLostUpdate(s *subject) {
 // increment moves the version on, however often others are faster.
 func increment(s *subject, k, mark table.Key) error {
 	for {
-		items, err := s.Get(s.ctx, k)
+		items, err := s.Get(s.ctx, nil, k)
 		if err != nil || len(items) != 1 {
 			return fmt.Errorf("%d items: %w", len(items), err)
 		}

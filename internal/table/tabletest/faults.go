@@ -40,8 +40,8 @@ func (f Faults) around(method string, keys []table.Key, do func() error) error {
 }
 
 // Get is Table's, between faults.
-func (f Faults) Get(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
-	err = f.around("Get", keys, func() error { items, err = f.Table.Get(ctx, keys...); return err })
+func (f Faults) Get(ctx context.Context, attributes []string, keys ...table.Key) (items []table.Item, err error) {
+	err = f.around("Get", keys, func() error { items, err = f.Table.Get(ctx, attributes, keys...); return err })
 	return items, err
 }
 

@@ -87,7 +87,7 @@ func checkInvalid(s *subject) {
 	for _, k := range []table.Key{
 		{}, {PK: "p"}, {SK: "s"}, key(strings.Repeat("p", 2049), "s"), key("p", strings.Repeat("s", 1025)), key("\xff", "s"),
 	} {
-		_, err := s.Get(s.ctx, k)
+		_, err := s.Get(s.ctx, nil, k)
 		refused(fmt.Sprintf("Get of %.9q", k), err)
 		_, err = s.Snapshot(s.ctx, k)
 		refused(fmt.Sprintf("Snapshot of %.9q", k), err)
@@ -100,8 +100,12 @@ func checkInvalid(s *subject) {
 		_, err := s.Snapshot(s.ctx, keys...)
 		refused("Snapshot: "+name, err)
 	}
-	_, err := s.Get(s.ctx, it.Key(), key("p", "t"), it.Key())
+	_, err := s.Get(s.ctx, nil, it.Key(), key("p", "t"), it.Key())
 	refused("Get: twice", err)
+	for name, attributes := range map[string][]string{"none": {}, "one twice": {"a", "a"}, "a nameless one": {""}} {
+		_, err := s.Get(s.ctx, attributes, it.Key())
+		refused("Get: attributes: "+name, err)
+	}
 	for name, at := range map[string][2]int{
 		"of none": {0, 0}, "negative": {-1, 2}, "too far": {2, 2}, "too many": {0, 1_000_001},
 	} {

@@ -24,10 +24,14 @@ func checkUnits(s *subject) {
 		call        func(s subject) error
 		read, write float64
 	}{
-		"get":         {func(s subject) error { _, err := s.Get(s.ctx, small.Key()); return err }, 1, 0},
-		"get large":   {func(s subject) error { _, err := s.Get(s.ctx, large.Key()); return err }, 2, 0},
-		"get absent":  {func(s subject) error { _, err := s.Get(s.ctx, absent); return err }, 1, 0},
-		"get both":    {func(s subject) error { _, err := s.Get(s.ctx, small.Key(), large.Key()); return err }, 3, 0},
+		"get":       {func(s subject) error { _, err := s.Get(s.ctx, nil, small.Key()); return err }, 1, 0},
+		"get large": {func(s subject) error { _, err := s.Get(s.ctx, nil, large.Key()); return err }, 2, 0},
+		"get parts": {func(s subject) error {
+			_, err := s.Get(s.ctx, []string{"PK"}, small.Key(), large.Key())
+			return err
+		}, 3, 0},
+		"get absent":  {func(s subject) error { _, err := s.Get(s.ctx, nil, absent); return err }, 1, 0},
+		"get both":    {func(s subject) error { _, err := s.Get(s.ctx, nil, small.Key(), large.Key()); return err }, 3, 0},
 		"snapshot":    {func(s subject) error { _, err := s.Snapshot(s.ctx, small.Key(), large.Key(), absent); return err }, 8, 0},
 		"query":       {func(s subject) error { _, err := s.Query(s.ctx, table.Range{PK: "p"}); return err }, 2, 0},
 		"put":         {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(key("q", "put"))}) }, 0, 2},
@@ -55,8 +59,8 @@ func checkUsage(s *subject) {
 	a, b := item(key("p", "a")), item(key("p", "b"))
 	m.write(table.Put{Item: a}, table.Put{Item: b}, table.Check{Key: key("p", "c"), If: []table.Condition{table.Absent()}})
 	m.query(table.Range{PK: "p"})
-	_, get := m.Get(ctx, a.Key(), b.Key(), key("p", "c"))
-	_, none := m.Get(ctx)
+	_, get := m.Get(ctx, nil, a.Key(), b.Key(), key("p", "c"))
+	_, none := m.Get(ctx, nil)
 	if err := m.Write(ctx, table.Put{Item: a, If: []table.Condition{table.Absent()}}); err == nil || get != nil || none != nil {
 		s.Error(err, get, none)
 	}

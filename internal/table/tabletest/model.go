@@ -76,7 +76,7 @@ func (s *subject) agree(t *rapid.T, keys []table.Key, model map[table.Key]table.
 			want = append(want, model[k])
 		}
 	}
-	got, err := s.Get(s.ctx, keys...)
+	got, err := s.Get(s.ctx, nil, keys...)
 	if err != nil || list(got) != list(want) {
 		t.Fatalf("stored (%v):\n got %s\nwant %s", err, list(got), list(want))
 	}

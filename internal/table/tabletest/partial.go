@@ -61,7 +61,7 @@ func (p *Partial) Write(ctx context.Context, writes ...table.Write) error {
 }
 
 func (p *Partial) olds(ctx context.Context, writes []table.Write) ([]table.Item, error) {
-	items, err := p.Table.Get(ctx, targets(writes)...)
+	items, err := p.Table.Get(ctx, nil, targets(writes)...)
 	byKey := map[table.Key]table.Item{}
 	for _, it := range items {
 		byKey[it.Key()] = it

@@ -14,6 +14,8 @@ import (
 func readRules() []rule {
 	return []rule{
 		{"get", "Get brings the items that exist, whole, and leaves out those that do not", checkGet},
+		{"get attributes", "Get brings the attributes it names alone, of one key and of many; an item without any is there, and empty",
+			checkGetAttributes},
 		{"get many", "Get takes any number of keys, and none", checkGetMany},
 		{"types", "S, N, SS and BOOL come back as they were written, sets sorted", checkTypes},
 		{"snapshot", "Snapshot brings the items that exist, and leaves out those that do not", checkSnapshot},
@@ -30,11 +32,36 @@ func checkGet(s *subject) {
 	s.holds(key("p", "a"), a)
 	s.holds(key("p", "none"), nil)
 	s.holds(key("none", "a"), nil)
-	got, err := s.Get(s.ctx, key("p", "none"), key("p", "b"), key("q", "a"), key("p", "a"))
+	got, err := s.Get(s.ctx, nil, key("p", "none"), key("p", "b"), key("q", "a"), key("p", "a"))
 	if err != nil {
 		s.Fatal(err)
 	}
 	s.same("got", got, []table.Item{a, b})
+}
+
+func checkGetAttributes(s *subject) {
+	all, some, none := key("p", "all"), key("p", "some"), key("q", "none")
+	s.put(item(all, "name", 1, "with.dot", "x", "set", []string{"b", "a"}, "other", 2), item(some, "name", 3), item(none, "other", 4))
+	for _, t := range []struct {
+		keys []table.Key
+		want []table.Item
+	}{
+		{[]table.Key{all}, []table.Item{{"name": value(1), "with.dot": value("x"), "set": value([]string{"a", "b"})}}},
+		{[]table.Key{none}, []table.Item{{}}},
+		{[]table.Key{key("p", "absent")}, nil},
+		{[]table.Key{some, none, key("p", "absent")}, []table.Item{{"name": value(3)}, {}}},
+	} {
+		got, err := s.Get(s.ctx, []string{"name", "with.dot", "set", "PKs"}, t.keys...)
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.same(fmt.Sprint(t.keys), got, t.want)
+	}
+	got, err := s.Get(s.ctx, []string{"SK", "PK"}, all, none)
+	if err != nil {
+		s.Fatal(err)
+	}
+	s.same("keys", got, []table.Item{item(all), item(none)})
 }
 
 func checkGetMany(s *subject) {
@@ -45,12 +72,12 @@ func checkGetMany(s *subject) {
 		want, keys = append(want, it), append(keys, it.Key(), key("absent", fmt.Sprint(i)))
 	}
 	s.put(want...)
-	got, err := s.Get(s.ctx, keys...)
+	got, err := s.Get(s.ctx, nil, keys...)
 	if err != nil {
 		s.Fatal(err)
 	}
 	s.same("500 keys, of which 250 exist", got, want)
-	if got, err := s.Get(s.ctx); err != nil || len(got) > 0 {
+	if got, err := s.Get(s.ctx, nil); err != nil || len(got) > 0 {
 		s.Errorf("no keys: %v, %v", got, err)
 	}
 }
@@ -115,7 +142,7 @@ func checkEndedContext(s *subject) {
 }
 
 func checkBusy(s *subject, ctx context.Context, it table.Item) {
-	_, get := s.Get(ctx, it.Key())
+	_, get := s.Get(ctx, nil, it.Key())
 	_, snapshot := s.Snapshot(ctx, it.Key())
 	_, query := s.Query(ctx, table.Range{PK: "p"})
 	_, scan := s.Scan(ctx, 0, 1, table.Key{})

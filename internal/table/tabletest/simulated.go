@@ -89,8 +89,8 @@ func (s *Simulation) call(ctx context.Context) error {
 }
 
 // Get reads one key after another.
-func (s *Simulation) Get(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
-	if err := table.CheckKeys(keys, 0); err != nil || len(keys) == 0 {
+func (s *Simulation) Get(ctx context.Context, attributes []string, keys ...table.Key) (items []table.Item, err error) {
+	if err := table.CheckGet(attributes, keys); err != nil || len(keys) == 0 {
 		return nil, err
 	}
 	if err := s.call(ctx); err != nil {
@@ -108,12 +108,12 @@ func (s *Simulation) Get(ctx context.Context, keys ...table.Key) (items []table.
 			s.Stale++
 		}
 		if p.seen != nil {
-			items = append(items, p.seen)
+			items = append(items, only(p.seen, attributes))
 		}
 	}
 	s.random.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
 	if s.Trace != nil {
-		s.Log("%s gets %v: %s", s.running.name, keys, list(items))
+		s.Log("%s gets %v of %v: %s", s.running.name, attributes, keys, list(items))
 	}
 	return items, nil
 }

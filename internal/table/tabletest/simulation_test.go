@@ -55,7 +55,7 @@ func looks(ctx context.Context, s *Simulation, a, b table.Key) error {
 	if table.Int(items[0]["n"]) != table.Int(items[1]["n"]) {
 		return fmt.Errorf("torn: %s", list(items))
 	}
-	items, err = s.Get(ctx, a, b)
+	items, err = s.Get(ctx, nil, a, b)
 	if err == nil && table.Int(items[0]["n"]) != table.Int(items[1]["n"]) {
 		return errTorn
 	}

@@ -73,7 +73,7 @@ func (s *subject) put(items ...table.Item) {
 // holds checks what is stored under a key; nil: nothing.
 func (s *subject) holds(k table.Key, want table.Item) {
 	s.Helper()
-	got, err := s.Get(s.ctx, k)
+	got, err := s.Get(s.ctx, nil, k)
 	if err != nil {
 		s.Fatalf("Get: %v", err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"net/http"
 	"slices"
@@ -274,8 +275,10 @@ func (c call) unprocessed() (*http.Response, error) {
 			return c.throttled(), nil
 		}
 		n := 1 + c.pick(len(keys)-1)
-		left[name] = object{"Keys": keys[n:], "ConsistentRead": asked["ConsistentRead"]}
+		rest := maps.Clone(asked)
+		rest["Keys"], _ = json.Marshal(keys[n:])
 		asked["Keys"], _ = json.Marshal(keys[:n])
+		left[name] = rest
 	}
 	sent["RequestItems"], _ = json.Marshal(tables)
 	body, _ := json.Marshal(sent)

@@ -10,7 +10,6 @@ import (
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
@@ -141,16 +140,9 @@ func (h *head) version(rt *scim.ResourceType) string {
 }
 
 // id is the id of the resource, which its key ends with.
-func (h *head) id() string { return h.PK[strings.LastIndexByte(h.PK, '#')+1:] }
+func (h *head) id() string { return idIn(h.PK) }
 
-// text is the value of a string attribute, "" where it is absent.
-func text(v types.AttributeValue) string {
-	s, _ := v.(*types.AttributeValueMemberS)
-	if s == nil {
-		return ""
-	}
-	return s.Value
-}
+func idIn(pk string) string { return pk[strings.LastIndexByte(pk, '#')+1:] }
 
 // object is the tree of a resource.
 func (d *Directory) object(s state, n names) (scim.Object, error) {

@@ -79,16 +79,14 @@ func (d *Directory) strike(ctx context.Context, members []string, missing map[st
 	for i, m := range members {
 		keys[i] = d.keys.head(d.Types.ByID(m), m)
 	}
-	items, err := d.Table.Get(ctx, nil, keys...)
+	items, err := d.Table.Get(ctx, []string{"PK", "groups", "deleting"}, keys...)
 	for _, it := range items {
-		h, err := seen(it)
-		switch {
-		case err != nil:
-			return err
-		case h != nil && len(h.Groups) >= maxGroups:
-			return tooManyGroups(h.id())
-		case h != nil:
-			delete(missing, h.id())
+		switch id := idIn(table.Text(it["PK"])); {
+		case it["deleting"] != nil:
+		case len(table.Strings(it["groups"])) >= maxGroups:
+			return tooManyGroups(id)
+		default:
+			delete(missing, id)
 		}
 	}
 	return err

@@ -216,15 +216,12 @@ func (d *Directory) displays(ctx context.Context, ids []string) (names, error) {
 	if len(keys) == 0 {
 		return n, nil
 	}
-	items, err := d.Table.Get(ctx, nil, keys...)
+	items, err := d.Table.Get(ctx, []string{"PK", "display", "deleting"}, keys...)
 	for _, it := range items {
-		h, err := seen(it)
-		if err != nil {
-			return n, err
-		}
-		if h != nil {
-			n.display[h.id()] = h.Display
-			delete(n.gone, h.id())
+		if it["deleting"] == nil {
+			id := idIn(table.Text(it["PK"]))
+			n.display[id] = table.Text(it["display"])
+			delete(n.gone, id)
 		}
 	}
 	return n, err

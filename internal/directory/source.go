@@ -167,7 +167,7 @@ func (d *Directory) prefixed(rt *scim.ResourceType, folded string) source {
 	return &keyRange{
 		Directory: d, said: fmt.Sprintf("%s %q…", rt.Storage.Name, folded),
 		where: table.Range{PK: d.keys.resources(rt), Prefix: namePrefix(rt) + folded, Attributes: []string{"SK", "id"}},
-		id:    func(it table.Item) string { return text(it["id"]) },
+		id:    func(it table.Item) string { return table.Text(it["id"]) },
 	}
 }
 

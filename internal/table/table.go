@@ -53,14 +53,7 @@ func Escape(s string) string { return escaper.Replace(s) }
 type Item map[string]types.AttributeValue
 
 // Key is the key of the item.
-func (i Item) Key() Key { return Key{PK: text(i["PK"]), SK: text(i["SK"])} }
-
-func text(v types.AttributeValue) string {
-	if s, ok := v.(*types.AttributeValueMemberS); ok {
-		return s.Value
-	}
-	return ""
-}
+func (i Item) Key() Key { return Key{PK: Text(i["PK"]), SK: Text(i["SK"])} }
 
 // Range is a part of one partition: all of it, or the sort keys with Prefix, or those from From to To, both included.
 type Range struct {

@@ -115,6 +115,14 @@ func SS(elements ...string) types.AttributeValue {
 	return &types.AttributeValueMemberSS{Value: slices.Compact(slices.Sorted(slices.Values(elements)))}
 }
 
+// Text is the value of a string attribute, empty where it is absent.
+func Text(v types.AttributeValue) string {
+	if s, ok := v.(*types.AttributeValueMemberS); ok {
+		return s.Value
+	}
+	return ""
+}
+
 // Int is the value of an integer attribute, 0 where it is absent.
 func Int(v types.AttributeValue) int64 {
 	if n, ok := v.(*types.AttributeValueMemberN); ok {

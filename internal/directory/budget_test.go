@@ -47,7 +47,7 @@ func TestCallsThatWait(t *testing.T) {
 				f := newFixture(t, tab)
 				s := scene{fixture: f, member: f.newUser("member")}
 				s.loner = f.must(f.Create(t.Context(), f.user, scim.Object{"userName": "loner", "externalId": "e",
-					"emails": []any{scim.Object{"value": "loner@example.com"}}}, scim.Projection{})).Object["id"].(string)
+					"emails": []any{scim.Object{"value": "loner@example.com"}}}, scim.Projection{})).ID()
 				for i := range 100 {
 					s.others = append(s.others, f.newUser(fmt.Sprintf("other%03d", i)))
 				}

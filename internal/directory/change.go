@@ -104,9 +104,9 @@ func (c change) attempt(ctx context.Context) (*Resource, error) {
 		if r, err := c.answer(ctx, p); err == nil {
 			return r, nil
 		}
-		return c.partial(p) // the change is made, whatever became of the group since
+		return c.partial(p), nil // the change is made, whatever became of the group since
 	}
-	return c.resource(p.state, n)
+	return c.resource(p.state, n), nil
 }
 
 // plan reads what the change depends on, and beside it the members that the answer will show.
@@ -227,7 +227,7 @@ func (c change) rename(t *transaction, old, now scim.Object) error {
 func (c change) answer(ctx context.Context, p plan) (*Resource, error) {
 	switch {
 	case c.want.members && c.tooLarge(p):
-		return c.partial(p)
+		return c.partial(p), nil
 	case c.want.members && !p.known:
 		return c.get(ctx, c.rt, c.id, c.want)
 	}
@@ -241,12 +241,10 @@ func (c change) answer(ctx context.Context, p plan) (*Resource, error) {
 func (c change) tooLarge(p plan) bool { return p.head.N > maxShown && !c.large }
 
 // partial is the group without its members.
-func (c change) partial(p plan) (*Resource, error) {
-	r, err := c.resource(state{c.rt, c.id, p.head, nil}, names{})
-	if err == nil {
-		r.Partial = true
-	}
-	return r, err
+func (c change) partial(p plan) *Resource {
+	r := c.resource(state{c.rt, c.id, p.head, nil}, names{})
+	r.Partial = true
+	return r
 }
 
 // Stale is the error of a request whose If-Match names another version.

@@ -38,7 +38,7 @@ func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Ob
 		return nil, err
 	}
 	d.logUnknown(ctx, rt, id, len(set(wish))-len(members))
-	return d.resource(state{rt, id, h, members}, n)
+	return d.resource(state{rt, id, h, members}, n), nil
 }
 
 func (d *Directory) newHead(rt *scim.ResourceType, id string, o scim.Object) (*head, error) {

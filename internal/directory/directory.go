@@ -12,6 +12,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/go-json-experiment/json/jsontext"
 	"golang.org/x/sync/errgroup"
 
 	"serverless-scim/internal/scim"
@@ -41,8 +42,9 @@ type Config struct {
 // its request, and otherwise what the table returned.
 type Directory struct {
 	Config
-	keys keys
-	base string
+	keys   keys
+	base   string
+	quoted string // base, as it stands within a string of JSON
 }
 
 // New is the directory of a tenant, whose name may be any string, seen from an address: that of the service, before the
@@ -61,7 +63,8 @@ func (c Config) directory(k keys, base string) *Directory {
 	if c.Cursors == nil {
 		c.Cursors = &Cursors{}
 	}
-	return &Directory{c, k, base}
+	quoted, _ := jsontext.AppendQuote(nil, base)
+	return &Directory{c, k, base, string(quoted[1 : len(quoted)-1])}
 }
 
 // sizes is how much goes into one call. A simulation makes them small, so that a change of two members is a large one.
@@ -71,15 +74,6 @@ type sizes struct {
 	log      int // Change items in a transaction
 	snapshot int // edges read as of one instant, beside the head
 	query    int // edges that a Query reads for what one costs in a Snapshot
-}
-
-// Resource is a resource as it was at one instant: its attributes in canonical form, with those that only the server
-// writes, and its version as an entity tag.
-type Resource struct {
-	Type    *scim.ResourceType
-	Object  scim.Object
-	Version string
-	Partial bool // the members were wanted, but the group is too large to read them back after a change
 }
 
 // Precondition tells whether a request may change a resource of this version (If-Match); nil: whatever it is.

@@ -97,16 +97,25 @@ func (f *fixture) must(r *Resource, err error) *Resource {
 	return r
 }
 
+// Object is the resource as a tree, with all that it has.
+func (r *Resource) Object() scim.Object {
+	o, err := r.directory.object(r.state, r.names)
+	if err != nil {
+		panic(err)
+	}
+	return o
+}
+
 func (f *fixture) newUser(name string) string {
 	f.Helper()
 	r := f.must(f.Create(f.ctx, f.user, scim.Object{"userName": name}, scim.Projection{}))
-	return r.Object["id"].(string)
+	return r.ID()
 }
 
 func (f *fixture) newGroup(name string, members ...string) string {
 	f.Helper()
 	r := f.must(f.Create(f.ctx, f.group, withMembers(name, members...), scim.Projection{}))
-	return r.Object["id"].(string)
+	return r.ID()
 }
 
 func withMembers(name string, members ...string) scim.Object {
@@ -142,7 +151,7 @@ func (f *fixture) groups(id string) []string {
 }
 
 func values(r *Resource, attribute string) (ids []string) {
-	list, _ := r.Object[attribute].([]any)
+	list, _ := r.Object()[attribute].([]any)
 	for _, e := range list {
 		ids = append(ids, e.(scim.Object)["value"].(string))
 	}

@@ -210,7 +210,7 @@ func TestFsckBesideRequests(t *testing.T) {
 			if err != nil {
 				return err
 			}
-			return f.Delete(f.ctx, f.group, r.Object["id"].(string), nil)
+			return f.Delete(f.ctx, f.group, r.ID(), nil)
 		},
 	} {
 		all.Go(func() {
@@ -295,7 +295,7 @@ func (f *fixture) history(rt *rapid.T) (tables []map[table.Key]table.Item) {
 			in.Replace(f.ctx, f.group, group, withMembers("g", some...), nil, scim.Projection{})
 		case "create":
 			if r, err := in.Create(f.ctx, f.group, withMembers(fmt.Sprint("new", n), some...), scim.Projection{}); err == nil {
-				ids = append(ids, r.Object["id"].(string))
+				ids = append(ids, r.ID())
 			}
 		case "rename":
 			in.patch(f.user, id, fmt.Sprintf(`[{"op":"replace","value":{"userName":"v%d","externalId":"%d"}}]`, n, n))

@@ -40,9 +40,9 @@ func newHealthy(t *testing.T) *healthy {
 	other := w.tenant("other%#")
 	other.newGroup("staff", other.newUser("alice"))
 	person := scim.Object{"userName": "alice", "externalId": "1", "emails": []any{scim.Object{"value": "a@example.com"}}}
-	w.alice = w.must(w.Create(w.ctx, w.user, person, scim.Projection{})).Object["id"].(string)
+	w.alice = w.must(w.Create(w.ctx, w.user, person, scim.Projection{})).ID()
 	person = scim.Object{"userName": "dora", "externalId": "2"}
-	w.dora = w.must(w.Create(w.ctx, w.user, person, scim.Projection{})).Object["id"].(string)
+	w.dora = w.must(w.Create(w.ctx, w.user, person, scim.Projection{})).ID()
 	w.bob = w.newUser("bob")
 	w.team = w.newGroup("team", w.bob, w.dora)
 	w.staff = w.newGroup("staff", w.alice, w.team)

@@ -176,7 +176,7 @@ func TestAMemberThatGoesMeanwhileIsNotShown(t *testing.T) {
 func TestMembersAreRemovedByTheirNames(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
-	ada := f.must(f.Create(t.Context(), f.user, scim.Object{"userName": "a", "displayName": "Ada"}, scim.Projection{})).Object["id"].(string)
+	ada := f.must(f.Create(t.Context(), f.user, scim.Object{"userName": "a", "displayName": "Ada"}, scim.Projection{})).ID()
 	u := f.newUser("u")
 	g := f.newGroup("g", ada, u)
 	f.must(f.patch(f.group, g, `[{"op":"remove","path":"members[display eq \"ada\"]"}]`))
@@ -218,7 +218,7 @@ func TestAListDuringRenames(t *testing.T) {
 		}
 		seen := map[any]bool{}
 		for _, r := range l.Resources {
-			if id := r.Object["id"]; seen[id] {
+			if id := r.Object()["id"]; seen[id] {
 				t.Fatalf("%v is listed twice", id)
 			} else {
 				seen[id] = true

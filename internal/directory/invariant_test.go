@@ -38,7 +38,7 @@ func (f *fixture) damage() (found []string) {
 		rt := f.Types.ByName(part[1])
 		h, id := f.read(it), part[2]
 		counts[part[0]+"#"+rt.Name]++
-		d := &Directory{f.Config, keys{part[0]}, base}
+		d := f.Config.directory(keys{part[0]}, base)
 		o, err := decode(h.Doc)
 		if err != nil {
 			f.Fatal(err)

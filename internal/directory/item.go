@@ -1,10 +1,8 @@
 package directory
 
 import (
-	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"strings"
@@ -103,17 +101,15 @@ func digests(members []string) (sum int64) {
 
 // encode is the document of a resource. Equal resources have equal documents.
 func encode(o scim.Object) (string, error) {
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(o); err != nil {
+	doc, err := scim.Text(o)
+	if err != nil {
 		return "", fmt.Errorf("directory: document: %w", err)
 	}
-	if b.Len() > maxDocument {
+	if len(doc) > maxDocument {
 		return "", &scim.Error{Status: 413, Detail: fmt.Sprintf("The resource has %d bytes, more than the %d that one can have. "+
-			"Leave attributes out.", b.Len(), maxDocument)}
+			"Leave attributes out.", len(doc), maxDocument)}
 	}
-	return string(bytes.TrimSpace(b.Bytes())), nil
+	return string(doc), nil
 }
 
 func decode(doc string) (scim.Object, error) {
@@ -143,12 +139,3 @@ func (h *head) version(rt *scim.ResourceType) string {
 func (h *head) id() string { return idIn(h.PK) }
 
 func idIn(pk string) string { return pk[strings.LastIndexByte(pk, '#')+1:] }
-
-// object is the tree of a resource.
-func (d *Directory) object(s state, n names) (scim.Object, error) {
-	r, err := d.resource(s, n)
-	if err != nil {
-		return nil, err
-	}
-	return r.Object, nil
-}

@@ -18,10 +18,10 @@ func TestUserLifecycle(t *testing.T) {
 		f := newFixture(t, tab)
 		o := scim.Object{"userName": "Ada@example.com", "externalId": "00u1", "active": true,
 			"emails": []any{scim.Object{"value": "ADA@example.com", "primary": true}}}
-		id := f.must(f.Create(t.Context(), f.user, o, scim.Projection{})).Object["id"].(string)
+		id := f.must(f.Create(t.Context(), f.user, o, scim.Projection{})).ID()
 		for _, by := range []string{`userName eq "ADA@EXAMPLE.COM"`, `externalId eq "00u1"`, `emails eq "ada@example.com"`,
 			`emails.value eq "Ada@Example.com"`, `id eq "` + id + `"`, `title pr or userName sw "ada"`} {
-			if l := f.find(f.user, by); l.Total != 1 || l.Resources[0].Object["id"] != id {
+			if l := f.find(f.user, by); l.Total != 1 || l.Resources[0].Object()["id"] != id {
 				t.Errorf("%s must find the user, found %d", by, l.Total)
 			}
 		}
@@ -29,7 +29,7 @@ func TestUserLifecycle(t *testing.T) {
 			t.Error("externalId is compared with its case")
 		}
 		r := f.must(f.Replace(t.Context(), f.user, id, scim.Object{"userName": "lovelace@example.com"}, nil, scim.Projection{}))
-		if r.Version != `W/"2.0"` || r.Object["active"] != nil {
+		if r.Version != `W/"2.0"` || r.Object()["active"] != nil {
 			t.Errorf("a PUT clears what it leaves out and moves the version: %v", r)
 		}
 		if f.find(f.user, `userName eq "ada@example.com"`).Total+f.find(f.user, `emails eq "ada@example.com"`).Total != 0 {
@@ -168,7 +168,7 @@ func TestPagesHoldEverybodyOnce(t *testing.T) {
 					t.Errorf("totalResults at %d of size %d is %d, want 23", start, size, l.Total)
 				}
 				for _, r := range l.Resources {
-					got = append(got, r.Object["id"].(string))
+					got = append(got, r.ID())
 				}
 				if start+size > l.Total {
 					break
@@ -211,7 +211,7 @@ func TestAFarPage(t *testing.T) {
 	for _, start := range []int{1, 999, 1000, 1001, 1030} {
 		l, err := f.Query(t.Context(), Query{Types: only(f.user), StartIndex: start, Count: 40})
 		if want := min(40, batch+60-start+1); err != nil || len(l.Resources) != want ||
-			l.Resources[0].Object["id"] != users[start-1] || l.Total != batch+60 {
+			l.Resources[0].ID() != users[start-1] || l.Total != batch+60 {
 			t.Errorf("startIndex %d: %v %v", start, l, err)
 		}
 	}
@@ -243,7 +243,7 @@ func TestKeysFindWhatAWalkFinds(t *testing.T) {
 		all = append(all, r)
 	}
 	atoms := []string{`userName eq "u3"`, `USERNAME eq "U99"`, `externalId eq "e1"`, `externalId eq "E1"`, `emails eq "1@x"`, `emails.value eq "2@X"`,
-		`emails[value eq "1@x" and type eq "1"]`, `emails.type eq "1"`, `title eq "1"`, `id eq "` + all[4].Object["id"].(string) + `"`,
+		`emails[value eq "1@x" and type eq "1"]`, `emails.type eq "1"`, `title eq "1"`, `id eq "` + all[4].ID() + `"`,
 		`id eq "nobody"`, `userName ne "u3"`, `externalId ne "e1"`, `groups pr`, `groups.display eq "x"`}
 	rapid.Check(t, func(rt *rapid.T) {
 		text := rapid.SampledFrom(atoms).Draw(rt, "atom")
@@ -261,7 +261,7 @@ func TestKeysFindWhatAWalkFinds(t *testing.T) {
 		}
 		want := 0
 		for _, r := range all {
-			if match(r.Object) {
+			if match(r.Object()) {
 				want++
 			}
 		}

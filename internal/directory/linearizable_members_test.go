@@ -98,7 +98,7 @@ func (p *push) populate(users, groups int) {
 		if IsBusy(err) {
 			continue
 		}
-		id := p.must(r, err).Object["id"].(string)
+		id := p.must(r, err).ID()
 		if rt == p.user {
 			p.users[id] = 1 << created
 		} else {

@@ -197,8 +197,8 @@ func (c *crowd) anybody() (user, id string) {
 func (c *crowd) know(r *Resource) (user string) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	user = r.Object["title"].(string)
-	c.ids[user] = r.Object["id"].(string)
+	user = r.Object()["title"].(string)
+	c.ids[user] = r.ID()
 	return user
 }
 
@@ -251,7 +251,7 @@ func (c *crowd) find(client int, name string) {
 func (c *crowd) got(user string, r *Resource, err error) []view {
 	name := ""
 	if err == nil {
-		name = scim.Fold(r.Object["userName"].(string))
+		name = scim.Fold(r.Object()["userName"].(string))
 	} else if c.answer(err, nil) == (unknown{}) {
 		return nil
 	}

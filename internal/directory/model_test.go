@@ -93,7 +93,7 @@ func step(rt *rapid.T, f *fixture, m *model) {
 		}
 		r, err := f.Create(f.ctx, typ, o, scim.Projection{})
 		if expect(rt, err, m.taken(typ.Storage.Letter, name, ""), 409) {
-			id := r.Object["id"].(string)
+			id := r.ID()
 			if m.names[id] = name; op == "group" {
 				m.members[id] = known(id)
 			}

@@ -91,11 +91,7 @@ func (d *Directory) total(ctx context.Context, rt *scim.ResourceType) (int, erro
 func fitting(states []state, q Query) int {
 	size := 0
 	for i, s := range states {
-		related := len(s.head.Groups)
-		if wanted(s.rt, q.Projection).members {
-			related += int(s.head.most())
-		}
-		if size += len(s.head.Doc) + 170*related; i > 0 && size > maxPage {
+		if size += s.size(int(s.head.most()), q.Projection); i > 0 && size > maxPage {
 			return i
 		}
 	}

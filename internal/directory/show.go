@@ -2,7 +2,6 @@ package directory
 
 import (
 	"context"
-	"slices"
 
 	"serverless-scim/internal/scim"
 )
@@ -27,14 +26,8 @@ func wanted(rt *scim.ResourceType, p scim.Projection) parts {
 	return parts{displays: a != nil && p.Wants(a)}
 }
 
-// related is the ids of the resources whose names the answer shows.
-func (s state) related() []string {
-	ids := s.members
-	if s.rt.Attribute("groups") != nil {
-		ids = append(slices.Clone(ids), s.head.Groups...)
-	}
-	return ids
-}
+// large tells whether a group has so many members that an answer shows no more than who they are.
+func (s state) large() bool { return len(s.members) > maxShown }
 
 // names is the display names of other resources, as far as they were read.
 type names struct {
@@ -42,20 +35,19 @@ type names struct {
 	gone    map[string]bool // those that cannot be seen; answers leave them out
 }
 
-// resource makes the resource of a state.
-func (d *Directory) resource(s state, n names) (*Resource, error) {
+// object is the tree of a resource.
+func (d *Directory) object(s state, n names) (scim.Object, error) {
 	rt := s.rt
 	o, err := decode(s.head.Doc)
 	if err != nil {
 		return nil, err
 	}
-	r := &Resource{Type: rt, Object: o, Version: s.head.version(rt)}
 	o["schemas"], o["id"] = rt.Schemas(o), s.id
 	o["meta"] = scim.Object{
 		"resourceType": rt.Name,
 		"created":      s.head.Created,
 		"lastModified": s.head.Modified,
-		"version":      r.Version,
+		"version":      s.head.version(rt),
 		"location":     d.Location(rt, s.id),
 	}
 	if isGroup(rt) {
@@ -64,7 +56,7 @@ func (d *Directory) resource(s state, n names) (*Resource, error) {
 	if rt.Attribute("groups") != nil {
 		d.list(o, "groups", s.head.Groups, n)
 	}
-	return r, nil
+	return o, nil
 }
 
 // Location is the address of a resource.
@@ -105,11 +97,7 @@ func (d *Directory) show(ctx context.Context, states []state, displays bool) ([]
 	}
 	all := make([]*Resource, 0, len(states))
 	for _, s := range states {
-		r, err := d.resource(s, n)
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, r)
+		all = append(all, d.resource(s, n))
 	}
 	return all, nil
 }
@@ -117,15 +105,19 @@ func (d *Directory) show(ctx context.Context, states []state, displays bool) ([]
 // names reads the first display names, most of them at most, that an answer shows. Groups of more members go without.
 func (d *Directory) names(ctx context.Context, most int, states ...state) (names, error) {
 	seen, wanted := map[string]bool{}, []string(nil)
-	for _, s := range states {
-		ids := s.related()
-		if len(s.members) > most {
-			continue
-		}
+	want := func(ids []string) {
 		for _, id := range ids {
 			if !seen[id] && len(wanted) < most {
 				seen[id], wanted = true, append(wanted, id)
 			}
+		}
+	}
+	for _, s := range states {
+		if len(s.members) <= most {
+			want(s.members)
+		}
+		if s.rt.Attribute("groups") != nil {
+			want(s.head.Groups)
 		}
 	}
 	return d.displays(ctx, wanted)

@@ -108,7 +108,7 @@ func (w *world) judgeNothing(o *op) {
 func (w *world) judgeList(o *op, l *List) {
 	listed := idSet(0)
 	for _, r := range l.Resources {
-		x := w.x(r.Object["id"].(string))
+		x := w.x(r.ID())
 		if listed.has(x) || kind(x) != kind(o.target) {
 			w.Fail("%v: %d is listed twice, or is of another type", o, x)
 		}
@@ -138,8 +138,7 @@ func (w *world) bore(o *op, x int) bool {
 
 // judgeShown: an answer shows one version of the resource, no older than what all could see when the request began.
 func (w *world) judgeShown(o *op, r *Resource) {
-	id, _ := r.Object["id"].(string)
-	x := w.x(id)
+	x := w.x(r.ID())
 	var ver, gver int64
 	form := [2]string{`W/"%d.%d"`, `W/"%d"`}[kind(x)]
 	if _, err := fmt.Sscanf(r.Version, form, []any{&ver, &gver}[:2-kind(x)]...); err != nil {
@@ -154,8 +153,8 @@ func (w *world) judgeShown(o *op, r *Resource) {
 		return
 	}
 	v := &w.versions[x][ver]
-	ext, _ := r.Object["externalId"].(string)
-	if shown := (simDoc{r.Object[w.rts[kind(x)].Storage.Name].(string), ext}); shown != v.doc {
+	ext, _ := r.Object()["externalId"].(string)
+	if shown := (simDoc{r.Object()[w.rts[kind(x)].Storage.Name].(string), ext}); shown != v.doc {
 		w.Fail("%v: version %d is shown as %q, but was %q", o, ver, shown, v.doc)
 	}
 	attribute, was := "groups", w.groupsAt[x][gver]

@@ -1,9 +1,6 @@
 package scim
 
-import (
-	"encoding/base32"
-	"strings"
-)
+import "encoding/base32"
 
 // idAlphabet is base32hex (RFC 4648 §7) in lower case.
 const idAlphabet = "0123456789abcdefghijklmnopqrstuv"
@@ -16,6 +13,13 @@ func (rt *ResourceType) NewID(random [16]byte) string {
 
 // IsID tells whether a string has the form of an id of the resource type.
 func (rt *ResourceType) IsID(s string) bool {
-	letter, rest := rt.Storage.Letter, strings.TrimPrefix(s, rt.Storage.Letter)
-	return len(rest) == 26 && len(s) == len(letter)+26 && strings.Trim(rest, idAlphabet) == ""
+	if len(s) != 27 || s[:1] != rt.Storage.Letter {
+		return false
+	}
+	for i := range 26 {
+		if c := s[i+1]; c < '0' || c > 'v' || '9' < c && c < 'a' {
+			return false
+		}
+	}
+	return true
 }

@@ -69,6 +69,12 @@ func Load(dirs ...fs.FS) (*Types, error) {
 			return nil, fmt.Errorf("scim: resource type %q %w", d.ID, err)
 		}
 	}
+	for _, rt := range t.ResourceTypes {
+		rt.hidden = hidden(rt.Attributes())
+		for _, ext := range rt.extensions {
+			rt.hidden = append(rt.hidden, hidden(ext.Attributes)...)
+		}
+	}
 	return t, nil
 }
 
@@ -88,7 +94,7 @@ func (t *Types) read(dir fs.FS, name string, common *Schema, definitions *[]defi
 		if err = json.Unmarshal(b, s); err == nil && t.Schema(s.ID) != nil {
 			err = fmt.Errorf("the schema %s is there already", s.ID)
 		}
-		s.attributes = index(s.Attributes)
+		s.attributes, s.quoted = index(s.Attributes), quote(s.ID)
 		t.Schemas = append(t.Schemas, s)
 	}
 	if err != nil {
@@ -97,10 +103,11 @@ func (t *Types) read(dir fs.FS, name string, common *Schema, definitions *[]defi
 	return nil
 }
 
-// Names and letters become parts of keys.
+// Names and letters become parts of keys, names and endpoints of answers.
 var (
-	typeName   = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
-	typeLetter = regexp.MustCompile(`^[a-z]$`)
+	typeName     = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
+	typeEndpoint = regexp.MustCompile(`^/[A-Za-z0-9._~-]+$`)
+	typeLetter   = regexp.MustCompile(`^[a-z]$`)
 )
 
 // define adds a resource type, or extensions to one.
@@ -122,6 +129,8 @@ func (t *Types) define(d definition, common *Schema) error {
 		return fmt.Errorf("needs a letter of its own from a to z for its ids, not %q", rt.Storage.Letter)
 	case rt.core.attributes[rt.Storage.Name] == nil:
 		return fmt.Errorf("needs an attribute that names it, not %q", rt.Storage.Name)
+	case !typeEndpoint.MatchString(rt.Endpoint):
+		return fmt.Errorf("needs an endpoint such as /Users, not %q", rt.Endpoint)
 	}
 	if a := rt.core.Attribute(rt.Storage.Edges); a != nil {
 		a.Edges = true

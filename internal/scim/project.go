@@ -12,6 +12,7 @@ type Projection struct {
 	only    bool            // names is what to return beside what is always returned; otherwise what to leave out
 	names   map[string]bool // full names of attributes and sub-attributes, as Ref.String gives them
 	parents map[string]bool // attributes of which names holds a sub-attribute
+	stored  bool            // names holds what clients write, members apart
 }
 
 // NewProjection reads the parameters attributes and excludedAttributes, lists with commas. They exclude each other.
@@ -36,7 +37,8 @@ func NewProjection(types []*ResourceType, attributes, excluded string) (Projecti
 	return p, nil
 }
 
-func (p Projection) add(r Ref) {
+func (p *Projection) add(r Ref) {
+	p.stored = p.stored || r.Attr == nil || r.Attr.Mutability != "readOnly" && !r.Attr.Edges
 	p.names[r.String()] = true
 	if r.Sub != nil {
 		p.parents[Ref{Extension: r.Extension, Attr: r.Attr}.String()] = true
@@ -47,22 +49,33 @@ func (p Projection) add(r Ref) {
 }
 
 // Wants tells whether a top-level attribute of the core schema can be in the answer.
-func (p Projection) Wants(a *Attribute) bool { return p.wants(a, a.Name, false) }
+func (p Projection) Wants(a *Attribute) bool { return p.wants(a, "", false) }
+
+// WantsSub tells whether a sub-attribute of a top-level attribute of the core schema can be in the answer. One that the
+// schema does not have cannot.
+func (p Projection) WantsSub(a *Attribute, name string) bool {
+	sub := a.Sub(name)
+	return sub != nil && p.wants(sub, a.Name+".", p.whole(a.Name))
+}
 
 // Asks tells whether an attribute, or a part of it, was asked for by name.
 func (p Projection) Asks(name string) bool { return p.only && (p.names[name] || p.parents[name]) }
 
-// wants tells whether the attribute of a full name is returned; whole is true within something asked for as a whole.
-func (p Projection) wants(a *Attribute, full string, whole bool) bool {
+// whole tells whether an attribute that is in the answer is there as a whole.
+func (p Projection) whole(full string) bool { return p.names[full] || !p.parents[full] }
+
+// wants tells whether an attribute is returned, whose full name is its own behind a prefix; whole is true within
+// something asked for as a whole.
+func (p Projection) wants(a *Attribute, prefix string, whole bool) bool {
 	switch {
 	case a.Returned == "always":
 		return true
 	case a.Returned == "never":
 		return false
 	case p.only:
-		return whole || p.names[full] || p.parents[full]
+		return whole || p.names[prefix+a.Name] || p.parents[prefix+a.Name]
 	}
-	return a.Returned != "request" && !p.names[full]
+	return a.Returned != "request" && !p.names[prefix+a.Name]
 }
 
 // Project is a resource with the attributes of the projection alone. The result shares values with the resource.
@@ -84,14 +97,11 @@ func (p Projection) project(o Object, attributes []*Attribute, prefix string, wh
 	out := make(Object, len(o))
 	for _, a := range attributes {
 		v, ok := o[a.Name]
-		full := prefix + a.Name
-		if !ok || !p.wants(a, full, whole) {
+		if !ok || !p.wants(a, prefix, whole) {
 			continue
 		}
-		if p.parents[full] && !p.names[full] {
-			v = p.parts(v, a, full+".")
-		}
-		if v != nil {
+		full := prefix + a.Name
+		if v = p.parts(v, a, full+".", whole || p.whole(full)); v != nil {
 			out[a.Name] = v
 		}
 	}
@@ -99,17 +109,17 @@ func (p Projection) project(o Object, attributes []*Attribute, prefix string, wh
 }
 
 // parts projects the sub-attributes of a complex value, or of each element of a multi-valued one.
-func (p Projection) parts(v any, a *Attribute, prefix string) any {
+func (p Projection) parts(v any, a *Attribute, prefix string, whole bool) any {
 	switch v := v.(type) {
 	case Object:
-		if o := p.project(v, a.SubAttributes, prefix, false); len(o) > 0 {
+		if o := p.project(v, a.SubAttributes, prefix, whole); len(o) > 0 {
 			return o
 		}
 		return nil
 	case []any:
 		var list []any
 		for _, e := range v {
-			if e := p.parts(e, a, prefix); e != nil {
+			if e := p.parts(e, a, prefix, whole); e != nil {
 				list = append(list, e)
 			}
 		}

@@ -38,6 +38,7 @@ type Schema struct {
 	Attributes  []*Attribute `json:"attributes"`
 
 	attributes names
+	quoted     string // ID, as it stands in a document
 }
 
 // Attribute is the attribute of a name in any case, nil if there is none.
@@ -93,6 +94,7 @@ type ResourceType struct {
 
 	core, common *Schema
 	extensions   []*Schema
+	hidden       []string
 }
 
 // Extension names a schema that resources of a type may have beside their own.

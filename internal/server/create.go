@@ -12,5 +12,5 @@ func create(r *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.resource(http.StatusCreated, res, p), nil
+	return r.resource(http.StatusCreated, res, p)
 }

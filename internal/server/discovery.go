@@ -83,7 +83,12 @@ func (r *request) describe(all []described) (*response, error) {
 	if r.id != "" {
 		return nil, scim.NotFound("There is no %s with the id %q.", all[0].resourceType, r.id)
 	}
-	return listResponse(len(list), 1, list), nil
+	b, err := scim.Text(list)
+	if err != nil {
+		return nil, err
+	}
+	b = append(beginList(len(b), len(list), &directory.List{Total: len(list), StartIndex: 1}), b[len("["):]...)
+	return &response{status: http.StatusOK, body: text(append(b, '}'))}, nil
 }
 
 func (r *request) described(d described) (o map[string]any, err error) {

@@ -27,5 +27,5 @@ func modify(r *request) (*response, error) {
 	if res.Partial {
 		return &response{status: http.StatusNoContent, header: map[string]string{"ETag": res.Version}}, nil
 	}
-	return r.resource(http.StatusOK, res, p), nil
+	return r.resource(http.StatusOK, res, p)
 }

@@ -2,9 +2,9 @@ package server
 
 import (
 	"net/http"
+	"strconv"
 
 	"serverless-scim/internal/directory"
-	"serverless-scim/internal/scim"
 )
 
 // query is GET on a resource type's endpoint, or on the root: all resource types (RFC 7644 §3.4.2).
@@ -26,40 +26,41 @@ func (r *request) list(p map[string]string) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	resources := make([]any, 0, len(list.Resources))
+	size, id := 0, ""
 	for _, res := range list.Resources {
-		resources = append(resources, res.Type.Project(res.Object, q.Projection))
+		size, id = size+res.Size(q.Projection), res.ID()
 	}
-	if q.StartIndex > 0 {
-		return listResponse(list.Total, list.StartIndex, resources), nil
-	}
-	return cursorResponse(list, resources), nil
-}
-
-// cursorResponse is a ListResponse of a query that pages by cursors (RFC 9865 §2): it has no index, and a total only where
-// that is known.
-func cursorResponse(list *directory.List, resources []any) *response {
-	resp := listResponse(list.Total, 0, resources)
-	body := resp.body.(scim.Object)
-	delete(body, "startIndex")
-	if list.Total < 0 {
-		delete(body, "totalResults")
-	}
-	for name, cursor := range map[string]string{"nextCursor": list.Next, "previousCursor": list.Previous} {
-		if cursor != "" {
-			body[name] = cursor
+	b := beginList(size, len(list.Resources), list)
+	for i, res := range list.Resources {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		if b, err = res.Append(b, q.Projection); err != nil {
+			return nil, err
 		}
 	}
-	return resp
+	if len(list.Resources) > 1 {
+		id = ""
+	}
+	return &response{status: http.StatusOK, body: text(append(b, "]}"...)), found: true, id: id}, nil
 }
 
-// listResponse is a ListResponse (RFC 7644 §3.4.2); itemsPerPage is what is really there.
-func listResponse(total, startIndex int, resources []any) *response {
-	return &response{status: http.StatusOK, body: scim.Object{
-		"schemas":      []string{"urn:ietf:params:scim:api:messages:2.0:ListResponse"},
-		"totalResults": total,
-		"startIndex":   startIndex,
-		"itemsPerPage": len(resources),
-		"Resources":    resources,
-	}}
+// beginList begins a ListResponse (RFC 7644 §3.4.2), up to its resources; itemsPerPage is what is really there. One that
+// goes by cursors has no index, and a total only if that is known (RFC 9865 §2).
+func beginList(size, items int, l *directory.List) []byte {
+	b := append(make([]byte, 0, 1024+size), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"]`...)
+	if l.Total >= 0 {
+		b = strconv.AppendInt(append(b, `,"totalResults":`...), int64(l.Total), 10)
+	}
+	if l.StartIndex > 0 {
+		b = strconv.AppendInt(append(b, `,"startIndex":`...), int64(l.StartIndex), 10)
+	}
+	if l.Next != "" { // cursors have nothing to escape
+		b = append(append(append(b, `,"nextCursor":"`...), l.Next...), '"')
+	}
+	if l.Previous != "" {
+		b = append(append(append(b, `,"previousCursor":"`...), l.Previous...), '"')
+	}
+	b = strconv.AppendInt(append(b, `,"itemsPerPage":`...), int64(items), 10)
+	return append(b, `,"Resources":[`...)
 }

@@ -12,5 +12,5 @@ func replace(r *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.resource(http.StatusOK, res, p), nil
+	return r.resource(http.StatusOK, res, p)
 }

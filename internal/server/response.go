@@ -2,7 +2,7 @@ package server
 
 import (
 	"bytes"
-	"encoding/json"
+	"cmp"
 	"errors"
 	"fmt"
 	"maps"
@@ -21,18 +21,26 @@ import (
 type response struct {
 	status int
 	header map[string]string
-	body   any // nil: none
+	body   any    // nil: none; text: as it is; anything else: as JSON
+	found  bool   // the body is what the request is for, whatever its method: nothing was done
+	id     string // of the one resource that the body is about, if it is
 }
+
+// text is a body that is JSON already.
+type text []byte
 
 const mediaType = "application/scim+json"
 
 // write sends the response and tells its status.
 func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
 	body, err := resp.encode()
-	if err != nil {
-		if resp = problem(err); r.Method != http.MethodGet && err == errTooLarge { // what is done is done, and told without a body
-			resp = &response{status: http.StatusNoContent}
+	if err == nil && !fits(body) {
+		if err = tooLarge(resp.id); !resp.found && r.Method != http.MethodGet && r.Method != http.MethodHead {
+			resp, body, err = &response{status: http.StatusNoContent}, nil, nil // what is done is done, and told without a body
 		}
+	}
+	if err != nil {
+		resp = problem(err)
 		body, _ = resp.encode()
 	}
 	if body != nil {
@@ -53,25 +61,26 @@ func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
 // 6 MB are taken.
 const maxResponse = 6<<20 - 16<<10
 
-// errTooLarge is the answer in place of one that is too large.
-var errTooLarge = scim.BadRequest(scim.TooMany, "The answer is larger than 6 MB. Ask for less: excludedAttributes=members, "+
-	"attributes or a smaller count. The groups' members are also found by filtering users by groups.value.")
+func fits(body []byte) bool {
+	return len(body)+bytes.Count(body, []byte{'"'})+bytes.Count(body, []byte{'\\'}) <= maxResponse
+}
+
+// tooLarge is the answer in place of one that is too large. The members of a group are also found page by page.
+func tooLarge(group string) error {
+	group = cmp.Or(group, "ID")
+	return scim.BadRequest(scim.TooMany, "The answer is larger than 6 MB. Ask for less: excludedAttributes=members, attributes "+
+		"or a smaller count. The members of a group are also found page by page: /Users?filter=groups.value eq \"%s\".", group)
+}
 
 func (resp *response) encode() ([]byte, error) {
-	if resp.body == nil {
+	switch body := resp.body.(type) {
+	case nil:
 		return nil, nil
+	case text:
+		return body, nil
+	default:
+		return scim.Text(body)
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false)
-	if err := e.Encode(resp.body); err != nil {
-		return nil, err
-	}
-	body := bytes.TrimSpace(b.Bytes())
-	if len(body)+bytes.Count(body, []byte{'"'})+bytes.Count(body, []byte{'\\'}) > maxResponse {
-		return nil, errTooLarge
-	}
-	return body, nil
 }
 
 // methodNotAllowed says that the endpoint has other methods.

@@ -22,5 +22,5 @@ func retrieve(r *request) (*response, error) {
 	if have := precondition(r.Header.Values("If-None-Match")); have != nil && have(res.Version) {
 		return &response{status: http.StatusNotModified, header: map[string]string{"ETag": res.Version}}, nil
 	}
-	return r.resource(http.StatusOK, res, p), nil
+	return r.resource(http.StatusOK, res, p)
 }

@@ -37,7 +37,7 @@ func Unfinished(t *testing.T, tab table.Table, tenant string, at time.Time) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		return r.Object["id"].(string)
+		return r.ID()
 	}
 	writes.Store(1000)
 	var members []any

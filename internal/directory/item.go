@@ -79,7 +79,18 @@ func marshal(v any) table.Item {
 }
 
 func unmarshal(it table.Item, v any) error {
-	if err := attributevalue.UnmarshalMap(it, v); err != nil {
+	f, err := fields{Item: it}, error(nil)
+	switch v := v.(type) {
+	case *head:
+		f.head(v)
+		err = f.err
+	case *name:
+		*v = name{Key: f.Key(), ID: f.text("id")}
+		err = f.err
+	default:
+		err = attributevalue.UnmarshalMap(it, v)
+	}
+	if err != nil {
 		return fmt.Errorf("directory: damaged item: %w", err)
 	}
 	return nil

@@ -109,7 +109,7 @@ func (r *Resource) appendMeta(b []byte, p scim.Projection) []byte {
 	b = append(b, `,"meta":{`...)
 	none := len(b)
 	for _, sub := range a.SubAttributes {
-		if !p.WantsSub(a, sub.Name) {
+		if !p.WantsSub(a, sub) {
 			continue
 		}
 		switch sub.Name {
@@ -148,8 +148,8 @@ type reference struct {
 
 // reference is of a large group the value alone, unless more is asked for by name.
 func (r *Resource) reference(a *scim.Attribute, p scim.Projection) reference {
-	f := reference{value: p.WantsSub(a, "value"), ref: p.WantsSub(a, "$ref"), kind: p.WantsSub(a, "type"),
-		display: p.WantsSub(a, "display"), direct: a.Name == "groups"}
+	f := reference{value: p.WantsSub(a, a.Sub("value")), ref: p.WantsSub(a, a.Sub("$ref")), kind: p.WantsSub(a, a.Sub("type")),
+		display: p.WantsSub(a, a.Sub("display")), direct: a.Name == "groups"}
 	if !f.direct && r.state.large() {
 		f.ref, f.brief = p.Asks(a.Name+".$ref"), !p.Asks(a.Name+".type")
 	}

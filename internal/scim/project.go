@@ -52,9 +52,8 @@ func (p *Projection) add(r Ref) {
 func (p Projection) Wants(a *Attribute) bool { return p.wants(a, "", false) }
 
 // WantsSub tells whether a sub-attribute of a top-level attribute of the core schema can be in the answer. One that the
-// schema does not have cannot.
-func (p Projection) WantsSub(a *Attribute, name string) bool {
-	sub := a.Sub(name)
+// schema does not have, nil, cannot.
+func (p Projection) WantsSub(a, sub *Attribute) bool {
 	return sub != nil && p.wants(sub, a.Name+".", p.whole(a.Name))
 }
 
@@ -72,6 +71,8 @@ func (p Projection) wants(a *Attribute, prefix string, whole bool) bool {
 		return true
 	case a.Returned == "never":
 		return false
+	case len(p.names) == 0: // which is most of the time, and quick
+		return !p.only && a.Returned != "request"
 	case p.only:
 		return whole || p.names[prefix+a.Name] || p.parents[prefix+a.Name]
 	}

@@ -1,0 +1,50 @@
+package directory
+
+import (
+	"reflect"
+	"testing"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"serverless-scim/internal/table"
+)
+
+// Heads and names are read as attributevalue reads them, whatever they hold, and an attribute of another
+// type is an error.
+func TestFieldsAreThoseOfAttributevalue(t *testing.T) {
+	t.Parallel()
+	full := head{Key: table.Key{PK: "t#User#u", SK: "@"}}
+	for i, v := 1, reflect.ValueOf(&full).Elem(); i < v.NumField(); i++ {
+		switch f := v.Field(i); f.Kind() {
+		case reflect.String:
+			f.SetString(v.Type().Field(i).Name)
+		case reflect.Int64:
+			f.SetInt(int64(i))
+		case reflect.Bool:
+			f.SetBool(true)
+		case reflect.Slice:
+			f.Set(reflect.ValueOf([]string{"a", "b"}))
+		}
+	}
+	check := func(it table.Item, mine, theirs any) {
+		t.Helper()
+		err, want := unmarshal(it, mine), attributevalue.UnmarshalMap(it, theirs)
+		if (err == nil) != (want == nil) || err == nil && !reflect.DeepEqual(mine, theirs) {
+			t.Errorf("%v:\ngot  %+v %v\nwant %+v %v", it, mine, err, theirs, want)
+		}
+	}
+	check(marshal(full), &head{}, &head{})
+	check(marshal(head{Key: full.Key}), &head{}, &head{})
+	check(marshal(name{full.Key, "u"}), &name{}, &name{})
+	for attribute, right := range marshal(full) {
+		for _, wrong := range []types.AttributeValue{table.S("1"), table.N(1), table.BOOL(true), table.SS("1")} {
+			it := marshal(full)
+			it[attribute] = wrong
+			key, same := attribute == "PK" || attribute == "SK", reflect.TypeOf(wrong) == reflect.TypeOf(right)
+			if err := unmarshal(it, &head{}); !key && (err == nil) != same {
+				t.Errorf("%s as a %T: %v", attribute, wrong, err)
+			}
+		}
+	}
+}

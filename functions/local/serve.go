@@ -39,13 +39,17 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	base := address(listener.Addr())
+	h, err := compressed(handler(c, tokens, base))
+	if err != nil {
+		return err
+	}
 	announce(base, secret)
 	var sweeping sync.WaitGroup
 	defer sweeping.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sweeping.Go(func() { sweep(ctx, c) })
-	return serve(ctx, listener, handler(c, tokens, base))
+	return serve(ctx, listener, h)
 }
 
 func handler(c directory.Config, tokens *token.Store, base string) http.Handler {

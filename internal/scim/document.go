@@ -14,7 +14,7 @@ import (
 func (rt *ResourceType) AppendSchemas(b []byte, doc string) []byte {
 	b = append(append(b, '['), rt.core.quoted...)
 	for _, ext := range rt.extensions {
-		if strings.Contains(doc, ext.quoted+":{") {
+		if strings.Contains(doc, ext.member) {
 			b = append(append(b, ','), ext.quoted...)
 		}
 	}

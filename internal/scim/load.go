@@ -94,7 +94,7 @@ func (t *Types) read(dir fs.FS, name string, common *Schema, definitions *[]defi
 		if err = json.Unmarshal(b, s); err == nil && t.Schema(s.ID) != nil {
 			err = fmt.Errorf("the schema %s is there already", s.ID)
 		}
-		s.attributes, s.quoted = index(s.Attributes), quote(s.ID)
+		s.attributes, s.quoted, s.member = index(s.Attributes), quote(s.ID), quote(s.ID)+":{"
 		t.Schemas = append(t.Schemas, s)
 	}
 	if err != nil {

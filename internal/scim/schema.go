@@ -39,6 +39,7 @@ type Schema struct {
 
 	attributes names
 	quoted     string // ID, as it stands in a document
+	member     string // the beginning of the object of an extension there
 }
 
 // Attribute is the attribute of a name in any case, nil if there is none.

@@ -122,3 +122,11 @@ func (d *Directory) planFor(rt *scim.ResourceType, r scim.Ref, op filter.Op, val
 	}
 	return nil
 }
+
+// String tells what a query reads: which candidates, and whether it tests them by the rest of the filter.
+func (a access) String() string {
+	if a.whole {
+		return a.source.String()
+	}
+	return a.source.String() + ", tested"
+}

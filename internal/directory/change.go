@@ -113,7 +113,7 @@ func (c change) attempt(ctx context.Context) (*Resource, error) {
 func (c change) plan(ctx context.Context) (p plan, err error) {
 	p.rt, p.id = c.rt, c.id
 	named := c.eligible(c.named, c.id)
-	if c.whole || len(named) > c.sizes.snapshot {
+	if c.whole || len(named) > c.sizes.some {
 		most := int64(math.MaxInt64)
 		if !c.whole {
 			most = int64(c.sizes.query * len(named))

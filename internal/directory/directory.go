@@ -58,7 +58,8 @@ func (c Config) directory(k keys, base string) *Directory {
 		c.Table = table.Metered{Table: c.Table}
 	}
 	if c.sizes == (sizes{}) {
-		c.sizes = sizes{actions: table.MaxActions, part: maxPart, log: table.MaxActions, snapshot: table.MaxActions - 1, query: 80}
+		const alone = table.MaxActions - 1
+		c.sizes = sizes{actions: table.MaxActions, part: maxPart, log: table.MaxActions, snapshot: alone, some: 10 * alone, query: 80}
 	}
 	if c.Cursors == nil {
 		c.Cursors = &Cursors{}
@@ -73,7 +74,8 @@ type sizes struct {
 	part     int // ids in a Change item, and memberships that a drain ends at once
 	log      int // Change items in a transaction
 	snapshot int // edges read as of one instant, beside the head
-	query    int // edges that a Query reads for what one costs in a Snapshot
+	some     int // members that are looked for by Snapshots, however many there are
+	query    int // edges that a Query reads for what one costs in a Snapshot: beyond some, all are read if they are few
 }
 
 // Precondition tells whether a request may change a resource of this version (If-Match); nil: whatever it is.

@@ -176,7 +176,7 @@ func TestFscksAtOnce(t *testing.T) {
 func TestFsckBesideRequests(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, &tabletest.Partial{Table: memory(t)})
-	f.sizes = sizes{actions: 10, part: 2, log: 9, snapshot: 4}
+	f.sizes = sizes{actions: 10, part: 2, log: 9, snapshot: 4, some: 4}
 	var users []string
 	for n := range 8 {
 		users = append(users, f.newUser(fmt.Sprint("u", n)))
@@ -263,7 +263,7 @@ func TestFsckAfterARestore(t *testing.T) {
 
 // history is the table before and after each transaction of random requests, most of which change memberships.
 func (f *fixture) history(rt *rapid.T) (tables []map[table.Key]table.Item) {
-	f.sizes = sizes{actions: 10, part: 2, log: 9, snapshot: 4}
+	f.sizes = sizes{actions: 10, part: 2, log: 9, snapshot: 4, some: 4}
 	in := f.over(tabletest.Faults{Table: f.Table, After: func(c tabletest.Call) error {
 		if c.Method == "Write" {
 			tables = append(tables, f.dump())

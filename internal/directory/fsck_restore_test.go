@@ -73,7 +73,7 @@ func TestARestoreIsMended(t *testing.T) {
 	t.Parallel()
 	j := &journal{Table: memory(t)}
 	f := newFixture(t, j)
-	f.sizes = sizes{actions: 12, part: 2, log: 5, snapshot: 3, query: 80}
+	f.sizes = sizes{actions: 12, part: 2, log: 5, snapshot: 3, some: 3, query: 80}
 	users := f.newUsers(12)
 	for i := range 6 {
 		f.newGroup(fmt.Sprint("other", i), users[0])

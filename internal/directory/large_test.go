@@ -61,7 +61,7 @@ func (f *fixture) bears(rt *scim.ResourceType, id string, o scim.Object) []table
 func TestChangesOfAnySize(t *testing.T) {
 	onEach(t, func(t *testing.T, tab table.Table) {
 		f := newFixture(t, tab)
-		f.sizes = sizes{actions: 20, part: 3, log: 20, snapshot: 7} // large from 9 or 10, with prepares from 55 or so
+		f.sizes = sizes{actions: 20, part: 3, log: 20, snapshot: 7, some: 7} // large from 9 or 10, with prepares from 55 or so
 		users := f.newUsers(70)
 		for _, n := range []int{8, 9, 10, 11, 48, 60, 70} {
 			some := users[:n]
@@ -122,7 +122,7 @@ func (f *fixture) quiet() {
 func TestSweepFinishes(t *testing.T) {
 	onEach(t, func(t *testing.T, tab table.Table) {
 		f := newFixture(t, tab)
-		f.sizes = sizes{actions: 10, part: 2, log: 9, snapshot: 4}
+		f.sizes = sizes{actions: 10, part: 2, log: 9, snapshot: 4, some: 4}
 		users := f.newUsers(9)
 		g, h := f.newGroup("g"), f.newGroup("h", users...)
 		ctx, cancel := context.WithTimeout(f.ctx, hurry-time.Second)

@@ -69,7 +69,7 @@ func TestMembershipIsLinearizable(t *testing.T) {
 			f := newFixture(t, tab).tenant(fmt.Sprint(round))
 			f.Backoff = quick
 			if round%3 > 0 {
-				f.sizes = sizes{actions: 7 - round%3, part: 3 - round%3, log: 1 + round%5, snapshot: 2, query: round % 5}
+				f.sizes = sizes{actions: 7 - round%3, part: 3 - round%3, log: 1 + round%5, snapshot: 2, some: 2, query: round % 5}
 			}
 			p := &push{history: &history{fixture: f}, users: map[string]uint16{}, names: map[string]string{}}
 			p.populate(6, 2)

@@ -1,0 +1,105 @@
+package directory
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+
+	"serverless-scim/internal/filter"
+	"serverless-scim/internal/scim"
+)
+
+const aUser, aGroup = "u00000000000000000000000000", "g00000000000000000000000000"
+
+// A filter is answered by keys wherever one of them leads to all that it can mean; only what has none walks.
+func TestPlans(t *testing.T) {
+	t.Parallel()
+	types := scim.Standard()
+	d := New(Config{Types: types}, "t", base)
+	for text, want := range map[string]string{
+		"User ":                       `everyone`,
+		`User id eq "` + aUser + `"`:  `id "` + aUser + `"`,
+		`User id eq "` + aGroup + `"`: `nobody`,
+		`User id eq "../@"`:           `nobody`,
+		`User userName eq "ADA"`:      `userName "ada"`,
+		`User urn:ietf:params:scim:schemas:core:2.0:User:userName eq "ADA"`: `userName "ada"`,
+		`User userName sw "AD"`:                                        `userName "ad"…`,
+		`User userName sw ""`:                                          `everyone, tested`,
+		`User userName eq "` + strings.Repeat("x", 901) + `"`:          `nobody, tested`,
+		`User userName sw "` + strings.Repeat("x", 901) + `"`:          `nobody, tested`,
+		`User userName co "ad"`:                                        `everyone, tested`,
+		`User userName ne "ad"`:                                        `everyone, tested`,
+		`User not (userName eq "ad")`:                                  `everyone, tested`,
+		`User externalId eq "X"`:                                       `externalId "X"`,
+		`User externalId sw "X"`:                                       `everyone, tested`,
+		`User emails eq "A@x"`:                                         `emails "a@x"`,
+		`User emails.value eq "A@x"`:                                   `emails "a@x"`,
+		`User emails.type eq "work"`:                                   `everyone, tested`,
+		`User emails[type eq "work" and value eq "A@x"]`:               `emails "a@x", tested`,
+		`User emails[value eq "a" or value eq "b"]`:                    `emails "a" or emails "b", tested`,
+		`User emails[type eq "work" or value eq "b"]`:                  `everyone, tested`,
+		`User groups.value eq "` + aGroup + `"`:                        `members of "` + aGroup + `"`,
+		`User groups eq "` + aGroup + `"`:                              `members of "` + aGroup + `"`,
+		`User groups[value eq "` + aGroup + `"]`:                       `members of "` + aGroup + `", tested`,
+		`User groups.value eq "` + aUser + `"`:                         `nobody`,
+		`User groups.display eq "g"`:                                   `everyone, tested`,
+		`User title eq "x" and userName eq "a"`:                        `userName "a", tested`,
+		`User userName eq "a" and title eq "x"`:                        `userName "a", tested`,
+		`User externalId eq "x" and userName eq "a"`:                   `userName "a", tested`,
+		`User userName sw "a" and externalId eq "x"`:                   `externalId "x", tested`,
+		`User groups.value eq "` + aGroup + `" and userName sw "a"`:    `userName "a"…, tested`,
+		`User groups.value eq "` + aGroup + `" and active eq true`:     `members of "` + aGroup + `", tested`,
+		`User userName eq "a" or externalId eq "x"`:                    `userName "a" or externalId "x", tested`,
+		`User userName eq "a" or title eq "x"`:                         `everyone, tested`,
+		`User (userName eq "a" or title eq "x") and externalId eq "y"`: `externalId "y", tested`,
+		`User name.familyName eq "x"`:                                  `everyone, tested`,
+		`User title pr`:                                                `everyone, tested`,
+		`User urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq "1"`: `everyone, tested`,
+		`Group displayName eq "G"`:                                    `displayName "g"`,
+		`Group displayName sw "G"`:                                    `displayName "g"…`,
+		`Group members.value eq "` + aUser + `"`:                      `groups of "` + aUser + `"`,
+		`Group members eq "` + aUser + `"`:                            `groups of "` + aUser + `"`,
+		`Group members[value eq "` + aUser + `"]`:                     `groups of "` + aUser + `", tested`,
+		`Group members.value ne "` + aUser + `"`:                      `everyone, tested`,
+		`Group members pr`:                                            `everyone, tested`,
+		`Group id eq "` + aGroup + `" and members eq "` + aUser + `"`: `id "` + aGroup + `", tested`, // as Entra ID asks
+	} {
+		name, text, _ := strings.Cut(text, " ")
+		var f filter.Expr
+		if text != "" {
+			var err error
+			if f, err = filter.Parse(text); err != nil {
+				t.Fatal(text, err)
+			}
+		}
+		if got := fmt.Sprint(d.plan(types.ByName(name), f)); got != want {
+			t.Errorf("%s filter %.100s: reads %.100s, want %s", name, text, got, want)
+		}
+	}
+}
+
+// What a filter asks of single members is read by their edges, not by the member lists.
+func TestWhatATestReads(t *testing.T) {
+	t.Parallel()
+	rt := scim.Standard().ByName("Group")
+	for text, want := range map[string]needs{
+		`displayName eq "x"`:                             {},
+		`members eq "u1"`:                                {edges: []string{"u1"}},
+		`members.value ne "u1"`:                          {edges: []string{"u1"}},
+		`members[value eq "u1"]`:                         {edges: []string{"u1"}},
+		`not (members eq "u2") or members.value eq "u1"`: {edges: []string{"u1", "u2"}},
+		`members pr`:                                     {members: true},
+		`members.value sw "u"`:                           {members: true},
+		`members.type eq "User"`:                         {members: true},
+		`members.display eq "x"`:                         {members: true, displays: true},
+		`members[value eq "u1" and type eq "User"]`:      {members: true, displays: true},
+	} {
+		f, err := filter.Parse(text)
+		if err != nil {
+			t.Fatal(text, err)
+		}
+		if got := mentioned(rt, f); fmt.Sprint(got) != fmt.Sprint(want) {
+			t.Errorf("%s needs %v, want %v", text, got, want)
+		}
+	}
+}

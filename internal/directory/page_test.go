@@ -1,0 +1,287 @@
+package directory
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"serverless-scim/internal/filter"
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
+)
+
+func (f *fixture) query(t rapid.TB, q Query) *List {
+	t.Helper()
+	l, err := f.Query(f.ctx, q)
+	if err != nil {
+		t.Fatalf("%+v: %v", q, err)
+	}
+	return l
+}
+
+func idsOf(l *List) (ids []string) {
+	for _, r := range l.Resources {
+		ids = append(ids, r.ID())
+	}
+	return ids
+}
+
+// byIndex pages as Okta does: until it has as many as totalResults says.
+func (f *fixture) byIndex(t rapid.TB, q Query) (ids []string) {
+	t.Helper()
+	for q.StartIndex = 1; ; q.StartIndex = len(ids) + 1 {
+		l := f.query(t, q)
+		if ids = append(ids, idsOf(l)...); len(ids) >= l.Total || len(l.Resources) == 0 {
+			return ids
+		}
+	}
+}
+
+// byCursor pages to the end, and back again.
+func (f *fixture) byCursor(t rapid.TB, q Query) (there, back []string) {
+	t.Helper()
+	q.StartIndex, q.Cursor = 0, ""
+	l := f.query(t, q)
+	for there = idsOf(l); l.Next != ""; there = append(there, idsOf(l)...) {
+		q.Cursor = l.Next
+		l = f.query(t, q)
+	}
+	for back = idsOf(l); l.Previous != ""; back = append(idsOf(l), back...) {
+		q.Cursor = l.Previous
+		l = f.query(t, q)
+	}
+	return there, back
+}
+
+// population is a few resources of both types that have much in common.
+func (f *fixture) population() (filters []string) {
+	var users []string
+	for i := range 20 {
+		o := scim.Object{"userName": fmt.Sprintf("%c%d", 'a'+i%3, i), "title": []string{"x", "Y", "z"}[i%3], "active": i%2 == 0}
+		if i%4 > 0 {
+			o["externalId"] = fmt.Sprint("e", i%5)
+			o["emails"] = []any{scim.Object{"value": fmt.Sprint("m", i%7), "type": "work"}, scim.Object{"value": "all"}}
+		}
+		users = append(users, f.must(f.Create(f.ctx, f.user, o, scim.Projection{})).ID())
+	}
+	inner := f.newGroup("inner", users[2:5]...)
+	large := f.newGroup("large", append(users[3:], inner)...)
+	f.newGroup("outer", inner, users[0])
+	f.newGroup("empty")
+	return []string{
+		`userName pr`, `userName sw "A"`, `userName sw "b1"`, `userName eq "C2"`, `userName eq "none"`, `externalId eq "e1"`, `emails eq "ALL"`,
+		`emails[type eq "work" and value eq "m1"]`, `emails.value eq "m1" or externalId eq "e1"`, `userName sw "a" or userName sw "b"`,
+		`groups.value eq "` + large + `"`, `groups eq "` + large + `" and active eq true`, `groups.value eq "` + inner + `" or id eq "` + users[9] + `"`,
+		`title eq "y"`, `not (title eq "y")`, `title ge "Y" and userName sw "c"`, `groups.display eq "inner"`, `active eq false or userName eq "a0"`,
+		`members.value eq "` + users[3] + `"`, `members eq "` + inner + `"`, `members.value ne "` + users[3] + `"`, `not (members eq "` + users[3] + `")`,
+		`members[value eq "` + users[3] + `" and type eq "User"]`, `members pr`, `members.type eq "Group"`, `displayName sw "L"`,
+		`id eq "` + large + `" and members eq "` + users[3] + `"`, `id eq "` + large + `" and members eq "` + users[2] + `"`,
+		`displayName eq "outer" or members.display eq "inner"`,
+	}
+}
+
+// However a query is planned and paged, it gives what reading everybody and testing each gives, each once.
+func TestQueryAgainstReadingEverything(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		f := newFixture(t, tab)
+		filters := append(f.population(), "")
+		rapid.Check(t, func(t *rapid.T) {
+			q := Query{Count: rapid.IntRange(1, 9).Draw(t, "count"), Reader: rapid.String().Draw(t, "reader")}
+			q.Types = rapid.SampledFrom([][]*scim.ResourceType{only(f.user), only(f.group), {f.user, f.group}}).Draw(t, "types")
+			if text := rapid.SampledFrom(filters).Draw(t, "filter"); text != "" {
+				q.Filter, _ = filter.Parse(text)
+			}
+			by := rapid.SampledFrom([]string{"", "userName", "displayName", "title", "active", "meta.created", "emails"}).Draw(t, "sortBy")
+			if q.Descending = rapid.Bool().Draw(t, "descending"); by != "" {
+				q.SortBy, _ = filter.ParseAttr(by)
+			}
+			all, err := f.everything(q)
+			if err != nil {
+				if _, wrong := f.Query(f.ctx, q); status(wrong) != 400 {
+					t.Fatalf("want 400 as there is %v, got %v", err, wrong)
+				}
+				return
+			}
+			indexed := f.byIndex(t, q)
+			there, back := f.byCursor(t, q)
+			if !slices.Equal(there, indexed) || !slices.Equal(back, there) {
+				t.Fatalf("by index %v, by cursor %v, and back %v", indexed, there, back)
+			}
+			if slices.Sort(indexed); !slices.Equal(indexed, all) {
+				t.Fatalf("%v, want %v", indexed, all)
+			}
+			q.StartIndex, q.Count = rapid.IntRange(1, len(all)+3).Draw(t, "startIndex"), rapid.IntRange(0, 5).Draw(t, "jump")
+			if l := f.query(t, q); l.Total != len(all) || len(l.Resources) != max(0, min(q.Count, len(all)-q.StartIndex+1)) {
+				t.Fatalf("page %d of %d: %d of %d, want %d", q.StartIndex, q.Count, len(l.Resources), l.Total, len(all))
+			}
+		})
+	})
+}
+
+// everything is the ids of what a query means, found by reading all resources; an error if it makes no sense.
+func (f *fixture) everything(q Query) (ids []string, err error) {
+	sense := false
+	for _, rt := range q.Types {
+		matches := func(scim.Object) bool { return true }
+		if q.SortBy.Name != "" {
+			if _, err = rt.Sorter(q.SortBy, false); err != nil {
+				continue
+			}
+		}
+		if q.Filter != nil {
+			m, wrong := rt.Matcher(q.Filter)
+			if matches, err = m, wrong; err != nil {
+				continue
+			}
+		}
+		sense = true
+		for _, r := range f.query(f.T, Query{Types: only(rt), StartIndex: 1, Count: 1000}).Resources {
+			if matches(r.Object()) {
+				ids = append(ids, r.ID())
+			}
+		}
+	}
+	if slices.Sort(ids); sense {
+		err = nil
+	}
+	return ids, err
+}
+
+// A page far on is found from the nearest bookmark of this reader's, unless that has expired.
+func TestBookmarks(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	now := time.Unix(1_800_000_000, 0)
+	f.Now = func() time.Time { return now }
+	users := f.newUsers(50)
+	page := func(reader string, index int) (string, int) {
+		ctx, usage := table.WithUsage(t.Context())
+		q := Query{Types: only(f.user), StartIndex: index, Count: 10, Reader: reader, Projection: projected(f, "userName")}
+		l, err := f.Query(ctx, q)
+		if err != nil || len(l.Resources) == 0 {
+			t.Fatal(l, err)
+		}
+		return l.Resources[0].ID(), usage().ItemsRead
+	}
+	_, first := page("a", 1)
+	page("a", 11)
+	for _, c := range []struct {
+		what, reader string
+		index, more  int // items read beside those of the first page
+	}{
+		{"in order", "a", 21, 1}, {"again", "a", 21, 1}, {"a jump", "a", 36, 6}, {"another reader", "b", 21, 20},
+	} {
+		if id, read := page(c.reader, c.index); id != users[c.index-1] || read-first != c.more {
+			t.Errorf("%s: %d items more than page 1, want %d; begins with %s, want %s", c.what, read-first, c.more, id, users[c.index-1])
+		}
+	}
+	for _, id := range []string{users[3], users[4]} { // what has been seen goes: nobody else is left out
+		if err := f.Delete(t.Context(), f.user, id, nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if id, _ := page("a", 31); id != users[30] {
+		t.Errorf("the walk goes on at %s, want %s", id, users[30])
+	}
+	now = now.Add(PageTimeout)
+	if id, read := page("a", 31); id != users[32] || read-first < 31 {
+		t.Errorf("expired bookmarks count for nothing: %d items more, at %s, want 31 at %s", read-first, id, users[32])
+	}
+}
+
+func projected(f *fixture, attributes string) scim.Projection {
+	p, err := scim.NewProjection(only(f.user), attributes, "")
+	if err != nil {
+		f.Fatal(err)
+	}
+	return p
+}
+
+// A cursor is for the query, the tenant and the time for which it was given.
+func TestCursorsAreBound(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	now := time.Unix(1_800_000_000, 0)
+	f.Now = func() time.Time { return now }
+	f.newUsers(5)
+	q := Query{Types: only(f.user), Count: 2}
+	cursor := f.query(t, q).Next
+	if cursor == "" || strings.Trim(cursor, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		t.Fatalf("%q has letters that must be escaped in a URL", cursor)
+	}
+	want := func(what string, f *fixture, q Query, cursor, scimType string) {
+		t.Helper()
+		q.Cursor = cursor
+		_, err := f.Query(t.Context(), q)
+		if e, _ := err.(*scim.Error); scimType == "" && err != nil || scimType != "" && (e == nil || e.Status != 400 || e.Type != scimType) {
+			t.Errorf("%s: %v, want %q", what, err, scimType)
+		}
+	}
+	want("as it was", f, q, cursor, "")
+	other := q
+	other.Count = 5
+	want("another count", f, other, cursor, "")
+	other.Reader = "another token"
+	want("another token of the tenant", f, other, cursor, "")
+	other.Filter, _ = filter.Parse(`userName sw "m"`)
+	want("another filter", f, other, cursor, scim.InvalidCursor)
+	other = q
+	other.SortBy = filter.Attr{Name: "userName"}
+	want("another order", f, other, cursor, scim.InvalidCursor)
+	other = q
+	other.Types = only(f.group)
+	want("another type", f, other, cursor, scim.InvalidCursor)
+	want("another tenant", f.tenant("other"), q, cursor, scim.InvalidCursor)
+	for i := range len(cursor) {
+		b := []byte(cursor)
+		b[i] = 'A' + (b[i]-'A'+1)%26
+		want("forged", f, q, string(b), scim.InvalidCursor)
+		want("cut", f, q, cursor[:i], map[bool]string{false: scim.InvalidCursor}[i == 0])
+	}
+	want("nonsense", f, q, "\x00ü%", scim.InvalidCursor)
+	again := f.over(f.Table) // another process
+	again.Now = f.Now
+	want("another process", again, q, cursor, "")
+	now = now.Add(PageTimeout)
+	want("too late", f, q, cursor, scim.ExpiredCursor)
+}
+
+// What would cost a fortune is refused with the way out; by cursor it is had, a part at a time.
+func TestBudget(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	f.newUsers(2*batch + 500)
+	f.newUser("z")
+	f.Config.Budget = 2 * batch
+	for _, text := range []string{`nickName pr`, `userName ew "z"`, `userName co "member" and title pr`} {
+		e, err := filter.Parse(text)
+		if err != nil {
+			t.Fatal(err)
+		}
+		q := Query{Types: only(f.user), Filter: e, StartIndex: 1, Count: 10}
+		_, err = f.Query(t.Context(), q)
+		if e, _ := err.(*scim.Error); e == nil || e.Type != scim.TooMany || !strings.Contains(e.Detail, "userName") {
+			t.Errorf("%s: %v, want tooMany with a filter that works", text, err)
+		}
+		want := map[bool]int{true: 1}[strings.Contains(text, "ew")]
+		if there, back := f.byCursor(t, q); len(there) != want || len(back) != want {
+			t.Errorf("%s by cursor: %v and back %v, want %d", text, there, back, want)
+		}
+	}
+	q := Query{Types: only(f.user), SortBy: filter.Attr{Name: "title"}, StartIndex: 1, Count: 10}
+	if _, err := f.Query(t.Context(), q); status(err) != 400 {
+		t.Errorf("to sort all is %v, want 400", err)
+	}
+	q.SortBy.Name = "userName" // an order that is there
+	if l := f.query(t, q); l.Total != 2*batch+501 || l.Resources[0].Object()["userName"] != "member000000" {
+		t.Errorf("%d users, of whom the first is %v", l.Total, l.Resources[0].Object()["userName"])
+	}
+	q.Descending = true
+	if l := f.query(t, q); l.Resources[0].Object()["userName"] != "z" {
+		t.Errorf("the last is %v", l.Resources[0].Object()["userName"])
+	}
+}

@@ -166,7 +166,7 @@ func (d *Directory) edges(ctx context.Context, rt *scim.ResourceType, id string,
 }
 
 func (d *Directory) edgesIn(ctx context.Context, r table.Range) (members []string, next string, err error) {
-	r.Attributes = []string{"PK", "SK"}
+	r.Attributes = []string{"SK"}
 	page, err := d.Table.Query(ctx, r)
 	for _, it := range page.Items {
 		members = append(members, member(it.Key()))

@@ -31,13 +31,25 @@ func Size(it Item) int {
 	return n
 }
 
+// SizeOfInt is what is counted for a number: zeros at its end are not.
+func SizeOfInt(i int64) (n int) {
+	if n = 1; i < 0 {
+		n++
+	}
+	for ; i != 0 && i%10 == 0; i /= 10 {
+	}
+	for ; i != 0; i /= 100 {
+		n++
+	}
+	return n
+}
+
 func size(v types.AttributeValue) int {
 	switch v := v.(type) {
 	case *types.AttributeValueMemberS:
 		return len(v.Value)
 	case *types.AttributeValueMemberN:
-		digits := strings.Trim(v.Value, "-0")
-		return (len(digits)+1)/2 + 1 + strings.Count(v.Value, "-")
+		return SizeOfInt(Int(v))
 	case *types.AttributeValueMemberSS:
 		n := 0
 		for _, s := range v.Value {

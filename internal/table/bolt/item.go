@@ -3,9 +3,7 @@ package bolt
 import (
 	"encoding/binary"
 	"errors"
-	"maps"
 	"slices"
-	"unicode/utf8"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -14,7 +12,7 @@ import (
 
 // An item is stored as the version, the number of its attributes and then each, in the order of their names: name,
 // type, value. Texts have their length before them, sets their number of elements; all numbers are varints. There is
-// exactly one encoding of each item, and decode takes no other.
+// exactly one encoding of each item, and row.read takes no other.
 const version = 1
 
 const (
@@ -28,12 +26,24 @@ const (
 var errDamaged = errors.New("bolt: a damaged item")
 
 func encode(it table.Item) []byte {
-	b := append(make([]byte, 0, 256), version)
-	b = binary.AppendUvarint(b, uint64(len(it)))
-	for _, name := range slices.Sorted(maps.Keys(it)) {
+	b := binary.AppendUvarint(append(make([]byte, 0, room(it)), version), uint64(len(it)))
+	for _, name := range names(it) {
 		b = appendValue(appendText(b, name), it[name])
 	}
 	return b
+}
+
+// room is how many bytes an item takes at most, unless its sets are large.
+func room(it table.Item) int { return table.Size(it) + 16*(len(it)+1) }
+
+// names is the names of an item in their order.
+func names(it table.Item) []string {
+	all := make([]string, 0, 16)
+	for name := range it {
+		all = append(all, name)
+	}
+	slices.Sort(all)
+	return all
 }
 
 func appendText(b []byte, s string) []byte {
@@ -48,7 +58,11 @@ func appendValue(b []byte, v types.AttributeValue) []byte {
 		return binary.AppendVarint(append(b, typeN), table.Int(v))
 	case *types.AttributeValueMemberSS:
 		b = binary.AppendUvarint(append(b, typeSS), uint64(len(v.Value)))
-		for _, s := range slices.Sorted(slices.Values(v.Value)) {
+		elements := v.Value
+		if !slices.IsSorted(elements) {
+			elements = slices.Sorted(slices.Values(elements))
+		}
+		for _, s := range elements {
 			b = appendText(b, s)
 		}
 		return b
@@ -60,93 +74,90 @@ func appendValue(b []byte, v types.AttributeValue) []byte {
 	return append(b, typeFalse) // CheckWrites lets no other type come here
 }
 
-// decode reads an item; what it returns shares no memory with b.
-func decode(b []byte) (table.Item, error) {
-	r := &reader{b: b}
-	if r.byte() != version {
-		return nil, errDamaged
+// decode reads an item, all of it or some attributes; what it returns shares no memory with b.
+func decode(b []byte, attributes []string) (table.Item, error) {
+	r := row{}
+	if err := r.read(b); err != nil {
+		return nil, err
 	}
-	n := r.count()
-	it := make(table.Item, min(n, 64))
-	for last := ""; n > 0 && !r.damaged; n-- {
-		name := r.text()
-		r.damaged = r.damaged || name <= last
-		it[name], last = r.value(), name
-	}
-	if r.damaged || len(r.b) > 0 {
-		return nil, errDamaged
-	}
-	return it, nil
+	return r.item(attributes), nil
 }
 
-// reader takes values off the front; after the first damage what it returns means nothing.
-type reader struct {
-	b       []byte
-	damaged bool
-}
-
-func (r *reader) take(n int) []byte {
-	if n < 0 || n > len(r.b) {
-		r.damaged, r.b = true, nil
+// item makes an item of a row, or of some of its attributes.
+func (r *row) item(attributes []string) table.Item {
+	if r.absent() {
 		return nil
 	}
-	taken := r.b[:n]
-	r.b = r.b[n:]
-	return taken
-}
-
-func (r *reader) byte() byte {
-	if b := r.take(1); b != nil {
-		return b[0]
+	m := maker{row: r}
+	if attributes == nil {
+		m.all = string(r.b)
 	}
-	return 0
-}
-
-// count is a length or a number of things, each of which takes a byte at least.
-func (r *reader) count() int {
-	u, n := binary.Uvarint(r.b)
-	if n <= 0 || n > 1 && r.b[n-1] == 0 || u > uint64(len(r.b)) {
-		r.damaged, n, u = true, 0, 0
+	n := len(r.attributes)
+	if attributes != nil {
+		n = min(n, len(attributes))
 	}
-	r.take(n)
-	return int(u)
+	m.texts = make([]types.AttributeValueMemberS, 0, n)
+	it := make(table.Item, n)
+	for _, a := range r.attributes {
+		if name, wanted := m.take(a, attributes); wanted {
+			it[name] = m.make(a)
+		}
+	}
+	return it
 }
 
-func (r *reader) text() string {
-	s := string(r.take(r.count()))
-	r.damaged = r.damaged || !utf8.ValidString(s)
-	return s
+// maker makes an item with as few pieces of memory as it can: one for all names and texts, if it takes all of them, and
+// one for the values that hold texts.
+type maker struct {
+	*row
+	all   string // the row's bytes
+	texts []types.AttributeValueMemberS
 }
 
-func (r *reader) value() types.AttributeValue {
-	switch r.byte() {
+func (m *maker) take(a attribute, wanted []string) (string, bool) {
+	if wanted == nil {
+		return m.all[a.name:a.value], true
+	}
+	for _, name := range wanted {
+		if name == string(m.b[a.name:a.value]) {
+			return name, true
+		}
+	}
+	return "", false
+}
+
+func (m *maker) text(from, to int) string {
+	if m.all != "" {
+		return m.all[from:to]
+	}
+	return string(m.b[from:to])
+}
+
+func (m *maker) make(a attribute) types.AttributeValue {
+	b := m.b[a.value+1 : a.end]
+	switch m.b[a.value] {
 	case typeS:
-		return table.S(r.text())
+		_, n := binary.Uvarint(b)
+		m.texts = append(m.texts, types.AttributeValueMemberS{Value: m.text(a.value+1+n, a.end)})
+		return &m.texts[len(m.texts)-1]
 	case typeN:
-		i, n := binary.Varint(r.b)
-		r.damaged = r.damaged || n <= 0 || n > 1 && r.b[n-1] == 0
-		r.take(max(n, 0))
+		i, _ := binary.Varint(b)
 		return table.N(i)
 	case typeSS:
-		return r.set()
-	case typeFalse:
-		return &types.AttributeValueMemberBOOL{}
-	case typeTrue:
-		return &types.AttributeValueMemberBOOL{Value: true}
-	default:
-		r.damaged = true
-		return nil
+		return m.set(a)
 	}
+	return table.BOOL(m.b[a.value] == typeTrue)
 }
 
-func (r *reader) set() types.AttributeValue {
-	n := r.count()
-	set := &types.AttributeValueMemberSS{Value: make([]string, 0, n)}
-	r.damaged = r.damaged || n == 0
-	for last := ""; n > 0 && !r.damaged; n-- {
-		s := r.text()
-		r.damaged = r.damaged || s <= last
-		set.Value, last = append(set.Value, s), s
+func (m *maker) set(a attribute) types.AttributeValue {
+	n, at := binary.Uvarint(m.b[a.value+1 : a.end])
+	at += a.value + 1
+	set := &types.AttributeValueMemberSS{Value: make([]string, n)}
+	for i := range set.Value {
+		length, n := binary.Uvarint(m.b[at:a.end])
+		from := at + n
+		at = from + int(length)
+		set.Value[i] = m.text(from, at)
 	}
 	return set
 }

@@ -31,19 +31,33 @@ func TestItemsSurviveEncoding(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		it := drawItem(t)
 		b := encode(it)
-		got, err := decode(b)
+		got, err := decode(b, nil)
 		if err != nil || !reflect.DeepEqual(got, it) {
 			t.Fatalf("%v became %v, %v", it, got, err)
+		}
+		var names []string
+		part := table.Item{}
+		for name, v := range it {
+			if rapid.Bool().Draw(t, "wanted") {
+				names, part[name] = append(names, name), v
+			}
+		}
+		if got, err := decode(b, append(names, "\xff")); err != nil || !reflect.DeepEqual(got, part) {
+			t.Fatalf("of %v, %q are %v, %v", it, names, got, err)
+		}
+		r := row{}
+		if err := r.read(b); err != nil || r.size != table.Size(it) {
+			t.Fatalf("%v has %d bytes, not %d: %v", it, table.Size(it), r.size, err)
 		}
 		for i := range b { // a text may be another text; what must not be is a second encoding or a panic
 			damaged := bytes.Clone(b)
 			damaged[i] ^= byte(rapid.IntRange(1, 255).Draw(t, "damage"))
 			onlyEncoding(t, damaged)
 		}
-		if _, err := decode(b[:rapid.IntRange(0, len(b)-1).Draw(t, "cut")]); err == nil {
+		if _, err := decode(b[:rapid.IntRange(0, len(b)-1).Draw(t, "cut")], nil); err == nil {
 			t.Fatal("a cut item was read")
 		}
-		if _, err := decode(append(b, 0)); err == nil {
+		if _, err := decode(append(b, 0), nil); err == nil {
 			t.Fatal("an item with something behind it was read")
 		}
 	})
@@ -52,7 +66,7 @@ func TestItemsSurviveEncoding(t *testing.T) {
 func TestOtherEncodingsAreDamage(t *testing.T) {
 	t.Parallel()
 	whole := []byte{version, 2, 1, 'a', typeN, 2, 1, 'b', typeSS, 2, 1, 'x', 1, 'y'}
-	if it, err := decode(whole); err != nil || len(it) != 2 {
+	if it, err := decode(whole, nil); err != nil || len(it) != 2 {
 		t.Fatalf("%v, %v", it, err)
 	}
 	for what, b := range map[string][]byte{
@@ -74,14 +88,14 @@ func TestOtherEncodingsAreDamage(t *testing.T) {
 		"a length beyond memory": {version, 1, 1, 'a', typeS, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1},
 		"more than it says":      {version, 0, 1, 'a', typeTrue},
 	} {
-		if it, err := decode(b); !errors.Is(err, errDamaged) {
+		if it, err := decode(b, nil); !errors.Is(err, errDamaged) {
 			t.Errorf("%s: %v, %v", what, it, err)
 		}
 	}
 }
 
 func onlyEncoding(t interface{ Fatalf(string, ...any) }, b []byte) {
-	if it, err := decode(b); err == nil && !bytes.Equal(encode(it), b) {
+	if it, err := decode(b, nil); err == nil && !bytes.Equal(encode(it), b) {
 		t.Fatalf("%x is a second encoding of %v", b, it)
 	}
 }

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"strings"
 
 	"serverless-scim/internal/table"
 )
@@ -10,12 +11,17 @@ import (
 // becomes (0, 255). So no two keys share a bucket key, a partition is one run of the bucket, and SK orders it.
 var endMark = []byte{0, 1}
 
-func partition(pk string) []byte {
-	b := bytes.ReplaceAll([]byte(pk), []byte{0}, []byte{0, 255})
-	return append(b, endMark...)
-}
+func partition(pk string) []byte { return bucketKey(table.Key{PK: pk}) }
 
-func bucketKey(k table.Key) []byte { return append(partition(k.PK), k.SK...) }
+func bucketKey(k table.Key) []byte {
+	b := make([]byte, 0, len(k.PK)+strings.Count(k.PK, "\x00")+len(endMark)+len(k.SK))
+	for part := range strings.SplitAfterSeq(k.PK, "\x00") {
+		if b = append(b, part...); strings.HasSuffix(part, "\x00") {
+			b = append(b, 255)
+		}
+	}
+	return append(append(b, endMark...), k.SK...)
+}
 
 // partitionOf is the part of a bucket key that stands for PK.
 func partitionOf(key []byte) []byte {

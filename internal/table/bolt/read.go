@@ -16,10 +16,7 @@ func (t *Table) Get(ctx context.Context, attributes []string, keys ...table.Key)
 	if err := table.CheckGet(attributes, keys); err != nil {
 		return nil, err
 	}
-	found, _, err := t.read(ctx, 1, keys)
-	for i, it := range found {
-		found[i] = project(it, attributes)
-	}
+	found, _, err := t.read(ctx, 1, attributes, keys)
 	return found, err
 }
 
@@ -28,7 +25,7 @@ func (t *Table) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, 
 	if err := table.CheckKeys(keys, table.MaxActions); err != nil {
 		return nil, err
 	}
-	found, size, err := t.read(ctx, 2, keys)
+	found, size, err := t.read(ctx, 2, nil, keys)
 	if size > table.MaxTransaction {
 		return nil, &table.TooLarge{Why: fmt.Sprintf("a transaction of %d bytes", size)}
 	}
@@ -36,19 +33,21 @@ func (t *Table) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, 
 }
 
 // read charges a number of units for every 4 KB of each item, and as much for one that is not there.
-func (t *Table) read(ctx context.Context, unit int, keys []table.Key) (found []table.Item, size int, err error) {
+func (t *Table) read(ctx context.Context, unit int, attributes []string, keys []table.Key) (
+	found []table.Item, size int, err error,
+) {
 	units := 0
 	err = t.view(ctx, func(b *bbolt.Bucket) error {
+		var r row
 		for _, k := range keys {
-			it, err := get(b, k)
-			if err != nil {
+			if err := r.find(b, bucketKey(k)); err != nil {
 				return err
 			}
-			if it != nil {
-				found = append(found, it)
+			if !r.absent() {
+				found = append(found, r.item(attributes))
 			}
-			size += table.Size(it)
-			units += unit * blocks(table.Size(it), 4)
+			size += r.size
+			units += unit * blocks(r.size, 4)
 		}
 		return nil
 	})
@@ -56,12 +55,14 @@ func (t *Table) read(ctx context.Context, unit int, keys []table.Key) (found []t
 	return found, size, err
 }
 
-func get(b *bbolt.Bucket, k table.Key) (table.Item, error) {
-	v := b.Get(bucketKey(k))
+// find takes what stands under a key.
+func (r *row) find(b *bbolt.Bucket, key []byte) error {
+	v := b.Get(key)
 	if v == nil {
-		return nil, nil
+		*r = row{attributes: r.attributes[:0]}
+		return nil
 	}
-	return decode(v)
+	return r.read(v)
 }
 
 // blocks is how many blocks of some KB are billed for so many bytes, at least one.
@@ -72,7 +73,7 @@ func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 	if err := table.CheckRange(r); err != nil {
 		return table.Page{}, err
 	}
-	p := &page{limit: r.Limit}
+	p := &page{limit: r.Limit, attributes: r.Attributes}
 	from, to := bounds(r)
 	err := t.view(ctx, func(b *bbolt.Bucket) error {
 		if r.Backward {
@@ -84,17 +85,16 @@ func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 		return table.Page{}, err
 	}
 	table.Charge(ctx, float64(blocks(p.size, 4)), 0)
-	for i, it := range p.Items {
-		p.Items[i] = project(it, r.Attributes)
-	}
 	return p.Page, nil
 }
 
 // page is a page that is being filled.
 type page struct {
 	table.Page
-	size  int
-	limit int // 0: none
+	row        row // the last
+	size       int
+	limit      int      // 0: none
+	attributes []string // nil: all
 }
 
 func (p *page) forward(c *bbolt.Cursor, from, to []byte) error {
@@ -124,35 +124,26 @@ func (p *page) backward(c *bbolt.Cursor, from, to []byte) error {
 
 // add takes an item into the page, or else makes the page end behind the one before.
 func (p *page) add(v []byte) (more bool, err error) {
-	it, err := decode(v)
-	if err != nil {
+	last := p.row.b
+	if err := p.row.read(v); err != nil {
 		return false, err
 	}
-	n := table.Size(it)
-	if p.size+n > table.MaxPage {
-		p.Next = p.Items[len(p.Items)-1].Key()
+	if p.size+p.row.size > table.MaxPage {
+		if err := p.row.read(last); err != nil {
+			return false, err
+		}
+		p.Next = p.row.key()
 		return false, nil
 	}
-	p.Items, p.size = append(p.Items, it), p.size+n
+	p.Items, p.size = append(p.Items, p.row.item(p.attributes)), p.size+p.row.size
 	if len(p.Items) == p.limit {
-		p.Next = it.Key()
+		p.Next = p.row.key()
 		return false, nil
 	}
 	return true, nil
 }
 
-func project(it table.Item, attributes []string) table.Item {
-	if attributes == nil {
-		return it
-	}
-	part := make(table.Item, len(attributes))
-	for _, name := range attributes {
-		if v, ok := it[name]; ok {
-			part[name] = v
-		}
-	}
-	return part
-}
+func (r *row) key() table.Key { return r.item([]string{"PK", "SK"}).Key() }
 
 // Scan reads a page of the partitions that fall to a segment by the hash of their name.
 func (t *Table) Scan(ctx context.Context, segment, of int, from table.Key) (table.Page, error) {

@@ -3,6 +3,7 @@ package bolt
 import (
 	"context"
 	"fmt"
+	"slices"
 
 	"go.etcd.io/bbolt"
 
@@ -84,46 +85,38 @@ func (t *Table) apply(batch []*request) error {
 }
 
 // change is what a write makes of an item; nil: nothing is left.
-type change struct {
-	key table.Key
-	new table.Item
-}
+type change struct{ key, item []byte }
 
 func (c change) do(b *bbolt.Bucket) error {
-	if c.new == nil {
-		return b.Delete(bucketKey(c.key))
+	if c.item == nil {
+		return b.Delete(c.key)
 	}
-	return b.Put(bucketKey(c.key), encode(c.new))
+	return b.Put(c.key, c.item)
 }
 
 // plan checks every condition and then every limit, and charges what DynamoDB would: a transaction costs two units
 // for every KB of the larger of the old and the new item, whatever it does to it and even if it is refused.
 func (r *request) plan(b *bbolt.Bucket) ([]change, error) {
 	failed := map[int]table.Item{}
-	olds := make([]table.Item, len(r.writes))
-	for i, w := range r.writes {
-		old, err := get(b, w.Target())
-		if err != nil {
-			return nil, err
-		}
-		olds[i] = old
-		for _, c := range w.Conditions() {
-			if !c.Holds(old) {
-				failed[i] = old
-			}
-		}
-	}
 	planned, size := make([]change, 0, len(r.writes)), 0
 	var wrong error
+	var old row
 	for i, w := range r.writes {
-		c, err := result(w, olds[i])
+		c := change{key: bucketKey(w.Target())}
+		if err := old.find(b, c.key); err != nil {
+			return nil, err
+		}
+		after, held, err := c.make(w, &old)
 		if err != nil {
 			wrong = err
+		}
+		if !held {
+			failed[i] = old.item(nil)
 		}
 		if _, check := w.(table.Check); !check {
 			planned = append(planned, c)
 		}
-		n := max(table.Size(olds[i]), table.Size(c.new))
+		n := max(old.size, after)
 		size += n
 		r.units += 2 * blocks(n, 1)
 	}
@@ -138,13 +131,42 @@ func (r *request) plan(b *bbolt.Bucket) ([]change, error) {
 	return planned, nil
 }
 
-func result(w table.Write, old table.Item) (c change, err error) {
-	c.key = w.Target()
-	switch w := w.(type) {
-	case table.Put:
-		c.new = w.Item
-	case table.Update:
-		c.new, err = w.Result(old)
+// make makes the new item, and tells its size and whether the conditions hold. Of the old one it looks only at what the
+// write speaks of; the rest is copied.
+func (c *change) make(w table.Write, old *row) (size int, held bool, err error) {
+	u, update := w.(table.Update)
+	var known table.Item
+	names := mentioned(w.Conditions(), u)
+	if len(names) > 0 {
+		known = old.item(names)
 	}
-	return c, err
+	held = !slices.ContainsFunc(w.Conditions(), func(c table.Condition) bool { return !c.Holds(known) })
+	if p, put := w.(table.Put); put {
+		c.item = encode(p.Item)
+		return table.Size(p.Item), held, nil
+	}
+	if !update {
+		return 0, held, nil
+	}
+	if known, err = u.Result(known); err != nil {
+		return 0, held, err
+	}
+	if c.item, size = old.with(known, names); size > table.MaxItem {
+		err = &table.TooLarge{Why: fmt.Sprintf("an item of %d bytes", size)}
+	}
+	return size, held, err
+}
+
+// mentioned is the names of the attributes that a write asks for or changes.
+func mentioned(conditions []table.Condition, u table.Update) []string {
+	names := make([]string, 0, 8)
+	for _, c := range conditions {
+		names = append(names, c.Attribute)
+	}
+	for _, part := range []table.Item{u.Set, u.Add, u.Delete} {
+		for name := range part {
+			names = append(names, name)
+		}
+	}
+	return append(names, u.Remove...)
 }

@@ -1,0 +1,44 @@
+package main
+
+import (
+	"compress/gzip"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+)
+
+// Large answers are compressed for clients that take it, with their length and their weak ETag right; others are not.
+func TestLargeAnswersAreCompressed(t *testing.T) {
+	t.Parallel()
+	for _, size := range []int{100, minCompressed - 1, minCompressed, 100 * minCompressed} {
+		for _, accept := range []string{"", "gzip", "identity", "gzip;q=0"} {
+			body := strings.Repeat("x", size)
+			h, err := compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				w.Header().Set("Content-Type", "application/scim+json")
+				w.Header().Set("ETag", `W/"1"`)
+				io.WriteString(w, body)
+			}))
+			if err != nil {
+				t.Fatal(err)
+			}
+			w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/Users", nil)
+			r.Header.Set("Accept-Encoding", accept)
+			h.ServeHTTP(w, r)
+			zipped := w.Header().Get("Content-Encoding") == "gzip"
+			if want := size >= minCompressed && accept == "gzip"; zipped != want {
+				t.Errorf("%d bytes for Accept-Encoding %q: compressed is %v", size, accept, zipped)
+			}
+			in := io.Reader(w.Body)
+			if zipped {
+				if in, err = gzip.NewReader(in); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if got, err := io.ReadAll(in); string(got) != body || err != nil || w.Header().Get("ETag") != `W/"1"` {
+				t.Errorf("%d bytes for Accept-Encoding %q: %d bytes, %v, %v", size, accept, len(got), w.Header(), err)
+			}
+		}
+	}
+}

@@ -13,34 +13,16 @@ import (
 )
 
 // newUsers makes users straight in the table, as many as are wanted in a moment, and gives their ids in order.
-func (f *fixture) newUsers(n int) (ids []string) {
+func (f *fixture) newUsers(n int) []string {
 	f.Helper()
-	var writes []table.Write
-	flush := func() {
-		if err := f.Table.Write(f.ctx, writes...); err != nil {
-			f.Fatal(err)
-		}
-		writes = nil
+	s := seeder{f.Directory, f.user, f.group}
+	ids, err := s.users(f.ctx, n, func(i int) scim.Object { return scim.Object{"userName": fmt.Sprintf("member%06d", i)} })
+	if err == nil {
+		err = s.counted(f.ctx, f.user, n)
 	}
-	for i := range n {
-		id, err := f.newID(f.user)
-		if err != nil {
-			f.Fatal(err)
-		}
-		o := scim.Object{"userName": fmt.Sprintf("member%06d", i)}
-		h, err := f.newHead(f.user, id, o)
-		if err != nil {
-			f.Fatal(err)
-		}
-		ids = append(ids, id)
-		writes = append(append(writes, table.Put{Item: marshal(h)}), f.bears(f.user, id, o)...)
-		if len(writes) > table.MaxActions-3 {
-			flush()
-		}
+	if err != nil {
+		f.Fatal(err)
 	}
-	writes = append(writes, table.Update{Key: f.keys.count(f.user, 0), Add: table.Item{"n": table.N(int64(n))}})
-	flush()
-	slices.Sort(ids)
 	return ids
 }
 

@@ -179,13 +179,13 @@ type company struct {
 	sized     map[int]string
 	modest    int // people who are in no group but their team; if there are none, all
 	places    map[string]string
-	next      int // the number of who is hired next
+	next      *int // the number of who was hired last
 }
 
 // newCompany makes n people, n a multiple of ten, and a group of each size.
 func newCompany(ctx context.Context, tab table.Table, tenant string, n int, sizes ...int) (c *company, err error) {
 	s := newSeeder(tab, tenant)
-	c = &company{seeder: s, raw: tab, sized: map[int]string{}, places: map[string]string{}, next: n + 100}
+	c = &company{seeder: s, raw: tab, sized: map[int]string{}, places: map[string]string{}, next: new(n + 100)}
 	if c.teams, err = s.newIDs(s.group, n/team); err != nil {
 		return nil, err
 	}
@@ -211,6 +211,17 @@ func newCompany(ctx context.Context, tab table.Table, tenant string, n int, size
 
 // anyone is the number of a person.
 func (c *company) anyone() int { return mathrand.IntN(c.modest) }
+
+// groupsOf is how many groups a person is in.
+func (c *company) groupsOf(i int) int {
+	n := 1
+	for size := range c.sized {
+		if i >= len(c.people)-size {
+			n++
+		}
+	}
+	return n
+}
 
 // What is seeded is what creates would have written.
 func TestSeeds(t *testing.T) {

@@ -69,7 +69,7 @@ func hire(ctx context.Context, c *company) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	id := r.Object["id"].(string)
+	id := r.ID()
 	return id, c.patch(ctx, c.group, c.teams[c.anyone()/team], `[{"op":"add","path":"members","value":`+list([]string{id})+`}]`)
 }
 

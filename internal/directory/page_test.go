@@ -23,13 +23,6 @@ func (f *fixture) query(t rapid.TB, q Query) *List {
 	return l
 }
 
-func idsOf(l *List) (ids []string) {
-	for _, r := range l.Resources {
-		ids = append(ids, r.ID())
-	}
-	return ids
-}
-
 // byIndex pages as Okta does: until it has as many as totalResults says.
 func (f *fixture) byIndex(t rapid.TB, q Query) (ids []string) {
 	t.Helper()

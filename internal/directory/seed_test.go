@@ -238,10 +238,10 @@ func TestSeeds(t *testing.T) {
 		}
 		made := f.must(f.Create(f.ctx, f.user, person(1234567), scim.Projection{}))
 		seeded := f.must(f.Retrieve(f.ctx, f.user, c.newcomers[0], scim.Projection{}))
-		if size, want := len(fmt.Sprint(seeded.Object)), len(fmt.Sprint(made.Object)); size != want {
+		if size, want := len(fmt.Sprint(seeded.Object())), len(fmt.Sprint(made.Object())); size != want {
 			t.Errorf("a seeded user has %d bytes and one that is created %d", size, want)
 		}
-		if l := f.find(f.user, `emails.value eq "`+person(7)["userName"].(string)+`"`); l.Total != 1 || l.Resources[0].Object["id"] != c.people[7] {
+		if l := f.find(f.user, `emails.value eq "`+person(7)["userName"].(string)+`"`); l.Total != 1 || l.Resources[0].Object()["id"] != c.people[7] {
 			t.Errorf("an email finds %d users", l.Total)
 		}
 	})

@@ -16,7 +16,7 @@ import (
 	"serverless-scim/internal/table/bolt"
 )
 
-var walk = flag.Bool("walk", false, "walk over 100,000 users in the embedded table by pages of 100, and over no fewer")
+var longWalk = flag.Bool("walk", false, "walk over 100,000 users in the embedded table by pages of 100, and over no fewer")
 
 // throng is users that are walked over while others write.
 type throng struct {
@@ -47,7 +47,7 @@ func (w *writer) any() string { return w.own[rand.N(len(w.own))] }
 func comes(c *throng, w *writer) error {
 	r, err := c.Create(c.ctx, c.user, scim.Object{"userName": w.name(), "title": "new"}, scim.Projection{})
 	if err == nil {
-		w.own = append(w.own, r.Object["id"].(string))
+		w.own = append(w.own, r.ID())
 	}
 	return err
 }
@@ -126,7 +126,7 @@ func TestWalksMeetEachUserOnce(t *testing.T) {
 func walkSizes(tab table.Table) map[int]int {
 	_, embedded := tab.(*bolt.Table)
 	switch {
-	case embedded && *walk:
+	case embedded && *longWalk:
 		return map[int]int{100: 100_000}
 	case embedded && !racing():
 		return map[int]int{1: 100, 7: 700, 100: 3000}
@@ -255,7 +255,7 @@ func (c *throng) ask(q Query) *List {
 
 func idsOf(l *List) (ids []string) {
 	for _, r := range l.Resources {
-		ids = append(ids, r.Object["id"].(string))
+		ids = append(ids, r.ID())
 	}
 	return ids
 }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"serverless-scim/internal/directory"
 )
 
 func main() {
@@ -22,6 +24,7 @@ func main() {
 	f := flag.NewFlagSet("local", flag.ExitOnError)
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "address to listen on")
 	f.StringVar(&o.token, "token", "", "bearer token (default: a new one for each run)")
+	f.IntVar(&o.budget, "budget", directory.Budget, "`resources` that a request tests at most where no key leads to what it asks for")
 	o.store(f)
 	f.Parse(os.Args[1:])
 	err := unexpected(f.Args())

@@ -13,7 +13,10 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-type options struct{ addr, db, token, endpoint, table, types string }
+type options struct {
+	addr, db, token, endpoint, table, types string
+	budget                                  int
+}
 
 // store adds the flags that name a table and what is in it.
 func (o *options) store(f *flag.FlagSet) {
@@ -27,7 +30,8 @@ func (o *options) store(f *flag.FlagSet) {
 func (o options) directory() (directory.Config, error) {
 	types, err := scim.Open(strings.FieldsFunc(o.types, func(r rune) bool { return r == ',' }), os.DirFS)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	return directory.Config{Types: types, Now: time.Now, Random: rand.Reader, Log: log}, err
+	return directory.Config{Types: types, Now: time.Now, Random: rand.Reader, Log: log, Budget: o.budget,
+		Cursors: &directory.Cursors{}}, err
 }
 
 // unexpected refuses what follows the flags.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -138,4 +139,47 @@ func TestContextEndsTheWaitForTheCommitterAlone(t *testing.T) {
 			t.Errorf("what became of a Write that outlived its context: %v", err)
 		}
 	})
+}
+
+func TestOnlyWhoHaveMetAreWaitedFor(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		met, queued, later, want int
+		waits                    time.Duration
+	}{
+		"alone":                         {met: 0, want: 1},
+		"alone again":                   {met: 1, later: 3, want: 1},
+		"all are there":                 {met: 3, queued: 2, later: 3, want: 3},
+		"more than before":              {met: 1, queued: 4, want: 5},
+		"the others come":               {met: 4, queued: 1, later: 2, want: 4, waits: 2 * time.Millisecond},
+		"one does not come":             {met: 4, later: 2, want: 3, waits: 10 * time.Millisecond},
+		"who comes when all are there":  {met: 3, later: 7, want: 3, waits: 2 * time.Millisecond},
+		"the table is closed meanwhile": {met: 9, later: -1, want: 1, waits: time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := &Table{queue: make(chan *request, 10)}
+				for range c.queued {
+					b.queue <- &request{}
+				}
+				var later sync.WaitGroup
+				defer later.Wait()
+				later.Go(func() {
+					for range max(c.later, -c.later) {
+						if time.Sleep(time.Millisecond); c.later < 0 {
+							close(b.queue)
+							return
+						}
+						b.queue <- &request{}
+					}
+				})
+				began := time.Now()
+				batch := b.gather([]*request{{}}, c.met, 10*time.Millisecond)
+				if d := time.Since(began); len(batch) != c.want || d != c.waits {
+					t.Errorf("%d writers after %v, want %d after %v", len(batch), d, c.want, c.waits)
+				}
+			})
+		})
+	}
 }

@@ -24,7 +24,7 @@ func scales(tab table.Table) (small, large int) {
 	_, dynamo := tab.(*dynamo.Table)
 	switch {
 	case dynamo:
-		return 300, 3000
+		return 1000, 3000 // with no fewer there are no hundred groups
 	case *million:
 		return 1000, 1_000_000
 	case racing():

@@ -200,7 +200,7 @@ func removeAll(c *company, _ string) string {
 // addsAll is the add of a hundred members to a group.
 func addsAll(size int) operation { return changesMembers("add 100", size, nil, addAll, removeAll) }
 
-// groupOperations are those on the group of a size; but for the first, they cost the same whatever that is.
+// groupOperations are those on the group of a size.
 func groupOperations(size int) []operation {
 	return []operation{
 		{"GET", newcomer, func(ctx context.Context, c *company, _ string) error {

@@ -30,8 +30,11 @@ func (o *options) store(f *flag.FlagSet) {
 func (o options) directory() (directory.Config, error) {
 	types, err := scim.Open(strings.FieldsFunc(o.types, func(r rune) bool { return r == ',' }), os.DirFS)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	return directory.Config{Types: types, Now: time.Now, Random: rand.Reader, Log: log, Budget: o.budget,
-		Cursors: &directory.Cursors{}}, err
+	c := directory.Config{Types: types, Now: time.Now, Random: rand.Reader, Log: log, Budget: o.budget, Cursors: &directory.Cursors{}}
+	if o.endpoint == "" {
+		c.Abreast = 16 // a file takes them with one fsync
+	}
+	return c, err
 }
 
 // unexpected refuses what follows the flags.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"math/rand/v2"
+	"slices"
 	"time"
 
 	"serverless-scim/internal/scim"
@@ -22,11 +23,15 @@ func (d *Directory) hurried(ctx context.Context) bool {
 // made: others finish it.
 func (d *Directory) finish(ctx context.Context, l *redo) {
 	var err error
-	for _, p := range l.parts {
+	for some := range slices.Chunk(l.parts, max(1, d.Abreast)) {
 		if d.hurried(ctx) {
 			return
 		}
-		if err = d.apply(ctx, l.rt, l.id, l.change, p); err != nil {
+		var calls []func() error
+		for _, p := range some {
+			calls = append(calls, func() error { return d.apply(ctx, l.rt, l.id, l.change, p) })
+		}
+		if err = d.together(calls...); err != nil {
 			break
 		}
 	}

@@ -30,6 +30,7 @@ type Config struct {
 
 	Budget  int      // resources that a request tests where no key leads to what it means; 0: the constant Budget
 	Cursors *Cursors // nil: made for each directory
+	Abreast int      // Change items that are applied at once; 0: one, as on DynamoDB, where they meet on the group's head
 
 	// Together runs calls that do not depend on each other and gives one of their errors when all have ended; nil:
 	// goroutines, 16 at most.

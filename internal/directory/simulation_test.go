@@ -242,6 +242,7 @@ func (s *stage) world(seed uint64, trace func(string, ...any)) *world {
 			query: []int{0, 1, 80}[w.Int(3)],
 		},
 	}
+	c.Abreast = w.Int(4)
 	c.sizes.some = c.sizes.snapshot * []int{1, 2, 4}[w.Int(3)]
 	w.d = New(c, "t", base)
 	w.focus = w.some()

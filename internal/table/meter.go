@@ -5,7 +5,19 @@ import (
 	"sync"
 )
 
-// Usage is what calls to a table cost.
+// Usage is what calls to a table cost. DynamoDB bills request units by the size of whole items, as Size counts it,
+// whatever a call shows or changes of them:
+//
+//   - A read of an item takes one RRU for every 4 KB begun, and one where there is no item. So Get, each item by itself.
+//     A Snapshot takes twice that, for each key. A Query or a Scan adds up what it reads in a page, shown or not, and takes
+//     one RRU for every 4 KB begun of the sum, and one for an empty page.
+//   - A write takes one WRU for every 1 KB begun of the item as it was or as it becomes, whichever is larger; a Delete of
+//     what is not there takes one. All writes here are transactions, which take twice that for every action, Checks too.
+//   - A transaction that is refused is billed as if it had happened. Only the embedded table can tell how much:
+//     DynamoDB's error does not, so that there the units of a Usage are those of the calls that succeeded.
+//   - The repetition of a transaction with its token, once that has happened, is billed as a read of its items.
+//
+// Storage, backups and data transfer are not in it.
 type Usage struct {
 	Calls        int     // made
 	Waits        int     // of them, those that waited for each other: calls that overlap count once
@@ -14,6 +26,17 @@ type Usage struct {
 	ReadUnits    float64 // RRU, as billed
 	WriteUnits   float64 // WRU, as billed
 	Retries      int     // by the driver
+}
+
+// What AWS asks for a million request units on demand: us-east-1, table class Standard, since November 2024.
+const (
+	dollarsPerMillionRRU = 0.125
+	dollarsPerMillionWRU = 0.625
+)
+
+// Dollars is the price of the request units on demand.
+func (u Usage) Dollars() float64 {
+	return (u.ReadUnits*dollarsPerMillionRRU + u.WriteUnits*dollarsPerMillionWRU) / 1e6
 }
 
 type meter struct {

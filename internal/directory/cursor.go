@@ -141,14 +141,14 @@ func (l *listing) byCursor(ctx context.Context) (*List, error) {
 		}
 		w := &walk{listing: l, mark: c.mark, backward: c.Backward, loose: true}
 		p.matches, p.more, err = w.page(ctx, l.Count, nil)
-		p.behind = w.mark
+		p.behind, p.total = w.mark, -1
 		return p, err
 	})
 	if err != nil {
 		return nil, err
 	}
 	l.cut(&p)
-	list := &List{Total: total}
+	list := &List{Total: max(p.total, total)}
 	if list.Next, list.Previous, err = l.cursors(ctx, c, p); err != nil {
 		return nil, err
 	}

@@ -123,7 +123,7 @@ func (d *Directory) selection(rt *scim.ResourceType, q Query) (s selection, err 
 	sorter, err := rt.Sorter(q.SortBy, q.Descending)
 	if r, _ := rt.Resolve(q.SortBy); err == nil && len(q.Types) == 1 && s.access.width == byWalk &&
 		r.Extension == "" && r.Attr.Name == rt.Storage.Name && !r.Attr.CaseExact { // this order is there already
-		s.access.source, s.access.named, s.reverse = d.prefixed(rt, ""), true, q.Descending
+		s.access.source, s.access.named, s.reverse = d.byName(rt), true, q.Descending
 		return s, nil
 	}
 	s.sorter = &sorter

@@ -251,12 +251,8 @@ func TestBudget(t *testing.T) {
 	f.newUser("z")
 	f.Config.Budget = 2 * batch
 	for _, text := range []string{`nickName pr`, `userName ew "z"`, `userName co "member" and title pr`} {
-		e, err := filter.Parse(text)
-		if err != nil {
-			t.Fatal(err)
-		}
-		q := Query{Types: only(f.user), Filter: e, StartIndex: 1, Count: 10}
-		_, err = f.Query(t.Context(), q)
+		q := Query{Types: only(f.user), Filter: parsed(t, text), StartIndex: 1, Count: 10}
+		_, err := f.Query(t.Context(), q)
 		if e, _ := err.(*scim.Error); e == nil || e.Type != scim.TooMany || !strings.Contains(e.Detail, "userName") {
 			t.Errorf("%s: %v, want tooMany with a filter that works", text, err)
 		}
@@ -277,4 +273,13 @@ func TestBudget(t *testing.T) {
 	if l := f.query(t, q); l.Resources[0].Object()["userName"] != "z" {
 		t.Errorf("the last is %v", l.Resources[0].Object()["userName"])
 	}
+}
+
+func parsed(t *testing.T, text string) filter.Expr {
+	t.Helper()
+	e, err := filter.Parse(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return e
 }

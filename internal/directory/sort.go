@@ -79,6 +79,7 @@ func (l *listing) sortedPage(ctx context.Context, from mark, backward bool) (pag
 	if err != nil {
 		return page{}, err
 	}
+	total := len(all)
 	switch at := l.behind(all, from); {
 	case backward:
 		for at > 0 && l.compare(all[at-1], from) >= 0 {
@@ -90,7 +91,7 @@ func (l *listing) sortedPage(ctx context.Context, from mark, backward bool) (pag
 		all = all[at:]
 	}
 	matches, taken, err := l.pick(ctx, all, l.Count)
-	p := page{matches: matches, behind: from, more: taken < len(all), total: -1}
+	p := page{matches: matches, behind: from, more: taken < len(all), total: total}
 	if taken > 0 {
 		p.behind = all[taken-1]
 	}

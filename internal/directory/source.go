@@ -171,6 +171,13 @@ func (d *Directory) prefixed(rt *scim.ResourceType, folded string) source {
 	}
 }
 
+// byName is all resources of a type, in the order of their names.
+func (d *Directory) byName(rt *scim.ResourceType) source {
+	s := d.prefixed(rt, "").(*keyRange)
+	s.total = func(ctx context.Context) (int, error) { return d.total(ctx, rt) }
+	return s
+}
+
 // bearers is the resources that have a folded value in an attribute.
 func (d *Directory) bearers(rt *scim.ResourceType, attribute, folded string) source {
 	return &keyRange{

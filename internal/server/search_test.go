@@ -1,10 +1,13 @@
 package server
 
 import (
+	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
 	"testing"
+
+	"serverless-scim/internal/scim"
 )
 
 // names is the userNames and displayNames of a list, in its order.
@@ -92,5 +95,55 @@ func TestRoot(t *testing.T) {
 	c.want(c.do("GET", "/Users?filter=members+pr", ""), 400, "invalidFilter")
 	if a := c.want(c.do("GET", "/?filter=members+pr", ""), 200); a.at("Resources.0.id") != g {
 		t.Errorf("only groups have members: %s", a.text)
+	}
+}
+
+// RFC 9865 §2: an empty cursor asks for the first page, and the last is the one without a next; there is no index.
+func TestPagesByCursor(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	for _, name := range []string{"a", "b", "c", "d", "e"} {
+		c.create("/Users", `{"userName":"`+name+`","title":"t"}`)
+	}
+	for _, filter := range []string{"", "&filter=title+pr", "&sortBy=userName&sortOrder=descending", "&sortBy=title"} {
+		met, cursor := "", ""
+		for pages := 1; ; pages++ {
+			get := c.want(c.do("GET", "/Users?count=2&startIndex=4&cursor="+cursor+filter, ""), 200)
+			body := scim.Object{"count": 2, "cursor": cursor}
+			for part := range strings.SplitSeq(strings.TrimPrefix(filter, "&"), "&") {
+				name, v, _ := strings.Cut(part, "=")
+				body[name] = strings.ReplaceAll(v, "+", " ")
+			}
+			text, err := json.Marshal(body)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if post := c.want(c.do("POST", "/Users/.search", string(text)), 200); names(post) != names(get) {
+				t.Errorf("%s: POST gives %s and GET %s", filter, names(post), names(get))
+			}
+			_, indexed := get.body["startIndex"]
+			_, counted := get.body["totalResults"]
+			_, before := get.body["previousCursor"]
+			if indexed || before != (pages > 1) || counted != (!strings.Contains(filter, "filter")) || get.body["itemsPerPage"] == nil {
+				t.Errorf("%s, page %d: %s", filter, pages, get.text)
+			}
+			met += names(get)
+			if cursor, _ = get.body["nextCursor"].(string); cursor == "" || pages > 3 {
+				break
+			}
+			met += ", "
+		}
+		if want := map[bool]string{true: "e d, c b, a", false: "a b, c d, e"}[strings.Contains(filter, "descending")]; met != want {
+			t.Errorf("%s: the pages are %q, want %q", filter, met, want)
+		}
+	}
+	for query, want := range map[string]string{"cursor=x": "invalidCursor", "cursor=%00": "invalidCursor", "cursor=&cursor=": "invalidValue"} {
+		if a := c.want(c.do("GET", "/Users?"+query, ""), 400); a.body["scimType"] != want {
+			t.Errorf("%s: %s", query, a.text)
+		}
+	}
+	pagination, _ := c.want(c.do("GET", "/ServiceProviderConfig", ""), 200).body["pagination"].(scim.Object)
+	if pagination["cursor"] != true || pagination["index"] != true || pagination["defaultPaginationMethod"] != "index" {
+		t.Errorf("RFC 9865 §4: %v", pagination)
 	}
 }

@@ -104,7 +104,8 @@ func (w *world) judgeNothing(o *op) {
 	w.Fail("%v was answered without a write, but there was always something to do", o)
 }
 
-// judgeList: what is listed is as if it were read; what was there all the time is listed, and nothing twice.
+// judgeList: what is listed is as if it were read; what was there all the time is listed, whatever its
+// name has become, and nothing twice.
 func (w *world) judgeList(o *op, l *List) {
 	listed := idSet(0)
 	for _, r := range l.Resources {
@@ -122,8 +123,8 @@ func (w *world) judgeList(o *op, l *List) {
 	}
 	for x := range simAll {
 		h := &w.heads[x]
-		stayed := (o.born & o.settled).has(x) && h.alive() && h.ver == o.seen[x].ver && kind(x) == kind(o.target)
-		if stayed && !listed.has(x) && (o.verb == "list" || h.slot() == o.place().slot) {
+		stayed := (o.born & o.settled).has(x) && h.alive() && kind(x) == kind(o.target)
+		if stayed && !listed.has(x) && (o.verb == "list" || h.ver == o.seen[x].ver && h.slot() == o.place().slot) {
 			w.Fail("%v: %d is not listed", o, x)
 		}
 	}

@@ -14,6 +14,7 @@ import (
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/dynamo"
 )
 
 // seeder makes very many resources: it writes what creates would write straight into the table, for several resources
@@ -37,10 +38,16 @@ func (s seeder) over(tab table.Table) seeder {
 	return s
 }
 
-const (
-	writers = 128 // whose transactions the embedded table writes with one fsync
-	team    = 10  // users that are made together, and have a group for themselves
-)
+const team = 10 // users that are made together, and have a group for themselves
+
+// writers is how many transactions are under way: the embedded table writes them all with one fsync, while an emulator
+// does one after the other, and the driver waits 3 s for each.
+func (s seeder) writers() int {
+	if _, dynamo := s.Table.(table.Metered).Table.(*dynamo.Table); dynamo {
+		return 16
+	}
+	return 128
+}
 
 // newIDs are in order, so that the embedded table grows at one end.
 func (s seeder) newIDs(rt *scim.ResourceType, n int) ([]string, error) {
@@ -62,7 +69,7 @@ func (s seeder) users(ctx context.Context, n int, object func(i int) scim.Object
 		return nil, err
 	}
 	var g errgroup.Group
-	g.SetLimit(writers)
+	g.SetLimit(s.writers())
 	for from := 0; from < n; from += team {
 		g.Go(func() error {
 			var all []table.Write
@@ -96,7 +103,7 @@ func (s seeder) groupOf(ctx context.Context, name string, members ...string) (st
 		return "", err
 	}
 	var g errgroup.Group
-	g.SetLimit(writers)
+	g.SetLimit(s.writers())
 	for some := range slices.Chunk(all, table.MaxActions) {
 		g.Go(func() error { return s.Table.Write(ctx, some...) })
 	}

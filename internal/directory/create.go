@@ -101,7 +101,7 @@ func without(ids []string, gone map[string]bool) (left []string) {
 func (d *Directory) takeAndName(ctx context.Context, e *effect, s state, w parts, n *names) error {
 	var failed, unnamed error
 	calls := []func() error{func() error { failed = d.take(ctx, e); return nil }}
-	if w.displays {
+	if w.displays && len(s.members)+len(s.head.Groups) > 0 {
 		calls = append(calls, func() error { *n, unnamed = d.names(ctx, maxShown, s); return nil })
 	}
 	d.together(calls...) // which keep their errors to themselves

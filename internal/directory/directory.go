@@ -124,6 +124,9 @@ func (d *Directory) together(calls ...func() error) error {
 }
 
 func together(calls ...func() error) error {
+	if len(calls) == 1 {
+		return calls[0]()
+	}
 	var g errgroup.Group
 	g.SetLimit(16)
 	var panicked atomic.Pointer[any]

@@ -206,22 +206,25 @@ func member(edge table.Key) string { return strings.TrimPrefix(edge.SK, memberPr
 
 // displays reads the names of resources by their ids.
 func (d *Directory) displays(ctx context.Context, ids []string) (names, error) {
-	n := names{map[string]string{}, map[string]bool{}}
 	var keys []table.Key
 	for _, id := range ids {
 		if rt := d.Types.ByID(id); rt != nil {
-			keys, n.gone[id] = append(keys, d.keys.head(rt, id)), true
+			keys = append(keys, d.keys.head(rt, id))
 		}
 	}
+	n := names{make(map[string]string, len(keys)), map[string]bool{}}
 	if len(keys) == 0 {
 		return n, nil
 	}
 	items, err := d.Table.Get(ctx, []string{"PK", "display", "deleting"}, keys...)
 	for _, it := range items {
 		if it["deleting"] == nil {
-			id := idIn(table.Text(it["PK"]))
-			n.display[id] = table.Text(it["display"])
-			delete(n.gone, id)
+			n.display[idIn(table.Text(it["PK"]))] = table.Text(it["display"])
+		}
+	}
+	for _, k := range keys {
+		if _, there := n.display[idIn(k.PK)]; !there {
+			n.gone[idIn(k.PK)] = true
 		}
 	}
 	return n, err

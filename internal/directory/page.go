@@ -124,30 +124,21 @@ func (l *listing) byIndex(ctx context.Context) (*List, error) {
 	if p.more { // clients stop at the total: while there is more it must not be behind, and at the end not ahead
 		list.Total = max(p.total, counted, p.reached+1)
 	}
-	err = l.together(
-		func() (err error) { list.Resources, err = l.reply(ctx, p.matches); return err },
-		func() error {
-			if !p.more || p.kept || l.Count == 0 {
-				return nil
-			}
-			return l.keep(ctx, p.reached+1, list.Total, p.behind)
-		},
-	)
-	return list, err
+	calls := []func() error{func() (err error) { list.Resources, err = l.reply(ctx, p.matches); return err }}
+	if p.more && !p.kept && l.Count > 0 {
+		calls = append(calls, func() error { return l.keep(ctx, p.reached+1, list.Total, p.behind) })
+	}
+	return list, l.together(calls...)
 }
 
 // read reads a page, and beside it the total, if that is counted; otherwise it is -1.
 func (l *listing) read(ctx context.Context, read func(context.Context) (page, error)) (p page, total int, err error) {
 	total = -1
-	err = l.together(
-		func() (err error) {
-			if l.counted() {
-				total, err = l.count(ctx)
-			}
-			return err
-		},
-		func() (err error) { p, err = read(ctx); return err },
-	)
+	calls := []func() error{func() (err error) { p, err = read(ctx); return err }}
+	if l.counted() {
+		calls = append(calls, func() (err error) { total, err = l.count(ctx); return err })
+	}
+	err = l.together(calls...)
 	return p, total, err
 }
 

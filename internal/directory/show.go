@@ -2,6 +2,7 @@ package directory
 
 import (
 	"context"
+	"slices"
 
 	"serverless-scim/internal/scim"
 )
@@ -104,21 +105,20 @@ func (d *Directory) show(ctx context.Context, states []state, displays bool) ([]
 
 // names reads the first display names, most of them at most, that an answer shows. Groups of more members go without.
 func (d *Directory) names(ctx context.Context, most int, states ...state) (names, error) {
-	seen, wanted := map[string]bool{}, []string(nil)
-	want := func(ids []string) {
-		for _, id := range ids {
-			if !seen[id] && len(wanted) < most {
-				seen[id], wanted = true, append(wanted, id)
-			}
-		}
-	}
+	var wanted []string
 	for _, s := range states {
 		if len(s.members) <= most {
-			want(s.members)
+			wanted = append(wanted, s.members...)
 		}
 		if s.rt.Attribute("groups") != nil {
-			want(s.head.Groups)
+			wanted = append(wanted, s.head.Groups...)
 		}
 	}
-	return d.displays(ctx, wanted)
+	seen := make(map[string]bool, len(wanted))
+	wanted = slices.DeleteFunc(wanted, func(id string) bool {
+		twice := seen[id]
+		seen[id] = true
+		return twice
+	})
+	return d.displays(ctx, wanted[:min(most, len(wanted))])
 }

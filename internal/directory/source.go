@@ -46,14 +46,12 @@ func (s *keyRange) String() string { return s.said }
 func (s *keyRange) counted() bool  { return s.total != nil }
 
 func (s *keyRange) next(ctx context.Context, after string, backward bool, n int) (found []candidate, end bool, err error) {
+	if s.there == nil {
+		return s.read(ctx, after, backward, n)
+	}
 	there := true
 	err = s.together(
-		func() (err error) {
-			if s.there != nil {
-				there, err = s.there(ctx)
-			}
-			return err
-		},
+		func() (err error) { there, err = s.there(ctx); return err },
 		func() (err error) { found, end, err = s.read(ctx, after, backward, n); return err },
 	)
 	if !there {

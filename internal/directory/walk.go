@@ -122,16 +122,11 @@ func (w *walk) page(ctx context.Context, n int, meanwhile func(mark) error) (pag
 			w.stop(begin, some)
 		}
 		var found []match
-		err = w.together(
-			func() (err error) { found, err = w.matching(ctx, some); return err },
-			func() error {
-				if w.whole && more && meanwhile != nil {
-					return meanwhile(w.mark)
-				}
-				return nil
-			},
-		)
-		if err != nil {
+		calls := []func() error{func() (err error) { found, err = w.matching(ctx, some); return err }}
+		if w.whole && more && meanwhile != nil {
+			calls = append(calls, func() error { return meanwhile(w.mark) })
+		}
+		if err := w.together(calls...); err != nil {
 			return nil, false, err
 		}
 		if len(found) > missing {

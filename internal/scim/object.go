@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"io"
+	"slices"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -79,19 +80,16 @@ func parse(d *jsontext.Decoder, depth int) (any, error) {
 }
 
 func parseObject(d *jsontext.Decoder, depth int) (any, error) {
-	o, folded := Object{}, map[string]bool(nil)
+	o := Object{}
+	folded := folds{names: make([]string, 0, 16)}
 	for d.PeekKind() != '}' {
 		t, err := d.ReadToken()
 		if err != nil {
 			return nil, err
 		}
 		name := t.String()
-		if l := lower(name); folded[l] {
+		if folded.has(lower(name)) {
 			return nil, BadRequest(InvalidSyntax, "The name %q stands twice in one object. Send it once.", name)
-		} else if folded == nil {
-			folded = map[string]bool{l: true}
-		} else {
-			folded[l] = true
 		}
 		if o[name], err = parse(d, depth+1); err != nil {
 			return nil, err
@@ -99,6 +97,32 @@ func parseObject(d *jsontext.Decoder, depth int) (any, error) {
 	}
 	_, err := d.ReadToken()
 	return o, err
+}
+
+// folds is the names of an object in lower case. They are few, unless somebody means harm.
+type folds struct {
+	names []string
+	set   map[string]bool // if they are many
+}
+
+// has tells whether a name is there, and adds it.
+func (f *folds) has(name string) bool {
+	if f.set == nil && len(f.names) < cap(f.names) {
+		if slices.Contains(f.names, name) {
+			return true
+		}
+		f.names = append(f.names, name)
+		return false
+	}
+	if f.set == nil {
+		f.set = map[string]bool{}
+		for _, n := range f.names {
+			f.set[n] = true
+		}
+	}
+	there := f.set[name]
+	f.set[name] = true
+	return there
 }
 
 func parseArray(d *jsontext.Decoder, depth int) (any, error) {

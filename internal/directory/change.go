@@ -94,13 +94,14 @@ func (c change) attempt(ctx context.Context) (*Resource, error) {
 		return c.answer(ctx, p)
 	}
 	var n names
-	if p.state = next; !p.known {
+	shown := !c.want.members || p.known && !c.tooLarge(next.head)
+	if p.state = next; !shown {
 		p.members = nil
 	}
-	if err := c.takeAndName(ctx, e, p.state, c.want, &n); err != nil {
+	if err := c.takeAndName(ctx, e, p.state, parts{displays: c.want.displays && shown}, &n); err != nil {
 		return nil, err
 	}
-	if c.want.members && (!p.known || c.tooLarge(p)) {
+	if !shown {
 		if r, err := c.answer(ctx, p); err == nil {
 			return r, nil
 		}
@@ -134,7 +135,7 @@ func (c change) plan(ctx context.Context) (p plan, err error) {
 	next := ""
 	if c.want.members {
 		calls = append(calls, func() (err error) {
-			p.members, next, err = c.edges(ctx, c.rt, c.id, maxShown+1)
+			p.members, next, err = c.edges(ctx, c.rt, c.id, maxReadBack+1)
 			return err
 		})
 	}
@@ -226,7 +227,7 @@ func (c change) rename(t *transaction, old, now scim.Object) error {
 // answer reads what the answer shows and the plan does not know. A large group is not read back for nothing.
 func (c change) answer(ctx context.Context, p plan) (*Resource, error) {
 	switch {
-	case c.want.members && c.tooLarge(p):
+	case c.want.members && c.tooLarge(p.head):
 		return c.partial(p), nil
 	case c.want.members && !p.known:
 		return c.get(ctx, c.rt, c.id, c.want)
@@ -238,7 +239,7 @@ func (c change) answer(ctx context.Context, p plan) (*Resource, error) {
 	return r[0], nil
 }
 
-func (c change) tooLarge(p plan) bool { return p.head.N > maxShown && !c.large }
+func (c change) tooLarge(h *head) bool { return h.N > maxReadBack && !c.large }
 
 // partial is the group without its members.
 func (c change) partial(p plan) *Resource {

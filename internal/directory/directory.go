@@ -90,6 +90,7 @@ const (
 	maxLookups  = 20       // values of one attribute by which a resource is found
 	maxGroups   = 1500     // groups a member can be in
 	maxShown    = 1000     // names of other resources resolved in one answer
+	maxReadBack = 100      // members of a group that the answer to a PATCH shows unasked: clients seldom look at them
 	maxAttempts = 100      // of a request that meets others
 	maxPage     = 4 << 20  // bytes of a list
 	vetted      = 500      // heads of new members read in one call, of which 16 are under way

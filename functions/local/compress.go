@@ -9,7 +9,7 @@ import (
 
 // minCompressed is the least answer that is compressed: long lists and large groups. It costs about 3 µs for each KB, a
 // fifth of what a page of 100 users costs, and clients here are near; for what is larger a tunnel is grateful.
-const minCompressed = 64 << 10
+const minCompressed = 128 << 10
 
 // compressed compresses answers for those who take gzip, as API Gateway does for the function.
 func compressed(h http.Handler) (http.Handler, error) {

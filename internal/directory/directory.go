@@ -5,6 +5,7 @@
 package directory
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
@@ -125,23 +126,26 @@ func (d *Directory) together(calls ...func() error) error {
 }
 
 func together(calls ...func() error) error {
-	if len(calls) == 1 {
-		return calls[0]()
+	if len(calls) == 0 {
+		return nil
 	}
 	var g errgroup.Group
 	g.SetLimit(16)
 	var panicked atomic.Pointer[any]
-	for _, call := range calls {
-		g.Go(func() error {
-			defer func() {
-				if p := recover(); p != nil {
-					panicked.Store(&p)
-				}
-			}()
-			return call()
-		})
+	guarded := func(call func() error) error {
+		defer func() {
+			if p := recover(); p != nil {
+				panicked.Store(&p)
+			}
+		}()
+		return call()
 	}
-	err := g.Wait()
+	last := len(calls) - 1 // is left to the caller, who would only wait
+	for _, call := range calls[:last] {
+		g.Go(func() error { return guarded(call) })
+	}
+	err := guarded(calls[last])
+	err = cmp.Or(g.Wait(), err)
 	if p := panicked.Load(); p != nil {
 		panic(*p) // where the caller can recover
 	}

@@ -60,7 +60,8 @@ func (Delete) write() {}
 func (Check) write()  {}
 
 func (w Update) apply(old Item) Item {
-	it := Item{"PK": S(w.Key.PK), "SK": S(w.Key.SK)}
+	it := make(Item, 2+len(old)+len(w.Set)+len(w.Add))
+	it["PK"], it["SK"] = S(w.Key.PK), S(w.Key.SK)
 	for name, v := range old {
 		it[name] = v
 	}
@@ -112,7 +113,9 @@ func BOOL(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{
 
 // SS is a string set, sorted and without duplicates; DynamoDB has no empty ones.
 func SS(elements ...string) types.AttributeValue {
-	return &types.AttributeValueMemberSS{Value: slices.Compact(slices.Sorted(slices.Values(elements)))}
+	sorted := slices.Clone(elements)
+	slices.Sort(sorted)
+	return &types.AttributeValueMemberSS{Value: slices.Compact(sorted)}
 }
 
 // Text is the value of a string attribute, empty where it is absent.

@@ -17,7 +17,7 @@ import (
 
 func main() {
 	debug.SetGCPercent(400) // what lives is a few MB: to let five times as much come together costs little
-	debug.SetMemoryLimit(128 << 20)
+	debug.SetMemoryLimit(160 << 20)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) > 1 && os.Args[1] == "fsck" {

@@ -7,6 +7,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
@@ -96,7 +97,7 @@ func TestCallsThatWaitInLargeChanges(t *testing.T) {
 				f := newFixture(t, tab)
 				users := f.newUsers(k)
 				g := f.newGroup("g")
-				f = f.over(slow{tab})
+				f = f.over(slow{tab, time.Millisecond})
 				more := (max(0, parts(k)-98) + 98) / 99 // prepares
 				f.waits("PUT", 4+parts(k)+more, func(f *fixture) error {
 					_, err := f.Replace(f.ctx, f.group, g, withMembers("g", users...), nil, scim.Projection{})
@@ -124,7 +125,7 @@ func TestCallsThatWaitInTheLargest(t *testing.T) {
 		f := newFixture(t, tab)
 		users := f.newUsers(20_000)
 		g := f.newGroup("g")
-		f = f.over(slow{tab})
+		f = f.over(slow{tab, time.Millisecond})
 		f.waits("PUT", 4+834+8+2, func(f *fixture) error {
 			_, err := f.Replace(f.ctx, f.group, g, withMembers("g", users...), nil, scim.Projection{})
 			return err

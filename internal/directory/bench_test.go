@@ -109,7 +109,7 @@ func (c *company) benchmark(b *testing.B, o operation) {
 func (c *company) waits(b *testing.B, o operation) int {
 	least := 0
 	for range 3 {
-		u, err := o.once(b.Context(), c.over(slow{c.raw}))
+		u, err := o.once(b.Context(), c.over(slow{c.raw, time.Millisecond}))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -11,28 +11,32 @@ import (
 	"serverless-scim/internal/filter"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/dynamo"
 )
 
-// slow makes each call take a millisecond of a test's own time, so that calls that could overlap do.
-type slow struct{ table.Table }
+// slow makes each call take a while, so that calls that could overlap do.
+type slow struct {
+	table.Table
+	time.Duration
+}
 
 func (s slow) Get(ctx context.Context, attributes []string, keys ...table.Key) ([]table.Item, error) {
-	time.Sleep(time.Millisecond)
+	time.Sleep(s.Duration)
 	return s.Table.Get(ctx, attributes, keys...)
 }
 
 func (s slow) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
-	time.Sleep(time.Millisecond)
+	time.Sleep(s.Duration)
 	return s.Table.Snapshot(ctx, keys...)
 }
 
 func (s slow) Query(ctx context.Context, r table.Range) (table.Page, error) {
-	time.Sleep(time.Millisecond)
+	time.Sleep(s.Duration)
 	return s.Table.Query(ctx, r)
 }
 
 func (s slow) Write(ctx context.Context, writes ...table.Write) error {
-	time.Sleep(time.Millisecond)
+	time.Sleep(s.Duration)
 	return s.Table.Write(ctx, writes...)
 }
 
@@ -42,27 +46,42 @@ func TestCallsThatWait(t *testing.T) {
 	for _, c := range budget {
 		t.Run(c.operation, func(t *testing.T) {
 			t.Parallel()
-			synctest.Test(t, func(t *testing.T) {
-				tab := memory(t)
-				f := newFixture(t, tab)
-				s := scene{fixture: f, member: f.newUser("member")}
-				s.loner = f.must(f.Create(t.Context(), f.user, scim.Object{"userName": "loner", "externalId": "e",
-					"emails": []any{scim.Object{"value": "loner@example.com"}}}, scim.Projection{})).ID()
-				for i := range 100 {
-					s.others = append(s.others, f.newUser(fmt.Sprintf("other%03d", i)))
-				}
-				s.g = f.newGroup("g", s.member)
-				s.fixture = f.over(slow{tab})
-				ctx, usage := table.WithUsage(t.Context())
-				if err := c.do(ctx, s); err != nil {
-					t.Fatal(err)
-				}
-				if u := usage(); u.Waits != c.waits || u.ItemsWritten != c.written {
-					t.Errorf("%s: %d calls wait for each other and %d items are written, want %d and %d", c.operation,
-						u.Waits, u.ItemsWritten, c.waits, c.written)
-				}
-			})
+			synctest.Test(t, func(t *testing.T) { c.check(t, memory(t), "test", time.Millisecond) }) // of the test's own time
 		})
+	}
+}
+
+// They are the same on DynamoDB.
+func TestCallsThatWaitOnDynamoDB(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		if _, ok := tab.(*dynamo.Table); !ok {
+			return
+		}
+		for _, c := range budget {
+			t.Run(c.operation, func(t *testing.T) {
+				c.check(t, tab, c.operation, 50*time.Millisecond)
+			})
+		}
+	})
+}
+
+func (c budgeted) check(t *testing.T, tab table.Table, tenant string, slowly time.Duration) {
+	f := newFixture(t, tab).tenant(tenant)
+	s := scene{fixture: f, member: f.newUser("member")}
+	s.loner = f.must(f.Create(t.Context(), f.user, scim.Object{"userName": "loner", "externalId": "e",
+		"emails": []any{scim.Object{"value": "loner@example.com"}}}, scim.Projection{})).ID()
+	s.others = f.newUsers(100)
+	s.g = f.newGroup("g", s.member)
+	config := s.Config
+	config.Table = slow{tab, slowly}
+	s.Directory = New(config, tenant, base)
+	ctx, usage := table.WithUsage(t.Context())
+	if err := c.do(ctx, s); err != nil {
+		t.Fatal(err)
+	}
+	if u := usage(); u.Waits != c.waits || u.ItemsWritten != c.written {
+		t.Errorf("%s: %d calls wait for each other and %d items are written, want %d and %d", c.operation,
+			u.Waits, u.ItemsWritten, c.waits, c.written)
 	}
 }
 
@@ -103,12 +122,14 @@ func list(ids []string) string {
 	return `[{"value":"` + strings.Join(ids, `"},{"value":"`) + `"}]`
 }
 
-var budget = []struct {
+type budgeted struct {
 	operation string
 	waits     int
 	written   int
 	do        func(context.Context, scene) error
-}{
+}
+
+var budget = []budgeted{
 	{"GET of a user", 1, 0, func(ctx context.Context, s scene) error {
 		_, err := s.Retrieve(ctx, s.user, s.loner, scim.Projection{})
 		return err
@@ -186,6 +207,36 @@ var budget = []struct {
 	}},
 	{"page of 100 users, with the names of their groups", 3, 1, func(ctx context.Context, s scene) error {
 		return s.query(ctx, s.user, "", 100)
+	}},
+	{"page of 50 users further on in a walk", 3, 1, func(ctx context.Context, s scene) error {
+		q := Query{Types: only(s.user), StartIndex: 1, Count: 50, Projection: projected(s.fixture, "userName")}
+		if _, err := s.Query(s.ctx, q); err != nil {
+			return err
+		}
+		q.StartIndex = 51
+		_, err := s.Query(ctx, q)
+		return err
+	}},
+	{"page of 50 users by cursor", 2, 0, func(ctx context.Context, s scene) error {
+		q := Query{Types: only(s.user), Count: 50, Projection: projected(s.fixture, "userName")}
+		l, err := s.Query(s.ctx, q)
+		if err != nil {
+			return err
+		}
+		q.Cursor = l.Next
+		_, err = s.Query(ctx, q)
+		return err
+	}},
+	{"is one a member of a group, as Entra ID asks", 1, 0, func(ctx context.Context, s scene) error {
+		p, err := scim.NewProjection(only(s.group), "", "members")
+		if err == nil {
+			_, err = s.Query(ctx, Query{Types: only(s.group), StartIndex: 1, Count: 1, Projection: p,
+				Filter: parsed(s.T, `id eq "`+s.g+`" and members eq "`+s.member+`"`)})
+		}
+		return err
+	}},
+	{"add of 100 members", 9, 219, func(ctx context.Context, s scene) error {
+		return s.modify(ctx, s.group, s.g, `[{"op":"add","path":"members","value":`+list(s.others)+`}]`)
 	}},
 	{"delete of a user", 2, 6, func(ctx context.Context, s scene) error {
 		return s.Delete(ctx, s.user, s.member, nil)

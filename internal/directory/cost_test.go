@@ -4,6 +4,7 @@ import (
 	"slices"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/dynamo"
@@ -150,7 +151,7 @@ func TestCallsThatWaitForAHundredMembersMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tab := memory(t)
-		aHundredMore(t, tab, slow{tab}, "calls that wait", func(u table.Usage) float64 { return float64(u.Waits) })
+		aHundredMore(t, tab, slow{tab, time.Millisecond}, "calls that wait", func(u table.Usage) float64 { return float64(u.Waits) })
 	})
 }
 

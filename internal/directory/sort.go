@@ -23,7 +23,7 @@ func (l *listing) sorted(ctx context.Context) (all []mark, err error) {
 	w := &walk{listing: l}
 	err = w.all(ctx, func(found []match) {
 		for _, m := range found {
-			all = append(all, mark{m.at.from, m.id, m.key})
+			all = append(all, mark{m.at.from, m.at.id, m.key}) // not m.id, which holds all that was read with it
 		}
 	})
 	slices.SortFunc(all, l.compare)

@@ -191,10 +191,11 @@ func (l *listing) indexed(ctx context.Context) (page, error) {
 		return page{reached: from.index - 1 + skipped, total: -1}, err
 	}
 	p := page{total: from.total}
-	p.matches, p.more, err = w.page(ctx, l.Count, func(m mark) error {
-		p.kept = true
-		return l.keep(ctx, l.StartIndex+l.Count, from.total, m)
-	})
+	var meanwhile func(mark) error
+	if p.kept = l.whole && (l.counted() || from.total >= 0); p.kept { // otherwise the bookmark waits for the total
+		meanwhile = func(m mark) error { return l.keep(ctx, l.StartIndex+l.Count, from.total, m) }
+	}
+	p.matches, p.more, err = w.page(ctx, l.Count, meanwhile)
 	p.behind, p.reached = w.mark, l.StartIndex-1+len(p.matches)
 	return p, err
 }

@@ -283,3 +283,23 @@ func parsed(t *testing.T, text string) filter.Expr {
 	}
 	return e
 }
+
+// A walk over names that begin alike counts them once, on its first page.
+func TestATotalIsKeptForTheWalk(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	f.newUsers(500)
+	read := map[int]int{}
+	for _, start := range []int{1, 11, 21, 491} {
+		ctx, usage := table.WithUsage(f.ctx)
+		q := Query{Types: only(f.user), Filter: parsed(t, `userName sw "member"`), StartIndex: start, Count: 10, Projection: projected(f, "userName")}
+		l, err := f.Query(ctx, q)
+		if err != nil || l.Total != 500 || len(l.Resources) != 10 {
+			t.Fatal(l, err)
+		}
+		read[start] = usage().ItemsRead
+	}
+	if read[1] != 11+10+500 || read[11] != 1+11+10 || read[21] != read[11] {
+		t.Errorf("the pages read %v items", read)
+	}
+}

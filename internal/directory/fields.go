@@ -9,9 +9,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// fields reads the attributes of an item. Lists are made of heads and names, which it reads in a fifth of the time that
-// attributevalue takes; what is absent is
-// zero, and what has another type is damage.
+// fields reads the attributes of an item: of heads and names, of which lists are made, in a fifth of the time that
+// attributevalue takes. What is absent is zero, and what has another type is damage.
 type fields struct {
 	table.Item
 	err error

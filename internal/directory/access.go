@@ -41,7 +41,7 @@ func (d *Directory) planBy(rt *scim.ResourceType, f filter.Expr) *access {
 	case *filter.And:
 		return narrower(d.planBy(rt, f.X), d.planBy(rt, f.Y))
 	case *filter.Or:
-		return d.union(rt, d.planBy(rt, f.X), d.planBy(rt, f.Y))
+		return d.union(d.planBy(rt, f.X), d.planBy(rt, f.Y))
 	case *filter.Compare:
 		s, ok := f.Value.(string)
 		if r, known := rt.Resolve(f.Attr); ok && known && r.Extension == "" && r.Attr != nil {
@@ -70,7 +70,7 @@ func narrower(x, y *access) *access {
 }
 
 // union is the way to what one of two finds.
-func (d *Directory) union(rt *scim.ResourceType, x, y *access) *access {
+func (d *Directory) union(x, y *access) *access {
 	if x == nil || y == nil {
 		return nil
 	}
@@ -83,7 +83,7 @@ func (d *Directory) planElement(rt *scim.ResourceType, value scim.Ref, f filter.
 	case *filter.And:
 		return narrower(d.planElement(rt, value, f.X), d.planElement(rt, value, f.Y))
 	case *filter.Or:
-		return d.union(rt, d.planElement(rt, value, f.X), d.planElement(rt, value, f.Y))
+		return d.union(d.planElement(rt, value, f.X), d.planElement(rt, value, f.Y))
 	case *filter.Compare:
 		if s, ok := f.Value.(string); ok && value.Attr.Sub(f.Attr.Name) == value.Sub && f.Attr.Sub == "" {
 			return narrower(d.planFor(rt, value, f.Op, s), nil)

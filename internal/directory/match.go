@@ -27,6 +27,9 @@ type needs struct {
 	edges    []string // or whether these are among them
 }
 
+// edgesAlone tells whether single members are all that must be known of the members.
+func (n needs) edgesAlone() bool { return !n.members && len(n.edges) > 0 }
+
 // match is a resource that a query means.
 type match struct {
 	state
@@ -39,6 +42,14 @@ func (m match) behind() mark {
 	b := m.at.behind()
 	b.Key = m.key
 	return b
+}
+
+func statesOf(matches []match) []state {
+	states := make([]state, len(matches))
+	for i, m := range matches {
+		states[i] = m.state
+	}
+	return states
 }
 
 // mentioned is what a filter speaks of beside the head. What it asks of single members is told by their edges alone,
@@ -161,7 +172,7 @@ func (l *listing) chunks(candidates []candidate) (chunks [][]candidate) {
 const tested = 100
 
 func (s *selection) atOnce(snapshot int) int {
-	if s.matches != nil && !s.needs.members && len(s.needs.edges) > 0 {
+	if s.needs.edgesAlone() {
 		return max(1, (snapshot+1)/(1+len(s.needs.edges)))
 	}
 	return tested
@@ -181,11 +192,7 @@ func (l *listing) test(ctx context.Context, s *selection, candidates []candidate
 func (d *Directory) judgeAll(ctx context.Context, s *selection, all []match) (found []match, err error) {
 	n := names{}
 	if s.needs.displays {
-		states := make([]state, len(all))
-		for i, m := range all {
-			states[i] = m.state
-		}
-		if n, err = d.names(ctx, math.MaxInt, states...); err != nil {
+		if n, err = d.names(ctx, math.MaxInt, statesOf(all)...); err != nil {
 			return nil, err
 		}
 	}
@@ -223,11 +230,11 @@ func (l *listing) load(ctx context.Context, s *selection, candidates []candidate
 	for i, c := range candidates {
 		ids[i] = c.id
 	}
-	if s.matches != nil && !s.needs.members && len(s.needs.edges) > 0 {
+	if s.needs.edgesAlone() {
 		return l.withEdges(ctx, s.rt, ids, s.needs.edges)
 	}
 	states, err := l.heads(ctx, s.rt, ids)
-	if err != nil || s.matches == nil || !s.needs.members {
+	if err != nil || !s.needs.members {
 		return states, err
 	}
 	return l.withMembers(ctx, states, func(*scim.ResourceType) bool { return true })

@@ -160,15 +160,11 @@ func (l *listing) count(ctx context.Context) (total int, err error) {
 
 // cut makes a page fit an answer.
 func (l *listing) cut(p *page) bool {
-	states := make([]state, len(p.matches))
-	for i, m := range p.matches {
-		states[i] = m.state
-	}
-	n := fitting(states, l.Query)
-	if n == len(states) {
+	n := fitting(statesOf(p.matches), l.Query)
+	if n == len(p.matches) {
 		return false
 	}
-	p.reached -= len(states) - n
+	p.reached -= len(p.matches) - n
 	p.matches, p.more, p.behind = p.matches[:n], true, p.matches[n-1].behind()
 	return true
 }

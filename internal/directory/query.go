@@ -101,11 +101,8 @@ func fitting(states []state, q Query) int {
 // reply makes the page of its heads: with the members and names that the answer shows. A group that has changed since
 // it matched is tested again.
 func (l *listing) reply(ctx context.Context, matches []match) ([]*Resource, error) {
-	displays, states := false, make([]state, len(matches))
-	for i, m := range matches {
-		states[i] = m.state
-	}
-	read, err := l.withMembers(ctx, states, func(rt *scim.ResourceType) bool {
+	displays := false
+	read, err := l.withMembers(ctx, statesOf(matches), func(rt *scim.ResourceType) bool {
 		w := wanted(rt, l.Projection)
 		displays = displays || w.displays
 		return w.members

@@ -127,16 +127,16 @@ func (s *idList) next(ctx context.Context, after string, backward bool, n int) (
 	ids, err := s.all(ctx)
 	from, there := slices.BinarySearch(ids, after)
 	switch {
-	case backward && after == "":
+	case backward && after != "":
+		ids = ids[:from]
+	case !backward && there:
+		ids = ids[from+1:]
+	case !backward:
+		ids = ids[from:]
+	}
+	if backward {
 		ids = slices.Clone(ids)
 		slices.Reverse(ids)
-	case backward:
-		ids = slices.Clone(ids[:from])
-		slices.Reverse(ids)
-	case there:
-		ids = ids[from+1:]
-	default:
-		ids = ids[from:]
 	}
 	for _, id := range ids[:min(n, len(ids))] {
 		found = append(found, candidate{id: id, place: id})

@@ -85,7 +85,7 @@ func issue(ctx context.Context, tokens *token.Store, given string) (string, erro
 	if given != "" {
 		return given, tokens.Replace(ctx, tenant, "given", given)
 	}
-	secret := token.New()
+	secret := token.New(tenant)
 	return secret, tokens.Replace(ctx, tenant, "automatic", secret)
 }
 

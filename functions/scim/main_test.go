@@ -162,7 +162,7 @@ func keepUsers(t *testing.T, i *functiontest.Instance, secret string) {
 // store makes a table with a token, and gives the variables that name it.
 func store(t *testing.T) (env []string, secret string) {
 	table, endpoint, name := functiontest.Store(t)
-	secret = token.New()
+	secret = token.New("default")
 	tokens := &token.Store{Table: table, Now: time.Now}
 	if err := tokens.Replace(t.Context(), "default", "test", secret); err != nil {
 		t.Fatal(err)

@@ -48,7 +48,7 @@ func TestNothingIsFoundAcrossTenants(t *testing.T) {
 	u := c.create("/Users", `{"userName":"u","externalId":"x","emails":[{"value":"e"}]}`)
 	g := c.create("/Groups", `{"displayName":"g","members":[{"value":"`+u+`"}]}`)
 	before := c.dump()
-	c.secret = token.New()
+	c.secret = token.New("test")
 	if err := c.config.Tokens.Replace(t.Context(), "other", "test", c.secret); err != nil {
 		t.Fatal(err)
 	}

@@ -206,7 +206,7 @@ func TestMediaTypes(t *testing.T) {
 	c := newClient(t)
 	for media, status := range map[string]int{"application/json": 201, "application/scim+json": 201, "": 201,
 		"application/scim+json; charset=ISO-8859-1": 201, "APPLICATION/JSON": 201, "text/plain": 415, "application/x-www-form-urlencoded": 415} {
-		c.want(c.do("POST", "/Users", `{"userName":"`+token.New()+`"}`, "Content-Type", media), status)
+		c.want(c.do("POST", "/Users", `{"userName":"`+token.New("test")+`"}`, "Content-Type", media), status)
 	}
 }
 
@@ -220,7 +220,7 @@ func TestEveryBasePathIsServed(t *testing.T) {
 		"https://api.example.com/Users/scim/v2/Users": "https://api.example.com/Users/scim/v2/Users/",
 		"https://api.example.com/me/v2/Users":         "https://api.example.com/me/v2/Users/",
 	} {
-		r := httptest.NewRequest("POST", address, strings.NewReader(`{"userName":"`+token.New()+`"}`))
+		r := httptest.NewRequest("POST", address, strings.NewReader(`{"userName":"`+token.New("test")+`"}`))
 		r.Header.Set("Authorization", "Bearer "+c.secret)
 		r.Host = "evil.example"
 		a := c.want(c.send(r), 201)

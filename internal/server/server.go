@@ -70,5 +70,5 @@ func (s *server) answer(r *http.Request) (resp *response, err error) {
 	if err != nil {
 		return nil, err
 	}
-	return s.dispatch(&request{Request: r, types: s.types, base: s.Base, reader: identity.Label}, identity.Tenant)
+	return s.dispatch(&request{Request: r, types: s.types, base: s.Base, reader: identity.Label}, identity.Tenant.Name)
 }

@@ -61,13 +61,16 @@ func newClient(t testing.TB, change ...func(*Config)) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tab.Close() })
-	c := &client{TB: t, secret: token.New(), log: &record{}}
+	c := &client{TB: t, secret: token.New("test"), log: &record{}}
 	log := slog.New(slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.config = Config{
 		Directory: directory.Config{Table: tab, Types: scim.Standard(), Now: time.Now, Random: &ascending{}, Log: log},
 		Tokens:    &token.Store{Table: tab, Now: time.Now}, Base: base, Timeout: time.Minute, Log: log,
 	}
 	if err := c.config.Tokens.Replace(t.Context(), "test", "test", c.secret); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.config.Tokens.Authenticate(t.Context(), []string{c.secret}); err != nil { // which marks its first use
 		t.Fatal(err)
 	}
 	for _, f := range change {

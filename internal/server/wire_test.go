@@ -116,7 +116,7 @@ func (c *client) befallen(what string, chance map[tabletest.Fault]float64, open 
 // tenant is the client of a tenant of its own.
 func (c *client) tenant(t *testing.T) *client {
 	other := *c
-	other.TB, other.secret = t, token.New()
+	other.TB, other.secret = t, token.New("test")
 	if err := c.config.Tokens.Replace(t.Context(), t.Name(), "test", other.secret); err != nil {
 		t.Fatal(err)
 	}

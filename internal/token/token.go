@@ -1,24 +1,19 @@
 // Package token is bearer tokens, and the tenants that they open. A token is 256 random bits; the table keeps its
-// SHA-256 alone, which is enough for what cannot be guessed. There is no way in without a token, and no token for all
-// tenants.
+// SHA-256 alone, which is enough for what cannot be guessed. There is no way in without a token, none that never ends,
+// and no token for all tenants. It knows no resource: what a tenant has is another package's.
 package token
 
 import (
-	"context"
 	"crypto/rand"
 	"crypto/sha256"
-	"crypto/subtle"
+	"encoding/base32"
 	"encoding/base64"
+	"encoding/binary"
 	"encoding/hex"
 	"errors"
-	"fmt"
+	"hash/crc32"
+	"regexp"
 	"strings"
-	"sync"
-	"time"
-
-	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
-
-	"serverless-scim/internal/table"
 )
 
 // ErrUnauthorized says that a request has no token, more than one, or one that is not valid. It does not say which.
@@ -27,139 +22,75 @@ var ErrUnauthorized = errors.New("token: unauthorized")
 // Prefix begins every token that is made here, so that people and scanners recognise one.
 const Prefix = "scim_"
 
-// remembered is how long a token that was found valid is taken for valid without asking the table.
-const remembered = 5 * time.Second
+const (
+	longest  = 512 // bytes of an Authorization header
+	checksum = 7   // letters
+)
 
-// Identity is who a token speaks for.
-type Identity struct {
-	Tenant string
-	Label  string
-}
+var (
+	letters = base32.HexEncoding.WithPadding(base32.NoPadding)
+	made    = regexp.MustCompile(`^` + Prefix + `(.+)_[0-9a-v]{52}[0-9a-v]{7}$`)
+)
 
-// Store keeps tokens in a table.
-type Store struct {
-	Table table.Table
-	Now   func() time.Time
-
-	mu   sync.Mutex
-	seen map[string]entry // by hash
-}
-
-type entry struct {
-	item
-	until time.Time
-}
-
-// item is a token in the table, without the token.
-type item struct {
-	table.Key
-	Tenant  string `dynamodbav:"tenant"`
-	Label   string `dynamodbav:"label"`
-	Created string `dynamodbav:"created"`
-	Expires int64  `dynamodbav:"expires,omitempty"` // Unix seconds; absent: never
-}
-
-// listed is the token among those of its tenant.
-type listed struct {
-	table.Key
-	Hash  string `dynamodbav:"hash"`
-	Label string `dynamodbav:"label"`
-}
-
-// New makes a token.
-func New() string {
+// New makes a token of a tenant: the prefix, the tenant's name (so that one call finds both), 52 letters that are random
+// and 7 that are the CRC-32 of all before them, by which a scanner tells a token from what merely looks like one.
+func New(tenant string) string {
 	b := make([]byte, 32)
 	rand.Read(b) // never fails
-	return Prefix + base64.RawURLEncoding.EncodeToString(b)
+	s := Prefix + tenant + "_" + encode(b)
+	return s + sum(s)
 }
 
-// Authenticate finds who sends a request from its Authorization headers. It gives ErrUnauthorized, or the table's
-// error.
-func (s *Store) Authenticate(ctx context.Context, authorization []string) (Identity, error) {
-	if len(authorization) != 1 {
-		return Identity{}, ErrUnauthorized
-	}
-	scheme, secret, _ := strings.Cut(authorization[0], " ")
-	secret = strings.TrimSpace(secret)
-	if !strings.EqualFold(scheme, "Bearer") || secret == "" {
-		return Identity{}, ErrUnauthorized
-	}
-	hash := hashed(secret)
-	it, err := s.find(ctx, hash)
-	if err != nil {
-		return Identity{}, err
-	}
-	if it.Expires != 0 && s.Now().Unix() >= it.Expires {
-		return Identity{}, ErrUnauthorized
-	}
-	return Identity{Tenant: it.Tenant, Label: it.Label}, nil
+func encode(b []byte) string { return strings.ToLower(letters.EncodeToString(b)) }
+
+func sum(s string) string {
+	return encode(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(s))))
 }
+
+// tenantIn is the tenant that a token names; ok is false where it is no token that was made here. A token that an
+// operator chose has neither prefix nor name.
+func tenantIn(secret string) (tenant string, ok bool) {
+	if !strings.HasPrefix(secret, Prefix) {
+		return "", true
+	}
+	m := made.FindStringSubmatch(secret)
+	if m == nil || sum(secret[:len(secret)-checksum]) != secret[len(secret)-checksum:] {
+		return "", false
+	}
+	return m[1], true
+}
+
+// presented is the token in the Authorization headers of a request, in one of the ways in which Okta sends it: as Bearer
+// (RFC 6750 §2.1), as the password of Basic (RFC 7617 §2), or bare.
+func presented(authorization []string) (secret string, ok bool) {
+	if len(authorization) != 1 || len(authorization[0]) > longest || strings.ContainsFunc(authorization[0], isNoLetter) {
+		return "", false
+	}
+	fields := strings.Split(strings.TrimSpace(authorization[0]), " ")
+	scheme, rest := strings.ToLower(fields[0]), fields[1:]
+	switch {
+	case len(rest) == 0 && scheme != "bearer" && scheme != "basic":
+		secret = fields[0]
+	case len(rest) == 1 && scheme == "bearer":
+		secret = rest[0]
+	case len(rest) == 1 && scheme == "basic":
+		decoded, err := base64.StdEncoding.DecodeString(rest[0])
+		_, password, found := strings.Cut(string(decoded), ":")
+		if err != nil || !found {
+			return "", false
+		}
+		secret = password
+	}
+	return secret, secret != ""
+}
+
+// isNoLetter tells what no header of ours holds: anything but printable ASCII.
+func isNoLetter(r rune) bool { return r < ' ' || r > '~' }
 
 func hashed(secret string) string {
 	hash := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(hash[:])
 }
 
-func (s *Store) find(ctx context.Context, hash string) (item, error) {
-	now := s.Now()
-	s.mu.Lock()
-	e, ok := s.seen[hash]
-	s.mu.Unlock()
-	if ok && now.Before(e.until) {
-		return e.item, nil
-	}
-	items, err := table.Metered{Table: s.Table}.Get(ctx, nil, key(hash))
-	if err != nil {
-		return item{}, err
-	}
-	it := item{}
-	if len(items) == 0 || attributevalue.UnmarshalMap(items[0], &it) != nil ||
-		subtle.ConstantTimeCompare([]byte(it.PK), []byte(key(hash).PK)) != 1 {
-		return item{}, ErrUnauthorized
-	}
-	s.remember(hash, entry{it, now.Add(remembered)})
-	return it, nil
-}
-
-func (s *Store) remember(hash string, e entry) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.seen == nil || len(s.seen) > 1000 {
-		s.seen = map[string]entry{}
-	}
-	s.seen[hash] = e
-}
-
-func key(hash string) table.Key { return table.Key{PK: "token#" + hash, SK: "@"} }
-
-// Replace makes a secret the only token of a tenant with a label, in place of the one before it.
-func (s *Store) Replace(ctx context.Context, tenant, label, secret string) error {
-	slot := table.Key{PK: partition(tenant), SK: label}
-	hash := hashed(secret)
-	it := item{Key: key(hash), Tenant: tenant, Label: label, Created: s.Now().UTC().Format(time.RFC3339)}
-	items, err := s.Table.Get(ctx, nil, slot)
-	if err != nil {
-		return err
-	}
-	var writes []table.Write
-	for _, v := range []any{it, listed{slot, hash, label}} {
-		m, err := attributevalue.MarshalMap(v)
-		if err != nil {
-			return fmt.Errorf("token: %w", err)
-		}
-		writes = append(writes, table.Put{Item: m})
-	}
-	for _, old := range items {
-		l := listed{}
-		if err := attributevalue.UnmarshalMap(old, &l); err != nil {
-			return fmt.Errorf("token: %w", err)
-		}
-		if l.Hash != hash {
-			writes = append(writes, table.Delete{Key: key(l.Hash)})
-		}
-	}
-	return s.Table.Write(ctx, writes...)
-}
-
-// partition is where the tokens of a tenant are listed.
-func partition(tenant string) string { return table.Escape(tenant) + "#token" }
+// id is how people name a token: the beginning of its hash, which tells nothing of the token.
+func id(hash string) string { return hash[:16] }

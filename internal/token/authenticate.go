@@ -1,0 +1,160 @@
+package token
+
+import (
+	"context"
+	"crypto/subtle"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+
+	"serverless-scim/internal/table"
+)
+
+const (
+	remembered = 5 * time.Second // is how long a token that was found valid is taken for valid without asking the table
+	marked     = time.Hour       // is how old the time of its last use may be
+	marking    = time.Second     // is how long a request waits for that to be written
+)
+
+// Identity is who a request speaks for.
+type Identity struct {
+	Tenant Tenant
+	ID     string // of the token
+	Label  string // of the token
+}
+
+// Store keeps tokens and tenants in a table. It is safe for concurrent use.
+type Store struct {
+	Table table.Table
+	Now   func() time.Time
+
+	mu   sync.Mutex
+	seen map[string]entry // by hash
+}
+
+// entry is what a token opens, as the table had it.
+type entry struct {
+	token  item
+	tenant Tenant
+	until  time.Time
+}
+
+// Authenticate finds who sends a request from its Authorization headers. It gives ErrUnauthorized, or the table's
+// error.
+func (s *Store) Authenticate(ctx context.Context, authorization []string) (Identity, error) {
+	secret, ok := presented(authorization)
+	if !ok {
+		return Identity{}, ErrUnauthorized
+	}
+	named, ok := tenantIn(secret)
+	if !ok {
+		return Identity{}, ErrUnauthorized
+	}
+	e, err := s.find(ctx, hashed(secret), named)
+	if err != nil {
+		return Identity{}, err
+	}
+	if s.Now().Unix() >= e.token.Expires {
+		return Identity{}, ErrUnauthorized
+	}
+	return Identity{Tenant: e.tenant, ID: id(e.token.hash()), Label: e.token.Label}, nil
+}
+
+// find reads a token and its tenant, unless they are remembered. What is refused is not remembered.
+func (s *Store) find(ctx context.Context, hash, named string) (entry, error) {
+	s.mu.Lock()
+	e, ok := s.seen[hash]
+	s.mu.Unlock()
+	if ok && s.Now().Before(e.until) {
+		return e, nil
+	}
+	e, err := s.read(ctx, hash, named)
+	if err != nil {
+		return entry{}, err
+	}
+	s.mark(ctx, &e.token)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.seen == nil || len(s.seen) > 1000 {
+		s.seen = map[string]entry{}
+	}
+	s.seen[hash] = e
+	return e, nil
+}
+
+// read gives a token and its tenant, in one call where the token names the tenant.
+func (s *Store) read(ctx context.Context, hash, named string) (e entry, err error) {
+	t := table.Metered{Table: s.Table}
+	keys := []table.Key{key(hash)}
+	if named != "" {
+		keys = append(keys, tenantKey(named))
+	}
+	e.until = s.Now().Add(remembered)
+	items, err := t.Get(ctx, nil, keys...)
+	if err != nil {
+		return e, err
+	}
+	found := map[table.Key]table.Item{}
+	for _, it := range items {
+		found[it.Key()] = it
+	}
+	it := found[key(hash)]
+	if it == nil || subtle.ConstantTimeCompare([]byte(it.Key().PK), []byte(key(hash).PK)) != 1 {
+		return e, ErrUnauthorized
+	}
+	if err := unmarshal(it, &e.token); err != nil {
+		return e, err
+	}
+	if it = found[tenantKey(e.token.Tenant)]; it == nil {
+		if items, err = t.Get(ctx, nil, tenantKey(e.token.Tenant)); err != nil || len(items) == 0 {
+			return e, orUnauthorized(err)
+		}
+		it = items[0]
+	}
+	if e.tenant, err = tenantOf(it); err == nil && !e.tenant.open() {
+		err = ErrUnauthorized
+	}
+	return e, err
+}
+
+func orUnauthorized(err error) error {
+	if err == nil {
+		return ErrUnauthorized
+	}
+	return err
+}
+
+// mark writes down that a token is in use, at most once an hour, unless that has been revoked meanwhile. Whether it
+// succeeds is nothing to the request.
+func (s *Store) mark(ctx context.Context, it *item) {
+	now, before := s.Now().Unix(), table.Without("used")
+	if it.Used != 0 {
+		before = table.Equals("used", table.N(it.Used))
+	}
+	if now-it.Used < int64(marked.Seconds()) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(ctx, marking)
+	defer cancel()
+	_ = table.Metered{Table: s.Table}.Write(ctx, table.Update{
+		Key: it.Key, Set: table.Item{"used": table.N(now)}, If: []table.Condition{table.Exists(), before},
+	})
+}
+
+func unmarshal(it table.Item, v any) error {
+	if err := attributevalue.UnmarshalMap(it, v); err != nil {
+		return fmt.Errorf("token: damaged item: %w", err)
+	}
+	return nil
+}
+
+// marshal makes an item of one of the structs here, none of which can fail.
+func marshal(v any) table.Item {
+	it, err := attributevalue.MarshalMap(v)
+	if err != nil {
+		panic(err)
+	}
+	return it
+}

@@ -1,0 +1,171 @@
+package token
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"time"
+
+	"serverless-scim/internal/table"
+)
+
+// ErrNoTenant says that there is no tenant with a name; ErrTenantExists, that there is one already.
+var (
+	ErrNoTenant     = errors.New("token: there is no such tenant")
+	ErrTenantExists = errors.New("token: there is a tenant with this name")
+)
+
+// Settings is what a tenant can choose. The zero value is the default, and serves Okta.
+type Settings struct {
+	StrictMembers  bool     `json:"strictMembers,omitempty"`  // members that do not exist are refused rather than left out
+	NoContent      bool     `json:"noContent,omitempty"`      // PATCH answers 204 unless attributes asks for something
+	ResourceTypes  []string `json:"resourceTypes,omitempty"`  // names of those that are switched on; none: all that there are
+	RateLimit      *int     `json:"rateLimit,omitempty"`      // requests a second for each token; 0: no limit; nil: the service's
+	Deprovisioning int      `json:"deprovisioning,omitempty"` // per cent of the users that may go within ten minutes; 0: all
+}
+
+// Tenant is an organization, or one connection of an identity provider.
+type Tenant struct {
+	Name     string
+	Settings Settings
+	Created  time.Time
+	Disabled time.Time // since when its tokens open nothing; zero: they do
+	Deleted  time.Time // since when it counts as deleted; zero: it is not
+	Stopped  time.Time // since when too many of its users were deprovisioned; zero: an administrator has released it
+
+	version int64
+}
+
+// open tells whether tokens open the tenant.
+func (t *Tenant) open() bool { return t.Disabled.IsZero() && t.Deleted.IsZero() }
+
+// tenantItem is a tenant in the table. Times are in seconds of Unix time.
+type tenantItem struct {
+	table.Key
+	Settings string `dynamodbav:"settings"` // JSON
+	Created  int64  `dynamodbav:"created"`
+	Disabled int64  `dynamodbav:"disabled,omitempty"`
+	Deleted  int64  `dynamodbav:"deleted,omitempty"`
+	Stopped  int64  `dynamodbav:"stopped,omitempty"`
+	Ver      int64  `dynamodbav:"ver"`
+}
+
+const tenants = "tenant" // the partition of all of them
+
+func tenantKey(name string) table.Key { return table.Key{PK: tenants, SK: name} }
+
+func tenantOf(it table.Item) (Tenant, error) {
+	var i tenantItem
+	if err := unmarshal(it, &i); err != nil {
+		return Tenant{}, err
+	}
+	t := Tenant{Name: i.SK, Created: at(i.Created), Disabled: at(i.Disabled), Deleted: at(i.Deleted), Stopped: at(i.Stopped),
+		version: i.Ver}
+	if err := json.Unmarshal([]byte(i.Settings), &t.Settings); err != nil {
+		return Tenant{}, fmt.Errorf("token: damaged settings: %w", err)
+	}
+	return t, nil
+}
+
+func (t *Tenant) item() table.Item {
+	settings, err := json.Marshal(t.Settings)
+	if err != nil {
+		panic(err) // it is numbers, strings and truth values
+	}
+	return marshal(tenantItem{Key: tenantKey(t.Name), Settings: string(settings), Created: seconds(t.Created),
+		Disabled: seconds(t.Disabled), Deleted: seconds(t.Deleted), Stopped: seconds(t.Stopped), Ver: t.version})
+}
+
+// at is a time in seconds of Unix time, and zero for none.
+func at(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}
+
+func seconds(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}
+
+// CreateTenant makes a tenant with the default settings, or gives ErrTenantExists.
+func (s *Store) CreateTenant(ctx context.Context, name string) (Tenant, error) {
+	t := Tenant{Name: name, Created: at(s.Now().Unix()), version: 1}
+	return t, refusedAs(ErrTenantExists, s.Table.Write(ctx, table.Put{Item: t.item(), If: []table.Condition{table.Absent()}}))
+}
+
+// refusedAs gives an error the meaning that a condition which does not hold has.
+func refusedAs(meaning, err error) error {
+	if refused := (*table.Refused)(nil); errors.As(err, &refused) {
+		return meaning
+	}
+	return err
+}
+
+// Tenant reads a tenant, or gives ErrNoTenant.
+func (s *Store) Tenant(ctx context.Context, name string) (Tenant, error) {
+	items, err := s.Table.Get(ctx, nil, tenantKey(name))
+	if err != nil {
+		return Tenant{}, err
+	}
+	if len(items) == 0 {
+		return Tenant{}, ErrNoTenant
+	}
+	return tenantOf(items[0])
+}
+
+// Tenants reads all of them, in the order of their names.
+func (s *Store) Tenants(ctx context.Context) (all []Tenant, err error) {
+	r := table.Range{PK: tenants}
+	for {
+		page, err := s.Table.Query(ctx, r)
+		if err != nil {
+			return nil, err
+		}
+		for _, it := range page.Items {
+			t, err := tenantOf(it)
+			if err != nil {
+				return nil, err
+			}
+			all = append(all, t)
+		}
+		if r.After = page.Next.SK; r.After == "" {
+			return all, nil
+		}
+	}
+}
+
+// ChangeTenant changes a tenant by a function, which may be called again where another change came between; or gives
+// ErrNoTenant, or the function's error.
+func (s *Store) ChangeTenant(ctx context.Context, name string, change func(*Tenant) error) (Tenant, error) {
+	for {
+		t, err := s.Tenant(ctx, name)
+		if err != nil {
+			return t, err
+		}
+		seen := table.Equals("ver", table.N(t.version))
+		t.version++
+		if err := change(&t); err != nil {
+			return t, err
+		}
+		err = s.Table.Write(ctx, table.Put{Item: t.item(), If: []table.Condition{seen}})
+		if refused := (*table.Refused)(nil); !errors.As(err, &refused) {
+			return t, err
+		}
+	}
+}
+
+// StopTenant notes that too many users of a tenant were deprovisioned.
+func (s *Store) StopTenant(ctx context.Context, name string) error {
+	_, err := s.ChangeTenant(ctx, name, func(t *Tenant) error {
+		if t.Stopped.IsZero() {
+			t.Stopped = at(s.Now().Unix())
+		}
+		return nil
+	})
+	return err
+}

@@ -1,0 +1,163 @@
+package token
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+func TestATenantThatIsDisabledOrDeletedIsClosed(t *testing.T) {
+	t.Parallel()
+	s, now := newStore(t)
+	secret, _ := create(t, s, "a", Lifetime)
+	for name, change := range map[string]func(*Tenant) *time.Time{
+		"disabled": func(t *Tenant) *time.Time { return &t.Disabled },
+		"deleted":  func(t *Tenant) *time.Time { return &t.Deleted },
+	} {
+		for _, since := range []time.Time{now.UTC(), {}} {
+			_, err := s.ChangeTenant(t.Context(), "a", func(t *Tenant) error { *change(t) = since; return nil })
+			if err != nil {
+				t.Fatal(err)
+			}
+			if *now = now.Add(remembered); s.opens(secret) != since.IsZero() {
+				t.Errorf("%s since %v: open is %v", name, since, !since.IsZero())
+			}
+		}
+	}
+}
+
+func TestWithoutATenantThereIsNoToken(t *testing.T) {
+	t.Parallel()
+	s, now := newStore(t)
+	if _, err := s.Create(t.Context(), "a", "okta", New("a"), Lifetime); !errors.Is(err, ErrNoTenant) {
+		t.Errorf("no tenant: %v", err)
+	}
+	_, made := create(t, s, "a", Lifetime)
+	if _, err := s.CreateTenant(t.Context(), "a"); !errors.Is(err, ErrTenantExists) {
+		t.Errorf("again: %v", err)
+	}
+	_, err := s.ChangeTenant(t.Context(), "a", func(t *Tenant) error { t.Deleted = now.UTC(); return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, create := s.Create(t.Context(), "a", "okta", New("a"), Lifetime)
+	_, rotate := s.Rotate(t.Context(), "a", made.ID, New("a"), Overlap)
+	for _, err := range []error{create, rotate} {
+		if !errors.Is(err, ErrNoTenant) {
+			t.Errorf("a deleted tenant: %v", err)
+		}
+	}
+}
+
+func TestTenantsAreWhatWasSet(t *testing.T) {
+	t.Parallel()
+	s, now := newStore(t)
+	rate := 7
+	settings := Settings{StrictMembers: true, NoContent: true, ResourceTypes: []string{"User"}, RateLimit: &rate, Deprovisioning: 20}
+	for i := range 3 {
+		if _, err := s.CreateTenant(t.Context(), fmt.Sprint("t", i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	changed, err := s.ChangeTenant(t.Context(), "t1", func(t *Tenant) error { t.Settings = settings; return nil })
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := s.Tenant(t.Context(), "t1")
+	if err != nil || *got.Settings.RateLimit != 7 || !got.Settings.StrictMembers ||
+		got.Settings.Deprovisioning != 20 || got.version != changed.version || !got.Created.Equal(*now) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	all, err := s.Tenants(t.Context())
+	if err != nil || len(all) != 3 || all[0].Name != "t0" || all[2].Name != "t2" {
+		t.Errorf("%v, %v", all, err)
+	}
+	if _, err := s.Tenant(t.Context(), "none"); !errors.Is(err, ErrNoTenant) {
+		t.Error(err)
+	}
+	if _, err := s.ChangeTenant(t.Context(), "none", func(*Tenant) error { return nil }); !errors.Is(err, ErrNoTenant) {
+		t.Error(err)
+	}
+}
+
+func TestChangesOfATenantAreNotLost(t *testing.T) {
+	t.Parallel()
+	s, _ := newStore(t)
+	if _, err := s.CreateTenant(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 20 {
+		wg.Go(func() {
+			_, err := s.ChangeTenant(t.Context(), "a", func(t *Tenant) error { t.Settings.Deprovisioning++; return nil })
+			if err != nil {
+				t.Error(err)
+			}
+		})
+	}
+	wg.Wait()
+	if got, _ := s.Tenant(t.Context(), "a"); got.Settings.Deprovisioning != 20 {
+		t.Errorf("20 changes came to %d", got.Settings.Deprovisioning)
+	}
+}
+
+func TestRotationOverlaps(t *testing.T) {
+	t.Parallel()
+	s, now := newStore(t)
+	old, made := create(t, s, "a", 48*time.Hour)
+	*now = now.Add(time.Hour)
+	fresh := New("a")
+	next, err := s.Rotate(t.Context(), "a", made.ID, fresh, time.Minute)
+	if err != nil || next.Label != made.Label || next.Expires.Sub(next.Created) != 48*time.Hour {
+		t.Fatalf("%+v, %v", next, err)
+	}
+	for range 60 {
+		if !s.opens(old) || !s.opens(fresh) {
+			t.Fatal("both are valid while they overlap")
+		}
+		*now = now.Add(time.Second)
+	}
+	if s.opens(old) || !s.opens(fresh) {
+		t.Error("the old one ends with the overlap")
+	}
+	third, err := s.Rotate(t.Context(), "a", made.ID, New("a"), Overlap)
+	if err != nil || third.Expires.Sub(third.Created) != 48*time.Hour || s.opens(old) {
+		t.Errorf("rotation of one that has ended gives it no more time: %+v, %v", third, err)
+	}
+	if _, err := s.Rotate(t.Context(), "a", "none", New("a"), Overlap); !errors.Is(err, ErrNoToken) {
+		t.Error(err)
+	}
+}
+
+func TestATenantHasNotTooManyTokens(t *testing.T) {
+	t.Parallel()
+	s, now := newStore(t)
+	var last Token
+	for range Most {
+		_, last = create(t, s, "a", time.Hour)
+	}
+	_, create := s.Create(t.Context(), "a", "okta", New("a"), Lifetime)
+	_, rotate := s.Rotate(t.Context(), "a", last.ID, New("a"), Overlap)
+	if !errors.Is(create, ErrTooMany) || !errors.Is(rotate, ErrTooMany) {
+		t.Errorf("%v, %v", create, rotate)
+	}
+	*now = now.Add(time.Hour)
+	if _, err := s.Create(t.Context(), "a", "okta", New("a"), Lifetime); err != nil {
+		t.Errorf("those that have ended do not count: %v", err)
+	}
+}
+
+func TestWhatLooksLikeATokenMustBeOne(t *testing.T) {
+	t.Parallel()
+	s, _ := newStore(t)
+	if err := s.Replace(t.Context(), "a", "given", "scim_chosen"); err == nil {
+		t.Error("it would never open anything")
+	}
+	replace(t, s, "a", "given", "shared")
+	replace(t, s, "b", "given", "shared")
+	if list, err := s.Tokens(t.Context(), "a"); err != nil || len(list) != 0 {
+		t.Errorf("a token that has become another tenant's is listed: %v, %v", list, err)
+	}
+}

@@ -15,11 +15,28 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// Cursors seals the places that clients page from (RFC 9865) and opens them again. The key is random, and stands in the
-// table, where all directories share it; it is read once.
+// Cursors remembers by what each tenant's cursors (RFC 9865) are sealed, and opened again. The key is random, and stands
+// in the table, where all directories of the tenant share it.
 type Cursors struct {
-	mu   sync.Mutex
-	aead cipher.AEAD
+	mu    sync.Mutex
+	aeads map[string]cipher.AEAD // by tenant
+}
+
+const maxSealers = 1000 // tenants that are remembered
+
+func (c *Cursors) of(tenant string) cipher.AEAD {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.aeads[tenant]
+}
+
+func (c *Cursors) remember(tenant string, s cipher.AEAD) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.aeads == nil || len(c.aeads) >= maxSealers {
+		c.aeads = map[string]cipher.AEAD{}
+	}
+	c.aeads[tenant] = s
 }
 
 // secret is the item that holds the key.
@@ -35,36 +52,46 @@ type cursor struct {
 	Expires  int64 `json:"x"` // in seconds of Unix time
 }
 
-// sealer gives the cipher of the table.
+// sealer gives the cipher of the tenant. No lock is held while the table is asked: one tenant must not wait for another.
 func (d *Directory) sealer(ctx context.Context) (cipher.AEAD, error) {
-	d.Cursors.mu.Lock()
-	defer d.Cursors.mu.Unlock()
-	if d.Cursors.aead != nil {
-		return d.Cursors.aead, nil
+	if known := d.Cursors.of(d.keys.tenant); known != nil {
+		return known, nil
 	}
-	key, err := d.secret(ctx)
+	s, err := d.secret(ctx)
+	if err != nil {
+		return nil, err
+	}
+	aead, err := s.aead()
+	if err != nil {
+		return nil, fmt.Errorf("directory: damaged secret: %w", err)
+	}
+	d.Cursors.remember(d.keys.tenant, aead)
+	return aead, nil
+}
+
+func (s secret) aead() (cipher.AEAD, error) {
+	key, err := base64.StdEncoding.DecodeString(s.Secret)
 	if err != nil {
 		return nil, err
 	}
 	block, err := aes.NewCipher(key)
 	if err != nil {
-		return nil, fmt.Errorf("directory: damaged secret: %w", err)
+		return nil, err
 	}
-	d.Cursors.aead, err = cipher.NewGCM(block)
-	return d.Cursors.aead, err
+	return cipher.NewGCM(block)
 }
 
-// secret reads the key of the table, and makes it where there is none. Of several that make one at once, one does.
-func (d *Directory) secret(ctx context.Context) ([]byte, error) {
-	s := secret{Key: table.Key{PK: "cursor", SK: headKey}}
+// secret reads the key of the tenant, and makes it where there is none. Of several that make one at once, one does.
+func (d *Directory) secret(ctx context.Context) (s secret, err error) {
+	s.Key = d.keys.secret()
 	items, err := d.Table.Get(ctx, nil, s.Key)
 	if err != nil {
-		return nil, err
+		return s, err
 	}
 	if len(items) == 0 {
 		fresh, err := d.random(32)
 		if err != nil {
-			return nil, err
+			return s, err
 		}
 		s.Secret = base64.StdEncoding.EncodeToString(fresh)
 		items = []table.Item{marshal(s)}
@@ -72,13 +99,11 @@ func (d *Directory) secret(ctx context.Context) ([]byte, error) {
 		if err := d.Table.Write(ctx, table.Put{Item: items[0], If: []table.Condition{table.Absent()}}); errors.As(err, &refused) {
 			items[0] = refused.Failed[0]
 		} else if err != nil {
-			return nil, err
+			return s, err
 		}
 	}
-	if err := unmarshal(items[0], &s); err != nil {
-		return nil, err
-	}
-	return base64.StdEncoding.DecodeString(s.Secret)
+	err = unmarshal(items[0], &s)
+	return s, err
 }
 
 // seal makes the cursor of a mark, for this query of this tenant alone. It has no letter that must be escaped in a URL.

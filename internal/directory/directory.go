@@ -55,7 +55,20 @@ func New(c Config, tenant, base string) *Directory {
 	return c.directory(tenantKeys(tenant), base)
 }
 
+// directory is that of a tenant, whose items alone it can reach.
 func (c Config) directory(k keys, base string) *Directory {
+	d := c.unbound()
+	d.Table = table.Within{Table: d.Table, Prefix: k.tenant + "#", Shared: unfinished}
+	quoted, _ := jsontext.AppendQuote(nil, base)
+	d.keys, d.base, d.quoted = k, base, string(quoted[1:len(quoted)-1])
+	return d
+}
+
+// unbound is a directory of no tenant, for what looks at the items of all.
+func (c Config) unbound() *Directory {
+	if bound, ok := c.Table.(table.Within); ok { // the configuration is that of a directory
+		c.Table = bound.Table
+	}
 	if _, metered := c.Table.(table.Metered); !metered {
 		c.Table = table.Metered{Table: c.Table}
 	}
@@ -66,8 +79,7 @@ func (c Config) directory(k keys, base string) *Directory {
 	if c.Cursors == nil {
 		c.Cursors = &Cursors{}
 	}
-	quoted, _ := jsontext.AppendQuote(nil, base)
-	return &Directory{c, k, base, string(quoted[1 : len(quoted)-1])}
+	return &Directory{Config: c}
 }
 
 // sizes is how much goes into one call. A simulation makes them small, so that a change of two members is a large one.

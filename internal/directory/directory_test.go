@@ -64,6 +64,7 @@ func memory(t *testing.T) table.Table {
 type fixture struct {
 	*testing.T
 	*Directory
+	Table       table.Table // unbound
 	user, group *scim.ResourceType
 	ctx         context.Context
 }
@@ -71,7 +72,7 @@ type fixture struct {
 func newFixture(t *testing.T, tab table.Table) *fixture {
 	types := scim.Standard()
 	c := Config{Table: tab, Types: types, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}
-	return &fixture{t, New(c, "test", base), types.ByName("User"), types.ByName("Group"), t.Context()}
+	return &fixture{t, New(c, "test", base), tab, types.ByName("User"), types.ByName("Group"), t.Context()}
 }
 
 // tenant is the fixture of another directory on the same table.
@@ -85,7 +86,7 @@ func (f *fixture) tenant(name string) *fixture {
 func (f *fixture) over(tab table.Table) *fixture {
 	g, c := *f, f.Config
 	c.Table = tab
-	g.Directory = New(c, "test", base)
+	g.Directory, g.Table = New(c, "test", base), tab
 	return &g
 }
 

@@ -25,7 +25,7 @@ type Fsck struct {
 
 // Run tells how many findings there were. An error is one of the table, and ends the run.
 func (f Fsck) Run(ctx context.Context) (findings int, err error) {
-	i := &inspection{Fsck: f, Directory: f.Config.directory(keys{}, ""), surplus: surplus{}}
+	i := &inspection{Fsck: f, Directory: f.Config.unbound(), surplus: surplus{}}
 	err = i.scan(ctx, func(items []table.Item) error { return i.page(ctx, items) })
 	if err == nil {
 		err = i.counts(ctx)
@@ -91,7 +91,9 @@ func (i *inspection) page(ctx context.Context, items []table.Item) error {
 func (i *inspection) among(items []table.Item, t surplus) (positions []position) {
 	for _, it := range items {
 		if p, ok := i.position(it.Key()); ok {
-			t.add(p, it)
+			if p.rt != nil {
+				t.add(p, it)
+			}
 			positions = append(positions, p)
 		}
 	}
@@ -109,7 +111,7 @@ func (i *inspection) position(k table.Key) (p position, ok bool) {
 		return p, false
 	}
 	p = position{i.Fsck.Config.directory(keys{part[0]}, ""), i.Types.ByName(part[1]), k, part, append(part, "")[2]}
-	return p, p.rt != nil
+	return p, p.rt != nil || k == p.keys.secret()
 }
 
 // isHead tells whether this is a resource.
@@ -117,6 +119,9 @@ func (p position) isHead() bool { return len(p.part) == 3 && p.rt.IsID(p.id) && 
 
 // checks is the checks of an item, by its shape. What has none of a directory's is passed over.
 func (p position) checks(l *look) []check {
+	if p.key == p.keys.secret() {
+		return []check{{p.key, p.secret}}
+	}
 	of := func(sort string) bool { return len(p.part) == 3 && isGroup(p.rt) && strings.HasPrefix(p.key.SK, sort) }
 	switch isID := p.rt.IsID(p.id); {
 	case p.key.PK == unfinished && isID:

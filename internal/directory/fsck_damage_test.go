@@ -37,7 +37,10 @@ func damages() []damage {
 		return table.Key{PK: w.keys.lookup(w.user, "emails", "x#y@example.com"), SK: w.bob}
 	}
 	deleted := func(w *healthy) table.Key { return w.keys.marker(w.user, w.dora, "") }
+	sealed := func(w *healthy) table.Key { return w.keys.secret() }
 	return []damage{
+		{what: "damaged secret of cursors", at: sealed, mend: drop(sealed),
+			plant: one(func(w *healthy) table.Write { return w.set(sealed(w), table.Item{"secret": table.S("c2hvcnQ=")}) })},
 		{what: "name item without a head that bears it", at: ghost,
 			plant: put(func(w *healthy) any { return name{ghost(w), nobody} })},
 		{what: "name item without a head that bears it", at: ghost, // another name of one that is there

@@ -95,6 +95,17 @@ func (p position) lookup(l *look) verdict {
 	return wrong("lookup item that its head does not account for", remove, l.same(p.keys.head(p.rt, id), "ver"))
 }
 
+// secret checks what cursors are sealed by. Without it another is made, and clients begin again.
+func (p position) secret(l *look) verdict {
+	s, it := secret{}, l.item(p.key)
+	if err := unmarshal(it, &s); err == nil {
+		if _, err = s.aead(); err == nil {
+			return verdict{}
+		}
+	}
+	return wrong("damaged secret of cursors", table.Delete{Key: p.key, If: unchanged(it, "secret")})
+}
+
 // latched checks that a sweep will find a delete that is under way.
 func (p position) latched(l *look) verdict {
 	k := p.keys.marker(p.rt, p.id, "")

@@ -69,6 +69,9 @@ func newHealthy(t *testing.T) *healthy {
 		table.Put{Item: marshal(part{Key: w.part("c3", 0), Add: []string{w.bob}})},
 		table.Put{Item: marshal(marker{Key: w.marker("c4"), State: swept, K: 1, Expires: 1})},
 	)
+	if _, err := w.sealer(w.ctx); err != nil {
+		t.Fatal(err)
+	}
 	for _, k := range []table.Key{{PK: "token#x", SK: "@"}, {PK: "test#token", SK: "x"}, {PK: "test#page#x", SK: "1"},
 		{PK: "test#counter", SK: "x#1"}, {PK: "tenant", SK: "test"}, {PK: "test#Robot#r1", SK: "@"}, {PK: "unfinished", SK: "x"}} {
 		w.write(table.Put{Item: marshal(k)})

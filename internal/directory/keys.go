@@ -10,7 +10,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// keys builds the keys of one tenant's items. There is no other way to a key, so none can be another tenant's.
+// keys builds the keys of one tenant's items. It is the one way to a key, and the table that a directory is bound to
+// (table.Within) refuses any other: so none can be another tenant's.
 type keys struct{ tenant string }
 
 // tenantKeys escapes the tenant's name so that different names never give the same key.
@@ -51,6 +52,14 @@ func (k keys) marker(rt *scim.ResourceType, id, change string) table.Key {
 		sk += "#" + change
 	}
 	return table.Key{PK: unfinished, SK: sk}
+}
+
+// secret is the key of what the tenant's cursors are sealed by.
+func (k keys) secret() table.Key { return table.Key{PK: k.tenant + "#cursor", SK: headKey} }
+
+// bookmark is the key of the page of a walk that begins with an index.
+func (k keys) bookmark(walk string, index int) table.Key {
+	return table.Key{PK: k.tenant + "#page#" + walk, SK: fmt.Sprintf("%010d", index)}
 }
 
 func (k keys) name(rt *scim.ResourceType, folded string) table.Key {

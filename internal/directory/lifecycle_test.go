@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -147,6 +148,29 @@ func TestTenantsDoNotMeet(t *testing.T) {
 		}
 	}
 	a.consistent()
+}
+
+// Whatever makes a key, the table of a directory refuses those of others; also where it comes from another's, and where
+// the tenant has no name.
+func TestADirectoryReachesItsOwnItemsAlone(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	tenants := []string{"t", "t2", "", "#", "unfinished"}
+	for _, x := range tenants {
+		d := f.tenant(x).tenant("t").tenant(x)
+		ctx, usage := table.WithUsage(t.Context())
+		for _, y := range tenants {
+			for _, k := range []table.Key{tenantKeys(y).head(f.user, nobody), tenantKeys(y).marker(f.user, nobody, "")} {
+				_, err := d.Config.Table.Get(ctx, nil, k)
+				if invalid := (*table.Invalid)(nil); errors.As(err, &invalid) != (x != y) {
+					t.Errorf("%q asks for %q: %v", x, k, err)
+				}
+			}
+		}
+		if n := usage().Calls; n != 2 {
+			t.Errorf("%q: %d calls are counted, want 2", x, n)
+		}
+	}
 }
 
 func TestPagesHoldEverybodyOnce(t *testing.T) {

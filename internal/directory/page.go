@@ -36,10 +36,6 @@ type bookmark struct {
 	Expires int64  `dynamodbav:"expires"` // in seconds of Unix time; DynamoDB may keep it for days longer
 }
 
-func (d *Directory) bookmark(walk string, index int) table.Key {
-	return table.Key{PK: d.keys.tenant + "#page#" + walk, SK: fmt.Sprintf("%010d", index)}
-}
-
 // name tells queries apart, but for the page that they ask for.
 func (l *listing) name(parts ...string) string {
 	for _, rt := range l.Types {
@@ -68,7 +64,7 @@ func (l *listing) resume(ctx context.Context) (start, error) {
 	if l.StartIndex == 1 {
 		return begin, nil
 	}
-	k := l.bookmark(l.name(l.Reader), l.StartIndex)
+	k := l.keys.bookmark(l.name(l.Reader), l.StartIndex)
 	found, err := l.Table.Query(ctx, table.Range{PK: k.PK, From: "0", To: k.SK, Backward: true, Limit: 1})
 	if err != nil || len(found.Items) == 0 {
 		return begin, err
@@ -100,7 +96,7 @@ func (l *listing) keep(ctx context.Context, index, total int, m mark) error {
 	if err != nil {
 		return fmt.Errorf("directory: mark: %w", err)
 	}
-	b := bookmark{l.bookmark(l.name(l.Reader), index), string(text), total, l.Now().Add(PageTimeout).Unix()}
+	b := bookmark{l.keys.bookmark(l.name(l.Reader), index), string(text), total, l.Now().Add(PageTimeout).Unix()}
 	return l.Table.Write(ctx, table.Put{Item: marshal(b)})
 }
 

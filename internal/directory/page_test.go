@@ -1,9 +1,12 @@
 package directory
 
 import (
+	"cmp"
+	"crypto/cipher"
 	"fmt"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -12,6 +15,7 @@ import (
 	"serverless-scim/internal/filter"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/tabletest"
 )
 
 func (f *fixture) query(t rapid.TB, q Query) *List {
@@ -241,6 +245,56 @@ func TestCursorsAreBound(t *testing.T) {
 	want("another process", again, q, cursor, "")
 	now = now.Add(PageTimeout)
 	want("too late", f, q, cursor, scim.ExpiredCursor)
+}
+
+// Each tenant has a secret of its own, which stays with its items and is read once; of many processes that make it at
+// once, all use one. Where it is slow to come, other tenants do not wait.
+func TestEachTenantSealsItsCursors(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	asked, leave := make(chan bool), make(chan bool)
+	var reads atomic.Int32
+	in := f.over(tabletest.Faults{Table: f.Table, Before: func(c tabletest.Call) error {
+		if c.Method == "Get" && c.Keys[0].PK == "slow#cursor" {
+			asked <- true
+			<-leave
+		}
+		if c.Method == "Get" {
+			reads.Add(1)
+		}
+		return nil
+	}})
+	slow, done := in.tenant("slow"), make(chan error)
+	go func() { _, err := slow.sealer(t.Context()); done <- err }()
+	<-asked
+	sealers := map[string]cipher.AEAD{}
+	for _, tenant := range []string{"a", "b", "a#", "a"} {
+		s, err := in.tenant(tenant).sealer(t.Context())
+		if again := sealers[tenant]; err != nil || again != nil && again != s {
+			t.Fatalf("%q: another secret, %v", tenant, err)
+		}
+		sealers[tenant] = s
+	}
+	if n := reads.Load(); n != 3 || len(f.dump()) != 3 {
+		t.Errorf("%d reads of %d secrets, want 3 of 3", n, len(f.dump()))
+	}
+	leave <- true
+	if err := <-done; err != nil {
+		t.Error(err)
+	}
+	for _, err := range inParallel(8, func(int) error {
+		s, err := f.over(f.Table).tenant("c").secret(t.Context())
+		return cmp.Or(err, f.Table.Write(t.Context(), table.Check{Key: s.Key, If: []table.Condition{table.Equals("secret", table.S(s.Secret))}}))
+	}) {
+		if err != nil {
+			t.Errorf("a secret that is not the one in the table: %v", err)
+		}
+	}
+	for n := range 3 * maxSealers {
+		if f.Cursors.remember(fmt.Sprint(n), sealers["a"]); len(f.Cursors.aeads) > maxSealers || f.Cursors.of(fmt.Sprint(n)) == nil {
+			t.Fatalf("%d tenants are remembered, and of the last one %v", len(f.Cursors.aeads), f.Cursors.of(fmt.Sprint(n)))
+		}
+	}
 }
 
 // What would cost a fortune is refused with the way out; by cursor it is had, a part at a time.

@@ -43,7 +43,7 @@ const team = 10 // users that are made together, and have a group for themselves
 // writers is how many transactions are under way: the embedded table writes them all with one fsync, while an emulator
 // does one after the other, and the driver waits 3 s for each.
 func (s seeder) writers() int {
-	if _, dynamo := s.Table.(table.Metered).Table.(*dynamo.Table); dynamo {
+	if _, dynamo := s.Config.unbound().Table.(table.Metered).Table.(*dynamo.Table); dynamo {
 		return 16
 	}
 	return 128

@@ -30,7 +30,7 @@ type Swept struct {
 // may run at once, and beside requests. What cannot be finished, or not before the deadline, is left to the next; an
 // error is one of the table.
 func Sweep(ctx context.Context, c Config) (Swept, error) {
-	s := sweep{Directory: c.directory(keys{}, "")}
+	s := sweep{Directory: c.unbound()}
 	r := table.Range{PK: unfinished}
 	for {
 		page, err := s.Table.Query(ctx, r)

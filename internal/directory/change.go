@@ -86,7 +86,7 @@ func (c change) attempt(ctx context.Context) (*Resource, error) {
 	case c.match != nil && !c.match(p.head.version(c.rt)):
 		return nil, Stale(c.rt)
 	}
-	e, next, err := c.effect(p)
+	e, next, err := c.effect(ctx, p)
 	if err != nil {
 		return nil, err
 	}
@@ -145,7 +145,7 @@ func (c change) plan(ctx context.Context) (p plan, err error) {
 }
 
 // effect is what has to be written, nil if nothing, and the state that it leads to.
-func (c change) effect(p plan) (*effect, state, error) {
+func (c change) effect(ctx context.Context, p plan) (*effect, state, error) {
 	old, err := decode(p.head.Doc)
 	if err != nil {
 		return nil, state{}, err
@@ -158,8 +158,12 @@ func (c change) effect(p plan) (*effect, state, error) {
 	if err != nil {
 		return nil, state{}, err
 	}
-	m.Add = without(c.possible(m.Add), c.gone)
+	wish := m.Add
+	m.Add = without(c.possible(wish, c.id, c.candidates), c.gone)
 	add, remove := difference(m, p.has)
+	if err := c.strict(ctx, wish, c.id, add, c.candidates); err != nil {
+		return nil, state{}, err
+	}
 	next, u, err := c.update(p.head, o, len(add)+len(remove) > 0)
 	if err != nil || u == nil {
 		return nil, state{}, err
@@ -174,9 +178,9 @@ func (c change) effect(p plan) (*effect, state, error) {
 	return e, state{c.rt, c.id, next, members}, nil
 }
 
-// possible is the ids that could be members'; the others are noted as gone.
-func (c change) possible(ids []string) []string {
-	eligible := c.eligible(ids, c.id)
+// possible is the ids that could be members' of a group; the others are noted as gone.
+func (d *Directory) possible(ids []string, group string, c *candidates) []string {
+	eligible := d.eligible(ids, group)
 	is := set(eligible)
 	for _, id := range ids {
 		if !is[id] {

@@ -12,14 +12,15 @@ import (
 var errArrived = errors.New("directory: the resource is there")
 
 // Create makes a resource of what the client sent, in canonical form (RFC 7644 §3.3). Members that do not exist are
-// left out. The answer has what the projection wants.
+// left out, unless Config.StrictMembers. The answer has what the projection wants.
 func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Object, p scim.Projection) (*Resource, error) {
 	id, err := d.newID(rt)
 	if err != nil {
 		return nil, err
 	}
 	wish, o := split(rt, o)
-	members, c := d.eligible(wish, id), newCandidates()
+	c := newCandidates()
+	members := d.possible(wish, id, c)
 	h, err := d.newHead(rt, id, o)
 	if err != nil {
 		return nil, err
@@ -27,6 +28,9 @@ func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Ob
 	var n names
 	err = d.retry(ctx, func() error {
 		members = without(members, c.gone)
+		if err := d.strict(ctx, wish, id, members, c); err != nil {
+			return err
+		}
 		e, err := d.creation(rt, id, h, o)
 		if err != nil {
 			return err
@@ -37,7 +41,7 @@ func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Ob
 	if err != nil && !errors.Is(err, errArrived) {
 		return nil, err
 	}
-	d.logUnknown(ctx, rt, id, len(set(wish))-len(members))
+	d.logUnknown(ctx, rt, id, len(c.gone))
 	return d.resource(state{rt, id, h, members}, n), nil
 }
 

@@ -33,6 +33,9 @@ type Config struct {
 	Cursors *Cursors // nil: made for each directory
 	Abreast int      // Change items that are applied at once; 0: one, as on DynamoDB, where they meet on the group's head
 
+	// StrictMembers refuses what would add members that do not exist. Otherwise they are left out, and logged.
+	StrictMembers bool
+
 	// Together runs calls that do not depend on each other and gives one of their errors when all have ended; nil:
 	// goroutines, 16 at most.
 	Together func(calls ...func() error) error

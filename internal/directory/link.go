@@ -2,8 +2,10 @@ package directory
 
 import (
 	"context"
+	"fmt"
 	"maps"
 	"slices"
+	"strings"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
@@ -71,6 +73,38 @@ func (d *Directory) vet(ctx context.Context, members []string) (gone []string, e
 		gone = slices.AppendSeq(gone, maps.Keys(m))
 	}
 	return gone, err
+}
+
+// strict is the error, if members must exist, of a request that wishes for some that do not, whatever it adds beside them.
+// While it is by their form alone that they are known, nobody has asked for the others yet.
+func (d *Directory) strict(ctx context.Context, wish []string, group string, add []string, c *candidates) error {
+	unknown := slices.DeleteFunc(slices.Clone(wish), func(id string) bool { return !c.gone[id] })
+	if !d.StrictMembers || len(unknown) == 0 {
+		return nil
+	}
+	if len(d.eligible(unknown, group)) == 0 {
+		gone, err := d.vet(ctx, add)
+		if err != nil {
+			return err
+		}
+		unknown = append(unknown, gone...)
+	}
+	slices.Sort(unknown)
+	return unknownMembers(slices.Compact(unknown))
+}
+
+func unknownMembers(ids []string) error {
+	const told = 20
+	var list []string
+	for _, id := range ids[:min(told, len(ids))] {
+		list = append(list, fmt.Sprintf("%.64q", id)) // which need not have the form of one
+	}
+	text := strings.Join(list, ", ")
+	if more := len(ids) - told; more > 0 {
+		text += fmt.Sprintf(" and %d more", more)
+	}
+	return scim.BadRequest(scim.InvalidValue,
+		"There are no resources that could be these members: %s. Create them first, or leave them out.", text)
 }
 
 // strike takes the members that exist off a list.

@@ -8,7 +8,8 @@ import (
 )
 
 // Replace makes a resource what the client sent, in canonical form (RFC 7644 §3.5.1): what is left out is cleared. A
-// group's members become exactly those that are sent and exist; only the difference is written.
+// group's members become exactly those that are sent and exist, which Config.StrictMembers asks of all; only the
+// difference is written.
 func (d *Directory) Replace(ctx context.Context, rt *scim.ResourceType, id string, o scim.Object, match Precondition,
 	p scim.Projection) (*Resource, error) {
 	members, doc := split(rt, o)

@@ -42,16 +42,18 @@ func joinings() []joining {
 // fail to and however large the change is; and nothing is written. Elsewhere the others become members.
 func TestMembersThatDoNotExist(t *testing.T) {
 	t.Parallel()
-	for name, small := range map[string]sizes{"in one transaction": {}, "beyond one": {actions: 20, part: 3, log: 20, snapshot: 7, some: 7}} {
+	small := sizes{actions: 20, part: 3, log: 20, snapshot: 7, some: 7}
+	for name, of := range map[string]sizes{"in one transaction": {}, "beyond one": small} {
 		for _, j := range joinings() {
 			t.Run(j.name+" "+name, func(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t, memory(t))
-				if small != (sizes{}) {
-					f.sizes = small
+				if of != (sizes{}) {
+					f.sizes = of
 				}
 				users := f.newUsers(14)
-				unknown := map[string][]string{"no id": {"x", "U#1"}, "unknown": {nobody}, "deleted": {f.newUser("deleted")}, "latched": {f.newUser("latched")}}
+				unknown := map[string][]string{"no id": {"x", "U#1"}, "unknown": {nobody}, "deleted": {f.newUser("deleted")},
+					"latched": {f.newUser("latched")}}
 				if err := f.Delete(f.ctx, f.user, unknown["deleted"][0], nil); err != nil {
 					t.Fatal(err)
 				}
@@ -109,7 +111,8 @@ func TestUnknownMembersAreToldInBrief(t *testing.T) {
 		ids = append(ids, fmt.Sprint("x", 100+i), "u"+strings.Repeat("é", 100))
 	}
 	_, err := f.Create(f.ctx, f.group, withMembers("g", ids...), scim.Projection{})
-	if status(err) != 400 || strings.Count(err.Error(), `"`) != 2*20 || !strings.Contains(err.Error(), ` and 4 more. `) || len(err.Error()) > 500 {
+	if status(err) != 400 || strings.Count(err.Error(), `"`) != 2*20 || !strings.Contains(err.Error(), ` and 4 more. `) ||
+		len(err.Error()) > 500 {
 		t.Errorf("%v, want 20 and 4 more", err)
 	}
 }

@@ -24,6 +24,8 @@ type change struct {
 	tree  bool                                                  // … and sees them in the document
 	want  parts                                                 // of the answer
 	large bool                                                  // the answer has the members of a large group, too
+	made  *Change                                               // by the last attempt
+	ask   func(Change) error                                    // whether it may be
 	*candidates
 }
 
@@ -65,12 +67,13 @@ type plan struct {
 
 // do makes the change take effect, trying again until it meets no other.
 func (c change) do(ctx context.Context) (answer *Resource, err error) {
-	c.candidates = newCandidates()
+	c.candidates, c.made, c.ask = newCandidates(), &Change{}, c.asking(ctx)
 	err = c.retry(ctx, func() (err error) {
 		answer, err = c.attempt(ctx)
 		return err
 	})
 	if err == nil {
+		answer.Change = *c.made
 		c.logUnknown(ctx, c.rt, c.id, len(c.gone))
 	}
 	return answer, err
@@ -87,6 +90,9 @@ func (c change) attempt(ctx context.Context) (*Resource, error) {
 		return nil, Stale(c.rt)
 	}
 	e, next, err := c.effect(ctx, p)
+	if err == nil {
+		err = c.ask(*c.made)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -165,13 +171,14 @@ func (c change) effect(ctx context.Context, p plan) (*effect, state, error) {
 		return nil, state{}, err
 	}
 	next, u, err := c.update(p.head, o, len(add)+len(remove) > 0)
-	if err != nil || u == nil {
+	if *c.made = changed(c.rt, p.head, p.head, nil, nil, false); err != nil || u == nil {
 		return nil, state{}, err
 	}
 	e := &effect{rt: c.rt, id: c.id, head: *u, refused: lost, add: add, remove: remove, candidates: c.candidates}
 	if err := c.rename(&e.rest, old, o); err != nil {
 		return nil, state{}, err
 	}
+	*c.made = changed(c.rt, p.head, next, old, o, e.edges() > 0)
 	n, sum := e.counts()
 	next.N, next.Sum = next.N+n, next.Sum+sum
 	members := slices.Sorted(slices.Values(slices.Concat(without(p.members, set(remove)), add)))

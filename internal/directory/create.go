@@ -42,7 +42,9 @@ func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Ob
 		return nil, err
 	}
 	d.logUnknown(ctx, rt, id, len(c.gone))
-	return d.resource(state{rt, id, h, members}, n), nil
+	r := d.resource(state{rt, id, h, members}, n)
+	r.Change = changed(rt, nil, h, nil, o, len(members) > 0)
+	return r, nil
 }
 
 func (d *Directory) newHead(rt *scim.ResourceType, id string, o scim.Object) (*head, error) {

@@ -165,7 +165,7 @@ func (l *listing) byCursor(ctx context.Context) (*List, error) {
 			return l.sortedPage(ctx, c.mark, c.Backward)
 		}
 		w := &walk{listing: l, mark: c.mark, backward: c.Backward, loose: true}
-		p.matches, p.more, err = w.page(ctx, l.Count, nil)
+		p.matches, p.more, err = w.page(ctx, l.Query.Count, nil)
 		p.behind, p.total = w.mark, -1
 		return p, err
 	})

@@ -10,10 +10,11 @@ import (
 )
 
 // Delete removes a resource, its memberships and its members' (RFC 7644 §3.6). Where these are too many for one
-// transaction it is latched first, and so gone for every reader, and drained after.
-func (d *Directory) Delete(ctx context.Context, rt *scim.ResourceType, id string, match Precondition) error {
-	many := false
-	return d.retry(ctx, func() error {
+// transaction it is latched first, and so gone for every reader, and drained after. It tells what was there.
+func (d *Directory) Delete(ctx context.Context, rt *scim.ResourceType, id string, match Precondition) (made Change,
+	err error) {
+	many, ask := false, d.asking(ctx)
+	err = d.retry(ctx, func() error {
 		h, members, err := d.deletable(ctx, rt, id, many)
 		switch {
 		case err != nil:
@@ -24,7 +25,10 @@ func (d *Directory) Delete(ctx context.Context, rt *scim.ResourceType, id string
 			return Stale(rt)
 		}
 		many = many || int(h.N) > len(members)
-		t, err := d.deletion(rt, id, h)
+		t, c, err := d.deletion(rt, id, h)
+		if made = c; err == nil {
+			err = ask(made)
+		}
 		if err != nil {
 			return err
 		}
@@ -46,6 +50,7 @@ func (d *Directory) Delete(ctx context.Context, rt *scim.ResourceType, id string
 		}
 		return nil
 	})
+	return made, err
 }
 
 // deletable reads what a delete depends on: the head, and the members if they may fit one transaction.
@@ -69,19 +74,19 @@ func (h *head) unchanged() []table.Condition {
 	return []table.Condition{table.Equals("ver", table.N(h.Ver)), table.Equals("gver", table.N(h.GVer))}
 }
 
-// deletion is the transaction by which a resource is no longer found, nor counted.
-func (d *Directory) deletion(rt *scim.ResourceType, id string, h *head) (*transaction, error) {
+// deletion is the transaction by which a resource is no longer found, nor counted, and what that changes.
+func (d *Directory) deletion(rt *scim.ResourceType, id string, h *head) (*transaction, Change, error) {
 	o, err := decode(h.Doc)
 	if err != nil {
-		return nil, err
+		return nil, Change{}, err
 	}
 	found, err := d.bearing(rt, id, o)
 	if err != nil {
-		return nil, err
+		return nil, Change{}, err
 	}
 	t := &transaction{}
 	d.bear(t, rt, id, &found, nil)
-	return t, d.count(t, rt, -1)
+	return t, changed(rt, h, nil, o, nil, h.N > 0), d.count(t, rt, -1)
 }
 
 // leave adds to a transaction what ends the memberships of others in a resource and its own in others: one action for

@@ -36,6 +36,10 @@ type Config struct {
 	// StrictMembers refuses what would add members that do not exist. Otherwise they are left out, and logged.
 	StrictMembers bool
 
+	// Deprovisioning is asked once by each request that would deactivate or delete a user, before it writes. Its error is
+	// that of the request, of which then nothing is written. nil: there is none.
+	Deprovisioning func(context.Context) error
+
 	// Together runs calls that do not depend on each other and gives one of their errors when all have ended; nil:
 	// goroutines, 16 at most.
 	Together func(calls ...func() error) error

@@ -107,6 +107,12 @@ func (r *Resource) Object() scim.Object {
 	return o
 }
 
+// Delete is for tests that do not ask what it was that is gone.
+func (f *fixture) Delete(ctx context.Context, rt *scim.ResourceType, id string, match Precondition) error {
+	_, err := f.Directory.Delete(ctx, rt, id, match)
+	return err
+}
+
 func (f *fixture) newUser(name string) string {
 	f.Helper()
 	r := f.must(f.Create(f.ctx, f.user, scim.Object{"userName": name}, scim.Projection{}))

@@ -158,7 +158,8 @@ var operations = []operation{
 			return err
 		}, nil},
 	{"delete user", hire, func(ctx context.Context, c *company, on string) error {
-		return c.Delete(ctx, c.user, on, nil)
+		_, err := c.Delete(ctx, c.user, on, nil)
+		return err
 	}, nil},
 }
 

@@ -102,7 +102,7 @@ func (l *listing) keep(ctx context.Context, index, total int, m mark) error {
 
 // byIndex is the page from an index (RFC 7644 §3.4.2.4).
 func (l *listing) byIndex(ctx context.Context) (*List, error) {
-	if l.Count == 0 && l.whole {
+	if l.Query.Count == 0 && l.whole {
 		n, err := l.count(ctx)
 		return &List{Total: n, StartIndex: l.StartIndex}, err
 	}
@@ -121,7 +121,7 @@ func (l *listing) byIndex(ctx context.Context) (*List, error) {
 		list.Total = max(p.total, counted, p.reached+1)
 	}
 	calls := []func() error{func() (err error) { list.Resources, err = l.reply(ctx, p.matches); return err }}
-	if p.more && !p.kept && l.Count > 0 {
+	if p.more && !p.kept && l.Query.Count > 0 {
 		calls = append(calls, func() error { return l.keep(ctx, p.reached+1, list.Total, p.behind) })
 	}
 	return list, l.together(calls...)
@@ -185,9 +185,9 @@ func (l *listing) indexed(ctx context.Context) (page, error) {
 	p := page{total: from.total}
 	var meanwhile func(mark) error
 	if p.kept = l.whole && (l.counted() || from.total >= 0); p.kept { // otherwise the bookmark waits for the total
-		meanwhile = func(m mark) error { return l.keep(ctx, l.StartIndex+l.Count, from.total, m) }
+		meanwhile = func(m mark) error { return l.keep(ctx, l.StartIndex+l.Query.Count, from.total, m) }
 	}
-	p.matches, p.more, err = w.page(ctx, l.Count, meanwhile)
+	p.matches, p.more, err = w.page(ctx, l.Query.Count, meanwhile)
 	p.behind, p.reached = w.mark, l.StartIndex-1+len(p.matches)
 	return p, err
 }
@@ -197,7 +197,7 @@ func (l *listing) tested(ctx context.Context) (p page, err error) {
 	w := &walk{listing: l}
 	err = w.all(ctx, func(found []match) {
 		for _, m := range found {
-			if p.total++; p.total >= l.StartIndex && len(p.matches) < l.Count {
+			if p.total++; p.total >= l.StartIndex && len(p.matches) < l.Query.Count {
 				p.matches, p.behind = append(p.matches, m), m.behind()
 			}
 		}

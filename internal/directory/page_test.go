@@ -284,15 +284,18 @@ func TestEachTenantSealsItsCursors(t *testing.T) {
 	}
 	for _, err := range inParallel(8, func(int) error {
 		s, err := f.over(f.Table).tenant("c").secret(t.Context())
-		return cmp.Or(err, f.Table.Write(t.Context(), table.Check{Key: s.Key, If: []table.Condition{table.Equals("secret", table.S(s.Secret))}}))
+		stands := []table.Condition{table.Equals("secret", table.S(s.Secret))}
+		return cmp.Or(err, f.Table.Write(t.Context(), table.Check{Key: s.Key, If: stands}))
 	}) {
 		if err != nil {
 			t.Errorf("a secret that is not the one in the table: %v", err)
 		}
 	}
 	for n := range 3 * maxSealers {
-		if f.Cursors.remember(fmt.Sprint(n), sealers["a"]); len(f.Cursors.aeads) > maxSealers || f.Cursors.of(fmt.Sprint(n)) == nil {
-			t.Fatalf("%d tenants are remembered, and of the last one %v", len(f.Cursors.aeads), f.Cursors.of(fmt.Sprint(n)))
+		tenant := fmt.Sprint(n)
+		f.Cursors.remember(tenant, sealers["a"])
+		if all, last := len(f.Cursors.aeads), f.Cursors.of(tenant); all > maxSealers || last == nil {
+			t.Fatalf("%d tenants are remembered, and of the last one %v", all, last)
 		}
 	}
 }

@@ -77,8 +77,8 @@ func (d *Directory) heads(ctx context.Context, rt *scim.ResourceType, ids []stri
 	return states, nil
 }
 
-// total is the number of resources of a type.
-func (d *Directory) total(ctx context.Context, rt *scim.ResourceType) (int, error) {
+// Count is the number of resources of a type.
+func (d *Directory) Count(ctx context.Context, rt *scim.ResourceType) (int, error) {
 	page, err := d.Table.Query(ctx, table.Range{PK: d.keys.counts(rt)})
 	n := int64(0)
 	for _, it := range page.Items {

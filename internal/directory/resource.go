@@ -13,6 +13,7 @@ import (
 type Resource struct {
 	Type    *scim.ResourceType
 	Version string // as an entity tag
+	Change  Change // that a request has just made
 	Partial bool   // the members were wanted, but the group is too large to read them back after a change
 
 	directory *Directory

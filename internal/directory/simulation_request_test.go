@@ -241,7 +241,7 @@ func (w *world) perform(o *op) {
 	case o.verb == "create":
 		r, err = w.d.Create(o.request, rt, w.document(o), p)
 	case o.verb == "delete":
-		err = w.d.Delete(o.request, rt, id, match)
+		_, err = w.d.Delete(o.request, rt, id, match)
 	case o.verb == "read":
 		r, err = w.d.Retrieve(o.request, rt, id, p)
 	case o.verb == "find":

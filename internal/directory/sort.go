@@ -62,7 +62,7 @@ func (l *listing) sortedFrom(ctx context.Context, from start) (page, error) {
 		at = l.behind(all, from.mark)
 	}
 	at = min(len(all), at+l.StartIndex-from.index)
-	matches, taken, err := l.pick(ctx, all[at:], l.Count)
+	matches, taken, err := l.pick(ctx, all[at:], l.Query.Count)
 	p := page{matches: matches, total: len(all), more: at+taken < len(all), reached: len(all)}
 	if p.more {
 		p.reached = l.StartIndex - 1 + len(matches)
@@ -90,7 +90,7 @@ func (l *listing) sortedPage(ctx context.Context, from mark, backward bool) (pag
 	case from.Place != "":
 		all = all[at:]
 	}
-	matches, taken, err := l.pick(ctx, all, l.Count)
+	matches, taken, err := l.pick(ctx, all, l.Query.Count)
 	p := page{matches: matches, behind: from, more: taken < len(all), total: total}
 	if taken > 0 {
 		p.behind = all[taken-1]

@@ -156,7 +156,7 @@ func (d *Directory) everyone(rt *scim.ResourceType) source {
 	return &keyRange{
 		Directory: d, said: "everyone", id: keyed,
 		where: table.Range{PK: d.keys.all(rt), Attributes: []string{"SK"}},
-		total: func(ctx context.Context) (int, error) { return d.total(ctx, rt) },
+		total: func(ctx context.Context) (int, error) { return d.Count(ctx, rt) },
 	}
 }
 
@@ -172,7 +172,7 @@ func (d *Directory) prefixed(rt *scim.ResourceType, folded string) source {
 // byName is all resources of a type, in the order of their names.
 func (d *Directory) byName(rt *scim.ResourceType) source {
 	s := d.prefixed(rt, "").(*keyRange)
-	s.total = func(ctx context.Context) (int, error) { return d.total(ctx, rt) }
+	s.total = func(ctx context.Context) (int, error) { return d.Count(ctx, rt) }
 	return s
 }
 

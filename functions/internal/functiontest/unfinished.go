@@ -49,7 +49,7 @@ func Unfinished(t *testing.T, tab table.Table, tenant string, at time.Time) {
 	writes.Store(1) // the one by which a change or a delete takes effect
 	create(group, scim.Object{"displayName": "there", "members": members})
 	writes.Store(1)
-	if err := d.Delete(ctx, group, gone, nil); err != nil {
+	if _, err := d.Delete(ctx, group, gone, nil); err != nil {
 		t.Fatal(err)
 	}
 }

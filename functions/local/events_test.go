@@ -91,7 +91,7 @@ func provider(t *testing.T) (http.Handler, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handler(stored(t, tab, io.Discard), tokens, ""), secret
+	return handler(stored(t, tab, io.Discard), tokens, "", 0), secret
 }
 
 // stored configures directories in a table, with a log.

@@ -15,7 +15,7 @@ import (
 
 type options struct {
 	addr, db, token, endpoint, table, types string
-	budget                                  int
+	budget, rate                            int
 }
 
 // store adds the flags that name a table and what is in it.

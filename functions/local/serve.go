@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
@@ -39,7 +40,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	base := address(listener.Addr())
-	h, err := compressed(handler(c, tokens, base))
+	h, err := compressed(handler(c, tokens, base, o.rate))
 	if err != nil {
 		return err
 	}
@@ -52,8 +53,17 @@ func run(ctx context.Context, o options) error {
 	return serve(ctx, listener, h)
 }
 
-func handler(c directory.Config, tokens *token.Store, base string) http.Handler {
-	return server.New(server.Config{Directory: c, Tokens: tokens, Base: base, Timeout: 25 * time.Second, Log: c.Log})
+func handler(c directory.Config, tokens *token.Store, base string, rate int) http.Handler {
+	return server.New(server.Config{
+		Directory: c,
+		Tokens:    tokens,
+		Limiter:   &token.Limiter{Table: c.Table, Now: c.Now, Log: c.Log},
+		RateLimit: rate,
+		RequestID: func(*http.Request) string { return rand.Text() },
+		Base:      base,
+		Timeout:   25 * time.Second,
+		Log:       c.Log,
+	})
 }
 
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {

@@ -4,15 +4,20 @@ import (
 	"context"
 	"time"
 
+	"serverless-scim/internal/admin"
 	"serverless-scim/internal/directory"
 )
 
-// sweep finishes what requests left unfinished: at once, and then every minute, until the context ends.
+// sweep finishes what requests left unfinished: at once, and then every minute, until the context ends. Every hour it
+// looks at what ends.
 func sweep(ctx context.Context, c directory.Config) {
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
-	for ctx.Err() == nil {
+	for n := 0; ctx.Err() == nil; n++ {
 		sweepOnce(ctx, c)
+		if n%60 == 0 {
+			expire(ctx, c)
+		}
 		select {
 		case <-minute.C:
 		case <-ctx.Done():
@@ -34,5 +39,11 @@ func sweepOnce(ctx context.Context, c directory.Config) {
 	case did != directory.Swept{}:
 		c.Log.InfoContext(ctx, "sweep", "changes", did.Changes, "deletes", did.Deletes, "aborted", did.Aborted,
 			"left", did.Left, "oldest", did.Oldest, "waiting", did.Waiting)
+	}
+}
+
+func expire(ctx context.Context, c directory.Config) {
+	if _, err := admin.New(c).Expire(ctx); err != nil && ctx.Err() == nil {
+		c.Log.ErrorContext(ctx, "expire", "error", err)
 	}
 }

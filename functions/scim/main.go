@@ -1,6 +1,6 @@
 // Command scim is the SCIM API as a Lambda function behind API Gateway, a REST API or an HTTP API. It is configured by
-// what package environment tells of, and by BASE_URL, the address that answers give where it is not the one that API
-// Gateway tells.
+// what package environment tells of, by BASE_URL, the address that answers give where it is not the one that API Gateway
+// tells, and by RATE_LIMIT, how many requests a second a token may send unless its tenant says otherwise (0: any number).
 package main
 
 import (
@@ -32,9 +32,16 @@ func handler(env func(string) string, log *slog.Logger) (*gateway.Handler, error
 	if err != nil {
 		return nil, err
 	}
+	rate, err := environment.Number(env, "RATE_LIMIT", 100)
+	if err != nil {
+		return nil, err
+	}
 	return gateway.New(server.New(server.Config{
 		Directory: c,
 		Tokens:    &token.Store{Table: c.Table, Now: c.Now},
+		Limiter:   &token.Limiter{Table: c.Table, Now: c.Now, Log: log},
+		RateLimit: rate,
+		RequestID: gateway.RequestID,
 		Base:      strings.TrimRight(env("BASE_URL"), "/"),
 		Timeout:   25 * time.Second, // API Gateway itself gives up after 29
 		Log:       log,

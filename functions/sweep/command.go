@@ -4,11 +4,11 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"log/slog"
 	"time"
 
+	"serverless-scim/internal/admin"
 	"serverless-scim/internal/directory"
 )
 
@@ -39,10 +39,14 @@ func (h handler) handle(ctx context.Context, event json.RawMessage) (any, error)
 		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-spare))
 		defer cancel()
 	}
-	if c.Command == "fsck" {
+	switch c.Command {
+	case "fsck":
 		return h.fsck(ctx, c)
+	case "expire":
+		return admin.New(h.Config).Expire(ctx)
+	default:
+		return h.sweep(ctx)
 	}
-	return h.sweep(ctx)
 }
 
 // parse finds the command in an event. The event of a schedule has none, and is one to sweep.
@@ -61,10 +65,10 @@ func parse(event json.RawMessage) (command, error) {
 		return c, fmt.Errorf("a command has the fields command and, for fsck, tenant and repair: %w", err)
 	}
 	switch {
-	case c.Command != "sweep" && c.Command != "fsck":
-		return c, fmt.Errorf("there is no command %q, only sweep and fsck", c.Command)
-	case c.Command == "sweep" && c != command{Command: "sweep"}:
-		return c, errors.New("sweep takes neither tenant nor repair: it finishes what is unfinished of all tenants")
+	case c.Command != "sweep" && c.Command != "expire" && c.Command != "fsck":
+		return c, fmt.Errorf("there is no command %q, only sweep, expire and fsck", c.Command)
+	case c.Command != "fsck" && c != command{Command: c.Command}:
+		return c, fmt.Errorf("%s takes neither tenant nor repair: it is about all tenants", c.Command)
 	}
 	return c, nil
 }

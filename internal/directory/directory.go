@@ -65,7 +65,7 @@ func New(c Config, tenant, base string) *Directory {
 // directory is that of a tenant, whose items alone it can reach.
 func (c Config) directory(k keys, base string) *Directory {
 	d := c.unbound()
-	d.Table = table.Within{Table: d.Table, Prefix: k.tenant + "#", Shared: unfinished}
+	d.Table = table.Within{Table: d.Table, Prefix: k.tenant + "#", Shared: Unfinished}
 	quoted, _ := jsontext.AppendQuote(nil, base)
 	d.keys, d.base, d.quoted = k, base, string(quoted[1:len(quoted)-1])
 	return d

@@ -103,7 +103,7 @@ func (i *inspection) among(items []table.Item, t surplus) (positions []position)
 // position finds where an item stands; false if it is no directory's, or not of one that is to be checked.
 func (i *inspection) position(k table.Key) (p position, ok bool) {
 	in := k.PK
-	if in == unfinished {
+	if in == Unfinished {
 		in = k.SK
 	}
 	part := strings.SplitN(in, "#", 4)
@@ -124,9 +124,9 @@ func (p position) checks(l *look) []check {
 	}
 	of := func(sort string) bool { return len(p.part) == 3 && isGroup(p.rt) && strings.HasPrefix(p.key.SK, sort) }
 	switch isID := p.rt.IsID(p.id); {
-	case p.key.PK == unfinished && isID:
+	case p.key.PK == Unfinished && isID:
 		return []check{{p.key, p.marker}}
-	case p.key.PK == unfinished:
+	case p.key.PK == Unfinished:
 	case len(p.part) == 2 && strings.HasPrefix(p.key.SK, namePrefix(p.rt)):
 		return []check{{p.key, p.name}}
 	case len(p.part) == 4 && (p.key.PK == p.keys.all(p.rt) || slices.Contains(p.rt.Storage.Lookups, p.id)):

@@ -23,7 +23,7 @@ const (
 	headKey      = "@"
 	memberPrefix = "Member#"
 	changePrefix = "Change#"
-	unfinished   = "unfinished" // the partition of the markers of all tenants
+	Unfinished   = "unfinished" // the partition of the markers of all tenants
 )
 
 // resources is the partition of the name items of a resource type, in the order of names.
@@ -51,7 +51,7 @@ func (k keys) marker(rt *scim.ResourceType, id, change string) table.Key {
 	if change != "" {
 		sk += "#" + change
 	}
-	return table.Key{PK: unfinished, SK: sk}
+	return table.Key{PK: Unfinished, SK: sk}
 }
 
 // secret is the key of what the tenant's cursors are sealed by.

@@ -94,7 +94,7 @@ func (f *fixture) quiet() {
 		if err := unmarshal(it, &m); err != nil {
 			f.Fatal(err)
 		}
-		if k.PK == unfinished && m.State != swept || it["pending"] != nil || it["deleting"] != nil {
+		if k.PK == Unfinished && m.State != swept || it["pending"] != nil || it["deleting"] != nil {
 			f.Errorf("%v is left over: %v", k, it)
 		}
 	}

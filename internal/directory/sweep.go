@@ -31,7 +31,7 @@ type Swept struct {
 // error is one of the table.
 func Sweep(ctx context.Context, c Config) (Swept, error) {
 	s := sweep{Directory: c.unbound()}
-	r := table.Range{PK: unfinished}
+	r := table.Range{PK: Unfinished}
 	for {
 		page, err := s.Table.Query(ctx, r)
 		if err != nil {

@@ -63,6 +63,15 @@ func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 		"or of an HTTP API (version 2.0, rawPath, requestContext.http)", ErrEvent)
 }
 
+// RequestID is the id that API Gateway has given a request, and its own log names, too; "" where it has none.
+func RequestID(r *http.Request) string {
+	if c, ok := core.GetAPIGatewayContextFromContext(r.Context()); ok {
+		return c.RequestID
+	}
+	c, _ := core.GetAPIGatewayV2ContextFromContext(r.Context())
+	return c.RequestID
+}
+
 func (h *Handler) invokeREST(ctx context.Context, payload []byte) ([]byte, error) {
 	var event struct {
 		Version string `json:"version"` // "1.0" from an HTTP API with payload format 1.0, absent from a REST API

@@ -37,6 +37,12 @@ func NewProjection(types []*ResourceType, attributes, excluded string) (Projecti
 	return p, nil
 }
 
+// Nothing is the projection of an answer that nobody looks at: id and schemas.
+func Nothing() Projection { return Projection{only: true} }
+
+// Chooses tells whether attributes were asked for by name.
+func (p Projection) Chooses() bool { return p.only }
+
 func (p *Projection) add(r Ref) {
 	p.stored = p.stored || r.Attr == nil || r.Attr.Mutability != "readOnly" && !r.Attr.Edges
 	p.names[r.String()] = true

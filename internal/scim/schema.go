@@ -118,6 +118,26 @@ type Types struct {
 	Schemas       []*Schema
 }
 
+// Only is the resource types with some names, and their schemas.
+func (t *Types) Only(names []string) *Types {
+	only := &Types{}
+	for _, rt := range t.ResourceTypes {
+		if slices.Contains(names, rt.Name) {
+			only.ResourceTypes = append(only.ResourceTypes, rt)
+		}
+	}
+	for _, s := range t.Schemas {
+		if slices.ContainsFunc(only.ResourceTypes, func(rt *ResourceType) bool { return rt.has(s.ID) }) {
+			only.Schemas = append(only.Schemas, s)
+		}
+	}
+	return only
+}
+
+func (rt *ResourceType) has(urn string) bool {
+	return rt.Schema == urn || slices.ContainsFunc(rt.SchemaExtensions, func(e Extension) bool { return e.Schema == urn })
+}
+
 // Schema is the schema with a URN, in any case; nil if there is none.
 func (t *Types) Schema(urn string) *Schema {
 	return find(t.Schemas, func(s *Schema) bool { return lower(s.ID) == lower(urn) })

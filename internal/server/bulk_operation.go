@@ -163,7 +163,7 @@ func (s *server) bulkMethods(r *request, path string) (methods, error) {
 	if len(segments) > 1 {
 		r.id = segments[1]
 	}
-	m := s.routeResource(r, segments)
+	m := s.resourceEndpoint(r, segments)
 	if m == nil || r.id == searchSegment {
 		return nil, notThere()
 	}

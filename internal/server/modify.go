@@ -4,9 +4,11 @@ import (
 	"net/http"
 
 	"serverless-scim/internal/patch"
+	"serverless-scim/internal/scim"
 )
 
-// modify is PATCH (RFC 7644 §3.5.2). It answers 200 and the resource; a large group is not read back for nothing.
+// modify is PATCH (RFC 7644 §3.5.2). It answers 200 and the resource, unless the tenant wants none; a large group is not
+// read back for nothing.
 func modify(r *request) (*response, error) {
 	p, err := r.projection()
 	if err != nil {
@@ -20,12 +22,16 @@ func modify(r *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
+	quiet := r.identity.Tenant.Settings.NoContent && !p.Chooses()
+	if quiet {
+		p = scim.Nothing()
+	}
 	res, err := r.directory.Modify(r.Context(), r.rt, r.id, ops, r.ifMatch(), p)
 	if err != nil {
 		return nil, err
 	}
-	if res.Partial {
-		return &response{status: http.StatusNoContent, header: map[string]string{"ETag": res.Version}}, nil
+	if quiet || res.Partial {
+		return &response{status: http.StatusNoContent, header: map[string]string{"ETag": res.Version}, change: res.Change}, nil
 	}
 	return r.resource(http.StatusOK, res, p)
 }

@@ -11,15 +11,18 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/token"
 )
 
 // request is an authenticated request: whose directory it is about, which resource type, which resource.
 type request struct {
 	*http.Request
-	types     *scim.Types
+	name      string // in the log
+	identity  token.Identity
+	types     *scim.Types // those that the tenant has switched on
 	directory *directory.Directory
-	base      string // address before the endpoint
-	reader    string // who asks
+	base      string   // address before the endpoint
+	segments  []string // of the path behind it, if that leads to an endpoint
 	rt        *scim.ResourceType
 	id        string
 }

@@ -24,6 +24,7 @@ type response struct {
 	body   any    // nil: none; text: as it is; anything else: as JSON
 	found  bool   // the body is what the request is for, whatever its method: nothing was done
 	id     string // of the one resource that the body is about, if it is
+	change directory.Change
 }
 
 // text is a body that is JSON already.
@@ -103,7 +104,10 @@ func stack() string { return string(debug.Stack()) }
 func problem(err error) *response {
 	var known *scim.Error
 	var method *methodNotAllowed
+	var waits *wait
 	switch {
+	case errors.As(err, &waits):
+		return failure(waits.told, map[string]string{"Retry-After": strconv.Itoa(waits.seconds)})
 	case errors.As(err, &known):
 		return failure(known, nil)
 	case errors.Is(err, token.ErrUnauthorized):

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"context"
 	"net/http"
 	"net/url"
 	"slices"
@@ -16,17 +17,24 @@ type handler func(*request) (*response, error)
 // methods is the handlers of an endpoint.
 type methods map[string]handler
 
-// dispatch finds the handler of a request of a tenant.
-func (s *server) dispatch(r *request, tenant string) (*response, error) {
-	base, segments, ok := s.split(r.URL.Path)
-	if r.base == "" && r.URL.IsAbs() {
+// dispatch finds the handler of an authenticated request.
+func (s *server) dispatch(r *request) (*response, error) {
+	tenant := r.identity.Tenant
+	if names := tenant.Settings.ResourceTypes; len(names) > 0 {
+		r.types = s.types.Only(names)
+	}
+	base, ok := "", false
+	if base, r.segments, ok = r.split(r.URL.Path); r.base == "" && r.URL.IsAbs() {
 		r.base = r.URL.Scheme + "://" + r.URL.Host + base
 	}
-	r.directory = directory.New(s.Directory, tenant, r.base)
+	c := s.Directory
+	c.StrictMembers = tenant.Settings.StrictMembers
+	c.Deprovisioning = func(ctx context.Context) error { return s.guard(ctx, r) }
+	r.directory = directory.New(c, tenant.Name, r.base)
 	if !ok && !s.isRoot(r) {
 		return nil, notThere()
 	}
-	m := s.route(r, segments)
+	m := s.endpoint(r)
 	if m == nil {
 		return nil, notThere()
 	}
@@ -46,11 +54,11 @@ func notThere() error {
 
 // split cuts a path before the first segment that names an endpoint and has at most one behind it; ok is false if none
 // does. (A base path may hold the name of an endpoint, too.)
-func (s *server) split(path string) (base string, segments []string, ok bool) {
+func (r *request) split(path string) (base string, segments []string, ok bool) {
 	path = strings.TrimSuffix(path, "/")
 	segments = strings.Split(path, "/")
 	for i, segment := range segments {
-		if len(segments)-i <= 2 && s.isEndpoint(segment) {
+		if len(segments)-i <= 2 && r.isEndpoint(segment) {
 			return strings.Join(segments[:i], "/"), segments[i:], true
 		}
 	}
@@ -66,15 +74,16 @@ func (s *server) isRoot(r *request) bool {
 	return err == nil && strings.Trim(r.URL.Path, "/") == strings.Trim(u.Path, "/")
 }
 
-func (s *server) isEndpoint(segment string) bool {
-	return s.types.ByEndpoint(segment) != nil || slices.Contains([]string{
+func (r *request) isEndpoint(segment string) bool {
+	return r.types.ByEndpoint(segment) != nil || slices.Contains([]string{
 		searchSegment, "bulk", "me", "serviceproviderconfig", "resourcetypes", "schemas"}, strings.ToLower(segment))
 }
 
 const searchSegment = ".search"
 
-// route is the methods of an endpoint, nil if there is none; r learns what it is about.
-func (s *server) route(r *request, segments []string) methods {
+// endpoint is the methods of the endpoint that the path leads to, nil if there is none; r learns what it is about.
+func (s *server) endpoint(r *request) methods {
+	segments := r.segments
 	n, first := len(segments), ""
 	if n > 0 {
 		first = strings.ToLower(segments[0])
@@ -98,20 +107,21 @@ func (s *server) route(r *request, segments []string) methods {
 	case n <= 2 && first == "schemas":
 		return methods{http.MethodGet: schemas}
 	}
-	return s.routeResource(r, segments)
+	return s.resourceEndpoint(r, segments)
 }
 
-func (s *server) routeResource(r *request, segments []string) methods {
-	r.rt = s.types.ByEndpoint(segments[0])
+func (s *server) resourceEndpoint(r *request, segments []string) methods {
+	r.rt = r.types.ByEndpoint(segments[0])
 	switch {
 	case r.rt == nil || len(segments) > 2:
 		return nil
 	case len(segments) == 1:
-		return methods{http.MethodGet: query, http.MethodPost: create}
+		return methods{http.MethodGet: query, http.MethodPost: s.audited(create)}
 	case r.id == searchSegment:
 		return methods{http.MethodPost: search}
 	}
-	return methods{http.MethodGet: retrieve, http.MethodPut: replace, http.MethodPatch: modify, http.MethodDelete: remove}
+	return methods{http.MethodGet: retrieve, http.MethodPut: s.audited(replace), http.MethodPatch: s.audited(modify),
+		http.MethodDelete: s.audited(remove)}
 }
 
 // me is the alias of the user who asks (RFC 7644 §3.11). A token speaks for an organization, so there is none.

@@ -62,7 +62,7 @@ const defaultCount, maxCount = 100, 1000
 
 // listing reads the parameters of a list (RFC 7644 §3.4.2), by their names in lower case.
 func (r *request) listing(p map[string]string) (q directory.Query, err error) {
-	q.Types, q.Reader = r.targets(), r.reader
+	q.Types, q.Reader = r.targets(), r.identity.Label
 	if q.Projection, err = scim.NewProjection(q.Types, p["attributes"], p["excludedattributes"]); err != nil {
 		return q, err
 	}

@@ -18,8 +18,11 @@ import (
 type Config struct {
 	Directory directory.Config
 	Tokens    *token.Store
-	Base      string        // address of the service, without a slash at the end; "": as the request's URL has it, if absolute
-	Timeout   time.Duration // of one request
+	Limiter   *token.Limiter
+	RateLimit int                        // requests a second for each token whose tenant has no limit of its own; 0: none
+	RequestID func(*http.Request) string // names a request in the log
+	Base      string                     // address of the service, without a slash at the end; "": as the request's URL has it, if absolute
+	Timeout   time.Duration              // of one request
 	Log       *slog.Logger
 }
 
@@ -41,13 +44,14 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
 	defer cancel()
 	ctx, cost := directory.Measure(ctx)
-	r = r.WithContext(ctx)
-	resp, err := s.answer(r)
+	q := &request{Request: r.WithContext(ctx), types: s.types, base: s.Base, name: s.RequestID(r)}
+	resp, err := s.answer(q)
 	if err != nil {
 		resp = problem(err)
 	}
 	status := resp.write(w, r)
-	attrs := []slog.Attr{slog.String("method", r.Method), slog.String("path", r.URL.Path), slog.Int("status", status),
+	attrs := []slog.Attr{slog.String("requestId", q.name), slog.String("token", q.identity.ID), slog.String("method", q.verb()),
+		slog.String("route", q.route()), slog.Int("status", status),
 		slog.Duration("duration", time.Since(begin).Round(time.Microsecond)), slog.Any("table", cost())}
 	level, cause := slog.LevelInfo, cause(err)
 	if status == http.StatusInternalServerError {
@@ -60,15 +64,17 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 }
 
 // answer authenticates and dispatches a request. A panic is the fault of the code, and is told as any other.
-func (s *server) answer(r *http.Request) (resp *response, err error) {
+func (s *server) answer(r *request) (resp *response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			resp, err = nil, &panicked{value: p, stack: stack()}
 		}
 	}()
-	identity, err := s.Tokens.Authenticate(r.Context(), r.Header.Values("Authorization"))
-	if err != nil {
+	if r.identity, err = s.Tokens.Authenticate(r.Context(), r.Header.Values("Authorization")); err != nil {
 		return nil, err
 	}
-	return s.dispatch(&request{Request: r, types: s.types, base: s.Base, reader: identity.Label}, identity.Tenant.Name)
+	if err := s.limit(r); err != nil {
+		return nil, err
+	}
+	return s.dispatch(r)
 }

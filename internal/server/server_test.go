@@ -65,7 +65,8 @@ func newClient(t testing.TB, change ...func(*Config)) *client {
 	log := slog.New(slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.config = Config{
 		Directory: directory.Config{Table: tab, Types: scim.Standard(), Now: time.Now, Random: &ascending{}, Log: log},
-		Tokens:    &token.Store{Table: tab, Now: time.Now}, Base: base, Timeout: time.Minute, Log: log,
+		Tokens:    &token.Store{Table: tab, Now: time.Now}, Limiter: &token.Limiter{Table: tab, Now: time.Now, Log: log},
+		RequestID: func(*http.Request) string { return "request" }, Base: base, Timeout: time.Minute, Log: log,
 	}
 	if err := c.config.Tokens.Replace(t.Context(), "test", "test", c.secret); err != nil {
 		t.Fatal(err)

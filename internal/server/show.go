@@ -13,5 +13,5 @@ func (r *request) resource(status int, res *directory.Resource, p scim.Projectio
 	}
 	location := res.Location()
 	header := map[string]string{"ETag": res.Version, "Location": location, "Content-Location": location}
-	return &response{status: status, header: header, body: text(body), id: res.ID()}, nil
+	return &response{status: status, header: header, body: text(body), id: res.ID(), change: res.Change}, nil
 }

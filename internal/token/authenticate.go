@@ -74,7 +74,9 @@ func (s *Store) find(ctx context.Context, hash, named string) (entry, error) {
 	if err != nil {
 		return entry{}, err
 	}
-	s.mark(ctx, &e.token)
+	if s.Now().Unix() < e.token.Expires {
+		s.mark(ctx, &e.token)
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.seen == nil || len(s.seen) > 1000 {
@@ -86,7 +88,7 @@ func (s *Store) find(ctx context.Context, hash, named string) (entry, error) {
 
 // read gives a token and its tenant, in one call where the token names the tenant.
 func (s *Store) read(ctx context.Context, hash, named string) (e entry, err error) {
-	t := table.Metered{Table: s.Table}
+	t := metered(s.Table)
 	keys := []table.Key{key(hash)}
 	if named != "" {
 		keys = append(keys, tenantKey(named))
@@ -138,7 +140,7 @@ func (s *Store) mark(ctx context.Context, it *item) {
 	}
 	ctx, cancel := context.WithTimeout(ctx, marking)
 	defer cancel()
-	_ = table.Metered{Table: s.Table}.Write(ctx, table.Update{
+	_ = metered(s.Table).Write(ctx, table.Update{
 		Key: it.Key, Set: table.Item{"used": table.N(now)}, If: []table.Condition{table.Exists(), before},
 	})
 }

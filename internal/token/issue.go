@@ -12,10 +12,12 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// ErrNoToken says that a tenant has no token with an id; ErrTooMany, that it has as many as one can have.
+// ErrNoToken says that a tenant has no token with an id; ErrLabelTaken, that it has one with a label; ErrTooMany, that it
+// has as many as one can have.
 var (
-	ErrNoToken = errors.New("token: the tenant has no such token")
-	ErrTooMany = fmt.Errorf("token: a tenant has at most %d tokens that are valid", Most)
+	ErrNoToken    = errors.New("token: the tenant has no such token")
+	ErrLabelTaken = errors.New("token: the tenant has a valid token with this label")
+	ErrTooMany    = fmt.Errorf("token: a tenant has at most %d tokens that are valid", Most)
 )
 
 const (
@@ -67,31 +69,31 @@ func (i item) token() Token {
 	return Token{ID: id(i.hash()), Label: i.Label, Created: at(i.Created), Expires: at(i.Expires), Used: at(i.Used)}
 }
 
-// Create makes a secret a token of a tenant, if that exists, is not deleted and has not too many. A secret that begins as
-// tokens do must be one that New made.
+// Create makes a secret a token of a tenant, if that exists, is not deleted and has not too many. A label stands for one
+// connection: only rotation gives it a second token. A secret that begins as tokens do must be one that New made.
 func (s *Store) Create(ctx context.Context, tenant, label, secret string, lifetime time.Duration) (Token, error) {
 	list, err := s.items(ctx, tenant)
-	if err == nil {
-		err = s.room(list)
-	}
 	if err != nil {
 		return Token{}, err
+	}
+	valid := s.valid(list)
+	switch {
+	case slices.ContainsFunc(valid, func(it item) bool { return it.Label == label }):
+		return Token{}, ErrLabelTaken
+	case len(valid) >= Most:
+		return Token{}, ErrTooMany
 	}
 	return s.issue(ctx, tenant, label, secret, lifetime)
 }
 
-// room tells whether there may be one more token.
-func (s *Store) room(list []item) error {
-	valid := 0
+// valid is those of tokens that have not ended.
+func (s *Store) valid(list []item) (valid []item) {
 	for _, it := range list {
 		if it.Expires > s.Now().Unix() {
-			valid++
+			valid = append(valid, it)
 		}
 	}
-	if valid >= Most {
-		return ErrTooMany
-	}
-	return nil
+	return valid
 }
 
 // issue writes a token, and beside it in the same transaction what else is to be done.
@@ -180,8 +182,8 @@ func (s *Store) Rotate(ctx context.Context, tenant, id, secret string, overlap t
 		return Token{}, err
 	}
 	old, err := one(list, id)
-	if err == nil {
-		err = s.room(list)
+	if err == nil && len(s.valid(list)) >= Most {
+		err = ErrTooMany
 	}
 	if err != nil {
 		return Token{}, err

@@ -169,3 +169,8 @@ func (s *Store) StopTenant(ctx context.Context, name string) error {
 	})
 	return err
 }
+
+// Forget removes a tenant, of which nothing else may be left, unless it has changed since it was read.
+func (s *Store) Forget(ctx context.Context, t Tenant) error {
+	return s.Table.Write(ctx, table.Delete{Key: tenantKey(t.Name), If: []table.Condition{table.Equals("ver", table.N(t.version))}})
+}

@@ -129,6 +129,9 @@ func TestRotationOverlaps(t *testing.T) {
 	if _, err := s.Rotate(t.Context(), "a", "none", New("a"), Overlap); !errors.Is(err, ErrNoToken) {
 		t.Error(err)
 	}
+	if _, err := s.Create(t.Context(), "a", made.Label, New("a"), Lifetime); !errors.Is(err, ErrLabelTaken) {
+		t.Errorf("a second token with the label is one of a rotation: %v", err)
+	}
 }
 
 func TestATenantHasNotTooManyTokens(t *testing.T) {

@@ -41,7 +41,8 @@ func create(t *testing.T, s *Store, tenant string, lifetime time.Duration) (stri
 		t.Fatal(err)
 	}
 	secret := New(tenant)
-	made, err := s.Create(t.Context(), tenant, "okta", secret, lifetime)
+	label := fmt.Sprint("connection ", hashed(secret)[:8])
+	made, err := s.Create(t.Context(), tenant, label, secret, lifetime)
 	if err != nil {
 		t.Fatal(err)
 	}

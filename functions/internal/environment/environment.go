@@ -7,6 +7,7 @@ package environment
 import (
 	"cmp"
 	"crypto/rand"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -34,9 +35,12 @@ func Directory(env func(name string) string, log *slog.Logger) (directory.Config
 	if err != nil {
 		return directory.Config{}, err
 	}
-	budget, err := strconv.Atoi(cmp.Or(env("SCAN_BUDGET"), strconv.Itoa(directory.Budget)))
-	if err != nil || budget <= 0 {
-		return directory.Config{}, fmt.Errorf("the environment variable SCAN_BUDGET is %q, and no number of resources", env("SCAN_BUDGET"))
+	budget, err := Number(env, "SCAN_BUDGET", directory.Budget)
+	if err == nil && budget == 0 {
+		err = errors.New("the environment variable SCAN_BUDGET is 0, and so lets no request test anything")
+	}
+	if err != nil {
+		return directory.Config{}, err
 	}
 	t := dynamo.New(dynamo.NewClient(dynamo.Account{
 		Region: env("AWS_REGION"), Endpoint: env("DYNAMODB_ENDPOINT"), AccessKey: env("AWS_ACCESS_KEY_ID"),
@@ -44,4 +48,13 @@ func Directory(env func(name string) string, log *slog.Logger) (directory.Config
 	}), env("TABLE_NAME"))
 	return directory.Config{Table: t, Types: types, Now: time.Now, Random: rand.Reader, Log: log, Budget: budget,
 		Cursors: &directory.Cursors{}}, nil
+}
+
+// Number is a variable that is a number and not negative, or what it is where it is not set.
+func Number(env func(name string) string, name string, unset int) (int, error) {
+	n, err := strconv.Atoi(cmp.Or(env(name), strconv.Itoa(unset)))
+	if err != nil || n < 0 {
+		return 0, fmt.Errorf("the environment variable %s is %q, and no number", name, env(name))
+	}
+	return n, nil
 }

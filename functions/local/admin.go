@@ -1,0 +1,53 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+
+	"serverless-scim/internal/admin"
+)
+
+// administer does one command of package admin on a table, which it makes where there is none, prints what that answers
+// and gives the status to exit with.
+func administer(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
+	o := options{}
+	f := flag.NewFlagSet("local admin", flag.ContinueOnError)
+	f.SetOutput(stderr)
+	o.store(f)
+	if f.Parse(arguments) != nil {
+		return 2
+	}
+	out, err := o.administer(ctx, f.Args())
+	if err != nil {
+		fmt.Fprintln(stderr, "local: admin:", err)
+		return 1
+	}
+	e := json.NewEncoder(stdout)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if e.Encode(out) != nil {
+		return 1
+	}
+	return 0
+}
+
+func (o options) administer(ctx context.Context, arguments []string) (any, error) {
+	if len(arguments) != 1 {
+		return nil, errors.New(`name one command after the flags, such as '{"command":"list-tenants"}'`)
+	}
+	c, err := o.directory()
+	if err != nil {
+		return nil, err
+	}
+	t, closeTable, err := open(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	defer closeTable()
+	c.Table = t
+	return admin.New(c).Do(ctx, json.RawMessage(arguments[0]))
+}

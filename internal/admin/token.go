@@ -1,0 +1,71 @@
+package admin
+
+import (
+	"context"
+	"time"
+
+	"serverless-scim/internal/token"
+)
+
+// Token is what commands tell of a token.
+type Token struct {
+	ID      string     `json:"id"`
+	Secret  string     `json:"token,omitempty"` // told once, when it is made
+	Label   string     `json:"label"`
+	Created time.Time  `json:"created"`
+	Expires time.Time  `json:"expires"`
+	Used    *time.Time `json:"used,omitempty"` // last, to the hour
+	Expired bool       `json:"expired,omitempty"`
+}
+
+func (a Admin) told(t token.Token, secret string) Token {
+	out := Token{ID: t.ID, Secret: secret, Label: t.Label, Created: t.Created, Expires: t.Expires,
+		Expired: !a.Directory.Now().Before(t.Expires)}
+	if !t.Used.IsZero() {
+		out.Used = &t.Used
+	}
+	return out
+}
+
+func (a Admin) createToken(ctx context.Context, in input) (any, error) {
+	lifetime, secret := token.Lifetime, token.New(in.Tenant)
+	if in.Days != nil {
+		lifetime = time.Duration(*in.Days) * day
+	}
+	t, err := a.Tokens.Create(ctx, in.Tenant, in.Label, secret, lifetime)
+	if err != nil {
+		return nil, err
+	}
+	return a.told(t, secret), nil
+}
+
+func (a Admin) listTokens(ctx context.Context, in input) (any, error) {
+	if _, err := a.Tokens.Tenant(ctx, in.Tenant); err != nil {
+		return nil, err
+	}
+	list, err := a.Tokens.Tokens(ctx, in.Tenant)
+	all := []Token{}
+	for _, t := range list {
+		all = append(all, a.told(t, ""))
+	}
+	return map[string]any{"tokens": all}, err
+}
+
+func (a Admin) revoke(ctx context.Context, in input) (any, error) {
+	if err := a.Tokens.Revoke(ctx, in.Tenant, in.Token); err != nil {
+		return nil, err
+	}
+	return map[string]any{"revoked": in.Token}, nil
+}
+
+func (a Admin) rotate(ctx context.Context, in input) (any, error) {
+	overlap, secret := token.Overlap, token.New(in.Tenant)
+	if in.Hours != nil {
+		overlap = time.Duration(*in.Hours) * time.Hour
+	}
+	t, err := a.Tokens.Rotate(ctx, in.Tenant, in.Token, secret, overlap)
+	if err != nil {
+		return nil, err
+	}
+	return a.told(t, secret), nil
+}

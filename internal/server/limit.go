@@ -52,17 +52,20 @@ func (s *server) guard(ctx context.Context, r *request) error {
 	}
 	var g errgroup.Group
 	g.Go(func() (err error) { gone, err = s.Tokens.Deprovisioned(ctx, tenant.Name, 1); return err })
-	users, err := r.directory.Count(ctx, r.rt)
+	users, err := r.directory.Count(ctx, s.types.ByName("User"))
 	if other := g.Wait(); err == nil {
 		err = other
 	}
 	if err != nil || gone <= max(always, users*share/100) {
 		return err
 	}
-	if err := s.Tokens.StopTenant(ctx, tenant.Name); err != nil {
+	first, err := s.Tokens.StopTenant(ctx, tenant.Name)
+	if err != nil {
 		return err
 	}
-	s.Log.ErrorContext(ctx, "deprovisioning stopped", "tenant", tenant.Name, "users", users, "deprovisioned", gone)
+	if first {
+		s.Log.ErrorContext(ctx, "deprovisioning stopped", "tenant", tenant.Name, "users", users, "deprovisioned", gone)
+	}
 	return stopped(share)
 }
 

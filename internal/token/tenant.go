@@ -159,15 +159,18 @@ func (s *Store) ChangeTenant(ctx context.Context, name string, change func(*Tena
 	}
 }
 
-// StopTenant notes that too many users of a tenant were deprovisioned.
-func (s *Store) StopTenant(ctx context.Context, name string) error {
-	_, err := s.ChangeTenant(ctx, name, func(t *Tenant) error {
-		if t.Stopped.IsZero() {
+// StopTenant notes that too many users of a tenant were deprovisioned, and tells whether it was not noted yet.
+func (s *Store) StopTenant(ctx context.Context, name string) (first bool, err error) {
+	_, err = s.ChangeTenant(ctx, name, func(t *Tenant) error {
+		if first = t.Stopped.IsZero(); first {
 			t.Stopped = at(s.Now().Unix())
 		}
 		return nil
 	})
-	return err
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.seen = nil // so that it holds here at once
+	return first, err
 }
 
 // Forget removes a tenant, of which nothing else may be left, unless it has changed since it was read.

@@ -1,0 +1,79 @@
+package server
+
+import (
+	"encoding/json"
+	"fmt"
+	"log/slog"
+	"strings"
+	"testing"
+)
+
+func TestEveryChangeIsOneLineWithoutValues(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	c.config.Log = slog.New(slog.NewJSONHandler(c.log, nil))
+	c.handler = New(c.config)
+	user, group := "", ""
+	lines := func() (audit []map[string]any) {
+		for line := range strings.Lines(c.log.String()) {
+			var m map[string]any
+			if json.Unmarshal([]byte(line), &m) == nil && m["msg"] == "audit" {
+				audit = append(audit, m)
+			}
+		}
+		c.log.Reset()
+		return audit
+	}
+	for _, step := range []struct {
+		do   func()
+		want string // verb, type, attributes, versions, status, outcome
+	}{
+		{func() { user = c.create("/Users", `{"userName":"ada","active":true,"emails":[{"value":"a@b.c"}]}`) },
+			`POST User [active emails userName] "" "W/\"1.0\"" 201 done`},
+		{func() { c.do("POST", "/Users", `{"userName":"ADA"}`) }, `POST User [] "" "" 409 refused`},
+		{func() {
+			c.do("PATCH", "/Users/"+user, `{"Operations":[{"op":"replace","value":{"title":"x","name":{"givenName":"Ada"}}}]}`)
+		},
+			`PATCH User [name title] "W/\"1.0\"" "W/\"2.0\"" 200 done`},
+		{func() { c.do("PATCH", "/Users/"+user, `{"Operations":[{"op":"replace","value":{"title":"x"}}]}`) },
+			`PATCH User [] "W/\"2.0\"" "W/\"2.0\"" 200 unchanged`},
+		{func() { c.do("PUT", "/Users/"+user, `{"userName":"ada","active":false}`) },
+			`PUT User [active emails name title] "W/\"2.0\"" "W/\"3.0\"" 200 done deprovisions`},
+		{func() { group = c.create("/Groups", `{"displayName":"g"}`) }, `POST Group [displayName] "" "W/\"1\"" 201 done`},
+		{func() {
+			c.do("PATCH", "/Groups/"+group, `{"Operations":[{"op":"add","path":"members","value":[{"value":"`+user+`"}]}]}`)
+		},
+			`PATCH Group [members] "W/\"1\"" "W/\"2\"" 200 done`},
+		{func() { c.do("DELETE", "/Users/"+user, "", "If-Match", `W/"9"`) }, `DELETE User [] "" "" 412 refused`},
+		{func() { c.do("POST", "/Bulk", `{"Operations":[{"method":"DELETE","path":"/Users/`+user+`"}]}`) },
+			`DELETE User [active userName] "W/\"3.1\"" "" 204 done deprovisions`},
+		{func() { c.do("DELETE", "/Groups/../../x", "") }, ``},
+		{func() { c.do("DELETE", "/Groups/ada@b.c", "") }, `DELETE Group [] "" "" 404 refused`},
+		{func() { c.do("GET", "/Users/"+user, "") }, ``},
+	} {
+		step.do()
+		var got []string
+		for _, m := range lines() {
+			line := fmt.Sprintf("%v %v %v %q %q %v %v", m["verb"], m["resourceType"], attributes(m), m["before"], m["after"], m["status"], m["outcome"])
+			if m["deprovisions"] == true {
+				line += " deprovisions"
+			}
+			got = append(got, line)
+			id := m["id"] // of a resource that was not made there is none, nor what is no id
+			if m["requestId"] != "request" || m["tenant"] != "test" || m["label"] != "test" || m["token"] == "" || m["time"] == "" ||
+				id != user && id != group && id != "" {
+				t.Errorf("%v", m)
+			}
+		}
+		if strings.Join(got, "\n") != step.want {
+			t.Errorf("got %v, want %s", got, step.want)
+		}
+	}
+}
+
+func attributes(m map[string]any) any {
+	if m["attributes"] == nil {
+		return []any{}
+	}
+	return m["attributes"]
+}

@@ -75,8 +75,12 @@ func (s *server) isRoot(r *request) bool {
 }
 
 func (r *request) isEndpoint(segment string) bool {
-	return r.types.ByEndpoint(segment) != nil || slices.Contains([]string{
-		searchSegment, "bulk", "me", "serviceproviderconfig", "resourcetypes", "schemas"}, strings.ToLower(segment))
+	return r.types.ByEndpoint(segment) != nil || slices.Contains(endpoints(), strings.ToLower(segment))
+}
+
+// endpoints is those of the service itself, beside the resource types'.
+func endpoints() []string {
+	return []string{searchSegment, "bulk", "me", "serviceproviderconfig", "resourcetypes", "schemas"}
 }
 
 const searchSegment = ".search"

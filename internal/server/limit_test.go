@@ -36,7 +36,7 @@ func (k *clock) now() time.Time { return time.Unix(k.Load(), 0) }
 // timed makes a client whose tokens and limits go by a clock.
 func timed(t *testing.T, change ...func(*Config)) (*client, *clock) {
 	k := &clock{}
-	k.Store(1_700_000_000)
+	k.Store(time.Now().Unix()/10*10 + 10) // when a window of the limit begins
 	return newClient(t, append(change, func(c *Config) {
 		table := c.Tokens.Table
 		c.Tokens = &token.Store{Table: table, Now: k.now}

@@ -89,7 +89,7 @@ func (j *job) giveUp(circle []int, cause error) {
 		created := op.id != ""
 		if created {
 			if _, err := j.send(http.MethodDelete, op.path+"/"+op.id, "", nil); err != nil {
-				j.server.Log.ErrorContext(j.Context(), "bulk operation not undone", "path", op.path+"/"+op.id, "error", err)
+				j.server.Log.ErrorContext(j.Context(), "bulk operation not undone", "id", op.id, "error", err)
 			}
 		}
 		if created || op.result == nil && !j.stopped() {
@@ -122,19 +122,19 @@ func unresolved(cause error) error {
 // send answers the request that an operation stands for, as if it had come alone. Its body is not shown, so nothing is
 // read for it.
 func (j *job) send(method, path, version string, data any) (resp *response, err error) {
+	r := *j.request
 	defer func() {
 		if p := recover(); p != nil {
 			resp, err = nil, &panicked{value: p, stack: stack()}
 		}
 		if err != nil && problem(err).status >= http.StatusInternalServerError {
-			j.server.Log.ErrorContext(j.Context(), "bulk operation", "method", method, "path", path, "error", cause(err))
+			j.server.Log.ErrorContext(j.Context(), "bulk operation", "method", r.verb(), "route", r.route(), "error", cause(err))
 		}
 	}()
 	body, err := json.Marshal(data)
 	if err != nil {
 		return nil, err
 	}
-	r := *j.request
 	r.Request = (&http.Request{
 		Method: method,
 		URL:    &url.URL{Path: "/" + path, RawQuery: "attributes=id"},

@@ -16,15 +16,22 @@ import (
 // form, and tells nothing.
 type loot struct{ user, group, cursor, version string }
 
-// attempts is every request that hands in something that is another's, by what it hands in.
-func attempts(l loot) (all [][3]string) {
-	add := func(method, path, body string) { all = append(all, [3]string{method, path, body}) }
+// attempts is every request that hands in something that is another's, by what it hands in: method,
+// path, body and If-Match.
+func attempts(l loot) (all [][4]string) {
+	add := func(method, path, body string) { all = append(all, [4]string{method, path, body, ""}) }
 	filter := func(path, f string) {
 		add("GET", path+"?filter="+url.QueryEscape(f), "")
 		add("GET", path+"?cursor&filter="+url.QueryEscape(f), "")
 		add("GET", path+"?startIndex=2&count=1&filter="+url.QueryEscape(f), "")
 		text, _ := json.Marshal(map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:SearchRequest"}, "filter": f})
 		add("POST", path+"/.search", string(text))
+	}
+	for _, one := range []string{"/Users/" + l.user, "/Groups/" + l.group} {
+		for _, match := range []string{l.version, `W/"1"`, "*"} {
+			all = append(all, [4]string{"PATCH", one, `{"Operations":[{"op":"remove","path":"externalId"}]}`, match},
+				[4]string{"PUT", one, `{"userName":"new","displayName":"new"}`, match}, [4]string{"DELETE", one, "", match}, [4]string{"GET", one, "", match})
+		}
 	}
 	for _, own := range [][2]string{{"/Users", l.user}, {"/Groups", l.group}} {
 		endpoint, id := own[0], own[1]
@@ -62,17 +69,17 @@ func attempts(l loot) (all [][3]string) {
 }
 
 // changes is requests on what is one's own that name another's.
-func changes(l loot, user, group string) (all [][3]string) {
+func changes(l loot, user, group string) (all [][4]string) {
 	for _, one := range []string{l.user, l.group} {
 		value := `[{"value":"` + one + `"}]`
 		for _, op := range []string{"add", "replace", "remove"} {
-			all = append(all, [3]string{"PATCH", "/Groups/" + group, `{"Operations":[{"op":"` + op + `","path":"members","value":` + value + `}]}`},
-				[3]string{"PATCH", "/Users/" + user, `{"Operations":[{"op":"` + op + `","path":"groups","value":` + value + `}]}`})
+			all = append(all, [4]string{"PATCH", "/Groups/" + group, `{"Operations":[{"op":"` + op + `","path":"members","value":` + value + `}]}`},
+				[4]string{"PATCH", "/Users/" + user, `{"Operations":[{"op":"` + op + `","path":"groups","value":` + value + `}]}`})
 		}
-		all = append(all, [3]string{"PATCH", "/Groups/" + group, `{"Operations":[{"op":"remove","path":"members[value eq \"` + one + `\"]"}]}`},
-			[3]string{"PUT", "/Groups/" + group, `{"displayName":"g0","members":` + value + `}`},
-			[3]string{"GET", "/Groups/" + group, ""}, [3]string{"GET", "/Users/" + user, ""},
-			[3]string{"POST", "/Bulk", `{"Operations":[{"method":"PATCH","path":"/Groups/` + group + `","data":{"Operations":[{"op":"add","path":"members","value":` + value + `}]}}]}`})
+		all = append(all, [4]string{"PATCH", "/Groups/" + group, `{"Operations":[{"op":"remove","path":"members[value eq \"` + one + `\"]"}]}`},
+			[4]string{"PUT", "/Groups/" + group, `{"displayName":"g0","members":` + value + `}`},
+			[4]string{"GET", "/Groups/" + group, ""}, [4]string{"GET", "/Users/" + user, ""},
+			[4]string{"POST", "/Bulk", `{"Operations":[{"method":"PATCH","path":"/Groups/` + group + `","data":{"Operations":[{"op":"add","path":"members","value":` + value + `}]}}]}`})
 	}
 	return all
 }
@@ -149,6 +156,7 @@ func (c *client) settle(t *testing.T, tenant string) (l loot) {
 		user := c.create("/Users", fmt.Sprintf(`{"userName":"u%d","externalId":"e%d","displayName":"U","emails":[{"value":"u%d@x"}]}`, i, i, i))
 		l.user, l.group = user, c.create("/Groups", fmt.Sprintf(`{"displayName":"g%d","members":[{"value":%q}]}`, i, user))
 	}
+	l.version = c.do("GET", "/Users/"+l.user, "").header.Get("ETag")
 	l.cursor, _ = c.do("GET", "/Users?cursor&count=2", "").body["nextCursor"].(string)
 	for start := 1; start < 5; start += 2 { // which leaves bookmarks
 		c.do("GET", fmt.Sprintf("/Users?startIndex=%d&count=2", start), "")
@@ -159,11 +167,15 @@ func (c *client) settle(t *testing.T, tenant string) (l loot) {
 var callsOf = regexp.MustCompile(`table\.calls=(\d+)`)
 
 // counted sends a request, and tells how many calls to the table it made, as the log has it.
-func (c *client) counted(r [3]string) (answer, string) {
+func (c *client) counted(r [4]string) (answer, string) {
 	c.log.mu.Lock()
 	c.log.Reset()
 	c.log.mu.Unlock()
-	a := c.do(r[0], r[1], r[2])
+	var header []string
+	if r[3] != "" {
+		header = []string{"If-Match", r[3]}
+	}
+	a := c.do(r[0], r[1], r[2], header...)
 	c.log.mu.Lock()
 	defer c.log.mu.Unlock()
 	return a, fmt.Sprint(callsOf.FindAllString(c.log.String(), -1))

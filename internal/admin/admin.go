@@ -125,6 +125,7 @@ func parse(event json.RawMessage) (in input, c command, err error) {
 
 var (
 	tenantName = regexp.MustCompile(`^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$`)
+	tokenID    = regexp.MustCompile(`^[0-9a-f]{16}$`)
 	tokenLabel = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$`)
 )
 
@@ -132,6 +133,8 @@ func (in input) check() error {
 	switch {
 	case in.Tenant != "" && !tenantName.MatchString(in.Tenant):
 		return errors.New("a tenant's name has 1 to 63 small letters, digits and hyphens, and neither begins nor ends with a hyphen")
+	case in.Token != "" && !tokenID.MatchString(in.Token): // it may be the token itself, and is not repeated
+		return errors.New("token must be the id of one, 16 digits and letters; see list-tokens")
 	case in.Label != "" && !tokenLabel.MatchString(in.Label):
 		return errors.New("a label has 1 to 64 letters, digits, spaces and . _ -, and begins with a letter or a digit")
 	case in.Days != nil && (*in.Days < 1 || time.Duration(*in.Days)*day > token.Longest):

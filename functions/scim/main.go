@@ -4,34 +4,19 @@
 package main
 
 import (
-	"log/slog"
-	"os"
 	"strings"
 	"time"
 
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"serverless-scim/functions/internal/environment"
+	"serverless-scim/internal/directory"
 	"serverless-scim/internal/gateway"
 	"serverless-scim/internal/server"
 	"serverless-scim/internal/token"
 )
 
-func main() {
-	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	h, err := handler(os.Getenv, log)
-	if err != nil {
-		log.Error("cannot start", "error", err.Error())
-		os.Exit(1)
-	}
-	lambda.Start(h)
-}
+func main() { environment.Start(wire) }
 
-func handler(env func(string) string, log *slog.Logger) (*gateway.Handler, error) {
-	c, err := environment.Directory(env, log)
-	if err != nil {
-		return nil, err
-	}
+func wire(env func(string) string, c directory.Config) (any, error) {
 	rate, err := environment.Number(env, "RATE_LIMIT", 100)
 	if err != nil {
 		return nil, err
@@ -39,11 +24,11 @@ func handler(env func(string) string, log *slog.Logger) (*gateway.Handler, error
 	return gateway.New(server.New(server.Config{
 		Directory: c,
 		Tokens:    &token.Store{Table: c.Table, Now: c.Now},
-		Limiter:   &token.Limiter{Table: c.Table, Now: c.Now, Log: log},
+		Limiter:   &token.Limiter{Table: c.Table, Now: c.Now, Log: c.Log},
 		RateLimit: rate,
 		RequestID: gateway.RequestID,
 		Base:      strings.TrimRight(env("BASE_URL"), "/"),
 		Timeout:   25 * time.Second, // API Gateway itself gives up after 29
-		Log:       log,
+		Log:       c.Log,
 	})), nil
 }

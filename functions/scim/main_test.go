@@ -89,7 +89,7 @@ func TestFunction(t *testing.T) {
 	binary := functiontest.Build(t)
 	t.Run("without a token there is only 401", func(t *testing.T) {
 		t.Parallel()
-		i := functiontest.Start(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1")
+		i := functiontest.Start(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1", "METRICS_NAMESPACE=Scim/test")
 		for kind, event := range kinds {
 			for _, path := range []string{"/", "/Users", "/ServiceProviderConfig", "/nothing/of/this"} {
 				a := request(t, i, 401, event("POST", path, "", `{"userName":"ada"}`))
@@ -97,6 +97,9 @@ func TestFunction(t *testing.T) {
 					t.Errorf("%s %s: not a SCIM error with a challenge: %+v", kind, path, a)
 				}
 			}
+		}
+		if log := i.Stop(); strings.Count(log, `"Namespace":"Scim/test"`) != 4*len(kinds) || strings.Count(log, `"ColdStarts":1`) != 1 {
+			t.Errorf("want metrics with each request, and one cold start: %s", log)
 		}
 	})
 	t.Run("an event of another kind is an error, and the next is served", func(t *testing.T) {

@@ -83,6 +83,12 @@ type swept struct {
 	Waiting int `json:"waiting"` // age of the oldest change that is only prepared and is left
 }
 
+// LogValue is slog.LogValuer's.
+func (s swept) LogValue() slog.Value {
+	return slog.GroupValue(slog.Int("changes", s.Changes), slog.Int("deletes", s.Deletes), slog.Int("aborted", s.Aborted),
+		slog.Int("left", s.Left), slog.Int("oldest", s.Oldest), slog.Int("waiting", s.Waiting))
+}
+
 func (h handler) sweep(ctx context.Context) (any, error) {
 	ctx, cost := directory.Measure(ctx)
 	s, err := directory.Sweep(ctx, h.Config)

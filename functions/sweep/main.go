@@ -5,20 +5,10 @@
 package main
 
 import (
-	"log/slog"
-	"os"
-
-	"github.com/aws/aws-lambda-go/lambda"
-
 	"serverless-scim/functions/internal/environment"
+	"serverless-scim/internal/directory"
 )
 
 func main() {
-	log := slog.New(slog.NewJSONHandler(os.Stdout, nil))
-	c, err := environment.Directory(os.Getenv, log)
-	if err != nil {
-		log.Error("cannot start", "error", err.Error())
-		os.Exit(1)
-	}
-	lambda.Start(handler{c}.handle)
+	environment.Start(func(_ func(string) string, c directory.Config) (any, error) { return handler{c}.handle, nil })
 }

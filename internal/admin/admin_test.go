@@ -75,7 +75,7 @@ func TestAConversation(t *testing.T) {
 	o := newOffice(t)
 	for _, step := range []struct{ event, want string }{
 		{`{"command":"list-tenants"}`, `{"tenants":[]}`},
-		{`{"command":"create-tenant","tenant":"acme"}`, `{"tenant":"acme","created":"2026-01-02T03:04:05Z","settings":{}}`},
+		{`{"command":"create-tenant","tenant":"acme"}`, `{"tenant":"acme","hash":"822b33ad87c1","created":"2026-01-02T03:04:05Z","settings":{}}`},
 		{`{"command":"create-tenant","tenant":"acme"}`, `error: there is a tenant acme already; `},
 		{`{"command":"set","tenant":"acme","settings":{"strictMembers":true,"rateLimit":0,"resourceTypes":["User"]}}`,
 			`"settings":{"strictMembers":true,"resourceTypes":["User"],"rateLimit":0}}`},
@@ -94,7 +94,7 @@ func TestAConversation(t *testing.T) {
 		{`{"command":"disable-tenant","tenant":"acme"}`, `"disabled":"2026-01-02T03:04:05Z"`},
 		{`{"command":"delete-tenant","tenant":"acme"}`, `"deleted":"2026-01-02T03:04:05Z","purged":"2026-02-01T03:04:05Z"`},
 		{`{"command":"create-token","tenant":"acme","label":"late"}`, `error: there is no tenant acme, or it is deleted`},
-		{`{"command":"enable-tenant","tenant":"acme"}`, `{"tenant":"acme","created":"2026-01-02T03:04:05Z","settings"`},
+		{`{"command":"enable-tenant","tenant":"acme"}`, `{"tenant":"acme","hash":"822b33ad87c1","created":"2026-01-02T03:04:05Z","settings"`},
 		{`{"command":"release-tenant","tenant":"acme"}`, `{"tenant":"acme",`},
 	} {
 		if got := o.do(step.event); !strings.Contains(got, step.want) {
@@ -136,7 +136,7 @@ func TestWhatIsNotUnderstoodIsNotDone(t *testing.T) {
 			t.Errorf("%s: got %s, want %s", event, got, want)
 		}
 	}
-	if got, want := o.do(`{"command":"list-tenants"}`), `{"tenants":[{"tenant":"acme","created":"2026-01-02T03:04:05Z","settings":{}}]}`; got != want {
+	if got, want := o.do(`{"command":"list-tenants"}`), `{"tenants":[{"tenant":"acme","hash":"822b33ad87c1","created":"2026-01-02T03:04:05Z","settings":{}}]}`; got != want {
 		t.Errorf("something was done: %s", got)
 	}
 }

@@ -21,6 +21,7 @@ const Grace = 30 * day
 // Tenant is what commands tell of a tenant.
 type Tenant struct {
 	Tenant   string         `json:"tenant"`
+	Hash     string         `json:"hash"` // stands for it in the log of requests
 	Created  time.Time      `json:"created"`
 	Disabled *time.Time     `json:"disabled,omitempty"` // since when its tokens open nothing
 	Deleted  *time.Time     `json:"deleted,omitempty"`
@@ -37,7 +38,7 @@ func told(t token.Tenant) Tenant {
 		}
 		return &at
 	}
-	out := Tenant{Tenant: t.Name, Created: t.Created, Disabled: since(t.Disabled), Deleted: since(t.Deleted),
+	out := Tenant{Tenant: t.Name, Hash: t.Hash(), Created: t.Created, Disabled: since(t.Disabled), Deleted: since(t.Deleted),
 		Stopped: since(t.Stopped), Settings: t.Settings}
 	if out.Deleted != nil {
 		out.Purged = since(t.Deleted.Add(Grace))

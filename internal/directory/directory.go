@@ -193,7 +193,8 @@ func Measure(ctx context.Context) (context.Context, func() slog.Value) {
 	return ctx, func() slog.Value {
 		u := usage()
 		return slog.GroupValue(slog.Int("calls", u.Calls), slog.Int("waits", u.Waits), slog.Int("retries", u.Retries),
-			slog.Float64("readUnits", u.ReadUnits), slog.Float64("writeUnits", u.WriteUnits))
+			slog.Int("conflicts", u.Conflicts), slog.Float64("readUnits", u.ReadUnits),
+			slog.Float64("writeUnits", u.WriteUnits))
 	}
 }
 

@@ -50,9 +50,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		resp = problem(err)
 	}
 	status := resp.write(w, r)
-	attrs := []slog.Attr{slog.String("requestId", q.name), slog.String("token", q.identity.ID), slog.String("method", q.verb()),
+	attrs := []slog.Attr{slog.String("requestId", q.name), slog.String("tenant", q.identity.Tenant.Hash()),
+		slog.String("token", q.identity.ID), slog.String("method", q.verb()),
 		slog.String("route", q.route()), slog.Int("status", status),
-		slog.Duration("duration", time.Since(begin).Round(time.Microsecond)), slog.Any("table", cost())}
+		slog.Float64("milliseconds", float64(time.Since(begin).Microseconds())/1e3), slog.Any("table", cost())}
 	level, cause := slog.LevelInfo, cause(err)
 	if status == http.StatusInternalServerError {
 		level = slog.LevelError

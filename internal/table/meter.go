@@ -26,6 +26,7 @@ type Usage struct {
 	ReadUnits    float64 // RRU, as billed
 	WriteUnits   float64 // WRU, as billed
 	Retries      int     // by the driver
+	Conflicts    int     // of them, those because of another transaction
 }
 
 // What AWS asks for a million request units on demand: us-east-1, table class Standard, since November 2024.
@@ -63,9 +64,14 @@ func Charge(ctx context.Context, read, write float64) {
 	count(ctx, func(m *meter) { m.usage.ReadUnits += read; m.usage.WriteUnits += write })
 }
 
-// Retried counts an attempt after the first. Drivers call it.
-func Retried(ctx context.Context) {
-	count(ctx, func(m *meter) { m.usage.Retries++ })
+// Retried counts an attempt after the first, and whether another transaction was what stood in the way of the one before.
+// Drivers call it.
+func Retried(ctx context.Context, conflict bool) {
+	count(ctx, func(m *meter) {
+		if m.usage.Retries++; conflict {
+			m.usage.Conflicts++
+		}
+	})
 }
 
 func count(ctx context.Context, f func(*meter)) {

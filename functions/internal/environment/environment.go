@@ -1,7 +1,7 @@
-// Package environment is what the Lambda functions are configured by in common: TABLE_NAME, the DynamoDB table;
-// RESOURCE_TYPES, further sets of these, "okta" or folders, with commas; SCAN_BUDGET, how many resources a request tests
-// where no key leads to what it asks for; DYNAMODB_ENDPOINT, an emulator to use instead of AWS; and the account's
-// variables, which Lambda sets. It reads no environment itself: it is handed one.
+// Package environment is what the Lambda functions have in common: how they start, and what they are configured by. That
+// is TABLE_NAME, the DynamoDB table; RESOURCE_TYPES, further sets of these, "okta" or folders, with commas; SCAN_BUDGET,
+// how many resources a request tests where no key leads to what it asks for; METRICS_NAMESPACE, where in CloudWatch their
+// metrics are (unset: nowhere); DYNAMODB_ENDPOINT, an emulator to use instead of AWS; and the variables that Lambda sets.
 package environment
 
 import (

@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/aws/retry"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -67,7 +68,7 @@ func (o *Options) wait(ctx context.Context, n int, err error) error {
 	if !deadline && n+1 >= o.Attempts || o.Backoff.Wait(ctx, n) != nil {
 		return &table.Busy{Err: err}
 	}
-	table.Retried(ctx)
+	table.Retried(ctx, conflict(err))
 	return nil
 }
 
@@ -102,6 +103,18 @@ func passing(code string) bool {
 	_, throttled := retry.DefaultThrottleErrorCodes[code]
 	_, timedOut := retry.DefaultRetryableErrorCodes[code]
 	return throttled || timedOut
+}
+
+// conflict tells whether another transaction stood in the way.
+func conflict(err error) bool {
+	var canceled *types.TransactionCanceledException
+	var api smithy.APIError
+	if errors.As(err, &canceled) {
+		return slices.ContainsFunc(canceled.CancellationReasons, func(r types.CancellationReason) bool {
+			return code(r) == "TransactionConflict"
+		})
+	}
+	return errors.As(err, &api) && api.ErrorCode() == "TransactionConflictException"
 }
 
 // undecided tells whether a cancellation says nothing about the conditions: where one action met a conflict, those of

@@ -66,6 +66,9 @@ func TestTransientIsSentAgainWithTheSameTokenAndBytes(t *testing.T) {
 			if err := write(ctx, b); err != nil {
 				t.Fatal(err)
 			}
+			if want := 2 * strings.Count(name, "conflict"); name != "conflict of replicas" && usage().Conflicts != want {
+				t.Errorf("%d of the retries are for conflicts, want %d", usage().Conflicts, want)
+			}
 			sent := e.sent()
 			if len(sent) != 3 || usage().Retries != 2 || sent[0] != sent[1] || sent[1] != sent[2] {
 				t.Errorf("%d retries; sent:\n%s", usage().Retries, strings.Join(sent, "\n"))

@@ -17,6 +17,7 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/server/servertest"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/bolt"
 	"serverless-scim/internal/token"
@@ -122,19 +123,8 @@ func (c *client) send(r *http.Request) answer {
 func (c *client) shape(r *http.Request, a answer) {
 	c.Helper()
 	where := fmt.Sprintf("%s %.200s → %d %.300s", r.Method, r.URL, a.status, a.text)
-	empty := a.status == http.StatusNoContent || a.status == http.StatusNotModified
-	switch {
-	case empty && a.text != "" || !empty && a.text == "" && r.Method != http.MethodHead:
-		c.Errorf("%s: a body where there is none, or none where there is one", where)
-	case !empty && a.header.Get("Content-Type") != "application/scim+json":
-		c.Errorf("%s: Content-Type is %q", where, a.header.Get("Content-Type"))
-	case a.body != nil && len(a.body["schemas"].([]any)) == 0:
-		c.Errorf("%s: no schemas", where)
-	case a.status >= 400 && r.Method != http.MethodHead:
-		if a.body["status"] != fmt.Sprint(a.status) || a.body["detail"] == "" ||
-			a.body["schemas"].([]any)[0] != "urn:ietf:params:scim:api:messages:2.0:Error" {
-			c.Errorf("%s: no SCIM error (RFC 7644 §3.12)", where)
-		}
+	if err := servertest.Shape(r.Method, a.status, a.header, []byte(a.text)); err != nil {
+		c.Errorf("%s: %v", where, err)
 	}
 	if strings.Contains(a.text, `"password":`) || strings.Contains(a.text, c.secret) {
 		c.Errorf("%s: the answer holds a secret", where)

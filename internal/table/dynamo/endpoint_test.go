@@ -57,6 +57,7 @@ type endpoint struct {
 	mu     sync.Mutex
 	script []answer
 	got    []string
+	asked  []string // for which operations
 }
 
 func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
@@ -66,6 +67,7 @@ func (e *endpoint) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	e.mu.Lock()
 	e.got = append(e.got, string(body))
+	e.asked = append(e.asked, strings.TrimPrefix(r.Header.Get("X-Amz-Target"), "DynamoDB_20120810."))
 	a := e.script[min(len(e.got), len(e.script))-1]
 	e.mu.Unlock()
 	w.Header().Set("Content-Type", "application/x-amz-json-1.0")

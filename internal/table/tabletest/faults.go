@@ -9,10 +9,12 @@ import (
 )
 
 // Call is what a Fault may look at: the method's name, and the keys it reads or writes. A Query has its partition
-// alone, a Scan nothing.
+// alone, a Scan nothing. Actions are those that IAM has to allow for it where the table is in DynamoDB, which knows no
+// actions for transactions: what is in them is allowed as if it stood alone.
 type Call struct {
-	Method string
-	Keys   []table.Key
+	Method  string
+	Keys    []table.Key
+	Actions []string
 }
 
 // Faults is a table whose calls fail on demand. An error of Before takes the place of the call, which is not made; an
@@ -23,8 +25,7 @@ type Faults struct {
 	Before, After func(Call) error
 }
 
-func (f Faults) around(method string, keys []table.Key, do func() error) error {
-	c := Call{Method: method, Keys: keys}
+func (f Faults) around(c Call, do func() error) error {
 	if f.Before != nil {
 		if err := f.Before(c); err != nil {
 			return err
@@ -41,31 +42,31 @@ func (f Faults) around(method string, keys []table.Key, do func() error) error {
 
 // Get is Table's, between faults.
 func (f Faults) Get(ctx context.Context, attributes []string, keys ...table.Key) (items []table.Item, err error) {
-	err = f.around("Get", keys, func() error { items, err = f.Table.Get(ctx, attributes, keys...); return err })
+	err = f.around(Call{"Get", keys, []string{getAction(keys)}}, func() error { items, err = f.Table.Get(ctx, attributes, keys...); return err })
 	return items, err
 }
 
 // Snapshot is Table's, between faults.
 func (f Faults) Snapshot(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
-	err = f.around("Snapshot", keys, func() error { items, err = f.Table.Snapshot(ctx, keys...); return err })
+	err = f.around(Call{"Snapshot", keys, []string{"GetItem"}}, func() error { items, err = f.Table.Snapshot(ctx, keys...); return err })
 	return items, err
 }
 
 // Query is Table's, between faults.
 func (f Faults) Query(ctx context.Context, r table.Range) (p table.Page, err error) {
-	err = f.around("Query", []table.Key{{PK: r.PK}}, func() error { p, err = f.Table.Query(ctx, r); return err })
+	err = f.around(Call{"Query", []table.Key{{PK: r.PK}}, []string{"Query"}}, func() error { p, err = f.Table.Query(ctx, r); return err })
 	return p, err
 }
 
 // Scan is Table's, between faults.
 func (f Faults) Scan(ctx context.Context, segment, of int, from table.Key) (p table.Page, err error) {
-	err = f.around("Scan", nil, func() error { p, err = f.Table.Scan(ctx, segment, of, from); return err })
+	err = f.around(Call{"Scan", nil, []string{"Scan"}}, func() error { p, err = f.Table.Scan(ctx, segment, of, from); return err })
 	return p, err
 }
 
 // Write is Table's, between faults.
 func (f Faults) Write(ctx context.Context, writes ...table.Write) error {
-	return f.around("Write", targets(writes), func() error { return f.Table.Write(ctx, writes...) })
+	return f.around(Call{"Write", targets(writes), writeActions(writes)}, func() error { return f.Table.Write(ctx, writes...) })
 }
 
 func targets(writes []table.Write) []table.Key {
@@ -76,6 +77,29 @@ func targets(writes []table.Write) []table.Key {
 		}
 	}
 	return keys
+}
+
+func getAction(keys []table.Key) string {
+	if len(keys) == 1 {
+		return "GetItem"
+	}
+	return "BatchGetItem"
+}
+
+func writeActions(writes []table.Write) (actions []string) {
+	for _, w := range writes {
+		switch w.(type) {
+		case table.Put:
+			actions = append(actions, "PutItem")
+		case table.Update:
+			actions = append(actions, "UpdateItem")
+		case table.Delete:
+			actions = append(actions, "DeleteItem")
+		case table.Check:
+			actions = append(actions, "ConditionCheckItem")
+		}
+	}
+	return actions
 }
 
 // Suspended is a context as a machine finds it that slept until after the deadline: over by the wall clock, but not by

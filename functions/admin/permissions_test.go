@@ -1,0 +1,39 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"testing"
+
+	"serverless-scim/functions/internal/functiontest"
+	"serverless-scim/internal/admin"
+	"serverless-scim/internal/table"
+)
+
+// Every command may do what it does; and no command needs more.
+func TestPermissions(t *testing.T) {
+	t.Parallel()
+	c := functiontest.Embedded(t, io.Discard)
+	functiontest.MayDoWhatItDoes(t, "AdminRole", c.Table, func(tab table.Table) {
+		c.Table = tab
+		a, id := admin.New(c), ""
+		for _, command := range []string{
+			`{"command":"create-tenant","tenant":"acme"}`, `{"command":"list-tenants"}`,
+			`{"command":"set","tenant":"acme","settings":{"noContent":true}}`, `{"command":"show-tenant","tenant":"acme"}`,
+			`{"command":"create-token","tenant":"acme","label":"okta"}`, `{"command":"list-tokens","tenant":"acme"}`,
+			`{"command":"rotate-token","tenant":"acme","token":"ID"}`, `{"command":"revoke-token","tenant":"acme","token":"ID"}`,
+			`{"command":"disable-tenant","tenant":"acme"}`, `{"command":"enable-tenant","tenant":"acme"}`,
+			`{"command":"release-tenant","tenant":"acme"}`, `{"command":"delete-tenant","tenant":"acme"}`,
+		} {
+			out, err := a.Do(t.Context(), json.RawMessage(strings.ReplaceAll(command, "ID", id)))
+			if err != nil {
+				t.Fatalf("%s: %v", command, err)
+			}
+			var made struct{ ID string }
+			if text, _ := json.Marshal(out); json.Unmarshal(text, &made) == nil && made.ID != "" {
+				id = made.ID
+			}
+		}
+	})
+}

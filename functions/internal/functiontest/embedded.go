@@ -1,0 +1,25 @@
+package functiontest
+
+import (
+	"crypto/rand"
+	"io"
+	"log/slog"
+	"testing"
+	"time"
+
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table/bolt"
+)
+
+// Embedded is the configuration of a directory on a table in memory, as environment makes it of variables.
+func Embedded(t *testing.T, log io.Writer) directory.Config {
+	t.Helper()
+	tab, err := bolt.Open(":memory:")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { tab.Close() })
+	return directory.Config{Table: tab, Types: scim.Standard(), Now: time.Now, Random: rand.Reader,
+		Log: slog.New(slog.NewJSONHandler(log, nil)), Cursors: &directory.Cursors{}}
+}

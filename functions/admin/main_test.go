@@ -10,7 +10,7 @@ import (
 
 func TestFunction(t *testing.T) {
 	t.Parallel()
-	binary := functiontest.Build(t)
+	binary := functiontest.Build(t, ".")
 	t.Run("what is missing is named", func(t *testing.T) {
 		t.Parallel()
 		functiontest.NamesWhatIsMissing(t, binary)

@@ -86,7 +86,7 @@ func request(t *testing.T, i *functiontest.Instance, status int, event any) (a a
 
 func TestFunction(t *testing.T) {
 	t.Parallel()
-	binary := functiontest.Build(t)
+	binary := functiontest.Build(t, ".")
 	t.Run("without a token there is only 401", func(t *testing.T) {
 		t.Parallel()
 		i := functiontest.Start(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1", "METRICS_NAMESPACE=Scim/test")

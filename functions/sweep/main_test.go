@@ -180,7 +180,7 @@ func TestItEndsBeforeLambdaDoes(t *testing.T) {
 
 func TestFunction(t *testing.T) {
 	t.Parallel()
-	binary := functiontest.Build(t)
+	binary := functiontest.Build(t, ".")
 	t.Run("what is missing is named", func(t *testing.T) {
 		t.Parallel()
 		functiontest.NamesWhatIsMissing(t, binary)

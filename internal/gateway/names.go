@@ -7,6 +7,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
@@ -20,10 +21,11 @@ type names struct {
 }
 
 // filterName finds names in filters: some are probed for and never created.
-var filterName = regexp.MustCompile(
-	`(?i)\b(?:userName|displayName|externalId) +(?:eq|ne|co|sw|ew|gt|ge|lt|le) +("(?:[^"\\]|\\.)*")`)
+var filterName = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(?:userName|displayName|externalId) +(?:eq|ne|co|sw|ew|gt|ge|lt|le) +("(?:[^"\\]|\\.)*")`)
+})
 
-var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*"`)
+var quoted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(?:[^"\\]|\\.)*"`) })
 
 // namesOf collects the names of a conversation: every userName and externalId in a body, the displayName of groups, what
 // a PATCH gives these as the value of a path, and what filters compare them with.
@@ -46,7 +48,7 @@ func namesOf(c Conversation, run string) names {
 func (n names) collect(value any, group bool) {
 	switch value := value.(type) {
 	case string:
-		for _, m := range filterName.FindAllStringSubmatch(value, -1) {
+		for _, m := range filterName().FindAllStringSubmatch(value, -1) {
 			n.learn(unquote(m[1]))
 		}
 	case []any:
@@ -94,7 +96,7 @@ func (n names) add(member, value string) string {
 	if n.known[strings.ToLower(value)] && !slices.Contains(grammar, strings.ToLower(member)) {
 		return suffixed(value, n.run)
 	}
-	return quoted.ReplaceAllStringFunc(value, func(q string) string {
+	return quoted().ReplaceAllStringFunc(value, func(q string) string {
 		name := unquote(q)
 		if !n.known[strings.ToLower(name)] {
 			return q

@@ -10,6 +10,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
 )
@@ -42,7 +43,7 @@ type Expectation struct {
 
 const answerSuffix = ".answer.json"
 
-var stepName = regexp.MustCompile(`^[0-9]{2}-[a-z0-9-]+\.json$`)
+var stepName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{2}-[a-z0-9-]+\.json$`) })
 
 // Load reads the conversations in folders: each may be one, or hold any number of them at any depth. They come in the
 // order of their names.
@@ -97,7 +98,7 @@ func loadConversation(dir string) (Conversation, error) {
 
 func loadStep(file string) (Step, error) {
 	s := Step{Name: strings.TrimSuffix(filepath.Base(file), ".json")}
-	if !stepName.MatchString(filepath.Base(file)) {
+	if !stepName().MatchString(filepath.Base(file)) {
 		return s, fmt.Errorf("%s: the name of a step is NN-name.json", file)
 	}
 	if err := readJSON(file, &s.Event, false); err != nil {
@@ -137,7 +138,7 @@ func readJSON(file string, v any, strict bool) error {
 	return nil
 }
 
-var timestamp = regexp.MustCompile(`"(created|lastModified)":\s*"[^"]*"`)
+var timestamp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(created|lastModified)":\s*"[^"]*"`) })
 
 // Rewrite makes what was answered what is expected: status, body, and the headers that were checked before; fidelity
 // and note stay. Times are written as a fixed one, so that they do not differ from one rewriting to the next.
@@ -147,7 +148,7 @@ func Rewrite(c Conversation, o Outcome) error {
 	for name := range want.Headers {
 		want.Headers[name] = o.Got.Header.Get(name)
 	}
-	want.Body = timestamp.ReplaceAll(want.Body, []byte(`"$1":"2026-01-01T00:00:00Z"`))
+	want.Body = timestamp().ReplaceAll(want.Body, []byte(`"$1":"2026-01-01T00:00:00Z"`))
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"regexp"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -125,10 +126,10 @@ func mapMulti[M ~map[string][]string](m M, f func(name, value string) string) M 
 }
 
 // word is what an id is in a path, an address, a query or a filter: an id may as well be 1, and part of anything.
-var word = regexp.MustCompile(`[^"/?&=#]+`)
+var word = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^"/?&=#]+`) })
 
 func swap(text string, ids map[string]string) string {
-	return word.ReplaceAllStringFunc(text, func(w string) string {
+	return word().ReplaceAllStringFunc(text, func(w string) string {
 		if id, ok := ids[w]; ok {
 			return id
 		}

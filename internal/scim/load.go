@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"regexp"
 	"slices"
+	"strings"
 )
 
 //go:embed schemas
@@ -104,11 +104,14 @@ func (t *Types) read(dir fs.FS, name string, common *Schema, definitions *[]defi
 }
 
 // Names and letters become parts of keys, names and endpoints of answers.
-var (
-	typeName     = regexp.MustCompile(`^[A-Z][A-Za-z0-9]*$`)
-	typeEndpoint = regexp.MustCompile(`^/[A-Za-z0-9._~-]+$`)
-	typeLetter   = regexp.MustCompile(`^[a-z]$`)
+const (
+	small        = "abcdefghijklmnopqrstuvwxyz"
+	capitals     = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+	alphanumeric = small + capitals + "0123456789"
 )
+
+// of tells whether a text is one or more of these letters.
+func of(s, letters string) bool { return s != "" && strings.Trim(s, letters) == "" }
 
 // define adds a resource type, or extensions to one.
 func (t *Types) define(d definition, common *Schema) error {
@@ -121,15 +124,15 @@ func (t *Types) define(d definition, common *Schema) error {
 	rt.Storage, rt.common, rt.core = d.Storage, common, t.Schema(rt.Schema)
 	letter := func(other *ResourceType) bool { return other.Storage.Letter == rt.Storage.Letter }
 	switch {
-	case !typeName.MatchString(rt.Name):
+	case !of(rt.Name, alphanumeric) || !of(rt.Name[:1], capitals):
 		return fmt.Errorf("needs a name of letters and digits that begins with a capital, not %q", rt.Name)
 	case rt.core == nil:
 		return fmt.Errorf("names a schema that is not there: %q", rt.Schema)
-	case !typeLetter.MatchString(rt.Storage.Letter) || slices.ContainsFunc(t.ResourceTypes, letter):
+	case len(rt.Storage.Letter) != 1 || !of(rt.Storage.Letter, small) || slices.ContainsFunc(t.ResourceTypes, letter):
 		return fmt.Errorf("needs a letter of its own from a to z for its ids, not %q", rt.Storage.Letter)
 	case rt.core.attributes[rt.Storage.Name] == nil:
 		return fmt.Errorf("needs an attribute that names it, not %q", rt.Storage.Name)
-	case !typeEndpoint.MatchString(rt.Endpoint):
+	case len(rt.Endpoint) < 2 || rt.Endpoint[0] != '/' || !of(rt.Endpoint[1:], alphanumeric+"._~-"):
 		return fmt.Errorf("needs an endpoint such as /Users, not %q", rt.Endpoint)
 	}
 	if a := rt.core.Attribute(rt.Storage.Edges); a != nil {

@@ -17,20 +17,29 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/dynamo"
 )
 
-// Directory configures directories by the variables that env gives. An error names the one that is missing.
-func Directory(env func(name string) string, log *slog.Logger) (directory.Config, error) {
+// Table is the table by the variables that env gives. An error names the one that is missing. It makes no call.
+func Table(env func(name string) string) (*dynamo.Table, error) {
 	required := []string{"TABLE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 	if env("DYNAMODB_ENDPOINT") != "" {
 		required = required[:1]
 	}
 	for _, name := range required {
 		if env(name) == "" {
-			return directory.Config{}, fmt.Errorf("the environment variable %s is missing", name)
+			return nil, fmt.Errorf("the environment variable %s is missing", name)
 		}
 	}
+	return dynamo.New(dynamo.NewClient(dynamo.Account{
+		Region: env("AWS_REGION"), Endpoint: env("DYNAMODB_ENDPOINT"), AccessKey: env("AWS_ACCESS_KEY_ID"),
+		SecretKey: env("AWS_SECRET_ACCESS_KEY"), SessionToken: env("AWS_SESSION_TOKEN"),
+	}), env("TABLE_NAME")), nil
+}
+
+// Directory configures directories on a table by the variables that env gives.
+func Directory(env func(name string) string, t table.Table, log *slog.Logger) (directory.Config, error) {
 	types, err := scim.Open(strings.FieldsFunc(env("RESOURCE_TYPES"), func(r rune) bool { return r == ',' }), os.DirFS)
 	if err != nil {
 		return directory.Config{}, err
@@ -42,10 +51,6 @@ func Directory(env func(name string) string, log *slog.Logger) (directory.Config
 	if err != nil {
 		return directory.Config{}, err
 	}
-	t := dynamo.New(dynamo.NewClient(dynamo.Account{
-		Region: env("AWS_REGION"), Endpoint: env("DYNAMODB_ENDPOINT"), AccessKey: env("AWS_ACCESS_KEY_ID"),
-		SecretKey: env("AWS_SECRET_ACCESS_KEY"), SessionToken: env("AWS_SESSION_TOKEN"),
-	}), env("TABLE_NAME"))
 	return directory.Config{Table: t, Types: types, Now: time.Now, Random: rand.Reader, Log: log, Budget: budget,
 		Cursors: &directory.Cursors{}}, nil
 }

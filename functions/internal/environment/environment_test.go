@@ -11,12 +11,12 @@ import (
 func TestWithoutAnEmulatorTheAccountIsRequired(t *testing.T) {
 	t.Parallel()
 	for _, missing := range []string{"TABLE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", ""} {
-		_, err := Directory(func(name string) string {
+		_, err := Table(func(name string) string {
 			if name == missing || !strings.HasPrefix(name, "AWS_") && name != "TABLE_NAME" {
 				return ""
 			}
 			return "x"
-		}, slog.New(slog.DiscardHandler))
+		})
 		if missing == "" && err != nil || missing != "" && (err == nil || !strings.Contains(err.Error(), missing)) {
 			t.Errorf("without %q: %v", missing, err)
 		}
@@ -27,8 +27,8 @@ func TestABudgetIsANumber(t *testing.T) {
 	t.Parallel()
 	for given, want := range map[string]int{"": directory.Budget, "7": 7, "0": 0, "-1": 0, "many": 0} {
 		c, err := Directory(func(name string) string {
-			return map[string]string{"SCAN_BUDGET": given, "TABLE_NAME": "x", "DYNAMODB_ENDPOINT": "http://127.0.0.1:1"}[name]
-		}, slog.New(slog.DiscardHandler))
+			return map[string]string{"SCAN_BUDGET": given}[name]
+		}, nil, slog.New(slog.DiscardHandler))
 		if c.Budget != want || (err != nil) != (want == 0) {
 			t.Errorf("%q: %d and %v, want %d", given, c.Budget, err, want)
 		}

@@ -18,18 +18,26 @@ import (
 // before the first event, while Lambda lends a whole processor and does not bill for waiting clients.
 func Start(wire func(env func(string) string, c directory.Config) (handler any, err error)) {
 	log := Log(os.Getenv)
-	c, err := Directory(os.Getenv, log)
-	var handler any
-	if err == nil {
-		handler, err = wire(os.Getenv, c)
-	}
+	limitMemory(os.Getenv)
+	handler, err := prepare(wire, log)
 	if err != nil {
 		log.Error("cannot start", "error", err.Error())
 		os.Exit(1)
 	}
-	limitMemory(os.Getenv)
-	warm(c.Table, log)
 	lambda.Start(handler)
+}
+
+func prepare(wire func(func(string) string, directory.Config) (any, error), log *slog.Logger) (any, error) {
+	t, err := Table(os.Getenv)
+	if err != nil {
+		return nil, err
+	}
+	defer warm(t, log)()
+	c, err := Directory(os.Getenv, t, log)
+	if err != nil {
+		return nil, err
+	}
+	return wire(os.Getenv, c)
 }
 
 // Log writes lines of JSON, and metrics with them if METRICS_NAMESPACE says where these belong.
@@ -49,12 +57,18 @@ func limitMemory(env func(string) string) {
 	}
 }
 
-// warm reads what is not there, so that the first request finds a connection: making one costs more than all else that a
-// new instance does. Without an answer the function starts all the same, and requests tell what is wrong.
-func warm(t table.Table, log *slog.Logger) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	if _, err := t.Get(ctx, nil, table.Key{PK: "warm", SK: "@"}); err != nil {
-		log.Warn("the table does not answer yet", "error", err.Error())
-	}
+// warm begins to read what is not there, so that the first request finds a connection: making one costs more than all
+// else that a new instance does. The function that it returns waits for the answer. Without one the function starts all
+// the same, and requests tell what is wrong.
+func warm(t table.Table, log *slog.Logger) (wait func()) {
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+		defer cancel()
+		if _, err := t.Get(ctx, nil, table.Key{PK: "warm", SK: "@"}); err != nil {
+			log.Warn("the table does not answer yet", "error", err.Error())
+		}
+	}()
+	return func() { <-done }
 }

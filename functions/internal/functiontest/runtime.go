@@ -18,10 +18,10 @@ import (
 	"time"
 )
 
-// Build makes the function in the folder of the test, as it is deployed, and gives the file.
-func Build(t *testing.T) string {
+// Build makes the function in the folder of the test, or in another, as it is deployed, and gives the file.
+func Build(t testing.TB, folder string) string {
 	binary := filepath.Join(t.TempDir(), "bootstrap")
-	cmd := exec.Command("go", "build", "-tags", "lambda.norpc", "-trimpath", "-ldflags", "-s -w", "-o", binary, ".")
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc,nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", binary, folder)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)

@@ -19,9 +19,12 @@ func TestActionsAreThoseThatAreAsked(t *testing.T) {
 		"one":      func(ctx context.Context, t table.Table) error { _, err := t.Get(ctx, nil, a); return err },
 		"two":      func(ctx context.Context, t table.Table) error { _, err := t.Get(ctx, nil, a, b); return err },
 		"snapshot": func(ctx context.Context, t table.Table) error { _, err := t.Snapshot(ctx, a); return err },
-		"query":    func(ctx context.Context, t table.Table) error { _, err := t.Query(ctx, table.Range{PK: "p"}); return err },
-		"scan":     func(ctx context.Context, t table.Table) error { _, err := t.Scan(ctx, 0, 1, table.Key{}); return err },
-		"put":      func(ctx context.Context, t table.Table) error { return t.Write(ctx, table.Put{Item: wide}) },
+		"query": func(ctx context.Context, t table.Table) error {
+			_, err := t.Query(ctx, table.Range{PK: "p"})
+			return err
+		},
+		"scan": func(ctx context.Context, t table.Table) error { _, err := t.Scan(ctx, 0, 1, table.Key{}); return err },
+		"put":  func(ctx context.Context, t table.Table) error { return t.Write(ctx, table.Put{Item: wide}) },
 		"update": func(ctx context.Context, t table.Table) error {
 			return t.Write(ctx, table.Update{Key: a, Set: table.Item{"n": table.N(1)}})
 		},

@@ -11,6 +11,7 @@ import (
 	"net/http"
 	"regexp"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -73,7 +74,9 @@ func NewClient(a Account) *dynamodb.Client {
 }
 
 // tooLarge is how DynamoDB speaks of an item over 400 KB or a transaction over 4 MB. It has no code of their own.
-var tooLarge = regexp.MustCompile(`(?i)(item|transaction|request|payload).*\b(size|large|[0-9]+ ?[km]b)\b`)
+var tooLarge = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(item|transaction|request|payload).*\b(size|large|[0-9]+ ?[km]b)\b`)
+})
 
 // failure is what an error of the client means to the caller of a Table.
 func (t *Table) failure(err error) error {
@@ -93,7 +96,7 @@ func (t *Table) failure(err error) error {
 }
 
 func invalid(message string) error {
-	if tooLarge.MatchString(message) {
+	if tooLarge().MatchString(message) {
 		return &table.TooLarge{Why: message}
 	}
 	return &table.Invalid{Why: message}

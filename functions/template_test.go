@@ -44,6 +44,7 @@ func TestPromises(t *testing.T) {
 		"LogRole.DeletionPolicy":                                                       "Retain",
 		"LogAccount.DeletionPolicy":                                                    "Retain",
 		"LogAccount.Condition":                                                         "SetsLogRole",
+		"Function.Properties.Timeout":                                                  "29", // the code answers after 25 s
 		"Function.Properties.AutoPublishAlias":                                         "live",
 		"Function.Properties.DeploymentPreference.Type":                                ref("Deployment"),
 		"Function.Properties.DeploymentPreference.Alarms":                              []any{ref("ServerErrors"), ref("FunctionErrors"), ref("GatewayFailures")},

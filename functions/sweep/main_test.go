@@ -3,11 +3,10 @@ package main
 import (
 	"bytes"
 	"context"
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"log/slog"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -15,9 +14,7 @@ import (
 
 	"serverless-scim/functions/internal/functiontest"
 	"serverless-scim/internal/directory"
-	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
-	"serverless-scim/internal/table/bolt"
 	"serverless-scim/internal/table/tabletest"
 )
 
@@ -29,18 +26,12 @@ const scheduled = `{"version":"0","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","d
 // function is the handler over a table, and what it logs.
 func function(t *testing.T, tab table.Table) (handler, *bytes.Buffer) {
 	log := &bytes.Buffer{}
-	return handler{directory.Config{Table: tab, Types: scim.Standard(), Now: time.Now, Random: rand.Reader,
-		Log: slog.New(slog.NewJSONHandler(log, nil))}}, log
+	c := functiontest.Embedded(t, log)
+	c.Table = tab
+	return handler{c}, log
 }
 
-func embedded(t *testing.T) table.Table {
-	tab, err := bolt.Open(":memory:")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { tab.Close() })
-	return tab
-}
+func embedded(t *testing.T) table.Table { return functiontest.Embedded(t, io.Discard).Table }
 
 // invoke gives the handler an event, and wants it answered.
 func invoke(t *testing.T, h handler, event string) string {

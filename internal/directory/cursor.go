@@ -184,6 +184,22 @@ func (l *listing) byCursor(ctx context.Context) (*List, error) {
 	return list, err
 }
 
+// turn is the mark from which one goes back over what stands before a page. A page may be empty: what was behind the
+// cursor when that was given has gone since, or does not match.
+func (p page) turn(from cursor) mark {
+	switch m := p.behind; {
+	case len(p.matches) > 0:
+		return p.matches[0].behind()
+	case from.Backward:
+		return mark{} // at the beginning
+	case m.Place == "": // in a selection of which nothing was tested
+		return mark{From: m.From - 1}
+	default:
+		m.Place += "\x00" // so that who is at the place stands before it
+		return m
+	}
+}
+
 // cursors gives those of the pages behind and before a page that was read from a cursor. The last page has no next one,
 // by which clients know that it is the last; the first has none before it.
 func (l *listing) cursors(ctx context.Context, from cursor, p page) (next, previous string, err error) {
@@ -191,13 +207,8 @@ func (l *listing) cursors(ctx context.Context, from cursor, p page) (next, previ
 	if p.more {
 		on, err = l.seal(ctx, p.behind, from.Backward)
 	}
-	if turn := (mark{}); err == nil && (from.Place != "" || from.Backward) {
-		if len(p.matches) > 0 {
-			turn = p.matches[0].behind()
-		}
-		if from.Backward || len(p.matches) > 0 {
-			back, err = l.seal(ctx, turn, !from.Backward)
-		}
+	if err == nil && (from.Place != "" || from.From > 0 || from.Backward) {
+		back, err = l.seal(ctx, p.turn(from), !from.Backward)
 	}
 	if from.Backward {
 		return back, on, err

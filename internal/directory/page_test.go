@@ -198,6 +198,50 @@ func projected(f *fixture, attributes string) scim.Projection {
 	return p
 }
 
+// The last page can be empty, since what made one ask for it is gone. The way back from there leads to all the others.
+func TestTheWayBackFromAnEmptyPage(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		for name, change := range map[string]func(*Query){
+			"all":    func(*Query) {},
+			"tested": func(q *Query) { q.Filter, _ = filter.Parse(`userName pr`) },
+			"sorted": func(q *Query) { q.SortBy = filter.Attr{Name: "userName"} },
+			"names":  func(q *Query) { q.Filter, _ = filter.Parse(`userName sw "m"`) },
+		} {
+			for both := range 2 {
+				f := newFixture(t, tab).tenant(fmt.Sprint(t.Name(), name, both))
+				users := f.newUsers(5)
+				q := Query{Types: []*scim.ResourceType{f.user, f.group}[:1+both], Count: 2}
+				change(&q)
+				var met []string
+				l := f.query(t, q)
+				for met = idsOf(l); len(met) < 4; met = append(met, idsOf(l)...) {
+					q.Cursor = l.Next
+					l = f.query(t, q)
+				}
+				for _, id := range users {
+					if !slices.Contains(met, id) {
+						f.must(nil, f.Delete(f.ctx, f.user, id, nil))
+					}
+				}
+				q.Cursor = l.Next
+				l = f.query(t, q)
+				if len(l.Resources) != 0 || l.Next != "" {
+					t.Fatalf("%s: the last page has %d resources", name, len(l.Resources))
+				}
+				var back []string
+				for l.Previous != "" {
+					q.Cursor = l.Previous
+					l = f.query(t, q)
+					back = append(idsOf(l), back...)
+				}
+				if !slices.Equal(back, met) {
+					t.Errorf("%s, %d types: there %v, back %v", name, 1+both, met, back)
+				}
+			}
+		}
+	})
+}
+
 // A cursor is for the query, the tenant and the time for which it was given.
 func TestCursorsAreBound(t *testing.T) {
 	t.Parallel()

@@ -4,8 +4,10 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"pgregory.net/rapid"
 
@@ -49,6 +51,24 @@ func TestUserLifecycle(t *testing.T) {
 		}
 		f.consistent()
 	})
+}
+
+// Resources are listed in the order of their creation, whatever the random bytes of their ids.
+func TestIDsAreInTheOrderOfCreation(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	now := time.UnixMilli(1 << 40) // more than 32 bits, so that an overflow shows
+	f.Now = func() time.Time { now = now.Add(time.Millisecond); return now }
+	var made, listed []string
+	for i := range 100 { // a page
+		made = append(made, f.newUser(strconv.Itoa(i)))
+	}
+	for _, r := range f.find(f.user, "userName pr").Resources {
+		listed = append(listed, r.ID())
+	}
+	if !slices.Equal(listed, made) {
+		t.Errorf("made in the order %v, listed in the order %v", made, listed)
+	}
 }
 
 func TestWhatChangesNothingWritesNothing(t *testing.T) {

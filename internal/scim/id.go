@@ -5,10 +5,10 @@ import "encoding/base32"
 // idAlphabet is base32hex (RFC 4648 §7) in lower case.
 const idAlphabet = "0123456789abcdefghijklmnopqrstuv"
 
-// NewID makes an id of the resource type from random bytes: its letter and 26 characters of lower-case base32hex. An
-// id tells its resource type, because a membership is given by the member's id alone.
-func (rt *ResourceType) NewID(random [16]byte) string {
-	return rt.Storage.Letter + base32.NewEncoding(idAlphabet).WithPadding(base32.NoPadding).EncodeToString(random[:])
+// NewID makes an id of the resource type from bytes that no other has: its letter and 26 characters of lower-case
+// base32hex, which keeps their order. An id tells its resource type, because a membership is given by the member's id alone.
+func (rt *ResourceType) NewID(unique [16]byte) string {
+	return rt.Storage.Letter + base32.NewEncoding(idAlphabet).WithPadding(base32.NoPadding).EncodeToString(unique[:])
 }
 
 // IsID tells whether a string has the form of an id of the resource type.

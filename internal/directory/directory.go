@@ -32,7 +32,10 @@ type Config struct {
 
 	Budget  int      // resources that a request tests where no key leads to what it means; 0: the constant Budget
 	Cursors *Cursors // nil: made for each directory
-	Abreast int      // Change items that are applied at once; 0: one, as on DynamoDB, where they meet on the group's head
+	// Bookmarks holds those of walks by startIndex; nil: they stand in the table, where all processes find them.
+	Bookmarks *Bookmarks
+
+	Abreast int // Change items that are applied at once; 0: one, as on DynamoDB, where they meet on the group's head
 
 	// StrictMembers refuses what would add members that do not exist. Otherwise they are left out, and logged.
 	StrictMembers bool

@@ -1,17 +1,12 @@
 package directory
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
-	"strconv"
-	"time"
-
-	"serverless-scim/internal/table"
 )
 
 // page is a part of what a query means.
@@ -22,18 +17,6 @@ type page struct {
 	reached int  // the index of its last resource, or of the last of all
 	total   int  // -1: not known
 	kept    bool // a bookmark says where the next begins
-}
-
-// PageTimeout is how long a client can wait between two pages.
-const PageTimeout = time.Hour
-
-// bookmark says where the page with an index begins, so that a walk by startIndex need not count again what it has seen.
-// Page 1 begins a new walk; its bookmarks replace those of the one before.
-type bookmark struct {
-	table.Key
-	Mark    string `dynamodbav:"mark"`
-	Total   int    `dynamodbav:"total"`
-	Expires int64  `dynamodbav:"expires"` // in seconds of Unix time; DynamoDB may keep it for days longer
 }
 
 // name tells queries apart, but for the page that they ask for.
@@ -50,54 +33,6 @@ func (l *listing) name(parts ...string) string {
 	}
 	hash := sha256.Sum256(text)
 	return hex.EncodeToString(hash[:])
-}
-
-// start is where a walk begins, if no bookmark is nearer.
-type start struct {
-	mark
-	index, total int
-}
-
-// resume finds the bookmark at the index that is asked for, or the nearest before it.
-func (l *listing) resume(ctx context.Context) (start, error) {
-	begin := start{index: 1, total: -1}
-	if l.StartIndex == 1 {
-		return begin, nil
-	}
-	k := l.keys.bookmark(l.name(l.Reader), l.StartIndex)
-	found, err := l.Table.Query(ctx, table.Range{PK: k.PK, From: "0", To: k.SK, Backward: true, Limit: 1})
-	if err != nil || len(found.Items) == 0 {
-		return begin, err
-	}
-	var b bookmark
-	if err := unmarshal(found.Items[0], &b); err != nil || b.Expires <= l.Now().Unix() {
-		return begin, err
-	}
-	s := start{total: b.Total}
-	if s.index, err = strconv.Atoi(b.SK); err != nil {
-		return begin, fmt.Errorf("directory: damaged bookmark: %w", err)
-	}
-	return s, l.parse([]byte(b.Mark), &s.mark, &s.mark)
-}
-
-// parse reads a mark, or what holds one, as keys are: with numbers as they are written.
-func (l *listing) parse(text []byte, into any, m *mark) error {
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.UseNumber()
-	if err := d.Decode(into); err != nil || m.From < 0 || m.From >= len(l.selections) {
-		return fmt.Errorf("directory: damaged mark: %w", err)
-	}
-	return nil
-}
-
-// keep writes the bookmark of the page behind a mark.
-func (l *listing) keep(ctx context.Context, index, total int, m mark) error {
-	text, err := json.Marshal(m)
-	if err != nil {
-		return fmt.Errorf("directory: mark: %w", err)
-	}
-	b := bookmark{l.keys.bookmark(l.name(l.Reader), index), string(text), total, l.Now().Add(PageTimeout).Unix()}
-	return l.Table.Write(ctx, table.Put{Item: marshal(b)})
 }
 
 // byIndex is the page from an index (RFC 7644 §3.4.2.4).

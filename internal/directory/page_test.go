@@ -5,6 +5,7 @@ import (
 	"crypto/cipher"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -151,7 +152,17 @@ func (f *fixture) everything(q Query) (ids []string, err error) {
 // A page far on is found from the nearest bookmark of this reader's, unless that has expired.
 func TestBookmarks(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, memory(t))
+	for name, kept := range map[string]*Bookmarks{"in the table": nil, "in memory": {}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			f := newFixture(t, memory(t))
+			f.Bookmarks = kept
+			testBookmarks(t, f)
+		})
+	}
+}
+
+func testBookmarks(t *testing.T, f *fixture) {
 	now := time.Unix(1_800_000_000, 0)
 	f.Now = func() time.Time { return now }
 	users := f.newUsers(50)
@@ -172,6 +183,9 @@ func TestBookmarks(t *testing.T) {
 	}{
 		{"in order", "a", 21, 1}, {"again", "a", 21, 1}, {"a jump", "a", 36, 6}, {"another reader", "b", 21, 20},
 	} {
+		if f.Bookmarks != nil && c.reader == "a" {
+			c.more-- // the bookmark itself is not read
+		}
 		if id, read := page(c.reader, c.index); id != users[c.index-1] || read-first != c.more {
 			t.Errorf("%s: %d items more than page 1, want %d; begins with %s, want %s", c.what, read-first, c.more, id, users[c.index-1])
 		}
@@ -185,8 +199,21 @@ func TestBookmarks(t *testing.T) {
 		t.Errorf("the walk goes on at %s, want %s", id, users[30])
 	}
 	now = now.Add(PageTimeout)
-	if id, read := page("a", 31); id != users[32] || read-first < 31 {
-		t.Errorf("expired bookmarks count for nothing: %d items more, at %s, want 31 at %s", read-first, id, users[32])
+	if id, read := page("a", 31); id != users[32] || read-first < 30 {
+		t.Errorf("expired bookmarks count for nothing: %d items more, at %s, want 30 at %s", read-first, id, users[32])
+	}
+}
+
+// However many walks there are, few bookmarks are kept, and the last of all is.
+func TestBookmarksInMemoryAreBounded(t *testing.T) {
+	t.Parallel()
+	s := &Bookmarks{}
+	for i := range maxBookmarks + 2 {
+		k := keys{"t"}.bookmark(strconv.Itoa(i%3), i)
+		s.keep(bookmark{Key: k, Total: i})
+		if got := s.nearest(k); s.n > maxBookmarks || got.Total != i {
+			t.Fatalf("%d are kept; the nearest to %d is that of %d", s.n, i, got.Total)
+		}
 	}
 }
 

@@ -41,12 +41,12 @@ func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 
 // commit is the one writer. It takes whatever is waiting into one transaction of the file, so that writers who come
 // together share an fsync. Writers who have met before, in the last commit or waiting for its end, are likely to come
-// again at once: it waits for them a part of the time that they save. A lone one waits for nobody.
+// again at once: it waits for them as long as they would wait for it, the time of a commit. A lone one waits for nobody.
 func (t *Table) commit() {
 	defer close(t.stopped)
 	met, took := 0, time.Duration(0)
 	for r := range t.queue {
-		batch := t.gather([]*request{r}, met, took/lingering)
+		batch := t.gather([]*request{r}, met, took)
 		began := time.Now()
 		err := t.guard(func() error { return t.apply(batch) })
 		met, took = len(batch)+len(t.queue), time.Since(began)
@@ -59,10 +59,7 @@ func (t *Table) commit() {
 	}
 }
 
-const (
-	lingering = 2                     // of the time of a commit this part is waited for more writers
-	shortest  = 50 * time.Microsecond // wait that is worth it
-)
+const shortest = 50 * time.Microsecond // wait that is worth it
 
 // gather adds to a batch who is waiting, and who comes within a time until there are as many as have met.
 func (t *Table) gather(batch []*request, met int, within time.Duration) []*request {

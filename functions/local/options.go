@@ -32,8 +32,8 @@ func (o options) directory() (directory.Config, error) {
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	c := directory.Config{Types: types, Now: time.Now, Random: rand.Reader, Log: log, Budget: o.budget, Cursors: &directory.Cursors{}}
 	if o.endpoint == "" {
-		c.Abreast = 16                       // a file takes them with one fsync
-		c.Bookmarks = &directory.Bookmarks{} // nobody else uses the file
+		c.Near, c.Bookmarks = true, &directory.Bookmarks{} // nobody else uses the file
+		c.Abreast = 16                                     // it takes them with one fsync
 	}
 	return c, err
 }

@@ -145,7 +145,7 @@ func (c change) plan(ctx context.Context) (p plan, err error) {
 			return err
 		})
 	}
-	err = c.together(calls...)
+	err = c.beside(calls...)
 	p.known = c.want.members && next == "" && p.head != nil && p.head.agrees(p.members)
 	return p, err
 }

@@ -35,7 +35,8 @@ type Config struct {
 	// Bookmarks holds those of walks by startIndex; nil: they stand in the table, where all processes find them.
 	Bookmarks *Bookmarks
 
-	Abreast int // Change items that are applied at once; 0: one, as on DynamoDB, where they meet on the group's head
+	Abreast int  // Change items that are applied at once; 0: one, as on DynamoDB, where they meet on the group's head
+	Near    bool // the table is in this process: short reads are made one after the other, not beside each other
 
 	// StrictMembers refuses what would add members that do not exist. Otherwise they are left out, and logged.
 	StrictMembers bool
@@ -146,6 +147,19 @@ func (d *Directory) together(calls ...func() error) error {
 		return d.Together(calls...)
 	}
 	return together(calls...)
+}
+
+// beside is together for a few short reads. Of a table that is near, each takes less time than to wake who would make it.
+func (d *Directory) beside(calls ...func() error) error {
+	if !d.Near {
+		return d.together(calls...)
+	}
+	for _, call := range calls {
+		if err := call(); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 func together(calls ...func() error) error {

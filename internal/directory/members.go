@@ -113,7 +113,7 @@ func (d *Directory) whole(ctx context.Context, rt *scim.ResourceType, id string,
 	at, times := int64(0), 0
 	err = d.retry(ctx, func() error {
 		var next string
-		if err := d.together(
+		if err := d.beside(
 			func() (err error) { h, err = d.head(ctx, rt, id); return err },
 			func() (err error) { members, next, err = d.edges(ctx, rt, id, 0); return err },
 		); err != nil || h == nil {

@@ -59,7 +59,7 @@ func (l *listing) byIndex(ctx context.Context) (*List, error) {
 	if p.more && !p.kept && l.Query.Count > 0 {
 		calls = append(calls, func() error { return l.keep(ctx, p.reached+1, list.Total, p.behind) })
 	}
-	return list, l.together(calls...)
+	return list, l.beside(calls...)
 }
 
 // read reads a page, and beside it the total, if that is counted; otherwise it is -1.
@@ -69,7 +69,7 @@ func (l *listing) read(ctx context.Context, read func(context.Context) (page, er
 	if l.counted() {
 		calls = append(calls, func() (err error) { total, err = l.count(ctx); return err })
 	}
-	err = l.together(calls...)
+	err = l.beside(calls...)
 	return p, total, err
 }
 

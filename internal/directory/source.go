@@ -50,7 +50,7 @@ func (s *keyRange) next(ctx context.Context, after string, backward bool, n int)
 		return s.read(ctx, after, backward, n)
 	}
 	there := true
-	err = s.together(
+	err = s.beside(
 		func() (err error) { there, err = s.there(ctx); return err },
 		func() (err error) { found, end, err = s.read(ctx, after, backward, n); return err },
 	)
@@ -246,7 +246,7 @@ func (d *Directory) membersOf(rt *scim.ResourceType, group string) source {
 func (d *Directory) membersLike(ctx context.Context, rt *scim.ResourceType, group, pk, prefix string) (n int, err error) {
 	var h *head
 	var before, behind int
-	err = d.together(
+	err = d.beside(
 		func() (err error) { h, err = d.head(ctx, rt, group); return err },
 		func() (err error) {
 			before, err = d.countIn(ctx, table.Range{PK: pk, From: memberPrefix, To: prefix})

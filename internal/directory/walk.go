@@ -126,7 +126,7 @@ func (w *walk) page(ctx context.Context, n int, meanwhile func(mark) error) (pag
 		if w.whole && more && meanwhile != nil {
 			calls = append(calls, func() error { return meanwhile(w.mark) })
 		}
-		if err := w.together(calls...); err != nil {
+		if err := w.beside(calls...); err != nil {
 			return nil, false, err
 		}
 		if len(found) > missing {

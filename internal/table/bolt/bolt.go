@@ -38,10 +38,14 @@ type Table struct {
 	closed bool
 }
 
+// pageSize is that of a new file. Items of half a KB make a tree of smaller pages so deep, and of larger ones so slow to
+// copy, that a write costs more.
+const pageSize = 8 << 10
+
 // Open opens a file, and creates it where there is none. The path ":memory:" stands for a new file that nobody else
 // sees and that vanishes with Close. A file that another process uses is an error, after a second.
 func Open(path string) (*Table, error) {
-	options := &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType}
+	options := &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, PageSize: pageSize}
 	volatile := path == ":memory:"
 	if volatile {
 		f, err := os.CreateTemp("", "table-*.db")

@@ -3,6 +3,7 @@ package bolt
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 	"time"
 
@@ -46,6 +47,7 @@ func (t *Table) commit() {
 	defer close(t.stopped)
 	met, took := 0, time.Duration(0)
 	for r := range t.queue {
+		runtime.Gosched() // who comes at the same time may not have been here yet
 		batch := t.gather([]*request{r}, met, took)
 		began := time.Now()
 		err := t.guard(func() error { return t.apply(batch) })

@@ -40,7 +40,7 @@ func filled(t *testing.T) []byte {
 func TestDamagedFileIsAnError(t *testing.T) {
 	t.Parallel()
 	file := filled(t)
-	page, damaged := os.Getpagesize(), 0
+	page, damaged := pageSize, 0
 	cases := map[string][]byte{}
 	for at := page; at < len(file); at += page {
 		cases[fmt.Sprint("cut off at ", at)] = file[:at]

@@ -10,6 +10,18 @@ import (
 	"serverless-scim/internal/table"
 )
 
+// What marshal makes by itself is what attributevalue makes.
+func TestItemsAreThoseOfAttributevalue(t *testing.T) {
+	t.Parallel()
+	key := table.Key{PK: "t#Group#g", SK: "Member#u"}
+	for _, v := range []any{key, edge{key, "User"}, edge{Key: key}, name{key, "u"}, name{Key: key}} {
+		want, err := attributevalue.MarshalMap(v)
+		if err != nil || !reflect.DeepEqual(marshal(v), table.Item(want)) {
+			t.Errorf("%T: got %v, want %v %v", v, marshal(v), want, err)
+		}
+	}
+}
+
 // Heads and names are read as attributevalue reads them, whatever they hold, and an attribute of another
 // type is an error.
 func TestFieldsAreThoseOfAttributevalue(t *testing.T) {

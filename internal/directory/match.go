@@ -287,6 +287,7 @@ func joined(candidates []candidate, states []state) (all []match) {
 	for _, s := range states {
 		read[s.id] = s
 	}
+	all = make([]match, 0, len(states))
 	for _, c := range candidates {
 		if s := read[c.id]; s.head != nil {
 			all = append(all, match{state: s, at: c})

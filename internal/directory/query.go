@@ -48,11 +48,10 @@ func (d *Directory) Query(ctx context.Context, q Query) (*List, error) {
 // heads reads the heads of resources, in the order of their ids given; those that cannot be seen are left out. An id
 // may stand twice: while a rename is shown in part, the old name and the new one point to the same resource.
 func (d *Directory) heads(ctx context.Context, rt *scim.ResourceType, ids []string) ([]state, error) {
-	var keys []table.Key
-	there := map[string]bool{}
+	keys, found := make([]table.Key, 0, len(ids)), make(map[string]*head, len(ids))
 	for _, id := range ids {
-		if !there[id] {
-			there[id], keys = true, append(keys, d.keys.head(rt, id))
+		if _, twice := found[id]; !twice {
+			found[id], keys = nil, append(keys, d.keys.head(rt, id))
 		}
 	}
 	if len(keys) == 0 {
@@ -62,15 +61,14 @@ func (d *Directory) heads(ctx context.Context, rt *scim.ResourceType, ids []stri
 	if err != nil {
 		return nil, err
 	}
-	found := make(map[table.Key]*head, len(items))
 	for _, it := range items {
-		if found[it.Key()], err = seen(it); err != nil {
+		if found[idIn(table.Text(it["PK"]))], err = seen(it); err != nil {
 			return nil, err
 		}
 	}
-	var states []state
+	states := make([]state, 0, len(keys))
 	for _, k := range keys {
-		if h := found[k]; h != nil {
+		if h := found[idIn(k.PK)]; h != nil {
 			states = append(states, state{rt: rt, id: h.id(), head: h})
 		}
 	}

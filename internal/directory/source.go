@@ -69,8 +69,9 @@ func (s *keyRange) read(ctx context.Context, after string, backward bool, n int)
 		if err != nil {
 			return nil, false, err
 		}
+		found = slices.Grow(found, len(page.Items))
 		for _, it := range page.Items {
-			found = append(found, candidate{id: s.id(it), place: it.Key().SK})
+			found = append(found, candidate{id: s.id(it), place: table.Text(it["SK"])})
 		}
 		if r.After = page.Next.SK; r.After == "" {
 			return found, true, nil

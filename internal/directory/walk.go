@@ -3,6 +3,7 @@ package directory
 import (
 	"cmp"
 	"context"
+	"slices"
 
 	"serverless-scim/internal/scim"
 )
@@ -54,6 +55,7 @@ func (w *walk) candidates(ctx context.Context, n int) (all []candidate, err erro
 		if err != nil {
 			return nil, err
 		}
+		all = slices.Grow(all, len(found))
 		for _, c := range found {
 			c.from = w.From
 			all = append(all, c)

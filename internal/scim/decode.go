@@ -112,17 +112,26 @@ func (a *Attribute) Fits(n int) error {
 func (a *Attribute) distinct(values []any) []any {
 	seen, kept := make(map[string]bool, len(values)), values[:0]
 	for _, v := range values {
-		key := ""
-		if s, ok := v.(string); ok {
-			key = s
-		} else if b, err := json.Marshal(v); err == nil {
-			key = string(b)
-		}
-		if !seen[key] {
+		if key := a.identity(v); !seen[key] {
 			seen[key], kept = true, append(kept, v)
 		}
 	}
 	return kept
+}
+
+// identity is the same of elements that are the same: of a member, which has nothing else, its value.
+func (a *Attribute) identity(v any) string {
+	if o, ok := v.(Object); ok && a.Edges {
+		v = o["value"]
+	}
+	if s, ok := v.(string); ok {
+		return s
+	}
+	b, err := json.Marshal(v)
+	if err != nil {
+		panic(err) // it was JSON before
+	}
+	return string(b)
 }
 
 // Element is Canonical for one element of a multi-valued attribute, or for the value of one that is not.

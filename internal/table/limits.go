@@ -108,28 +108,24 @@ func checkWrite(w Write) (n int, err error) {
 }
 
 func checkUpdate(w Update) error {
-	names := slices.Clone(w.Remove)
-	for _, name := range w.Remove {
-		if err := checkName(name); err != nil {
+	parts := [...]Item{w.Set, w.Add, w.Delete}
+	if len(w.Set)+len(w.Add)+len(w.Delete)+len(w.Remove) == 0 {
+		return invalid("an Update that changes nothing")
+	}
+	for i, name := range w.Remove {
+		if err := checkChanged(name, w.Remove[:i]); err != nil {
 			return err
 		}
 	}
-	for _, part := range []Item{w.Set, w.Add, w.Delete} {
+	for i, part := range parts {
 		if err := checkItem(part); err != nil {
 			return err
 		}
 		for name := range part {
-			names = append(names, name)
+			if err := checkChanged(name, w.Remove, parts[:i]...); err != nil {
+				return err
+			}
 		}
-	}
-	slices.Sort(names)
-	switch {
-	case len(names) == 0:
-		return invalid("an Update that changes nothing")
-	case len(slices.Compact(slices.Clone(names))) < len(names):
-		return invalid("an Update that changes an attribute twice")
-	case slices.Contains(names, "PK"), slices.Contains(names, "SK"):
-		return invalid("an Update of a key")
 	}
 	for name, v := range w.Add {
 		if kind(v) != "N" && kind(v) != "SS" {
@@ -142,6 +138,22 @@ func checkUpdate(w Update) error {
 		}
 	}
 	return nil
+}
+
+// checkChanged refuses to change an attribute that is a part of the key, or is changed elsewhere.
+func checkChanged(name string, removed []string, others ...Item) error {
+	if name == "PK" || name == "SK" {
+		return invalid("an Update of a key")
+	}
+	twice := slices.Contains(removed, name)
+	for _, other := range others {
+		_, there := other[name]
+		twice = twice || there
+	}
+	if twice {
+		return invalid("an Update that changes an attribute twice")
+	}
+	return checkName(name)
 }
 
 // Result is the item that the update makes of an old one, which stays as it is and may be nil. It is *Invalid to add
@@ -304,12 +316,13 @@ func checkValue(name string, v types.AttributeValue) error {
 }
 
 func validSet(elements []string) bool {
-	seen := make(map[string]bool, len(elements))
-	for _, s := range elements {
-		if s == "" || seen[s] || !utf8.ValidString(s) {
+	if !slices.IsSorted(elements) {
+		elements = slices.Sorted(slices.Values(elements))
+	}
+	for i, s := range elements {
+		if s == "" || i > 0 && s == elements[i-1] || !utf8.ValidString(s) {
 			return false
 		}
-		seen[s] = true
 	}
 	return len(elements) > 0
 }

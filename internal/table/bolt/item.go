@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
@@ -96,7 +97,7 @@ func (r *row) item(attributes []string) table.Item {
 	if attributes != nil {
 		n = min(n, len(attributes))
 	}
-	m.texts = make([]types.AttributeValueMemberS, 0, n)
+	m.texts, m.numbers = make([]types.AttributeValueMemberS, 0, n), make([]types.AttributeValueMemberN, 0, n)
 	it := make(table.Item, n)
 	for _, a := range r.attributes {
 		if name, wanted := m.take(a, attributes); wanted {
@@ -107,11 +108,12 @@ func (r *row) item(attributes []string) table.Item {
 }
 
 // maker makes an item with as few pieces of memory as it can: one for all names and texts, if it takes all of them, and
-// one for the values that hold texts.
+// one for the values that hold texts and one for those that hold numbers.
 type maker struct {
 	*row
-	all   string // the row's bytes
-	texts []types.AttributeValueMemberS
+	all     string // the row's bytes
+	texts   []types.AttributeValueMemberS
+	numbers []types.AttributeValueMemberN
 }
 
 func (m *maker) take(a attribute, wanted []string) (string, bool) {
@@ -142,7 +144,8 @@ func (m *maker) make(a attribute) types.AttributeValue {
 		return &m.texts[len(m.texts)-1]
 	case typeN:
 		i, _ := binary.Varint(b)
-		return table.N(i)
+		m.numbers = append(m.numbers, types.AttributeValueMemberN{Value: strconv.FormatInt(i, 10)})
+		return &m.numbers[len(m.numbers)-1]
 	case typeSS:
 		return m.set(a)
 	}

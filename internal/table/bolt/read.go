@@ -37,6 +37,7 @@ func (t *Table) read(ctx context.Context, unit int, attributes []string, keys []
 	found []table.Item, size int, err error,
 ) {
 	units := 0
+	found = make([]table.Item, 0, len(keys))
 	err = t.view(ctx, func(b *bbolt.Bucket) error {
 		var r row
 		for _, k := range keys {

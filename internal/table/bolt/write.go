@@ -41,17 +41,18 @@ func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 }
 
 // commit is the one writer. It takes whatever is waiting into one transaction of the file, so that writers who come
-// together share an fsync. Writers who have met before, in the last commit or waiting for its end, are likely to come
-// again at once: it waits for them as long as they would wait for it, the time of a commit. A lone one waits for nobody.
+// together share an fsync. Writers who have met twice, in each of the last two commits or waiting for its end, are likely
+// to come again at once: it waits for them as long as they would wait for it, the time of a commit. A lone one waits for
+// nobody; nor does the last write of a request behind many that it made at once, and that will not come again.
 func (t *Table) commit() {
 	defer close(t.stopped)
-	met, took := 0, time.Duration(0)
+	before, met, took := 0, 0, time.Duration(0)
 	for r := range t.queue {
 		runtime.Gosched() // who comes at the same time may not have been here yet
-		batch := t.gather([]*request{r}, met, took)
+		batch := t.gather([]*request{r}, min(before, met), took)
 		began := time.Now()
 		err := t.guard(func() error { return t.apply(batch) })
-		met, took = len(batch)+len(t.queue), time.Since(began)
+		before, met, took = met, len(batch)+len(t.queue), time.Since(began)
 		for _, r := range batch {
 			if err != nil {
 				r.err = fmt.Errorf("bolt: %w", err)

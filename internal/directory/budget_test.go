@@ -3,6 +3,8 @@ package directory
 import (
 	"context"
 	"fmt"
+	"math"
+	"slices"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -83,6 +85,49 @@ func (c budgeted) check(t *testing.T, tab table.Table, tenant string, slowly tim
 		t.Errorf("%s: %d calls wait for each other and %d items are written, want %d and %d", c.operation,
 			u.Waits, u.ItemsWritten, c.waits, c.written)
 	}
+}
+
+// The members of a large group are read in two calls that wait: the first page, and all behind it at once.
+func TestCallsThatWaitForManyMembers(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		f := newFixture(t, memory(t))
+		g := f.newGroup("g")
+		ids := f.edgesOnly(g, 40_000)
+		ctx, usage := table.WithUsage(t.Context())
+		_, members, err := f.over(slow{f.Table, time.Millisecond}).whole(ctx, f.group, g, math.MaxInt64)
+		if slices.Sort(ids); err != nil || !slices.Equal(members, ids) {
+			t.Errorf("%d members, %v", len(members), err)
+		}
+		if u := usage(); u.Waits != 2 {
+			t.Errorf("%d calls wait for each other, want 2", u.Waits)
+		}
+	})
+}
+
+// edgesOnly writes edges to members who are not there, and counts them in the group.
+func (f *fixture) edgesOnly(g string, n int) (ids []string) {
+	f.Helper()
+	for len(ids) < n {
+		var all []table.Write
+		for range table.MaxActions {
+			id, err := f.newID(f.user)
+			if err != nil {
+				f.Fatal(err)
+			}
+			ids = append(ids, id)
+			all = append(all, table.Put{Item: marshal(edge{Key: f.keys.edge(f.group, g, id), Type: f.user.Name})})
+		}
+		if err := f.Table.Write(f.ctx, all...); err != nil {
+			f.Fatal(err)
+		}
+	}
+	err := f.Table.Write(f.ctx, table.Update{Key: f.keys.head(f.group, g),
+		Add: table.Item{"n": table.N(int64(n)), "sum": table.N(digests(ids))}})
+	if err != nil {
+		f.Fatal(err)
+	}
+	return ids
 }
 
 type scene struct {

@@ -174,7 +174,7 @@ func (d *Directory) edgesIn(ctx context.Context, r table.Range) (members []strin
 	return members, page.Next.SK, err
 }
 
-// edgesBehind lists all members behind a sort key; abreast, in up to 17 parts at once: the first digit of an id is random.
+// edgesBehind lists all members behind a sort key; abreast, in up to 17 parts at once, by the first digit of their ids.
 func (d *Directory) edgesBehind(ctx context.Context, rt *scim.ResourceType, id, last string, abreast bool) ([]string, error) {
 	bounds := []string{last}
 	letter := last[:len(memberPrefix)+1]

@@ -100,11 +100,13 @@ func (d *Directory) planFor(rt *scim.ResourceType, r scim.Ref, op filter.Op, val
 	} else if r.Sub != nil {
 		return nil
 	}
-	folded := leaf.Fold(value)
-	if len(folded) > maxName && r.Attr.Name == rt.Storage.Name {
-		return &access{source: none(), width: byID}
+	folded, isName := leaf.Fold(value), r.Attr.Name == rt.Storage.Name
+	if isName { // names are unique whatever their case, also those in which it counts
+		folded = scim.Fold(value)
 	}
-	switch isName := r.Attr.Name == rt.Storage.Name; {
+	switch {
+	case isName && len(folded) > maxName && (op == filter.EQ || op == filter.SW):
+		return &access{source: none(), width: byID}
 	case op == filter.SW && isName && folded != "" && !leaf.CaseExact:
 		return &access{source: d.prefixed(rt, folded), width: byPrefix, whole: true, named: true}
 	case op != filter.EQ:
@@ -112,7 +114,7 @@ func (d *Directory) planFor(rt *scim.ResourceType, r scim.Ref, op filter.Op, val
 	case r.Attr.Name == "id":
 		return &access{source: d.only(rt, value), width: byID, whole: true}
 	case isName:
-		return &access{source: d.bearer(rt, scim.Fold(value)), width: byID, whole: true}
+		return &access{source: d.bearer(rt, folded), width: byID, whole: true}
 	case slices.Contains(rt.Storage.Lookups, r.Attr.Name):
 		return &access{source: d.bearers(rt, r.Attr.Name, folded), width: byValue, whole: true}
 	case r.Attr.Edges:

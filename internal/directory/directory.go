@@ -197,8 +197,8 @@ func (d *Directory) random(n int) ([]byte, error) {
 	return b, err
 }
 
-// newID is 16 random bytes: DynamoDB takes 1,000 writes a second in one place of a partition at most, and reads in many
-// places at once. In a table that is near it begins with the time, in milliseconds of Unix time, as a UUIDv7 does
+// newID is 16 random bytes: DynamoDB takes 1,000 WCU a second in one place of a partition at most, about 500 creates, and
+// reads in many places at once. In a table that is near it begins with the time, in milliseconds of Unix time, as a UUIDv7 does
 // (RFC 9562 §5.7): what an import makes stands together there, and is read together.
 func (d *Directory) newID(rt *scim.ResourceType) (string, error) {
 	b, err := d.random(16)

@@ -126,7 +126,7 @@ func (d *Directory) whole(ctx context.Context, rt *scim.ResourceType, id string,
 			return errMany
 		}
 		if next != "" {
-			abreast := h.N > 3*int64(len(members))/2
+			abreast := !d.Near && h.N > 3*int64(len(members))/2 // for half a page more it does not pay
 			rest, err := d.edgesBehind(ctx, rt, id, next, abreast)
 			if err != nil {
 				return err
@@ -174,7 +174,8 @@ func (d *Directory) edgesIn(ctx context.Context, r table.Range) (members []strin
 	return members, page.Next.SK, err
 }
 
-// edgesBehind lists all members behind a sort key; abreast, in up to 17 parts at once, by the first digit of their ids.
+// edgesBehind lists all members behind a sort key; abreast, in up to 17 parts at once, by the first digit of their ids, which
+// is random unless the table is near.
 func (d *Directory) edgesBehind(ctx context.Context, rt *scim.ResourceType, id, last string, abreast bool) ([]string, error) {
 	bounds := []string{last}
 	letter := last[:len(memberPrefix)+1]

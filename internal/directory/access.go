@@ -41,7 +41,7 @@ func (d *Directory) planBy(rt *scim.ResourceType, f filter.Expr) *access {
 	case *filter.And:
 		return narrower(d.planBy(rt, f.X), d.planBy(rt, f.Y))
 	case *filter.Or:
-		return d.union(d.planBy(rt, f.X), d.planBy(rt, f.Y))
+		return d.any(terms(f), func(f filter.Expr) *access { return d.planBy(rt, f) })
 	case *filter.Compare:
 		s, ok := f.Value.(string)
 		if r, known := rt.Resolve(f.Attr); ok && known && r.Extension == "" && r.Attr != nil {
@@ -69,12 +69,38 @@ func narrower(x, y *access) *access {
 	return &a
 }
 
-// union is the way to what one of two finds.
-func (d *Directory) union(x, y *access) *access {
-	if x == nil || y == nil {
-		return nil
+// any is the way to what at least one of some filters finds, each by a way of its own.
+func (d *Directory) any(terms []filter.Expr, plan func(filter.Expr) *access) *access {
+	a := &access{whole: true}
+	var ids, names []source
+	for _, f := range terms {
+		one := plan(f)
+		if one == nil {
+			return nil
+		}
+		if a.width, a.whole = max(a.width, one.width), a.whole && one.whole; one.named {
+			names = append(names, one.source)
+		} else {
+			ids = append(ids, one.source)
+		}
 	}
-	return &access{source: d.either(x.source, y.source), width: max(x.width, y.width)}
+	switch {
+	case len(names) == 0:
+		a.source = d.union(ids)
+	case len(ids) == 0:
+		a.source, a.named = d.union(names), true
+	default:
+		a.source, a.whole = d.either(d.union(ids), d.union(names)), false
+	}
+	return a
+}
+
+// terms is the filters of which one is enough.
+func terms(f filter.Expr) []filter.Expr {
+	if or, ok := f.(*filter.Or); ok {
+		return append(terms(or.X), terms(or.Y)...)
+	}
+	return []filter.Expr{f}
 }
 
 // planElement is planBy for the filter of a value path, such as emails[value eq "x"].
@@ -83,7 +109,7 @@ func (d *Directory) planElement(rt *scim.ResourceType, value scim.Ref, f filter.
 	case *filter.And:
 		return narrower(d.planElement(rt, value, f.X), d.planElement(rt, value, f.Y))
 	case *filter.Or:
-		return d.union(d.planElement(rt, value, f.X), d.planElement(rt, value, f.Y))
+		return d.any(terms(f), func(f filter.Expr) *access { return d.planElement(rt, value, f) })
 	case *filter.Compare:
 		if s, ok := f.Value.(string); ok && value.Attr.Sub(f.Attr.Name) == value.Sub && f.Attr.Sub == "" {
 			return narrower(d.planFor(rt, value, f.Op, s), nil)

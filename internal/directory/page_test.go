@@ -78,7 +78,9 @@ func (f *fixture) population() (filters []string) {
 		`members.value eq "` + users[3] + `"`, `members eq "` + inner + `"`, `members.value ne "` + users[3] + `"`, `not (members eq "` + users[3] + `")`,
 		`members[value eq "` + users[3] + `" and type eq "User"]`, `members pr`, `members.type eq "Group"`, `displayName sw "L"`,
 		`id eq "` + large + `" and members eq "` + users[3] + `"`, `id eq "` + large + `" and members eq "` + users[2] + `"`,
-		`displayName eq "outer" or members.display eq "inner"`,
+		`displayName eq "outer" or members.display eq "inner"`, `userName sw "b" or userName sw "a" or userName sw "B1"`,
+		`groups.value eq "` + inner + `" or groups.value eq "` + large + `" or emails eq "m2"`, `displayName sw "o" or displayName sw "e"`,
+		`userName sw "a" or externalId eq "e1" or userName sw "b" or emails eq "m3"`, `groups.value eq "` + large + `" or userName sw "c"`,
 	}
 }
 
@@ -389,6 +391,14 @@ func TestBudget(t *testing.T) {
 			t.Errorf("%s by cursor: %v and back %v, want %d", text, there, back, want)
 		}
 	}
+	for text, refused := range map[string]bool{ // one by names, the other by ids
+		`userName sw "m" or id eq "x"`: true, `userName sw "member000" or userName sw "z" or id eq "x"`: false,
+	} {
+		q := Query{Types: only(f.user), Filter: parsed(t, text), StartIndex: 1, Count: 10}
+		if _, err := f.Query(f.ctx, q); (status(err) == 400) != refused {
+			t.Errorf("%s: %v", text, err)
+		}
+	}
 	q := Query{Types: only(f.user), SortBy: filter.Attr{Name: "title"}, StartIndex: 1, Count: 10}
 	if _, err := f.Query(t.Context(), q); status(err) != 400 {
 		t.Errorf("to sort all is %v, want 400", err)
@@ -410,6 +420,39 @@ func parsed(t *testing.T, text string) filter.Expr {
 		t.Fatal(err)
 	}
 	return e
+}
+
+// A page of what several keys lead to is made of a page of each, however many there are behind.
+func TestPagesOfAUnion(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	users := f.newUsers(600)
+	f.newGroup("g", users[:300]...)
+	g, h := f.newGroup("g1", users[:400]...), f.newGroup("h1", users[200:]...)
+	for text, want := range map[string]int{
+		`groups.value eq "` + g + `" or groups.value eq "` + h + `"`:                        600,
+		`userName sw "member0000" or userName sw "member0002" or userName sw "member00005"`: 200,
+		strings.Repeat(`groups.value eq "`+g+`" or `, 50) + `id eq "` + users[500] + `"`:    401,
+	} {
+		q := Query{Types: only(f.user), Filter: parsed(t, text), Count: 10, Projection: projected(f, "userName")}
+		for met := 0; ; {
+			ctx, usage := table.WithUsage(f.ctx)
+			l, err := f.Query(ctx, q)
+			if err != nil {
+				t.Fatal(err)
+			}
+			met += len(l.Resources)
+			if read := usage().ItemsRead; read > 3*11+10 {
+				t.Fatalf("%.100s: %d items are read for a page of 10", text, read)
+			}
+			if q.Cursor = l.Next; l.Next == "" {
+				if met != want {
+					t.Errorf("%.100s: %d users, want %d", text, met, want)
+				}
+				break
+			}
+		}
+	}
 }
 
 // A walk over names that begin alike counts them once, on its first page.

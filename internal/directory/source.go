@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strings"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
@@ -37,6 +38,7 @@ type keyRange struct {
 	*Directory
 	said  string
 	where table.Range
+	mark  string // what sort keys begin with, and places do not
 	id    func(table.Item) string
 	there func(context.Context) (bool, error) // whether there are any at all; nil: yes
 	total func(context.Context) (int, error)  // nil: by counting keys
@@ -62,7 +64,15 @@ func (s *keyRange) next(ctx context.Context, after string, backward bool, n int)
 
 func (s *keyRange) read(ctx context.Context, after string, backward bool, n int) (found []candidate, end bool, err error) {
 	r := s.where
-	r.After, r.Backward = after, backward
+	if r.Backward = backward; after != "" {
+		r.After = s.mark + after
+	}
+	if after != "" && !strings.HasPrefix(r.After, r.Prefix) { // it is the place of another source of a union
+		if (r.After < r.Prefix) == backward {
+			return nil, true, nil
+		}
+		r.After = ""
+	}
 	for len(found) < n {
 		r.Limit = n - len(found)
 		page, err := s.Table.Query(ctx, r)
@@ -71,7 +81,7 @@ func (s *keyRange) read(ctx context.Context, after string, backward bool, n int)
 		}
 		found = slices.Grow(found, len(page.Items))
 		for _, it := range page.Items {
-			found = append(found, candidate{id: s.id(it), place: table.Text(it["SK"])})
+			found = append(found, candidate{id: s.id(it), place: strings.TrimPrefix(table.Text(it["SK"]), s.mark)})
 		}
 		if r.After = page.Next.SK; r.After == "" {
 			return found, true, nil
@@ -231,7 +241,7 @@ func (d *Directory) membersOf(rt *scim.ResourceType, group string) source {
 	}
 	prefix := memberPrefix + rt.Storage.Letter
 	s := &keyRange{
-		Directory: d, said: fmt.Sprintf("members of %q", group),
+		Directory: d, said: fmt.Sprintf("members of %q", group), mark: memberPrefix,
 		where: table.Range{PK: d.keys.resource(of, group), Prefix: prefix, Attributes: []string{"SK"}},
 		id:    func(it table.Item) string { return member(it.Key()) },
 	}
@@ -262,23 +272,4 @@ func (d *Directory) membersLike(ctx context.Context, rt *scim.ResourceType, grou
 		return 0, err
 	}
 	return max(0, int(h.N)-before-behind), nil
-}
-
-// either is what one of two sources gives, or both.
-func (d *Directory) either(x, y source) source {
-	return &idList{said: fmt.Sprintf("%v or %v", x, y), find: func(ctx context.Context) (ids []string, err error) {
-		for _, s := range []source{x, y} {
-			found, _, err := s.next(ctx, "", false, d.budget()+1)
-			if err != nil {
-				return nil, err
-			}
-			for _, c := range found {
-				ids = append(ids, c.id)
-			}
-			if len(ids) > d.budget() {
-				return nil, d.tooMany()
-			}
-		}
-		return ids, nil
-	}}
 }

@@ -98,7 +98,12 @@ func TestWhatATestReads(t *testing.T) {
 		`members.value sw "u"`:                           {members: true},
 		`members.type eq "User"`:                         {members: true},
 		`members.display eq "x"`:                         {members: true, displays: true},
-		`members[value eq "u1" and type eq "User"]`:      {members: true, displays: true},
+		`members[value ne "u1"]`:                         {members: true},
+		`members[value eq "u1" and type eq "User"]`:      {edges: []string{"u1"}},
+		`members[display eq "x" and VALUE eq "u1"]`:      {edges: []string{"u1"}, displays: true},
+		`members[value eq "u1" or (type eq "Group" and value eq "g1")]`: {edges: []string{"u1", "g1"}},
+		`members[value eq "u1" or type eq "Group"]`:                     {members: true},
+		`members[not (value eq "u1")]`:                                  {members: true},
 	} {
 		f, err := filter.Parse(text)
 		if err != nil {

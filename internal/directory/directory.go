@@ -115,6 +115,7 @@ const (
 	maxLookups  = 20       // values of one attribute by which a resource is found
 	maxGroups   = 1500     // groups a member can be in
 	maxShown    = 1000     // names of other resources resolved in one answer
+	maxDisplay  = 1 << 10  // bytes of such a name: an answer may have one many times
 	maxReadBack = 100      // members of a group that the answer to a PATCH shows unasked: clients seldom look at them
 	maxAttempts = 100      // of a request that meets others
 	maxPage     = 4 << 20  // bytes of a list
@@ -154,6 +155,10 @@ func (d *Directory) beside(calls ...func() error) error {
 	if !d.Near {
 		return d.together(calls...)
 	}
+	return inTurn(calls...)
+}
+
+func inTurn(calls ...func() error) error {
 	for _, call := range calls {
 		if err := call(); err != nil {
 			return err

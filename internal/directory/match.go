@@ -67,12 +67,60 @@ func mentioned(rt *scim.ResourceType, f filter.Expr) needs {
 	case *filter.Compare:
 		return mentionedIn(rt, f.Attr, *f)
 	case *filter.ValuePath:
-		if c, ok := f.Filter.(*filter.Compare); ok && c.Attr.Sub == "" {
-			return mentionedIn(rt, filter.Attr{URN: f.Attr.URN, Name: f.Attr.Name, Sub: c.Attr.Name}, *c)
-		}
-		return mentionedIn(rt, filter.Attr{URN: f.Attr.URN, Name: f.Attr.Name, Sub: "display"}, filter.Compare{})
+		return mentionedInElements(rt, f)
 	}
 	return needs{}
+}
+
+// mentionedInElements is what a value path speaks of: single members, if no other can match.
+func mentionedInElements(rt *scim.ResourceType, f *filter.ValuePath) needs {
+	n := mentionedIn(rt, f.Attr, filter.Compare{})
+	r, _ := rt.Resolve(f.Attr)
+	if !n.members && (r.Attr == nil || r.Attr.Name != "groups") {
+		return n
+	}
+	n.displays = speaksOf(r.Attr.Sub("display"), r.Attr, f.Filter)
+	if values := pinned(r.Attr, f.Filter); n.members && values != nil {
+		n.members, n.edges = false, values
+	}
+	return n
+}
+
+// speaksOf tells whether the filter of a value path names a sub-attribute.
+func speaksOf(sub, of *scim.Attribute, f filter.Expr) bool {
+	switch f := f.(type) {
+	case *filter.And:
+		return speaksOf(sub, of, f.X) || speaksOf(sub, of, f.Y)
+	case *filter.Or:
+		return speaksOf(sub, of, f.X) || speaksOf(sub, of, f.Y)
+	case *filter.Not:
+		return speaksOf(sub, of, f.X)
+	case *filter.Compare:
+		return of.Sub(f.Attr.Name) == sub
+	case *filter.Present:
+		return of.Sub(f.Attr.Name) == sub
+	}
+	return true
+}
+
+// pinned is the values, folded, of which an element that matches has one; nil if it may have any.
+func pinned(a *scim.Attribute, f filter.Expr) []string {
+	switch f := f.(type) {
+	case *filter.And:
+		if x := pinned(a, f.X); x != nil {
+			return x
+		}
+		return pinned(a, f.Y)
+	case *filter.Or:
+		if x, y := pinned(a, f.X), pinned(a, f.Y); x != nil && y != nil {
+			return slices.Concat(x, y)
+		}
+	case *filter.Compare:
+		if s, ok := f.Value.(string); ok && f.Op == filter.EQ && a.Sub(f.Attr.Name) == a.Sub("value") {
+			return []string{a.Sub("value").Fold(s)}
+		}
+	}
+	return nil
 }
 
 func mentionedIn(rt *scim.ResourceType, a filter.Attr, c filter.Compare) (n needs) {
@@ -141,7 +189,8 @@ func (d *Directory) selection(rt *scim.ResourceType, q Query) (s selection, err 
 	return s, err
 }
 
-// matching gives those of candidates that match, in their order. It holds 16 times tested resources at once.
+// matching gives those of candidates that match, in their order. It holds 16 times tested resources at once, or, where it
+// must know all their members, those of one part.
 func (l *listing) matching(ctx context.Context, candidates []candidate) ([]match, error) {
 	var calls []func() error
 	chunks := l.chunks(candidates)
@@ -152,8 +201,17 @@ func (l *listing) matching(ctx context.Context, candidates []candidate) ([]match
 			return err
 		})
 	}
-	err := l.together(calls...)
+	run := l.together
+	if l.heavy() {
+		run = inTurn
+	}
+	err := run(calls...)
 	return slices.Concat(all...), err
+}
+
+// heavy tells whether all members of what is tested must be known.
+func (l *listing) heavy() bool {
+	return slices.ContainsFunc(l.selections, func(s selection) bool { return s.needs.members })
 }
 
 // chunks splits candidates where another selection begins, and where they are too many to be held.
@@ -171,9 +229,10 @@ func (l *listing) chunks(candidates []candidate) (chunks [][]candidate) {
 // tested is how many resources are read at once to test them; a document may have 64 KB.
 const tested = 100
 
+// atOnce is how many are read at once: with edges as many as fit a Snapshot, in keys and, at 100 KB a head, in bytes.
 func (s *selection) atOnce(snapshot int) int {
 	if s.needs.edgesAlone() {
-		return max(1, (snapshot+1)/(1+len(s.needs.edges)))
+		return max(1, min(30, (snapshot+1)/(1+len(s.needs.edges))))
 	}
 	return tested
 }
@@ -182,10 +241,47 @@ func (s *selection) atOnce(snapshot int) int {
 // before or after what it points to, so what is found by keys is tested like anything else.
 func (l *listing) test(ctx context.Context, s *selection, candidates []candidate) ([]match, error) {
 	states, err := l.load(ctx, s, candidates)
-	if err != nil || s.matches == nil && s.sorter == nil && !s.access.named {
-		return joined(candidates, states), err
+	all := joined(candidates, states)
+	switch {
+	case err != nil || s.matches == nil && s.sorter == nil && !s.access.named:
+		return all, err
+	case s.needs.members:
+		return l.judgeWithMembers(ctx, s, all)
 	}
-	return l.judgeAll(ctx, s, joined(candidates, states))
+	return l.judgeAll(ctx, s, all)
+}
+
+// heldMembers is how many members are held at once to test the groups that have them, unless a single group has more.
+const heldMembers = 10_000
+
+// judgeWithMembers gives those groups that match. Their members count as resources that the request tests.
+func (l *listing) judgeWithMembers(ctx context.Context, s *selection, all []match) (found []match, err error) {
+	for len(all) > 0 {
+		n, members := 0, 0
+		for ; n < len(all) && (n == 0 || members+int(all[n].head.most()) <= heldMembers); n++ {
+			members += int(all[n].head.most())
+		}
+		l.left -= members
+		states, err := l.withMembers(ctx, statesOf(all[:n]), func(*scim.ResourceType) bool { return true })
+		if err != nil {
+			return nil, err
+		}
+		some := all[:0]
+		for i, st := range states {
+			if st.head != nil {
+				some = append(some, match{state: st, at: all[i].at})
+			}
+		}
+		if some, err = l.judgeAll(ctx, s, some); err != nil {
+			return nil, err
+		}
+		for _, m := range some {
+			m.members = nil // are let go
+			found = append(found, m)
+		}
+		all = all[n:]
+	}
+	return found, nil
 }
 
 // judgeAll gives those resources that match.
@@ -224,7 +320,7 @@ func (d *Directory) judge(s *selection, m *match, n names) (bool, error) {
 	return s.matches == nil || s.matches(o), nil
 }
 
-// load reads what the test of candidates needs. What cannot be seen is left out.
+// load reads what the test of candidates needs, but for all members. What cannot be seen is left out.
 func (l *listing) load(ctx context.Context, s *selection, candidates []candidate) ([]state, error) {
 	ids := make([]string, len(candidates))
 	for i, c := range candidates {
@@ -233,16 +329,13 @@ func (l *listing) load(ctx context.Context, s *selection, candidates []candidate
 	if s.needs.edgesAlone() {
 		return l.withEdges(ctx, s.rt, ids, s.needs.edges)
 	}
-	states, err := l.heads(ctx, s.rt, ids)
-	if err != nil || !s.needs.members {
-		return states, err
-	}
-	return l.withMembers(ctx, states, func(*scim.ResourceType) bool { return true })
+	return l.heads(ctx, s.rt, ids)
 }
 
 // withEdges reads groups and which of some ids are their members, each as of one instant.
 func (d *Directory) withEdges(ctx context.Context, rt *scim.ResourceType, ids, members []string) (states []state, err error) {
 	var keys []table.Key
+	ids = slices.Compact(slices.Sorted(slices.Values(ids))) // one stands twice while it is being renamed
 	for _, id := range ids {
 		keys = append(keys, d.keys.head(rt, id))
 		for _, m := range members {

@@ -3,6 +3,7 @@ package directory
 import (
 	"fmt"
 	"slices"
+	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -34,10 +35,11 @@ func (r *Resource) Location() string { return r.directory.Location(r.Type, r.sta
 // Size is about how many bytes Append appends, and no less for most.
 func (r *Resource) Size(p scim.Projection) int { return r.state.size(len(r.state.members), p) }
 
-// size is about how many bytes an answer has for a state of so many members.
+// size is about how many bytes an answer has for a state of so many members. Within an answer of a Lambda function, what
+// is escaped in JSON is escaped once more.
 func (s state) size(members int, p scim.Projection) int {
 	const resource, short, long = 512, 48, 170 // bytes of what is not in the document, and of one member or group
-	size := resource + len(s.head.Doc)
+	size := resource + len(s.head.Doc) + strings.Count(s.head.Doc, `"`) + strings.Count(s.head.Doc, `\`)
 	if a := s.rt.Attribute("groups"); a != nil && p.Wants(a) {
 		size += long * len(s.head.Groups)
 	}
@@ -197,8 +199,8 @@ func (r *Resource) appendReference(b []byte, f reference, rt *scim.ResourceType,
 	} else if f.kind && (!f.brief || rt.Name != "User") {
 		b = append(append(append(b, `"type":"`...), rt.Name...), `",`...)
 	}
-	if f.display && r.names.display[id] != "" {
-		b = append(appendText(b, `"display":`, r.names.display[id]), ',')
+	if display := r.names.display[id]; f.display && display != "" && len(display) <= maxDisplay {
+		b = append(appendText(b, `"display":`, display), ',')
 	}
 	if len(b) == begin+1 {
 		return b[:begin]

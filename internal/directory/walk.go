@@ -44,8 +44,19 @@ type walk struct {
 	ended    bool
 }
 
-// batch is how many candidates are looked for and tested at once.
-const batch = 1600
+const (
+	batch  = 1600   // candidates that are looked for and tested at once
+	few    = 16     // … where all their members must be known
+	stride = 10_000 // candidates that are passed at once
+)
+
+// round is how many candidates are looked for and tested at once, before a walk looks at what may be left for it.
+func (l *listing) round() int {
+	if l.heavy() {
+		return few
+	}
+	return batch
+}
 
 // candidates gives up to n of those that are next, and moves behind them.
 func (w *walk) candidates(ctx context.Context, n int) (all []candidate, err error) {
@@ -94,7 +105,7 @@ func (w *walk) skip(ctx context.Context, n int) (skipped int, err error) {
 		case w.hurried(ctx):
 			err = w.tooMany()
 		case w.whole:
-			found, e := w.candidates(ctx, n-skipped)
+			found, e := w.candidates(ctx, min(n-skipped, stride))
 			gone, err = len(found), e
 		default:
 			found, _, e := w.page(ctx, min(n-skipped, tested), nil)
@@ -108,7 +119,7 @@ func (w *walk) skip(ctx context.Context, n int) (skipped int, err error) {
 // page gives the next n matches and moves behind them; more tells whether there may be others. Beside the reading of what
 // is likely the last of the page something else is done, with the mark behind it.
 func (w *walk) page(ctx context.Context, n int, meanwhile func(mark) error) (page []match, more bool, err error) {
-	for ask := max(tested, n+1); ; ask = min(2*ask, batch) {
+	for ask := min(max(tested, n+1), w.round()); ; ask = min(2*ask, w.round()) {
 		begin, missing := w.mark, n-len(page)
 		if w.whole {
 			ask = missing + 1
@@ -172,10 +183,10 @@ func (w *walk) spend(ctx context.Context, n int) (stop bool, err error) {
 // all goes through everything that matches.
 func (w *walk) all(ctx context.Context, each func([]match)) error {
 	for !w.ended {
-		if _, err := w.spend(ctx, batch); err != nil {
+		if _, err := w.spend(ctx, w.round()); err != nil {
 			return err
 		}
-		some, err := w.candidates(ctx, batch)
+		some, err := w.candidates(ctx, w.round())
 		if err != nil {
 			return err
 		}

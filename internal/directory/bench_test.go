@@ -101,7 +101,7 @@ func (c *company) benchmark(b *testing.B, o operation) {
 	b.ReportMetric(float64(u.ItemsWritten)/n, "written")
 	b.ReportMetric(u.ReadUnits/n, "RRU")
 	b.ReportMetric(u.WriteUnits/n, "WRU")
-	b.ReportMetric(1e6*dollars(u)/n, "$/million")
+	b.ReportMetric(1e6*u.Dollars()/n, "$/million")
 }
 
 // waits is how many calls wait for each other, where each takes long enough for those that can overlap to do so: at

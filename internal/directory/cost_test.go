@@ -142,7 +142,7 @@ func (c *company) pages(t *testing.T, q Query) (all []map[string]float64) {
 // A hundred members more cost about the same whether a group is empty or very large: in money …
 func TestCostOfAHundredMembersMore(t *testing.T) {
 	onBilled(t, func(t *testing.T, tab table.Table) {
-		aHundredMore(t, tab, tab, "dollars", dollars)
+		aHundredMore(t, tab, tab, "dollars", table.Usage.Dollars)
 	})
 }
 

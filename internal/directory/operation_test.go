@@ -38,9 +38,6 @@ func (o operation) once(ctx context.Context, c *company) (table.Usage, error) {
 	return u, err
 }
 
-// dollars is what DynamoDB asks for these units, on demand.
-func dollars(u table.Usage) float64 { return 0.125e-6*u.ReadUnits + 0.625e-6*u.WriteUnits }
-
 // over is the company seen over another table.
 func (c *company) over(tab table.Table) *company {
 	d := *c

@@ -69,7 +69,8 @@ func TestAGroupOfTwoNamesIsTestedOnce(t *testing.T) {
 	if err := f.Table.Write(f.ctx, stray); err != nil {
 		t.Fatal(err)
 	}
-	for _, text := range []string{`displayName sw "g" and members.value eq "` + u + `"`, `displayName sw "g" and members.value ne "` + v + `"`} {
+	for _, text := range []string{`displayName sw "g" and members.value eq "` + u + `"`, `displayName sw "g" and members.value ne "` + v + `"`,
+		`displayName sw "g0" or displayName sw "g1"`} {
 		if got := idsOf(f.find(f.group, text)); !slices.Equal(got, []string{g}) {
 			t.Errorf("%s finds %v, want %s", text, got, g)
 		}

@@ -7,10 +7,21 @@ import (
 	"strings"
 )
 
-// union is what at least one of several sources gives, whose places are of one kind.
+// union is what at least one of several sources gives, whose places are of one kind. Each it has read a little further than
+// it has given.
 type union struct {
 	*Directory
-	of []source
+	of       []source
+	branches []branch
+	at       string // all that is left in them is behind this place
+	backward bool
+}
+
+// branch is one of the sources as far as it was read.
+type branch struct {
+	left []candidate
+	last string // place up to which it was read
+	end  bool
 }
 
 // union makes one source of several; what is said twice is read once.
@@ -63,36 +74,68 @@ func (d *Directory) each(ctx context.Context, s source, do func([]candidate) err
 	return nil
 }
 
-// next reads a part of each source, and gives what lies before the end of every part: behind that, a source may have more.
-// Of few sources each part has what may be needed, of many a share.
+// next reads on where nothing is left, of few sources what may be needed and of many a share, and gives what none can have
+// more before.
 func (s *union) next(ctx context.Context, after string, backward bool, n int) (found []candidate, end bool, err error) {
-	share := min(n, max(10, 4*n/len(s.of)))
-	parts, ends, calls := make([][]candidate, len(s.of)), make([]bool, len(s.of)), make([]func() error, len(s.of))
-	for i, one := range s.of {
-		calls[i] = func() (err error) { parts[i], ends[i], err = one.next(ctx, after, backward, share); return err }
-	}
-	if err := s.beside(calls...); err != nil {
-		return nil, false, err
-	}
-	order := func(a, b candidate) int { return strings.Compare(a.place, b.place) }
-	if backward {
-		order = func(a, b candidate) int { return strings.Compare(b.place, a.place) }
-	}
-	found = slices.Concat(parts...)
-	slices.SortFunc(found, order)
-	found, end = slices.Compact(found), true
-	for i, part := range parts {
-		if last, there := 0, false; !ends[i] {
-			if last, there = slices.BinarySearchFunc(found, part[len(part)-1], order); there {
-				last++
-			}
-			found, end = found[:last], false
+	if s.branches == nil || after != s.at || backward != s.backward {
+		s.branches, s.at, s.backward = make([]branch, len(s.of)), after, backward
+		for i := range s.branches {
+			s.branches[i].last = after
 		}
 	}
-	if len(found) > n {
-		found, end = found[:n], false
+	if err := s.readOn(ctx, min(n, max(10, 4*n/len(s.of)))); err != nil {
+		return nil, false, err
+	}
+	for _, b := range s.branches {
+		found = append(found, b.left...)
+	}
+	slices.SortFunc(found, s.order)
+	found = slices.Compact(found)
+	for _, b := range s.branches {
+		if !b.end {
+			found = found[:s.upTo(found, b.last)]
+		}
+	}
+	if found = found[:min(n, len(found))]; len(found) > 0 {
+		s.at = found[len(found)-1].place
+	}
+	end = true
+	for i, b := range s.branches {
+		s.branches[i].left = b.left[s.upTo(b.left, s.at):]
+		end = end && b.end && len(s.branches[i].left) == 0
 	}
 	return found, end, nil
+}
+
+func (s *union) readOn(ctx context.Context, n int) error {
+	var calls []func() error
+	for i := range s.branches {
+		if b := &s.branches[i]; len(b.left) == 0 && !b.end {
+			calls = append(calls, func() (err error) {
+				if b.left, b.end, err = s.of[i].next(ctx, b.last, s.backward, n); len(b.left) > 0 {
+					b.last = b.left[len(b.left)-1].place
+				}
+				return err
+			})
+		}
+	}
+	return s.beside(calls...)
+}
+
+func (s *union) order(a, b candidate) int {
+	if s.backward {
+		a, b = b, a
+	}
+	return strings.Compare(a.place, b.place)
+}
+
+// upTo is how many candidates are not behind a place.
+func (s *union) upTo(some []candidate, place string) int {
+	n, there := slices.BinarySearchFunc(some, candidate{place: place}, s.order)
+	if there {
+		n++
+	}
+	return n
 }
 
 // either is what one of two sources gives, or both, whose places are not of one kind: all of it is found before.

@@ -443,23 +443,21 @@ func TestPagesOfAUnion(t *testing.T) {
 		{strings.Join(prefixes, " or "), 50, 60, 600},
 	} {
 		q := Query{Types: only(f.user), Filter: parsed(t, c.text), Count: c.count, Projection: projected(f, "userName")}
-		met := map[string]bool{}
+		var met []string
 		for more := true; more; {
 			ctx, usage := table.WithUsage(f.ctx)
 			l, err := f.Query(ctx, q)
 			if err != nil {
 				t.Fatal(err)
 			}
-			for _, id := range idsOf(l) {
-				met[id] = true
-			}
+			met = append(met, idsOf(l)...)
 			if read := usage().ItemsRead; read > 4*(c.count+1)+10*c.sources+c.count {
 				t.Fatalf("%.100s: %d items are read for a page of %d", c.text, read, c.count)
 			}
 			more = following(&q, l)
 		}
-		if len(met) != c.met {
-			t.Errorf("%.100s: %d users, want %d", c.text, len(met), c.met)
+		if len(met) != c.met || !slices.IsSorted(met) { // their ids are in the order of their names
+			t.Errorf("%.100s: %d users, want %d in order", c.text, len(met), c.met)
 		}
 	}
 }

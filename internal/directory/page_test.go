@@ -429,9 +429,12 @@ func TestPagesOfAUnion(t *testing.T) {
 	f := newFixture(t, memory(t))
 	users := f.newUsers(600)
 	g, h := f.newGroup("g1", users[:400]...), f.newGroup("h1", users[200:]...)
-	prefixes := make([]string, 60)
-	for i := range prefixes {
-		prefixes[i] = fmt.Sprintf(`userName sw "member%05d"`, (7*i)%len(prefixes))
+	prefixes := func(n, digits int) string {
+		all := make([]string, n)
+		for i := range all {
+			all[i] = fmt.Sprintf(`userName sw "member%0*d"`, digits, (7*i)%n)
+		}
+		return strings.Join(all, " or ")
 	}
 	for _, c := range []struct {
 		text                string
@@ -440,7 +443,7 @@ func TestPagesOfAUnion(t *testing.T) {
 		{`groups.value eq "` + g + `" or groups.value eq "` + h + `"`, 10, 2, 600},
 		{`userName sw "member0000" or userName sw "member0002" or userName sw "member00005"`, 10, 3, 200},
 		{strings.Repeat(`groups.value eq "`+g+`" or `, 50) + `id eq "` + users[500] + `"`, 10, 2, 401},
-		{strings.Join(prefixes, " or "), 50, 60, 600},
+		{prefixes(60, 5), 50, 60, 600}, {prefixes(6, 4), 50, 6, 600},
 	} {
 		q := Query{Types: only(f.user), Filter: parsed(t, c.text), Count: c.count, Projection: projected(f, "userName")}
 		var met []string

@@ -76,7 +76,7 @@ func (f *fixture) population() (filters []string) {
 		`groups.value eq "` + large + `"`, `groups eq "` + large + `" and active eq true`, `groups.value eq "` + inner + `" or id eq "` + users[9] + `"`,
 		`title eq "y"`, `not (title eq "y")`, `title ge "Y" and userName sw "c"`, `groups.display eq "inner"`, `active eq false or userName eq "a0"`,
 		`members.value eq "` + users[3] + `"`, `members eq "` + inner + `"`, `members.value ne "` + users[3] + `"`, `not (members eq "` + users[3] + `")`,
-		`members[value eq "` + users[3] + `" and type eq "User"]`, `members pr`, `members.type eq "Group"`, `displayName sw "L"`,
+		`members[value eq "` + users[3] + `" and type eq "User"]`, `members[value ne "` + users[3] + `"]`, `members pr`, `members.type eq "Group"`, `displayName sw "L"`,
 		`id eq "` + large + `" and members eq "` + users[3] + `"`, `id eq "` + large + `" and members eq "` + users[2] + `"`,
 		`displayName eq "outer" or members.display eq "inner"`, `userName sw "b" or userName sw "a" or userName sw "B1"`,
 		`groups.value eq "` + inner + `" or groups.value eq "` + large + `" or emails eq "m2"`, `displayName sw "o" or displayName sw "e"`,

@@ -79,7 +79,8 @@ func (k keys) lookup(rt *scim.ResourceType, attribute, value string) string {
 }
 
 // all is where every resource of a type stands, in the order of ids: a lookup of what all have. It is how resources are
-// listed, because an id never changes: who is renamed while a client pages through them is met exactly once.
+// listed, because an id never changes: who is renamed while a client pages through them is met exactly once. Ids are random
+// (newID), so that DynamoDB can split the partition where it is written most.
 func (k keys) all(rt *scim.ResourceType) string { return k.lookup(rt, "id", "") }
 
 func (k keys) counts(rt *scim.ResourceType) string { return k.resources(rt) + "#count" }

@@ -45,10 +45,7 @@ type killing struct {
 }
 
 func (k killing) run(t *testing.T) {
-	binary := filepath.Join(t.TempDir(), "local")
-	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
-		t.Fatalf("%v\n%s", err, out)
-	}
+	binary := build(t)
 	random := rand.New(rand.NewPCG(*seed, 0))
 	var clients []*client
 	for i, keeps := range []struct{ users, groups int }{{300, 4}, {150, 8}, {75, 16}, {12, 100}} {
@@ -150,6 +147,16 @@ type process struct {
 	cmd   *exec.Cmd
 	log   bytes.Buffer
 	ended chan struct{}
+}
+
+// build makes the program.
+func build(t *testing.T) string {
+	t.Helper()
+	binary := filepath.Join(t.TempDir(), "local")
+	if out, err := exec.Command("go", "build", "-o", binary, ".").CombinedOutput(); err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	return binary
 }
 
 func start(t *testing.T, binary string, o options) *process {

@@ -51,6 +51,25 @@ func openFile(path string) (table.Table, func() error, error) {
 	return t, t.Close, nil
 }
 
+// whileSound does something on a table, and waits for its end no longer than until the table turns out to be a damaged
+// file: in that, requests and sweeps may hang for ever.
+func whileSound(ctx context.Context, t table.Table, do func(context.Context) error) error {
+	file, ok := t.(*bolt.Table)
+	if !ok {
+		return do(ctx)
+	}
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	ended := make(chan error, 1)
+	go func() { ended <- do(ctx) }()
+	select {
+	case err := <-ended:
+		return err
+	case <-file.Damaged():
+		return file.Damage()
+	}
+}
+
 // keep is how a table at an endpoint is closed.
 func keep() error { return nil }
 

@@ -18,7 +18,7 @@ import (
 // tenant is the one that this program serves.
 const tenant = "default"
 
-// run serves until the context ends, and sweeps meanwhile.
+// run serves until the context ends, or the file of the table turns out to be damaged.
 func run(ctx context.Context, o options) error {
 	c, err := o.directory()
 	if err != nil {
@@ -30,11 +30,16 @@ func run(ctx context.Context, o options) error {
 	}
 	defer closeTable()
 	c.Table = t
+	return whileSound(ctx, t, func(ctx context.Context) error { return o.provide(ctx, c) })
+}
+
+// provide serves until the context ends, and sweeps meanwhile.
+func (o options) provide(ctx context.Context, c directory.Config) error {
 	listener, err := net.Listen("tcp", o.addr)
 	if err != nil {
 		return err
 	}
-	tokens := &token.Store{Table: t, Now: c.Now}
+	tokens := &token.Store{Table: c.Table, Now: c.Now}
 	secret, err := issue(ctx, tokens, o.token)
 	if err != nil {
 		return err

@@ -28,14 +28,17 @@ var (
 type Table struct {
 	db       *bbolt.DB
 	path     string
-	volatile bool                  // the file vanishes
-	damaged  atomic.Pointer[error] // what guard met first
+	volatile bool // the file vanishes
+
+	damage  atomic.Pointer[error] // what was met first
+	damaged chan struct{}         // closed when there is damage
 
 	queue   chan *request
 	stopped chan struct{} // closed when the committer has returned
 
-	mu     sync.RWMutex // held for reading by every call, for writing by Close
+	mu     sync.RWMutex // guards closed, and is never held for longer: a call may hang in a damaged file
 	closed bool
+	calls  sync.WaitGroup // under way; none begins once the table is closed
 }
 
 // pageSize is that of a new file. Items of half a KB make a tree of smaller pages so deep, and of larger ones so slow to
@@ -56,7 +59,8 @@ func Open(path string) (*Table, error) {
 		path = f.Name()
 		options.NoSync, options.NoGrowSync, options.NoFreelistSync = true, true, true
 	}
-	t := &Table{path: path, volatile: volatile, queue: make(chan *request, 256), stopped: make(chan struct{})}
+	t := &Table{path: path, volatile: volatile, damaged: make(chan struct{}),
+		queue: make(chan *request, 256), stopped: make(chan struct{})}
 	err := t.guard(func() error { return t.open(options) })
 	if volatile {
 		os.Remove(path) // where the system refuses while the file is open, Close removes it
@@ -90,47 +94,80 @@ func (t *Table) open(options *bbolt.Options) error {
 // guard makes an error of a panic, which is how bbolt tells of a damaged file, and of a fault, which is how the system
 // tells of one that was cut off. After damage nothing is tried again: a lock may be left that would be waited for.
 func (t *Table) guard(do func() error) (err error) {
-	if damaged := t.damaged.Load(); damaged != nil {
-		return *damaged
+	if err := t.Damage(); err != nil {
+		return err
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = fmt.Errorf("%s is damaged: %v", t.path, p)
-			t.damaged.Store(&err)
+			err = t.condemn(fmt.Errorf("%s is damaged: %v", t.path, p))
 		}
 	}()
 	return do()
 }
 
-// Close waits for the calls under way and closes the file, unless that is damaged: then it ends with the process. Later
-// calls fail.
+// condemn makes an error the damage of the table, unless it has one.
+func (t *Table) condemn(err error) error {
+	if t.damage.CompareAndSwap(nil, &err) {
+		close(t.damaged)
+	}
+	return err
+}
+
+// Damaged is closed when the file has turned out to be damaged. From then on every call fails, but reads that had begun
+// may never return: bbolt leaves locks behind, which nobody else can open. The process can only end.
+func (t *Table) Damaged() <-chan struct{} { return t.damaged }
+
+// Damage is why Damaged is closed, and nil before.
+func (t *Table) Damage() error {
+	if err := t.damage.Load(); err != nil {
+		return *err
+	}
+	return nil
+}
+
+// Close waits for the calls under way and closes the file, unless that is damaged: then it waits for nothing, and the
+// file ends with the process. Later calls fail.
 func (t *Table) Close() error {
 	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
+	closed := t.closed
+	t.closed = true
+	t.mu.Unlock()
+	if closed {
 		return errClosed
 	}
-	t.closed = true
-	close(t.queue)
-	<-t.stopped
-	err := t.guard(t.db.Close)
+	ended := make(chan error, 1)
+	go func() { ended <- t.end() }()
+	var err error
+	select {
+	case err = <-ended:
+	case <-t.damaged:
+		err = t.Damage()
+	}
 	if t.volatile {
 		os.Remove(t.path)
 	}
 	return err
 }
 
-// enter begins a call; unless it fails, t.mu.RUnlock ends it.
+func (t *Table) end() error {
+	t.calls.Wait()
+	close(t.queue)
+	<-t.stopped
+	return t.guard(t.db.Close)
+}
+
+// enter begins a call; unless it fails, t.calls.Done ends it.
 func (t *Table) enter(ctx context.Context) error {
 	if err := table.Ended(ctx); err != nil {
 		return &table.Busy{Err: err}
 	}
 	t.mu.RLock()
+	defer t.mu.RUnlock()
 	if t.closed {
-		t.mu.RUnlock()
 		return errClosed
 	}
+	t.calls.Add(1)
 	return nil
 }
 
@@ -139,7 +176,7 @@ func (t *Table) view(ctx context.Context, read func(*bbolt.Bucket) error) error 
 	if err := t.enter(ctx); err != nil {
 		return err
 	}
-	defer t.mu.RUnlock()
+	defer t.calls.Done()
 	return t.guard(func() error {
 		return t.db.View(func(tx *bbolt.Tx) error { return read(tx.Bucket(items)) })
 	})

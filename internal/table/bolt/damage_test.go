@@ -2,11 +2,15 @@ package bolt
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"os"
 	"strings"
+	"sync"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -81,6 +85,90 @@ func TestFileThatIsCutOffInUseIsAnError(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// within fails the test, and leaves it, unless something ends soon.
+func within(t *testing.T, what string, do func()) {
+	t.Helper()
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		do()
+	}()
+	select {
+	case <-ended:
+	case <-time.After(10 * time.Second):
+		t.Fatalf("%s hangs", what)
+	}
+}
+
+// bbolt keeps the locks that it holds when it meets damage. Who waits for one waits for ever, but for reads we need not.
+func TestWritesAndCloseOfADamagedFileReturn(t *testing.T) {
+	t.Parallel()
+	for range 5 {
+		path := inFile(t)
+		b, err := Open(path) // and nothing else closes it, which would hang where the test has failed
+		if err != nil {
+			t.Fatal(err)
+		}
+		var writers sync.WaitGroup
+		for i := range 16 {
+			writers.Go(func() {
+				for b.Write(t.Context(), put(i)) == nil {
+				}
+			})
+			go func() {
+				for err := error(nil); err == nil; {
+					_, err = b.Get(context.Background(), nil, head)
+				}
+			}()
+		}
+		time.Sleep(5 * time.Millisecond)
+		if err := os.Truncate(path, 0); err != nil {
+			t.Fatal(err)
+		}
+		within(t, "Damaged", func() { <-b.Damaged() })
+		within(t, "a Write", writers.Wait)
+		within(t, "Close", func() { err = b.Close() })
+		for _, err := range []error{err, b.Damage()} {
+			if err == nil || !strings.Contains(err.Error(), path+" is damaged: ") {
+				t.Error(err)
+			}
+		}
+	}
+}
+
+// Where a read and the committer hang, neither a Write in the queue nor one before it nor Close waits for them.
+func TestDamageEndsEveryWaitForTheFile(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		b := &Table{queue: make(chan *request, 1), damaged: make(chan struct{}), stopped: make(chan struct{})}
+		if err := b.enter(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		ended := make(chan error, 3)
+		for i := range 2 {
+			go func() { ended <- b.Write(t.Context(), put(i)) }()
+		}
+		synctest.Wait()
+		go func() { ended <- b.Close() }()
+		synctest.Wait()
+		if len(ended) > 0 {
+			t.Fatalf("before any damage: %v", <-ended)
+		}
+		err := b.guard(func() error { panic("at the file") })
+		synctest.Wait()
+		if len(ended) < cap(ended) {
+			t.Errorf("only %d calls have ended", len(ended))
+		}
+		for range len(ended) {
+			if got := <-ended; got != err {
+				t.Errorf("got %v, want %v", got, err)
+			}
+		}
+		b.calls.Done() // or the test would hang, too
+		close(b.stopped)
+	})
 }
 
 // use opens a file, reads it and changes it, and returns what went wrong.

@@ -20,7 +20,8 @@ type request struct {
 	done   chan struct{}
 }
 
-// Write hands the writes to the committer and waits for the outcome, also beyond the end of the context.
+// Write hands the writes to the committer and waits for the outcome, also beyond the end of the context. When the file
+// turns out to be damaged the outcome stays unknown: the committer may hang.
 func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 	if err := table.CheckWrites(writes); err != nil {
 		return err
@@ -28,14 +29,20 @@ func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 	if err := t.enter(ctx); err != nil {
 		return err
 	}
-	defer t.mu.RUnlock()
+	defer t.calls.Done()
 	r := &request{writes: writes, done: make(chan struct{})}
 	select {
 	case t.queue <- r:
 	case <-ctx.Done():
 		return &table.Busy{Err: ctx.Err()}
+	case <-t.damaged:
+		return t.Damage()
 	}
-	<-r.done
+	select {
+	case <-r.done:
+	case <-t.damaged:
+		return t.Damage()
+	}
 	table.Charge(ctx, 0, float64(r.units))
 	return r.err
 }

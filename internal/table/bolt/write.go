@@ -119,7 +119,22 @@ func (t *Table) apply(batch []*request) error {
 	if !changed {
 		return nil
 	}
-	return tx.Commit()
+	id := tx.ID()
+	if err := tx.Commit(); err != nil {
+		return t.failed(id, err)
+	}
+	return nil
+}
+
+// failed is the error of a commit that failed. If only the sync of its last page did, everybody sees by now what its
+// writers are told has failed, and a power cut may still take it: nobody may build on such a file.
+func (t *Table) failed(id int, err error) error {
+	seen := 0 // also where nothing can be read any longer
+	_ = t.db.View(func(tx *bbolt.Tx) error { seen = tx.ID(); return nil })
+	if seen < id {
+		return err
+	}
+	return t.condemn(fmt.Errorf("%s is damaged: what it shows may not last: %w", t.path, err))
 }
 
 // change is what a write makes of an item; nil: nothing is left.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -55,6 +56,49 @@ func TestFailedCommitFailsAll(t *testing.T) {
 		t.Errorf("a file of 64 KB took 3 MB: %v", err)
 	}
 	nothingStands(t, b)
+}
+
+// pages replaces how pages get to the file.
+func pages(b *Table, write func(p []byte, at int64, file func([]byte, int64) (int, error)) (int, error)) {
+	writeAt := reflect.ValueOf(b.db).Elem().FieldByName("ops").FieldByName("writeAt")
+	f := (*func([]byte, int64) (int, error))(writeAt.Addr().UnsafePointer())
+	file := *f
+	*f = func(p []byte, at int64) (int, error) { return write(p, at, file) }
+}
+
+// Of a commit everything is synced, and then the meta page, which alone makes it visible. What fails before that leaves
+// no trace; what fails after it is seen, and may be lost: nobody may go on with it.
+func TestFailedCommitThatIsSeenIsDamage(t *testing.T) {
+	t.Parallel()
+	broken := errors.New("broken")
+	for name, seen := range map[string]bool{"before the meta page": false, "after it": true} {
+		path := inFile(t)
+		b := openTest(t, path)
+		fails := true
+		pages(b, func(p []byte, at int64, file func([]byte, int64) (int, error)) (int, error) {
+			if meta := at < 2*pageSize; !fails || !meta {
+				return file(p, at)
+			}
+			if fails = false; seen {
+				_, err := file(p, at)
+				return 0, errors.Join(broken, err)
+			}
+			return 0, broken
+		})
+		if err := b.Write(t.Context(), put(1)); !errors.Is(err, broken) {
+			t.Errorf("%s: a Write that failed: %v", name, err)
+		}
+		if !seen {
+			nothingStands(t, b)
+			continue
+		}
+		_, read := b.Get(t.Context(), nil, head)
+		for _, err := range []error{b.Damage(), read, b.Write(t.Context(), put(2))} {
+			if !errors.Is(err, broken) || !strings.Contains(err.Error(), path+" is damaged: ") {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+	}
 }
 
 func nothingStands(t *testing.T, b *Table) {

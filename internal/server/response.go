@@ -46,7 +46,9 @@ func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
 	}
 	if body != nil {
 		w.Header().Set("Content-Type", mediaType)
-		w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		if r.Method != http.MethodHead { // RFC 9110 §8.6: it would have to be that of GET, which whoever compresses changes
+			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
+		}
 	}
 	for name, v := range resp.header {
 		w.Header().Set(name, v)

@@ -160,10 +160,24 @@ func (d *Directory) selections(q Query) (all []selection, first error) {
 			first = err
 		}
 	}
-	if len(all) > 0 {
+	switch {
+	case len(all) > 0:
 		return all, nil
+	case first == nil: // there are no types: the tenant's settings name some that are not served any more
+		return []selection{{access: access{source: nothing{}, whole: true}}}, nil
 	}
 	return nil, first
+}
+
+// nothing is the candidates of what can mean no resource. Their number is known, so that a total is told by cursor, too.
+type nothing struct{}
+
+func (nothing) String() string                     { return "nothing" }
+func (nothing) count(context.Context) (int, error) { return 0, nil }
+func (nothing) counted() bool                      { return true }
+
+func (nothing) next(context.Context, string, bool, int) ([]candidate, bool, error) {
+	return nil, true, nil
 }
 
 func (d *Directory) selection(rt *scim.ResourceType, q Query) (s selection, err error) {

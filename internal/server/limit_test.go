@@ -210,3 +210,19 @@ func TestSettings(t *testing.T) {
 	c.set(token.Settings{})
 	c.want(c.do("GET", "/Groups/"+group, ""), 200)
 }
+
+// A tenant's types may all be switched off again in the deployment: its root is empty then, however it is asked.
+func TestATenantWhoseTypesAreNotServed(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	c.create("/Users", `{"userName":"a"}`)
+	c.set(token.Settings{ResourceTypes: []string{"Role"}})
+	for _, query := range []string{"", "?startIndex=2", "?count=0", "?cursor=", "?filter=userName+pr", "?sortBy=userName&cursor="} {
+		a := c.want(c.do("GET", "/"+query, ""), 200)
+		if resources, _ := a.body["Resources"].([]any); fmt.Sprint(a.at("totalResults")) != "0" || len(resources) > 0 || a.body["nextCursor"] != nil {
+			t.Errorf("%q gives %s", query, a.text)
+		}
+	}
+	c.want(c.do("POST", "/.search", `{"cursor":""}`), 200)
+	c.want(c.do("GET", "/?cursor=x", ""), 400, scim.InvalidCursor)
+}

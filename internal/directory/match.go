@@ -150,23 +150,21 @@ func (n needs) and(m needs) needs {
 	return n
 }
 
-// selections is what a query asks of each of its types. It is an error if it makes sense for none.
-func (d *Directory) selections(q Query) (all []selection, first error) {
+// selections is what a query asks of each of its types, of which it means any. At least one it has.
+func (d *Directory) selections(q Query) (all []selection, err error) {
 	for _, rt := range q.Types {
 		s, err := d.selection(rt, q)
-		if err == nil {
+		if err != nil {
+			return nil, err
+		}
+		if s.access.source != (nothing{}) {
 			all = append(all, s)
-		} else if first == nil {
-			first = err
 		}
 	}
-	switch {
-	case len(all) > 0:
-		return all, nil
-	case first == nil: // there are no types: the tenant's settings name some that are not served any more
-		return []selection{{access: access{source: nothing{}, whole: true}}}, nil
+	if len(all) == 0 { // or there are no types: the tenant's settings name some that are not served any more
+		all = []selection{{access: access{source: nothing{}, whole: true}}}
 	}
-	return nil, first
+	return all, nil
 }
 
 // nothing is the candidates of what can mean no resource. Their number is known, so that a total is told by cursor, too.
@@ -181,22 +179,34 @@ func (nothing) next(context.Context, string, bool, int) ([]candidate, bool, erro
 }
 
 func (d *Directory) selection(rt *scim.ResourceType, q Query) (s selection, err error) {
-	s = selection{rt: rt, access: d.plan(rt, q.Filter)}
-	if q.Filter != nil {
-		if s.matches, err = rt.Matcher(q.Filter); err != nil {
+	part, all, err := rt.Part(q.Filter, q.Types)
+	if err != nil {
+		return s, err
+	}
+	s = selection{rt: rt, access: d.plan(rt, part)}
+	switch {
+	case part != nil:
+		if s.matches, err = rt.Matcher(part); err != nil {
 			return s, err
 		}
-		s.needs = mentioned(rt, q.Filter)
+		s.needs = mentioned(rt, part)
 		s.needs.edges = d.eligible(s.needs.edges, "")
 		s.needs.members = s.needs.members || len(s.needs.edges) >= d.sizes.snapshot
+	case !all:
+		s.access = access{source: nothing{}, whole: true}
 	}
 	if q.SortBy == (filter.Attr{}) {
 		return s, nil
 	}
-	sorter, err := rt.Sorter(q.SortBy, q.Descending)
-	if r, _ := rt.Resolve(q.SortBy); err == nil && len(q.Types) == 1 && s.access.width == byWalk &&
-		r.Extension == "" && r.Attr.Name == rt.Storage.Name && !r.Attr.CaseExact { // this order is there already
-		s.access.source, s.access.named, s.reverse = d.byName(rt), true, q.Descending
+	return d.sortedBy(s, q)
+}
+
+// sortedBy is a selection in the order that the query asks for.
+func (d *Directory) sortedBy(s selection, q Query) (selection, error) {
+	sorter, err := s.rt.Sorter(q.SortBy, q.Descending, q.Types...)
+	if r, _ := s.rt.Resolve(q.SortBy); err == nil && len(q.Types) == 1 && s.access.width == byWalk &&
+		r.Extension == "" && r.Attr.Name == s.rt.Storage.Name && !r.Attr.CaseExact { // this order is there already
+		s.access.source, s.access.named, s.reverse = d.byName(s.rt), true, q.Descending
 		return s, nil
 	}
 	s.sorter = &sorter

@@ -32,8 +32,8 @@ type List struct {
 }
 
 // Query lists the resources that the filter means. Those of several types come one type after the other, unless they
-// are sorted; a type that does not have the filter's attributes has none of them. Who is there from the first page to
-// the last, whatever their names become, is on exactly one; but where the order goes by something that changes
+// are sorted; what only some of them have is in the others an attribute without a value. Who is there from the first
+// page to the last, whatever their names become, is on exactly one; but where the order goes by something that changes
 // meanwhile (SortBy, or the names that begin with what the filter asks for), who it moves may be on two or on none.
 func (d *Directory) Query(ctx context.Context, q Query) (*List, error) {
 	l, err := d.listing(q)

@@ -17,19 +17,20 @@ func (rt *ResourceType) Matcher(f filter.Expr) (Predicate, error) { return match
 
 // ElementMatcher is Matcher for the filter of a value path, whose names are sub-attributes. Elements of simple
 // multi-valued attributes are matched as an object with the one name "value".
-func (a *Attribute) ElementMatcher(f filter.Expr) (Predicate, error) {
-	return matcher(f, func(n filter.Attr) (Ref, bool) {
-		sub := a.Sub(n.Name)
-		if sub == nil && len(a.SubAttributes) == 0 && lower(n.Name) == "value" {
-			value := *a
-			value.Name, value.MultiValued, sub = "value", false, &value
-		}
-		return Ref{Attr: sub}, sub != nil && n.Sub == "" && n.URN == ""
-	})
-}
+func (a *Attribute) ElementMatcher(f filter.Expr) (Predicate, error) { return matcher(f, a.element) }
 
 // resolver finds what a name in a filter means.
 type resolver func(filter.Attr) (Ref, bool)
+
+// element is the resolver of names within a value path of the attribute.
+func (a *Attribute) element(n filter.Attr) (Ref, bool) {
+	sub := a.Sub(n.Name)
+	if sub == nil && len(a.SubAttributes) == 0 && lower(n.Name) == "value" {
+		value := *a
+		value.Name, value.MultiValued, sub = "value", false, &value
+	}
+	return Ref{Attr: sub}, sub != nil && n.Sub == "" && n.URN == ""
+}
 
 func matcher(f filter.Expr, resolve resolver) (Predicate, error) {
 	switch f := f.(type) {
@@ -86,13 +87,19 @@ func present(values []any) bool {
 	})
 }
 
-func valuePathMatcher(f *filter.ValuePath, resolve resolver) (Predicate, error) {
+// bracketed is the attribute of a value path.
+func bracketed(f *filter.ValuePath, resolve resolver) (Ref, error) {
 	r, err := lookUp(f.Attr, resolve)
+	if err == nil && (r.Attr == nil || r.Sub != nil) {
+		err = BadRequest(InvalidFilter, "%s takes no filter in brackets.", f.Attr)
+	}
+	return r, err
+}
+
+func valuePathMatcher(f *filter.ValuePath, resolve resolver) (Predicate, error) {
+	r, err := bracketed(f, resolve)
 	if err != nil {
 		return nil, err
-	}
-	if r.Attr == nil || r.Sub != nil {
-		return nil, BadRequest(InvalidFilter, "%s takes no filter in brackets.", f.Attr)
 	}
 	element, err := r.Attr.ElementMatcher(f.Filter)
 	return func(o Object) bool {

@@ -98,6 +98,51 @@ func TestRoot(t *testing.T) {
 	}
 }
 
+// RFC 7644 §3.4.2.1: at the root, what a type does not have is an attribute without a value; §3.4.2.3: by which it comes
+// last. Only what no type has is refused.
+func TestRootTakesWhatATypeDoesNotHaveAsAbsent(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	u := c.create("/Users", `{"userName":"a","emails":[{"value":"a@x","type":"work"}]}`)
+	c.create("/Users", `{"userName":"b","title":"x"}`)
+	c.create("/Groups", `{"displayName":"G","members":[{"value":"`+u+`"}]}`)
+	for query, want := range map[string]string{
+		`filter=userName eq "a" or displayName eq "G"`:                  "a G",
+		`filter=userName eq "a" or meta.resourceType eq "Group"`:        "a G",
+		`filter=userName eq "a" and meta.resourceType eq "Group"`:       "",
+		`filter=not (userName eq "a")`:                                  "b G",
+		`filter=not (userName pr)`:                                      "G",
+		`filter=userName ne "b"`:                                        "a G",
+		`filter=userName eq "a" and displayName eq "G"`:                 "",
+		`filter=userName pr and members pr`:                             "",
+		`filter=title eq null`:                                          "a G",
+		`filter=emails[type eq "work"] or members.value eq "` + u + `"`: "a G",
+		`filter=not (emails[value eq "a@x"])`:                           "b G",
+		`sortBy=userName`:                                               "a b G",
+		`sortBy=userName&sortOrder=descending`:                          "G b a", // and first, in descending order
+		`sortBy=displayName`:                                            "G a b",
+		`sortBy=title&filter=userName ne "a"`:                           "b G",
+		`sortBy=userName&filter=userName pr or displayName eq "g"`:      "a b G",
+	} {
+		query = strings.NewReplacer(" ", "+", `"`, "%22").Replace(query)
+		for _, page := range []string{"", "&cursor="} {
+			if got := names(c.want(c.do("GET", "/?"+query+page, ""), 200)); got != want {
+				t.Errorf("%s%s gives %q, want %q", query, page, got, want)
+			}
+		}
+	}
+	for query, scimType := range map[string]string{
+		"filter=shoeSize+eq+9": scim.InvalidFilter, "filter=userName+pr+or+shoeSize+pr": scim.InvalidFilter,
+		"filter=userName+eq+5": scim.InvalidFilter, "filter=emails[shoe+pr]": scim.InvalidFilter, "filter=password+pr": scim.InvalidFilter,
+		"sortBy=shoeSize": scim.InvalidPath, "sortBy=name": scim.InvalidPath, "sortBy=shoeSize&filter=userName+pr+and+members+pr": scim.InvalidPath,
+	} {
+		c.want(c.do("GET", "/?"+query, ""), 400, scimType)
+	}
+	for _, query := range []string{"Users?filter=members+pr", "Groups?filter=userName+pr+or+displayName+pr", "Groups?sortBy=userName"} {
+		c.want(c.do("GET", "/"+query, ""), 400)
+	}
+}
+
 // RFC 9865 §2: an empty cursor asks for the first page, and the last is the one without a next; there is no index.
 func TestPagesByCursor(t *testing.T) {
 	t.Parallel()

@@ -201,16 +201,32 @@ func (d *Directory) selection(rt *scim.ResourceType, q Query) (s selection, err 
 	return d.sortedBy(s, q)
 }
 
-// sortedBy is a selection in the order that the query asks for.
+// sortedBy is a selection in the order that the query asks for. Nothing is sorted by members, for which all of them would
+// have to be read; not at the root either, where groups would stand among the others as if they had none.
 func (d *Directory) sortedBy(s selection, q Query) (selection, error) {
 	sorter, err := s.rt.Sorter(q.SortBy, q.Descending, q.Types...)
-	if r, _ := s.rt.Resolve(q.SortBy); err == nil && len(q.Types) == 1 && s.access.width == byWalk &&
-		r.Extension == "" && r.Attr.Name == s.rt.Storage.Name && !r.Attr.CaseExact { // this order is there already
+	if err != nil {
+		return s, err
+	}
+	r, _ := s.rt.Resolve(q.SortBy)
+	switch {
+	case r.Attr != nil && r.Attr.Edges:
+		return s, scim.BadRequest(scim.InvalidPath, "Resources cannot be sorted by %s, since all members would have to be read. "+
+			"Sort by an attribute of the resource itself, such as %s.", q.SortBy, s.rt.Storage.Name)
+	case len(q.Types) == 1 && s.access.width == byWalk && r.Extension == "" && r.Attr.Name == s.rt.Storage.Name &&
+		!r.Attr.CaseExact: // this order is there already
 		s.access.source, s.access.named, s.reverse = d.byName(s.rt), true, q.Descending
 		return s, nil
 	}
+	s.needs.displays = s.needs.displays || isGroups(s.rt, r)
 	s.sorter = &sorter
-	return s, err
+	return s, nil
+}
+
+// isGroups tells whether a name means the groups that a resource is in, or a part of them. Their heads tell what they are
+// called, and whether they are gone.
+func isGroups(rt *scim.ResourceType, r scim.Ref) bool {
+	return r.Attr != nil && r.Attr == rt.Attribute("groups")
 }
 
 // matching gives those of candidates that match, in their order. It holds 16 times tested resources at once, or, where it

@@ -81,6 +81,41 @@ func TestSort(t *testing.T) {
 	}
 }
 
+// RFC 7644 §3.4.2.3: users are sorted by the names of their groups, too. By members nothing can be sorted, which would
+// read them all, and the detail says so.
+func TestSortByMemberships(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	var users []string
+	for _, name := range []string{"a", "b", "c", "d"} {
+		users = append(users, c.create("/Users", `{"userName":"`+name+`"}`))
+	}
+	for i, group := range []string{"z", "x", "Y"} {
+		c.create("/Groups", `{"displayName":"`+group+`","members":[{"value":"`+users[i]+`"}]}`)
+	}
+	for query, want := range map[string]string{
+		"/Users?sortBy=groups.display":                            "b c a d",
+		"/Users?sortBy=groups.display&sortOrder=descending":       "d a c b",
+		"/Users?sortBy=groups.display&filter=userName+ne+%22c%22": "b a d",
+		"/Users?sortBy=groups.value":                              "a b c d", // as they came
+		"/?sortBy=groups.display&count=3":                         "b c a",
+	} {
+		for _, page := range []string{"", "&cursor="} {
+			if got := names(c.want(c.do("GET", query+page, ""), 200)); got != want {
+				t.Errorf("%s%s gives %q, want %q", query, page, got, want)
+			}
+		}
+	}
+	for _, by := range []string{"members", "members.value", "MEMBERS.display", "urn:ietf:params:scim:schemas:core:2.0:Group:members.type"} {
+		for _, path := range []string{"/Groups", "/"} {
+			a := c.want(c.do("GET", path+"?sortBy="+by, ""), 400, scim.InvalidPath)
+			if !strings.Contains(a.text, "such as displayName") {
+				t.Errorf("the detail says what to sort by: %s", a.text)
+			}
+		}
+	}
+}
+
 // The root lists every type; only there a filter may name what one of them does not have.
 func TestRoot(t *testing.T) {
 	t.Parallel()

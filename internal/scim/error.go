@@ -35,6 +35,7 @@ const (
 
 	InvalidCursor = "invalidCursor" // RFC 9865 §2.1
 	ExpiredCursor = "expiredCursor" // RFC 9865 §2.1
+	InvalidCount  = "invalidCount"  // RFC 9865 §2.1
 )
 
 // BadRequest is a 400 of a scimType.

@@ -69,12 +69,11 @@ func (r *request) listing(p map[string]string) (q directory.Query, err error) {
 	if q.StartIndex, err = integer(p, "startindex", "startIndex", 1); err != nil {
 		return q, err
 	}
-	if q.Count, err = integer(p, "count", "count", defaultCount); err != nil {
+	if q.Count, err = count(p); err != nil {
 		return q, err
 	}
-	// RFC 7644 §3.4.2.4: a startIndex below 1 is 1, a negative count is 0.
-	q.StartIndex, q.Count = max(q.StartIndex, 1), min(max(q.Count, 0), maxCount)
-	if cursor, ok := p["cursor"]; ok { // RFC 9865 §2: the first one is empty; it goes before startIndex
+	q.StartIndex = max(q.StartIndex, 1) // RFC 7644 §3.4.2.4: below 1 it is 1
+	if cursor, ok := p["cursor"]; ok {  // RFC 9865 §2: the first one is empty; it goes before startIndex
 		q.StartIndex, q.Cursor = 0, cursor
 	}
 	if text, ok := p["filter"]; ok {
@@ -84,6 +83,16 @@ func (r *request) listing(p map[string]string) (q directory.Query, err error) {
 	}
 	q.SortBy, q.Descending, err = order(p["sortby"], p["sortorder"])
 	return q, err
+}
+
+// count reads how many resources a page has at most.
+func count(p map[string]string) (int, error) {
+	n, err := integer(p, "count", "count", defaultCount)
+	if _, paged := p["cursor"]; paged && (err != nil || n < 1) { // RFC 9865 §2.1; a page of none would lead to itself
+		return 0, scim.BadRequest(scim.InvalidCount, "With cursor, count is a positive integer, and more than %d counts as "+
+			"%[1]d. Send one, or leave it out.", maxCount)
+	}
+	return min(max(n, 0), maxCount), err // RFC 7644 §3.4.2.4: a negative count is 0
 }
 
 // order reads sortBy and sortOrder (RFC 7644 §3.4.2.3).

@@ -227,3 +227,33 @@ func TestPagesByCursor(t *testing.T) {
 		t.Errorf("RFC 9865 §4: %v", pagination)
 	}
 }
+
+// RFC 9865 §2: by cursor, count is a positive integer; §2.1: any other is an invalidCount. By index, RFC 7644 §3.4.2.4
+// lets it be 0 or less.
+func TestCountByCursor(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	for _, name := range []string{"a", "b"} {
+		c.create("/Users", `{"userName":"`+name+`"}`)
+	}
+	next, _ := c.want(c.do("GET", "/Users?count=1&cursor=", ""), 200).body["nextCursor"].(string)
+	for _, count := range []string{"x", "0", "-1", "1.5", "-99999999999"} {
+		for _, cursor := range []string{"", next} {
+			a := c.want(c.do("GET", "/Users?count="+count+"&cursor="+cursor, ""), 400, scim.InvalidCount)
+			if !strings.Contains(a.text, "positive integer") {
+				t.Errorf("the detail says what to send: %s", a.text)
+			}
+			c.want(c.do("POST", "/.search", `{"count":"`+count+`","cursor":"`+cursor+`"}`), 400, scim.InvalidCount)
+		}
+	}
+	c.want(c.do("POST", "/Users/.search", `{"count":0,"cursor":""}`), 400, scim.InvalidCount)
+	for query, want := range map[string]string{"count=2": "a b", "count=": "a b", "count=99999999999": "a b", "": "a b", "count=1": "a"} {
+		if got := names(c.want(c.do("GET", "/Users?cursor=&"+query, ""), 200)); got != want {
+			t.Errorf("%s gives %q, want %q", query, got, want)
+		}
+	}
+	c.want(c.do("GET", "/Users?count=x", ""), 400, scim.InvalidValue)
+	if a := c.want(c.do("GET", "/Users?count=-1", ""), 200); names(a) != "" || fmt.Sprint(a.at("totalResults")) != "2" {
+		t.Errorf("by index a negative count is 0: %s", a.text)
+	}
+}

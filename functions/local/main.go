@@ -12,8 +12,6 @@ import (
 	"os/signal"
 	"runtime/debug"
 	"syscall"
-
-	"serverless-scim/internal/directory"
 )
 
 func main() {
@@ -27,15 +25,7 @@ func main() {
 	if len(os.Args) > 1 && os.Args[1] == "admin" {
 		os.Exit(administer(ctx, os.Args[2:], os.Stdout, os.Stderr))
 	}
-	o := options{}
-	f := flag.NewFlagSet("local", flag.ExitOnError)
-	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "address to listen on")
-	f.StringVar(&o.token, "token", "", "bearer token (default: a new one for each run)")
-	f.IntVar(&o.budget, "budget", directory.Budget, "`resources` that a request tests at most where no key leads to what it asks for")
-	f.IntVar(&o.rate, "rate", 0, "`requests` a second that a token may send unless its tenant says otherwise; 0: any number")
-	o.store(f)
-	f.Parse(os.Args[1:])
-	err := unexpected(f.Args())
+	o, err := serving(flag.NewFlagSet("local", flag.ExitOnError), os.Args[1:])
 	if err == nil {
 		err = run(ctx, o)
 	}

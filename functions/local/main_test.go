@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"flag"
+	"io"
 	"net"
 	"path/filepath"
 	"strings"
@@ -35,6 +37,22 @@ func TestStartErrors(t *testing.T) {
 		err := run(t.Context(), o)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%+v: got %v, want %q in one line", o, err, want)
+		}
+	}
+}
+
+// What makes no sense is refused before anything is opened: without a budget, pages by cursor would be empty for ever.
+func TestArgumentsThatAreRefused(t *testing.T) {
+	t.Parallel()
+	for arguments, want := range map[string]string{
+		"-budget 0": "-budget is 0", "-budget -5": "-budget is -5", "-budget x": "invalid value", "fsk": "unexpected argument",
+		"-budget 1": "", "": "",
+	} {
+		f := flag.NewFlagSet("local", flag.ContinueOnError)
+		f.SetOutput(io.Discard)
+		o, err := serving(f, strings.Fields(arguments))
+		if want == "" && (err != nil || o.budget < 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%q: %+v %v, want %q", arguments, o, err, want)
 		}
 	}
 }

@@ -18,6 +18,22 @@ type options struct {
 	budget, rate                            int
 }
 
+// serving reads the arguments of a server.
+func serving(f *flag.FlagSet, arguments []string) (o options, err error) {
+	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "address to listen on")
+	f.StringVar(&o.token, "token", "", "bearer token (default: a new one for each run)")
+	f.IntVar(&o.budget, "budget", directory.Budget, "`resources` that a request tests at most where no key leads to what it asks for")
+	f.IntVar(&o.rate, "rate", 0, "`requests` a second that a token may send unless its tenant says otherwise; 0: any number")
+	o.store(f)
+	if err = f.Parse(arguments); err == nil {
+		err = unexpected(f.Args())
+	}
+	if err == nil && o.budget < 1 {
+		err = fmt.Errorf("-budget is %d, and so lets no request test anything", o.budget)
+	}
+	return o, err
+}
+
 // store adds the flags that name a table and what is in it.
 func (o *options) store(f *flag.FlagSet) {
 	f.StringVar(&o.db, "db", "scim.db", "`file` of the table; :memory: for one that vanishes")

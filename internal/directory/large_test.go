@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"serverless-scim/internal/filter"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
 )
@@ -136,6 +137,40 @@ func TestSweepFinishes(t *testing.T) {
 		f.has(g, users)
 		if did := f.sweep(c); did != (Swept{}) {
 			t.Errorf("a second sweep did %+v", did)
+		}
+	})
+}
+
+// A group whose delete is not finished is gone: no filter finds anybody by it, although users' heads still list it.
+func TestNobodyIsFoundByAGroupThatIsGone(t *testing.T) {
+	onEach(t, func(t *testing.T, tab table.Table) {
+		f := newFixture(t, tab)
+		f.sizes = sizes{actions: 10, part: 2, log: 9, snapshot: 4, some: 4}
+		users := f.newUsers(9)
+		g, h := f.newGroup("g", users[8]), f.newGroup("h", users...)
+		ctx, cancel := context.WithTimeout(f.ctx, hurry-time.Second)
+		defer cancel()
+		if err := f.Delete(ctx, f.group, h, nil); err != nil {
+			t.Fatal(err)
+		}
+		if head, err := f.head(f.ctx, f.user, users[0]); err != nil || !slices.Contains(head.Groups, h) {
+			t.Fatal("the delete has come to its end", err)
+		}
+		of := func(i int) string { return `id eq "` + users[i] + `" and ` }
+		for text, want := range map[string]int{
+			`groups pr`: 1, `not (groups pr)`: 8, `groups.value pr`: 1, `groups.type eq "direct"`: 1, `groups[type eq "direct"]`: 1,
+			`groups.value eq "` + h + `"`: 0, `title pr or groups.value eq "` + h + `"`: 0, `groups.value ne "` + h + `"`: 9,
+			of(0) + `groups.value eq "` + h + `"`: 0, of(0) + `groups eq "` + h + `"`: 0, of(0) + `groups[value eq "` + h + `"]`: 0,
+			of(8) + `groups[value eq "` + h + `"]`: 0, of(8) + `groups.value eq "` + g + `"`: 1, of(8) + `groups.value ne "` + g + `"`: 0,
+			of(0) + `urn:ietf:params:scim:schemas:core:2.0:User:groups pr`: 0, `groups.display eq "h"`: 0,
+		} {
+			if l := f.find(f.user, text); l.Total != want || len(l.Resources) != want {
+				t.Errorf("%s finds %d users of %d, want %d", text, len(l.Resources), l.Total, want)
+			}
+		}
+		q := Query{Types: only(f.user), SortBy: filter.Attr{Name: "groups", Sub: "value"}, StartIndex: 1, Count: 1}
+		if first := idsOf(f.query(t, q)); !slices.Equal(first, users[8:]) {
+			t.Errorf("sorted by groups, %v is first, want the one who is in a group: %v", first, users[8:])
 		}
 	})
 }

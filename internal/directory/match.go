@@ -150,7 +150,7 @@ func (n needs) and(m needs) needs {
 	return n
 }
 
-// selections is what a query asks of each of its types, of which it means any. At least one it has.
+// selections is what a query asks of those of its types of which it may mean any. There is always one.
 func (d *Directory) selections(q Query) (all []selection, err error) {
 	for _, rt := range q.Types {
 		s, err := d.selection(rt, q)
@@ -192,6 +192,8 @@ func (d *Directory) selection(rt *scim.ResourceType, q Query) (s selection, err 
 		s.needs = mentioned(rt, part)
 		s.needs.edges = d.eligible(s.needs.edges, "")
 		s.needs.members = s.needs.members || len(s.needs.edges) >= d.sizes.snapshot
+		// The head may list a group that is latched and so gone already; where keys are exact they have looked for that.
+		s.needs.displays = s.needs.displays || !s.access.whole && asksGroups(rt, part)
 	case !all:
 		s.access = access{source: nothing{}, whole: true}
 	}
@@ -221,6 +223,27 @@ func (d *Directory) sortedBy(s selection, q Query) (selection, error) {
 	s.needs.displays = s.needs.displays || isGroups(s.rt, r)
 	s.sorter = &sorter
 	return s, nil
+}
+
+// asksGroups tells whether a filter asks for the groups that a resource is in.
+func asksGroups(rt *scim.ResourceType, f filter.Expr) bool {
+	a := filter.Attr{}
+	switch f := f.(type) {
+	case *filter.And:
+		return asksGroups(rt, f.X) || asksGroups(rt, f.Y)
+	case *filter.Or:
+		return asksGroups(rt, f.X) || asksGroups(rt, f.Y)
+	case *filter.Not:
+		return asksGroups(rt, f.X)
+	case *filter.Present:
+		a = f.Attr
+	case *filter.Compare:
+		a = f.Attr
+	case *filter.ValuePath:
+		a = f.Attr
+	}
+	r, _ := rt.Resolve(a)
+	return isGroups(rt, r)
 }
 
 // isGroups tells whether a name means the groups that a resource is in, or a part of them. Their heads tell what they are

@@ -20,16 +20,6 @@ type selection struct {
 	reverse bool           // … or against it
 }
 
-// needs is what of a resource must be read beside its head to test it.
-type needs struct {
-	displays bool
-	members  bool     // all of them
-	edges    []string // or whether these are among them
-}
-
-// edgesAlone tells whether single members are all that must be known of the members.
-func (n needs) edgesAlone() bool { return !n.members && len(n.edges) > 0 }
-
 // match is a resource that a query means.
 type match struct {
 	state
@@ -50,104 +40,6 @@ func statesOf(matches []match) []state {
 		states[i] = m.state
 	}
 	return states
-}
-
-// mentioned is what a filter speaks of beside the head. What it asks of single members is told by their edges alone,
-// however many others there are.
-func mentioned(rt *scim.ResourceType, f filter.Expr) needs {
-	switch f := f.(type) {
-	case *filter.And:
-		return mentioned(rt, f.X).and(mentioned(rt, f.Y))
-	case *filter.Or:
-		return mentioned(rt, f.X).and(mentioned(rt, f.Y))
-	case *filter.Not:
-		return mentioned(rt, f.X)
-	case *filter.Present:
-		return mentionedIn(rt, f.Attr, filter.Compare{})
-	case *filter.Compare:
-		return mentionedIn(rt, f.Attr, *f)
-	case *filter.ValuePath:
-		return mentionedInElements(rt, f)
-	}
-	return needs{}
-}
-
-// mentionedInElements is what a value path speaks of: single members, if no other can match.
-func mentionedInElements(rt *scim.ResourceType, f *filter.ValuePath) needs {
-	n := mentionedIn(rt, f.Attr, filter.Compare{})
-	r, _ := rt.Resolve(f.Attr)
-	if !n.members && (r.Attr == nil || r.Attr.Name != "groups") {
-		return n
-	}
-	n.displays = speaksOf(r.Attr.Sub("display"), r.Attr, f.Filter)
-	if values := pinned(r.Attr, f.Filter); n.members && values != nil {
-		n.members, n.edges = false, values
-	}
-	return n
-}
-
-// speaksOf tells whether the filter of a value path names a sub-attribute.
-func speaksOf(sub, of *scim.Attribute, f filter.Expr) bool {
-	switch f := f.(type) {
-	case *filter.And:
-		return speaksOf(sub, of, f.X) || speaksOf(sub, of, f.Y)
-	case *filter.Or:
-		return speaksOf(sub, of, f.X) || speaksOf(sub, of, f.Y)
-	case *filter.Not:
-		return speaksOf(sub, of, f.X)
-	case *filter.Compare:
-		return of.Sub(f.Attr.Name) == sub
-	case *filter.Present:
-		return of.Sub(f.Attr.Name) == sub
-	}
-	return true
-}
-
-// pinned is the values, folded, of which an element that matches has one; nil if it may have any.
-func pinned(a *scim.Attribute, f filter.Expr) []string {
-	switch f := f.(type) {
-	case *filter.And:
-		if x := pinned(a, f.X); x != nil {
-			return x
-		}
-		return pinned(a, f.Y)
-	case *filter.Or:
-		if x, y := pinned(a, f.X), pinned(a, f.Y); x != nil && y != nil {
-			return slices.Concat(x, y)
-		}
-	case *filter.Compare:
-		if s, ok := f.Value.(string); ok && f.Op == filter.EQ && a.Sub(f.Attr.Name) == a.Sub("value") {
-			return []string{a.Sub("value").Fold(s)}
-		}
-	}
-	return nil
-}
-
-func mentionedIn(rt *scim.ResourceType, a filter.Attr, c filter.Compare) (n needs) {
-	r, _ := rt.Resolve(a)
-	switch {
-	case r.Attr == nil || !r.Attr.Edges && r.Attr.Name != "groups":
-		return n
-	case r.Sub != nil && r.Sub.Name == "display":
-		n.displays = true
-	}
-	value := r.Sub == nil || r.Sub.Name == "value"
-	s, ok := c.Value.(string)
-	switch {
-	case !r.Attr.Edges:
-	case ok && value && (c.Op == filter.EQ || c.Op == filter.NE):
-		n.edges = []string{r.Attr.Sub("value").Fold(s)}
-	default:
-		n.members = true
-	}
-	return n
-}
-
-func (n needs) and(m needs) needs {
-	n = needs{n.displays || m.displays, n.members || m.members, slices.Concat(n.edges, m.edges)}
-	slices.Sort(n.edges)
-	n.edges = slices.Compact(n.edges)
-	return n
 }
 
 // selections is what a query asks of those of its types of which it may mean any. There is always one.
@@ -223,33 +115,6 @@ func (d *Directory) sortedBy(s selection, q Query) (selection, error) {
 	s.needs.displays = s.needs.displays || isGroups(s.rt, r)
 	s.sorter = &sorter
 	return s, nil
-}
-
-// asksGroups tells whether a filter asks for the groups that a resource is in.
-func asksGroups(rt *scim.ResourceType, f filter.Expr) bool {
-	a := filter.Attr{}
-	switch f := f.(type) {
-	case *filter.And:
-		return asksGroups(rt, f.X) || asksGroups(rt, f.Y)
-	case *filter.Or:
-		return asksGroups(rt, f.X) || asksGroups(rt, f.Y)
-	case *filter.Not:
-		return asksGroups(rt, f.X)
-	case *filter.Present:
-		a = f.Attr
-	case *filter.Compare:
-		a = f.Attr
-	case *filter.ValuePath:
-		a = f.Attr
-	}
-	r, _ := rt.Resolve(a)
-	return isGroups(rt, r)
-}
-
-// isGroups tells whether a name means the groups that a resource is in, or a part of them. Their heads tell what they are
-// called, and whether they are gone.
-func isGroups(rt *scim.ResourceType, r scim.Ref) bool {
-	return r.Attr != nil && r.Attr == rt.Attribute("groups")
 }
 
 // matching gives those of candidates that match, in their order. It holds 16 times tested resources at once, or, where it

@@ -75,16 +75,7 @@ func appendValue(b []byte, v types.AttributeValue) []byte {
 	return append(b, typeFalse) // CheckWrites lets no other type come here
 }
 
-// decode reads an item, all of it or some attributes; what it returns shares no memory with b.
-func decode(b []byte, attributes []string) (table.Item, error) {
-	r := row{}
-	if err := r.read(b); err != nil {
-		return nil, err
-	}
-	return r.item(attributes), nil
-}
-
-// item makes an item of a row, or of some of its attributes.
+// item makes an item of a row, or of some of its attributes. It shares no memory with the row.
 func (r *row) item(attributes []string) table.Item {
 	if r.absent() {
 		return nil

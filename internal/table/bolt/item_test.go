@@ -26,6 +26,15 @@ func drawItem(t *rapid.T) table.Item {
 	return rapid.MapOfN(rapid.StringN(1, -1, -1), value, 1, 8).Draw(t, "item")
 }
 
+// decode reads an item, all of it or some attributes; what it returns shares no memory with b.
+func decode(b []byte, attributes []string) (table.Item, error) {
+	r := row{}
+	if err := r.read(b); err != nil {
+		return nil, err
+	}
+	return r.item(attributes), nil
+}
+
 func TestItemsSurviveEncoding(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {

@@ -194,7 +194,7 @@ func (c *change) make(w table.Write, old *row) (size int, held bool, err error) 
 	if len(names) > 0 {
 		known = old.item(names)
 	}
-	held = !slices.ContainsFunc(w.Conditions(), func(c table.Condition) bool { return !c.Holds(known) })
+	held = !slices.ContainsFunc(w.Conditions(), func(one table.Condition) bool { return !one.Holds(known) })
 	if p, put := w.(table.Put); put {
 		c.item = encode(p.Item)
 		return table.Size(p.Item), held, nil
@@ -215,7 +215,7 @@ func (c *change) make(w table.Write, old *row) (size int, held bool, err error) 
 func mentioned(conditions []table.Condition, u table.Update) []string {
 	names := make([]string, 0, 8)
 	for _, c := range conditions {
-		names = append(names, c.Attribute)
+		names = append(names, c.Attribute) // "", which nothing has, if it asks for the item itself: known then tells whether it is there
 	}
 	for _, part := range []table.Item{u.Set, u.Add, u.Delete} {
 		for name := range part {

@@ -1,22 +1,16 @@
 package directory
 
 import (
-	"cmp"
-	"crypto/cipher"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
-	"sync/atomic"
 	"testing"
-	"time"
 
 	"pgregory.net/rapid"
 
 	"serverless-scim/internal/filter"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
-	"serverless-scim/internal/table/tabletest"
 )
 
 func (f *fixture) query(t rapid.TB, q Query) *List {
@@ -124,226 +118,12 @@ func TestQueryAgainstReadingEverything(t *testing.T) {
 	})
 }
 
-// A page far on is found from the nearest bookmark of this reader's, unless that has expired.
-func TestBookmarks(t *testing.T) {
-	t.Parallel()
-	for name, kept := range map[string]*Bookmarks{"in the table": nil, "in memory": {}} {
-		t.Run(name, func(t *testing.T) {
-			t.Parallel()
-			f := newFixture(t, memory(t))
-			f.Bookmarks, f.Near = kept, kept != nil // as a process has them that uses a file alone
-			testBookmarks(t, f)
-		})
-	}
-}
-
-func testBookmarks(t *testing.T, f *fixture) {
-	now := time.Unix(1_800_000_000, 0)
-	f.Now = func() time.Time { return now }
-	users := f.newUsers(50)
-	page := func(reader string, index int) (string, int) {
-		ctx, usage := table.WithUsage(t.Context())
-		q := Query{Types: only(f.user), StartIndex: index, Count: 10, Reader: reader, Projection: projected(f, "userName")}
-		l, err := f.Query(ctx, q)
-		if err != nil || len(l.Resources) == 0 {
-			t.Fatal(l, err)
-		}
-		return l.Resources[0].ID(), usage().ItemsRead
-	}
-	_, first := page("a", 1)
-	page("a", 11)
-	for _, c := range []struct {
-		what, reader string
-		index, more  int // items read beside those of the first page
-	}{
-		{"in order", "a", 21, 1}, {"again", "a", 21, 1}, {"a jump", "a", 36, 6}, {"another reader", "b", 21, 20},
-	} {
-		if f.Bookmarks != nil && c.reader == "a" {
-			c.more-- // the bookmark itself is not read
-		}
-		if id, read := page(c.reader, c.index); id != users[c.index-1] || read-first != c.more {
-			t.Errorf("%s: %d items more than page 1, want %d; begins with %s, want %s", c.what, read-first, c.more, id, users[c.index-1])
-		}
-	}
-	for _, id := range []string{users[3], users[4]} { // what has been seen goes: nobody else is left out
-		if err := f.Delete(t.Context(), f.user, id, nil); err != nil {
-			t.Fatal(err)
-		}
-	}
-	if id, _ := page("a", 31); id != users[30] {
-		t.Errorf("the walk goes on at %s, want %s", id, users[30])
-	}
-	now = now.Add(PageTimeout)
-	if id, read := page("a", 31); id != users[32] || read-first < 30 {
-		t.Errorf("expired bookmarks count for nothing: %d items more, at %s, want 30 at %s", read-first, id, users[32])
-	}
-}
-
-// However many walks there are, few bookmarks are kept, and the last of all is.
-func TestBookmarksInMemoryAreBounded(t *testing.T) {
-	t.Parallel()
-	s := &Bookmarks{}
-	for i := range maxBookmarks + 2 {
-		k := keys{"t"}.bookmark(strconv.Itoa(i%3), i)
-		s.keep(bookmark{Key: k, Total: i})
-		if got := s.nearest(k); s.n > maxBookmarks || got.Total != i {
-			t.Fatalf("%d are kept; the nearest to %d is that of %d", s.n, i, got.Total)
-		}
-	}
-}
-
 func projected(f *fixture, attributes string) scim.Projection {
 	p, err := scim.NewProjection(only(f.user), attributes, "")
 	if err != nil {
 		f.Fatal(err)
 	}
 	return p
-}
-
-// The last page can be empty, since what made one ask for it is gone. The way back from there leads to all the others.
-func TestTheWayBackFromAnEmptyPage(t *testing.T) {
-	onEach(t, func(t *testing.T, tab table.Table) {
-		for name, change := range map[string]func(*Query){
-			"all":    func(*Query) {},
-			"tested": func(q *Query) { q.Filter, _ = filter.Parse(`userName pr`) },
-			"sorted": func(q *Query) { q.SortBy = filter.Attr{Name: "userName"} },
-			"names":  func(q *Query) { q.Filter, _ = filter.Parse(`userName sw "m"`) },
-		} {
-			for both := range 2 {
-				f := newFixture(t, tab).tenant(fmt.Sprint(t.Name(), name, both))
-				users := f.newUsers(5)
-				q := Query{Types: []*scim.ResourceType{f.user, f.group}[:1+both], Count: 2}
-				change(&q)
-				var met []string
-				l := f.query(t, q)
-				for met = idsOf(l); len(met) < 4; met = append(met, idsOf(l)...) {
-					q.Cursor = l.Next
-					l = f.query(t, q)
-				}
-				for _, id := range users {
-					if !slices.Contains(met, id) {
-						f.must(nil, f.Delete(f.ctx, f.user, id, nil))
-					}
-				}
-				q.Cursor = l.Next
-				l = f.query(t, q)
-				if len(l.Resources) != 0 || l.Next != "" {
-					t.Fatalf("%s: the last page has %d resources", name, len(l.Resources))
-				}
-				var back []string
-				for l.Previous != "" {
-					q.Cursor = l.Previous
-					l = f.query(t, q)
-					back = append(idsOf(l), back...)
-				}
-				if !slices.Equal(back, met) {
-					t.Errorf("%s, %d types: there %v, back %v", name, 1+both, met, back)
-				}
-			}
-		}
-	})
-}
-
-// A cursor is for the query, the tenant and the time for which it was given.
-func TestCursorsAreBound(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, memory(t))
-	now := time.Unix(1_800_000_000, 0)
-	f.Now = func() time.Time { return now }
-	f.newUsers(5)
-	q := Query{Types: only(f.user), Count: 2}
-	cursor := f.query(t, q).Next
-	if cursor == "" || strings.Trim(cursor, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		t.Fatalf("%q has letters that must be escaped in a URL", cursor)
-	}
-	want := func(what string, f *fixture, q Query, cursor, scimType string) {
-		t.Helper()
-		q.Cursor = cursor
-		_, err := f.Query(t.Context(), q)
-		if e, _ := err.(*scim.Error); scimType == "" && err != nil || scimType != "" && (e == nil || e.Status != 400 || e.Type != scimType) {
-			t.Errorf("%s: %v, want %q", what, err, scimType)
-		}
-	}
-	want("as it was", f, q, cursor, "")
-	other := q
-	other.Count = 5
-	want("another count", f, other, cursor, "")
-	other.Reader = "another token"
-	want("another token of the tenant", f, other, cursor, "")
-	other.Filter, _ = filter.Parse(`userName sw "m"`)
-	want("another filter", f, other, cursor, scim.InvalidCursor)
-	other = q
-	other.SortBy = filter.Attr{Name: "userName"}
-	want("another order", f, other, cursor, scim.InvalidCursor)
-	other = q
-	other.Types = only(f.group)
-	want("another type", f, other, cursor, scim.InvalidCursor)
-	want("another tenant", f.tenant("other"), q, cursor, scim.InvalidCursor)
-	for i := range len(cursor) {
-		b := []byte(cursor)
-		b[i] = 'A' + (b[i]-'A'+1)%26
-		want("forged", f, q, string(b), scim.InvalidCursor)
-		want("cut", f, q, cursor[:i], map[bool]string{false: scim.InvalidCursor}[i == 0])
-	}
-	want("nonsense", f, q, "\x00ü%", scim.InvalidCursor)
-	again := f.over(f.Table) // another process
-	again.Now = f.Now
-	want("another process", again, q, cursor, "")
-	now = now.Add(PageTimeout)
-	want("too late", f, q, cursor, scim.ExpiredCursor)
-}
-
-// Each tenant has a secret of its own, which stays with its items and is read once; of many processes that make it at
-// once, all use one. Where it is slow to come, other tenants do not wait.
-func TestEachTenantSealsItsCursors(t *testing.T) {
-	t.Parallel()
-	f := newFixture(t, memory(t))
-	asked, leave := make(chan bool), make(chan bool)
-	var reads atomic.Int32
-	in := f.over(tabletest.Faults{Table: f.Table, Before: func(c tabletest.Call) error {
-		if c.Method == "Get" && c.Keys[0].PK == "slow#cursor" {
-			asked <- true
-			<-leave
-		}
-		if c.Method == "Get" {
-			reads.Add(1)
-		}
-		return nil
-	}})
-	slow, done := in.tenant("slow"), make(chan error)
-	go func() { _, err := slow.sealer(t.Context()); done <- err }()
-	<-asked
-	sealers := map[string]cipher.AEAD{}
-	for _, tenant := range []string{"a", "b", "a#", "a"} {
-		s, err := in.tenant(tenant).sealer(t.Context())
-		if again := sealers[tenant]; err != nil || again != nil && again != s {
-			t.Fatalf("%q: another secret, %v", tenant, err)
-		}
-		sealers[tenant] = s
-	}
-	if n := reads.Load(); n != 3 || len(f.dump()) != 3 {
-		t.Errorf("%d reads of %d secrets, want 3 of 3", n, len(f.dump()))
-	}
-	leave <- true
-	if err := <-done; err != nil {
-		t.Error(err)
-	}
-	for _, err := range inParallel(8, func(int) error {
-		s, err := f.over(f.Table).tenant("c").secret(t.Context())
-		stands := []table.Condition{table.Equals("secret", table.S(s.Secret))}
-		return cmp.Or(err, f.Table.Write(t.Context(), table.Check{Key: s.Key, If: stands}))
-	}) {
-		if err != nil {
-			t.Errorf("a secret that is not the one in the table: %v", err)
-		}
-	}
-	for n := range 3 * maxSealers {
-		tenant := fmt.Sprint(n)
-		f.Cursors.remember(tenant, sealers["a"])
-		if all, last := len(f.Cursors.aeads), f.Cursors.of(tenant); all > maxSealers || last == nil {
-			t.Fatalf("%d tenants are remembered, and of the last one %v", all, last)
-		}
-	}
 }
 
 // What would cost a fortune is refused with the way out; by cursor it is had, a part at a time.

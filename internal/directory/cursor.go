@@ -195,7 +195,7 @@ func (p page) turn(from cursor) mark {
 	case m.Place == "": // in a selection of which nothing was tested
 		return mark{From: m.From - 1}
 	default:
-		m.Place += "\x00" // so that who is at the place stands before it
+		m.With = !m.With // who was left out on the way on is met on the way back
 		return m
 	}
 }

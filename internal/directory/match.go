@@ -66,7 +66,7 @@ func (nothing) String() string                     { return "nothing" }
 func (nothing) count(context.Context) (int, error) { return 0, nil }
 func (nothing) counted() bool                      { return true }
 
-func (nothing) next(context.Context, string, bool, int) ([]candidate, bool, error) {
+func (nothing) next(context.Context, mark, bool, int) ([]candidate, bool, error) {
 	return nil, true, nil
 }
 

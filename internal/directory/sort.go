@@ -23,7 +23,7 @@ func (l *listing) sorted(ctx context.Context) (all []mark, err error) {
 	w := &walk{listing: l}
 	err = w.all(ctx, func(found []match) {
 		for _, m := range found {
-			all = append(all, mark{m.at.from, m.at.id, m.key}) // not m.id, which holds all that was read with it
+			all = append(all, mark{From: m.at.from, Place: m.at.id, Key: m.key}) // not m.id, which holds all that was read with it
 		}
 	})
 	slices.SortFunc(all, l.compare)
@@ -80,11 +80,12 @@ func (l *listing) sortedPage(ctx context.Context, from mark, backward bool) (pag
 		return page{}, err
 	}
 	total := len(all)
-	switch at := l.behind(all, from); {
+	at, there := slices.BinarySearchFunc(all, from, l.compare)
+	if there && from.With == backward {
+		at++
+	}
+	switch {
 	case backward:
-		for at > 0 && l.compare(all[at-1], from) >= 0 {
-			at--
-		}
 		all = all[:at]
 		slices.Reverse(all)
 	case from.Place != "":

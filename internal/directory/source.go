@@ -16,9 +16,9 @@ type source interface {
 	// String tells the way, for people and tests.
 	String() string
 
-	// next gives up to n candidates behind a place in the order ("": from its beginning), or those before it from the
-	// last to the first, and tells whether these are all that there are.
-	next(ctx context.Context, after string, backward bool, n int) (found []candidate, end bool, err error)
+	// next gives up to n candidates behind the place of a mark in the order ("": from its beginning), or those before it
+	// from the last to the first, and tells whether these are all that there are.
+	next(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error)
 
 	// count is how many there are.
 	count(ctx context.Context) (int, error)
@@ -47,7 +47,7 @@ type keyRange struct {
 func (s *keyRange) String() string { return s.said }
 func (s *keyRange) counted() bool  { return s.total != nil }
 
-func (s *keyRange) next(ctx context.Context, after string, backward bool, n int) (found []candidate, end bool, err error) {
+func (s *keyRange) next(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error) {
 	if s.there == nil {
 		return s.read(ctx, after, backward, n)
 	}
@@ -62,16 +62,23 @@ func (s *keyRange) next(ctx context.Context, after string, backward bool, n int)
 	return found, end, err
 }
 
-func (s *keyRange) read(ctx context.Context, after string, backward bool, n int) (found []candidate, end bool, err error) {
+func (s *keyRange) read(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error) {
 	r := s.where
-	if r.Backward = backward; after != "" {
-		r.After = s.mark + after
+	if r.Backward = backward; after.Place != "" {
+		r.After = s.mark + after.Place
 	}
-	if after != "" && !strings.HasPrefix(r.After, r.Prefix) { // it is the place of another source of a union
+	if after.Place != "" && !strings.HasPrefix(r.After, r.Prefix) { // it is the place of another source of a union
 		if (r.After < r.Prefix) == backward {
 			return nil, true, nil
 		}
 		r.After = ""
+	}
+	if after.With && r.After != "" { // a Range begins behind a key or before it, not with it
+		who, err := s.Table.Get(ctx, r.Attributes, table.Key{PK: r.PK, SK: r.After})
+		if err != nil {
+			return nil, false, err
+		}
+		found = s.candidates(found, who)
 	}
 	for len(found) < n {
 		r.Limit = n - len(found)
@@ -79,15 +86,20 @@ func (s *keyRange) read(ctx context.Context, after string, backward bool, n int)
 		if err != nil {
 			return nil, false, err
 		}
-		found = slices.Grow(found, len(page.Items))
-		for _, it := range page.Items {
-			found = append(found, candidate{id: s.id(it), place: strings.TrimPrefix(table.Text(it["SK"]), s.mark)})
-		}
+		found = s.candidates(found, page.Items)
 		if r.After = page.Next.SK; r.After == "" {
 			return found, true, nil
 		}
 	}
 	return found, false, nil
+}
+
+func (s *keyRange) candidates(found []candidate, items []table.Item) []candidate {
+	found = slices.Grow(found, len(items))
+	for _, it := range items {
+		found = append(found, candidate{id: s.id(it), place: strings.TrimPrefix(table.Text(it["SK"]), s.mark)})
+	}
+	return found
 }
 
 func (s *keyRange) count(ctx context.Context) (int, error) {
@@ -134,16 +146,17 @@ func (s *idList) count(ctx context.Context) (int, error) {
 	return len(ids), err
 }
 
-func (s *idList) next(ctx context.Context, after string, backward bool, n int) (found []candidate, end bool, err error) {
+func (s *idList) next(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error) {
 	ids, err := s.all(ctx)
-	from, there := slices.BinarySearch(ids, after)
+	at, there := slices.BinarySearch(ids, after.Place)
+	if there && after.With == backward {
+		at++
+	}
 	switch {
-	case backward && after != "":
-		ids = ids[:from]
-	case !backward && there:
-		ids = ids[from+1:]
 	case !backward:
-		ids = ids[from:]
+		ids = ids[at:]
+	case after.Place != "":
+		ids = ids[:at]
 	}
 	if backward {
 		ids = slices.Clone(ids)

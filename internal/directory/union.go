@@ -20,7 +20,7 @@ type union struct {
 // branch is one of the sources as far as it was read.
 type branch struct {
 	left []candidate
-	last string // place up to which it was read
+	last mark // up to which it was read
 	end  bool
 }
 
@@ -55,7 +55,7 @@ func (s *union) count(ctx context.Context) (n int, err error) {
 
 // each goes through all that a source gives.
 func (d *Directory) each(ctx context.Context, s source, do func([]candidate) error) error {
-	for after, end := "", false; !end; {
+	for after, end := (mark{}), false; !end; {
 		if d.hurried(ctx) {
 			return d.tooMany()
 		}
@@ -65,7 +65,7 @@ func (d *Directory) each(ctx context.Context, s source, do func([]candidate) err
 			return err
 		}
 		if len(found) > 0 {
-			after = found[len(found)-1].place
+			after = found[len(found)-1].behind()
 		}
 		if err := do(found); err != nil {
 			return err
@@ -76,9 +76,9 @@ func (d *Directory) each(ctx context.Context, s source, do func([]candidate) err
 
 // next reads on where nothing is left, of few sources what may be needed and of many a share, and gives what none can have
 // more before.
-func (s *union) next(ctx context.Context, after string, backward bool, n int) (found []candidate, end bool, err error) {
-	if s.branches == nil || after != s.at || backward != s.backward {
-		s.branches, s.at, s.backward = make([]branch, len(s.of)), after, backward
+func (s *union) next(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error) {
+	if s.branches == nil || after.With || after.Place != s.at || backward != s.backward {
+		s.branches, s.at, s.backward = make([]branch, len(s.of)), after.Place, backward
 		for i := range s.branches {
 			s.branches[i].last = after
 		}
@@ -93,7 +93,7 @@ func (s *union) next(ctx context.Context, after string, backward bool, n int) (f
 	found = slices.Compact(found)
 	for _, b := range s.branches {
 		if !b.end {
-			found = found[:s.upTo(found, b.last)]
+			found = found[:s.upTo(found, b.last.Place)]
 		}
 	}
 	if found = found[:min(n, len(found))]; len(found) > 0 {
@@ -113,7 +113,7 @@ func (s *union) readOn(ctx context.Context, n int) error {
 		if b := &s.branches[i]; len(b.left) == 0 && !b.end {
 			calls = append(calls, func() (err error) {
 				if b.left, b.end, err = s.of[i].next(ctx, b.last, s.backward, n); len(b.left) > 0 {
-					b.last = b.left[len(b.left)-1].place
+					b.last = b.left[len(b.left)-1].behind()
 				}
 				return err
 			})

@@ -12,6 +12,7 @@ import (
 type mark struct {
 	From  int    `json:"f,omitempty"` // the selection
 	Place string `json:"p,omitempty"` // in it; "": at its beginning
+	With  bool   `json:"w,omitempty"` // who is at the place is still to come
 	Key   any    `json:"k,omitempty"` // in what is sorted: of the resource with the id Place
 }
 
@@ -62,7 +63,7 @@ func (l *listing) round() int {
 func (w *walk) candidates(ctx context.Context, n int) (all []candidate, err error) {
 	for !w.ended && len(all) < n {
 		s := w.selections[w.From]
-		found, end, err := s.access.next(ctx, w.Place, w.backward != s.reverse, n-len(all))
+		found, end, err := s.access.next(ctx, w.mark, w.backward != s.reverse, n-len(all))
 		if err != nil {
 			return nil, err
 		}
@@ -72,7 +73,7 @@ func (w *walk) candidates(ctx context.Context, n int) (all []candidate, err erro
 			all = append(all, c)
 		}
 		if len(found) > 0 {
-			w.Place = found[len(found)-1].place
+			w.Place, w.With = found[len(found)-1].place, false
 		}
 		if end {
 			w.turn()

@@ -185,14 +185,16 @@ func (l *listing) byCursor(ctx context.Context) (*List, error) {
 }
 
 // turn is the mark from which one goes back over what stands before a page. A page may be empty: what was behind the
-// cursor when that was given has gone since, or does not match.
+// cursor when that was given has gone since, or does not match, or was too much for one request.
 func (p page) turn(from cursor) mark {
 	switch m := p.behind; {
 	case len(p.matches) > 0:
 		return p.matches[0].behind()
-	case from.Backward:
+	case from.Backward && !p.more:
 		return mark{} // at the beginning
-	case m.Place == "": // in a selection of which nothing was tested
+	case m.Place == "" && from.Backward: // in a selection of which nothing was tested
+		return mark{From: m.From + 1}
+	case m.Place == "":
 		return mark{From: m.From - 1}
 	default:
 		m.With = !m.With // who was left out on the way on is met on the way back

@@ -88,6 +88,92 @@ func TestTheWayBackFromAnEmptyPage(t *testing.T) {
 	})
 }
 
+// A page for which nothing was asked, or tested, stands where its cursor does: what is before it and what is behind it are
+// together all that there is.
+func TestAnEmptyPageHasTwoSides(t *testing.T) {
+	t.Parallel()
+	eachWay(t, memory(t), func(t *testing.T, f *fixture, q Query, _ []string) {
+		q.Count = 1000
+		all := idsOf(f.query(t, q))
+		from := func(cursor string, n int) *List {
+			q.Cursor, q.Count = cursor, n
+			return f.query(t, q)
+		}
+		sides := func(cursor string, before int) {
+			t.Helper()
+			l := from(cursor, 0)
+			if got := idsOf(from(l.Previous, 1000)); !slices.Equal(got, all[:before]) {
+				t.Errorf("before %d: %v, want %v", before, got, all[:before])
+			}
+			if got := idsOf(from(l.Next, 1000)); !slices.Equal(got, all[before:]) {
+				t.Errorf("behind %d: %v, want %v", before, got, all[before:])
+			}
+		}
+		for before := 1; before < len(all); before++ {
+			on := from("", before).Next
+			sides(on, before)
+			back := from(on, 1).Previous
+			sides(back, before)
+			sides(from(back, 0).Next, before)
+			sides(from(on, 0).Previous, before)
+		}
+	})
+}
+
+// On the way back, too, a page may end before it has met anybody. Who turns round there meets nobody again who is before it.
+func TestToTurnRoundWithinTheWayBack(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	users := f.newUsers(1002)
+	f.Config.Budget = tested
+	q := Query{Types: only(f.user), Count: 10, Filter: parsed(t, `userName ew "000000" or userName ew "000899" or userName ew "001001"`)}
+	l := f.query(t, q)
+	for l.Next != "" {
+		q.Cursor = l.Next
+		l = f.query(t, q)
+	}
+	for pages := range 3 {
+		if q.Cursor = l.Previous; q.Cursor == "" {
+			t.Fatalf("%d pages back there is no further", pages)
+		}
+		l = f.query(t, q)
+	}
+	var met []string
+	for l.Next != "" {
+		q.Cursor = l.Next
+		l = f.query(t, q)
+		met = append(met, idsOf(l)...)
+	}
+	if want := []string{users[899], users[1001]}; !slices.Equal(met, want) {
+		t.Errorf("forward again %v, want %v", met, want)
+	}
+}
+
+// The budget can end where a type does. To turn round there is not to begin the type again.
+func TestToTurnRoundBetweenTypes(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	f.Config.Budget = tested
+	ids := []string{f.newUser("u")}
+	for n := range tested + 1 {
+		ids = append(ids, f.newGroup(fmt.Sprint(n)))
+	}
+	slices.Sort(ids[1:])
+	first, last := ids[0], ids[len(ids)-1]
+	text := fmt.Sprintf(`(id eq "%s") and (id eq %q or id eq %q)`, strings.Join(ids, `" or id eq "`), first, last)
+	q := Query{Types: []*scim.ResourceType{f.user, f.group}, Count: 10, Filter: parsed(t, text)}
+	l := &List{}
+	for i, c := range []struct{ back, meets string }{{"", first}, {"", last}, {"back", ""}, {"", ""}, {"", last}} {
+		if q.Cursor = l.Next; c.back != "" {
+			q.Cursor = l.Previous
+		}
+		l = f.query(t, q)
+		if got := strings.Join(idsOf(l), " "); got != c.meets {
+			t.Fatalf("page %d is %q, want %q", i, got, c.meets)
+		}
+	}
+}
+
 // A cursor is for the query, the tenant and the time for which it was given.
 func TestCursorsAreBound(t *testing.T) {
 	t.Parallel()

@@ -18,7 +18,8 @@ import (
 const PageTimeout = time.Hour
 
 // bookmark says where the page with an index begins, so that a walk by startIndex need not count again what it has seen.
-// Page 1 begins a new walk; its bookmarks replace those of the one before.
+// One takes the place of that of an earlier walk with the same index. So a walk from page 1 on finds its own, but a jump may
+// begin at what an earlier one has left.
 type bookmark struct {
 	table.Key
 	Mark    string `dynamodbav:"mark"`
@@ -26,36 +27,60 @@ type bookmark struct {
 	Expires int64  `dynamodbav:"expires"` // in seconds of Unix time; DynamoDB may keep it for days longer
 }
 
-// Bookmarks keeps bookmarks in memory, for a process that answers all requests itself: so a page costs no write. When it
-// has become full it forgets all; a walk under way goes on from what it keeps next, and a jump counts again.
+// Bookmarks keeps bookmarks in memory, for a process that answers all requests itself: so a page costs no write. Of two
+// generations it forgets the older when the younger is full: a walk under way needs what was kept last, for from anywhere
+// else it would count those who have gone since, and miss as many.
 type Bookmarks struct {
-	mu    sync.Mutex
-	walks map[string][]bookmark // by partition, in the order of their sort keys
-	n     int
+	mu         sync.Mutex
+	young, old generation
 }
 
-const maxBookmarks = 20_000 // some MB
+// generation is bookmarks that are forgotten together.
+type generation struct {
+	walks map[string][]bookmark // by partition, in the order of their sort keys
+	size  int
+}
+
+const (
+	maxBookmarks = 8 << 20 // bytes of both generations; a walk over a million users by 100 leaves 3 MB
+	besideText   = 200     // bytes that one takes beside its text, at most, with its share of lists and maps
+)
+
+func (b bookmark) size() int { return besideText + len(b.PK) + len(b.SK) + len(b.Mark) }
 
 func (s *Bookmarks) keep(b bookmark) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.walks == nil || s.n == maxBookmarks {
-		s.walks, s.n = map[string][]bookmark{}, 0
+	if s.young.walks == nil || s.young.size+b.size() > maxBookmarks/2 {
+		s.young, s.old = generation{walks: map[string][]bookmark{}}, s.young
 	}
-	walk := s.walks[b.PK]
+	s.young.keep(b)
+}
+
+func (g *generation) keep(b bookmark) {
+	walk := g.walks[b.PK]
 	i, there := slices.BinarySearchFunc(walk, b.SK, bookmark.compare)
-	if there {
+	if g.size += b.size(); there {
+		g.size -= walk[i].size()
 		walk[i] = b
 		return
 	}
-	s.walks[b.PK], s.n = slices.Insert(walk, i, b), s.n+1
+	g.walks[b.PK] = slices.Insert(walk, i, b)
 }
 
-// nearest is the last bookmark up to a key, or the zero bookmark.
+// nearest is the last bookmark up to a key, and of two with its sort key the younger; or the zero bookmark.
 func (s *Bookmarks) nearest(k table.Key) bookmark {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	walk := s.walks[k.PK]
+	b, old := s.young.nearest(k), s.old.nearest(k)
+	if old.SK > b.SK {
+		return old
+	}
+	return b
+}
+
+func (g *generation) nearest(k table.Key) bookmark {
+	walk := g.walks[k.PK]
 	i, there := slices.BinarySearchFunc(walk, k.SK, bookmark.compare)
 	if there {
 		return walk[i]
@@ -68,7 +93,7 @@ func (s *Bookmarks) nearest(k table.Key) bookmark {
 
 func (b bookmark) compare(sk string) int { return cmp.Compare(b.SK, sk) }
 
-// start is where a walk begins, if no bookmark is nearer.
+// start is where the reading of a page begins: at a bookmark, or at the beginning.
 type start struct {
 	mark
 	index, total int

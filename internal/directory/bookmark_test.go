@@ -1,7 +1,9 @@
 package directory
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,15 +65,59 @@ func testBookmarks(t *testing.T, f *fixture) {
 	}
 }
 
-// However many walks there are, few bookmarks are kept, and the last of all is.
+// However many walks there are, and however long their marks, few bytes are kept, and the last bookmark of all is.
 func TestBookmarksInMemoryAreBounded(t *testing.T) {
 	t.Parallel()
 	s := &Bookmarks{}
-	for i := range maxBookmarks + 2 {
-		k := keys{"t"}.bookmark(strconv.Itoa(i%3), i)
-		s.keep(bookmark{Key: k, Total: i})
-		if got := s.nearest(k); s.n > maxBookmarks || got.Total != i {
-			t.Fatalf("%d are kept; the nearest to %d is that of %d", s.n, i, got.Total)
+	for i := range 60_000 {
+		n := i / 2 % 7000 // each is kept again: at once, and when it is an old one
+		k := keys{"t"}.bookmark(strconv.Itoa(n%3), n)
+		s.keep(bookmark{Key: k, Total: i, Mark: strings.Repeat("x", i%1000)})
+		if got := s.nearest(k); s.young.size+s.old.size > maxBookmarks || got.Total != i {
+			t.Fatalf("%d bytes are kept; the nearest to %d is that of %d", s.young.size+s.old.size, i, got.Total)
+		}
+	}
+	for _, g := range []generation{s.young, s.old} {
+		for _, walk := range g.walks {
+			for _, b := range walk {
+				g.size -= b.size()
+			}
+		}
+		if g.size != 0 {
+			t.Errorf("%d bytes more are counted than are kept", g.size)
+		}
+	}
+}
+
+// A walk goes on where it was, whatever others have kept since its last page, up to half of what is kept in all.
+func TestOthersBookmarksDoNotDisturbAWalk(t *testing.T) {
+	t.Parallel()
+	for what, before := range map[string]int{"an empty generation": 0, "one that is almost full": maxBookmarks/2 - 1000} {
+		f := newFixture(t, memory(t))
+		f.Near, f.Bookmarks = true, &Bookmarks{}
+		users, kept := f.newUsers(50), 0
+		others := func(size int) {
+			for ; size > 1000; kept++ {
+				b := bookmark{Key: f.keys.bookmark(strconv.Itoa(kept%100), kept), Mark: strings.Repeat("x", 500)}
+				f.Bookmarks.keep(b)
+				size -= b.size()
+			}
+		}
+		others(before)
+		q := Query{Types: only(f.user), StartIndex: 1, Count: 10}
+		l := f.query(t, q)
+		met := idsOf(l)
+		for _, id := range users[2:5] {
+			f.must(nil, f.Delete(f.ctx, f.user, id, nil))
+		}
+		for len(met) < l.Total && len(l.Resources) > 0 {
+			others(maxBookmarks / 2)
+			q.StartIndex = len(met) + 1
+			l = f.query(t, q)
+			met = append(met, idsOf(l)...)
+		}
+		if !slices.Equal(met, users) {
+			t.Errorf("%s: the walk has met %d users, want all %d, each once", what, len(met), len(users))
 		}
 	}
 }

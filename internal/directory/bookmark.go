@@ -133,8 +133,11 @@ func (l *listing) nearest(ctx context.Context, k table.Key) (b bookmark, err err
 func (l *listing) parse(text []byte, into any, m *mark) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
-	if err := d.Decode(into); err != nil || m.From < 0 || m.From >= len(l.selections) {
+	if err := d.Decode(into); err != nil {
 		return fmt.Errorf("directory: damaged mark: %w", err)
+	}
+	if m.From < 0 || m.From >= len(l.selections) {
+		return fmt.Errorf("directory: damaged mark: selection %d of %d", m.From, len(l.selections))
 	}
 	return nil
 }

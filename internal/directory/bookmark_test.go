@@ -1,6 +1,7 @@
 package directory
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -62,6 +63,28 @@ func testBookmarks(t *testing.T, f *fixture) {
 	now = now.Add(PageTimeout)
 	if id, read := page("a", 31); id != users[32] || read-first < 30 {
 		t.Errorf("expired bookmarks count for nothing: %d items more, at %s, want 30 at %s", read-first, id, users[32])
+	}
+}
+
+// What is wrong with a damaged bookmark is told.
+func TestADamagedBookmark(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	f.newUsers(5)
+	f.Bookmarks = &Bookmarks{}
+	q := Query{Types: only(f.user), StartIndex: 3, Count: 2}
+	l, err := f.listing(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for text, want := range map[string]string{
+		`{"f":1}`: "selection 1 of 1", `{"f":-1}`: "selection -1 of 1", `{"f":`: "unexpected EOF", `{"f":"x"}`: "cannot unmarshal",
+	} {
+		f.Bookmarks.keep(bookmark{Key: f.keys.bookmark(l.name(""), 3), Mark: text, Expires: math.MaxInt64})
+		_, err := f.Query(t.Context(), q)
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "%!") {
+			t.Errorf("%s: %v, want %q", text, err, want)
+		}
 	}
 }
 

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 
 	"serverless-scim/internal/scim"
@@ -132,8 +133,8 @@ func (l *listing) open(ctx context.Context) (c cursor, err error) {
 	if err != nil {
 		return c, err
 	}
-	sealed, err := base64.RawURLEncoding.DecodeString(l.Cursor)
-	if err != nil || len(sealed) < s.NonceSize() {
+	sealed, err := base64.RawURLEncoding.Strict().DecodeString(l.Cursor) // strict or not, it skips the ends of lines
+	if err != nil || len(sealed) < s.NonceSize() || strings.ContainsAny(l.Cursor, "\r\n") {
 		return c, invalidCursor()
 	}
 	text, err := s.Open(nil, sealed[:s.NonceSize()], sealed[s.NonceSize():], l.bound())

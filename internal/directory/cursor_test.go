@@ -174,6 +174,19 @@ func TestToTurnRoundBetweenTypes(t *testing.T) {
 	}
 }
 
+// opens checks whether a query takes a cursor, or for what it refuses it.
+func (f *fixture) opens(what string, q Query, cursor, scimType string) {
+	f.Helper()
+	q.Cursor = cursor
+	_, err := f.Query(f.ctx, q)
+	if e, _ := err.(*scim.Error); scimType == "" && err != nil || scimType != "" && (e == nil || e.Status != 400 || e.Type != scimType) {
+		f.Errorf("%s, %q: %v, want %q", what, cursor, err, scimType)
+	}
+}
+
+// letters need not be escaped in a URL.
+const letters = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"
+
 // A cursor is for the query, the tenant and the time for which it was given.
 func TestCursorsAreBound(t *testing.T) {
 	t.Parallel()
@@ -183,44 +196,62 @@ func TestCursorsAreBound(t *testing.T) {
 	f.newUsers(5)
 	q := Query{Types: only(f.user), Count: 2}
 	cursor := f.query(t, q).Next
-	if cursor == "" || strings.Trim(cursor, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+	if cursor == "" || strings.Trim(cursor, letters) != "" {
 		t.Fatalf("%q has letters that must be escaped in a URL", cursor)
 	}
-	want := func(what string, f *fixture, q Query, cursor, scimType string) {
-		t.Helper()
-		q.Cursor = cursor
-		_, err := f.Query(t.Context(), q)
-		if e, _ := err.(*scim.Error); scimType == "" && err != nil || scimType != "" && (e == nil || e.Status != 400 || e.Type != scimType) {
-			t.Errorf("%s: %v, want %q", what, err, scimType)
-		}
-	}
-	want("as it was", f, q, cursor, "")
+	f.opens("as it was", q, cursor, "")
 	other := q
 	other.Count = 5
-	want("another count", f, other, cursor, "")
+	f.opens("another count", other, cursor, "")
 	other.Reader = "another token"
-	want("another token of the tenant", f, other, cursor, "")
+	f.opens("another token of the tenant", other, cursor, "")
 	other.Filter, _ = filter.Parse(`userName sw "m"`)
-	want("another filter", f, other, cursor, scim.InvalidCursor)
+	f.opens("another filter", other, cursor, scim.InvalidCursor)
 	other = q
 	other.SortBy = filter.Attr{Name: "userName"}
-	want("another order", f, other, cursor, scim.InvalidCursor)
+	f.opens("another order", other, cursor, scim.InvalidCursor)
 	other = q
 	other.Types = only(f.group)
-	want("another type", f, other, cursor, scim.InvalidCursor)
-	want("another tenant", f.tenant("other"), q, cursor, scim.InvalidCursor)
-	for i := range len(cursor) {
-		b := []byte(cursor)
-		b[i] = 'A' + (b[i]-'A'+1)%26
-		want("forged", f, q, string(b), scim.InvalidCursor)
-		want("cut", f, q, cursor[:i], map[bool]string{false: scim.InvalidCursor}[i == 0])
-	}
-	want("nonsense", f, q, "\x00ü%", scim.InvalidCursor)
+	f.opens("another type", other, cursor, scim.InvalidCursor)
+	f.tenant("other").opens("another tenant", q, cursor, scim.InvalidCursor)
+	f.opens("nonsense", q, "\x00ü%", scim.InvalidCursor)
 	again := f.over(f.Table) // another process
 	again.Now = f.Now
-	want("another process", again, q, cursor, "")
+	again.opens("another process", q, cursor, "")
 	now = now.Add(PageTimeout)
-	want("too late", f, q, cursor, scim.ExpiredCursor)
+	f.opens("too late", q, cursor, scim.ExpiredCursor)
+}
+
+// A cursor has one form: whatever of it is changed, cut off or put in, it is none.
+func TestForgedCursors(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	q := Query{Types: only(f.user), Count: 2}
+	l, err := f.listing(q)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 { // the last letter has no bits that mean nothing, or two, or four
+		cursor, err := l.seal(f.ctx, mark{Place: strings.Repeat("u", 1+n)}, false)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.opens("as it was", q, cursor, "")
+		for i := range len(cursor) {
+			begin, end := cursor[:i], cursor[i+1:]
+			for _, letter := range strings.Replace(letters, cursor[i:i+1], "", 1) {
+				f.opens("forged", q, begin+string(letter)+end, scim.InvalidCursor)
+			}
+			if i > 0 {
+				f.opens("cut", q, begin, scim.InvalidCursor)
+			}
+		}
+		for i := range len(cursor) + 1 {
+			for _, more := range []string{"\n", "\r", "=", " "} {
+				f.opens("more", q, cursor[:i]+more+cursor[i:], scim.InvalidCursor)
+			}
+		}
+	}
 }
 
 // Each tenant has a secret of its own, which stays with its items and is read once; of many processes that make it at

@@ -214,6 +214,8 @@ func TestCursorsAreBound(t *testing.T) {
 	other.Types = only(f.group)
 	f.opens("another type", other, cursor, scim.InvalidCursor)
 	f.tenant("other").opens("another tenant", q, cursor, scim.InvalidCursor)
+	f.Cursors.remember("twin", f.Cursors.of("test"))
+	f.tenant("twin").opens("another tenant with the same secret", q, cursor, scim.InvalidCursor)
 	f.opens("nonsense", q, "\x00ü%", scim.InvalidCursor)
 	again := f.over(f.Table) // another process
 	again.Now = f.Now

@@ -248,16 +248,18 @@ func TestTotalReachesBehindThePage(t *testing.T) {
 	}
 }
 
-// A page behind the first thousand names is found by several calls.
+// A page is found however many ids are before it, also where these are tested, a batch at a time.
 func TestAFarPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
 	users := f.newUsers(batch + 60) // in the order of ids
-	for _, start := range []int{1, 999, 1000, 1001, 1030} {
-		l, err := f.Query(t.Context(), Query{Types: only(f.user), StartIndex: start, Count: 40})
-		if want := min(40, batch+60-start+1); err != nil || len(l.Resources) != want ||
-			l.Resources[0].ID() != users[start-1] || l.Total != batch+60 {
-			t.Errorf("startIndex %d: %v %v", start, l, err)
+	for _, tests := range []filter.Expr{nil, parsed(t, `userName pr`)} {
+		for _, start := range []int{1, batch - 20, batch, batch + 1, batch + 30} {
+			q := Query{Types: only(f.user), Filter: tests, StartIndex: start, Count: 40, Reader: strconv.Itoa(start)}
+			want := users[start-1 : min(start-1+q.Count, len(users))]
+			if l := f.query(t, q); !slices.Equal(idsOf(l), want) || l.Total != len(users) {
+				t.Errorf("startIndex %d, tested by %v: %d of %d, want %d of %d", start, tests, len(l.Resources), l.Total, len(want), len(users))
+			}
 		}
 	}
 }

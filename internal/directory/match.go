@@ -243,7 +243,7 @@ func (d *Directory) judge(s *selection, m *match, n names) (bool, error) {
 		return false, nil
 	}
 	if s.sorter != nil {
-		m.key = cut(s.sorter.Key(o))
+		m.key = shortened(s.sorter.Key(o))
 	}
 	return s.matches == nil || s.matches(o), nil
 }

@@ -16,7 +16,7 @@ type page struct {
 	more    bool // there may be others behind it; or before it, if it was read backwards
 	reached int  // the index of its last resource, or of the last of all
 	total   int  // -1: not known
-	kept    bool // a bookmark says where the next begins
+	kept    bool // the bookmark of the next was written beside the reading of this one
 }
 
 // name tells queries apart, but for the page that they ask for.

@@ -10,7 +10,7 @@ import (
 // maxKey is how many bytes of a value resources are sorted by. It bounds what is held of those that match.
 const maxKey = 256
 
-func cut(key any) any {
+func shortened(key any) any {
 	if s, ok := key.(string); ok && len(s) > maxKey {
 		return strings.ToValidUTF8(s[:maxKey], "") // a copy: the rest is let go
 	}

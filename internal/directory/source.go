@@ -169,9 +169,9 @@ func (s *idList) next(ctx context.Context, after mark, backward bool, n int) (fo
 }
 
 // none is what can mean nothing.
-func none() source { return &idList{said: "nobody", find: found()} }
+func none() source { return &idList{said: "nobody", find: given()} }
 
-func found(ids ...string) func(context.Context) ([]string, error) {
+func given(ids ...string) func(context.Context) ([]string, error) {
 	return func(context.Context) ([]string, error) { return ids, nil }
 }
 
@@ -215,7 +215,7 @@ func (d *Directory) only(rt *scim.ResourceType, id string) source {
 	if !rt.IsID(id) {
 		return none()
 	}
-	return &idList{said: fmt.Sprintf("id %q", id), find: found(id)}
+	return &idList{said: fmt.Sprintf("id %q", id), find: given(id)}
 }
 
 // bearer is the resource with a folded name.

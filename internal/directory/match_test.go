@@ -175,6 +175,7 @@ func TestAFarIndexIsReachedInStrides(t *testing.T) {
 	f.newUsers(stride + 100)
 	asked := 0
 	in := f.over(limits{f.Table, &asked})
+	in.Near = true // one call after the other
 	if l := in.query(t, Query{Types: only(f.user), StartIndex: 1 << 30, Count: 10}); l.Total != stride+100 || len(l.Resources) > 0 {
 		t.Errorf("%d of %d users", len(l.Resources), l.Total)
 	}

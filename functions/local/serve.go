@@ -73,7 +73,7 @@ func handler(c directory.Config, tokens *token.Store, base string, rate int) htt
 
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	s.ReadTimeout = 30 * time.Second // with the body; a request's context ends by then, too, so its own 25 s come first
+	s.ReadTimeout = 40 * time.Second // with header and body; a request's context ends by then, too, so its own 25 s come first
 	s.IdleTimeout = 2 * time.Minute  // Go's clients keep a connection for 90 s: were it closed by then, requests would be lost
 	closed := make(chan error, 1)
 	go func() {

@@ -33,7 +33,7 @@ func TestClientsThatStopAreLeft(t *testing.T) {
 		after time.Duration
 	}{
 		"in the midst of a header": {[]string{whole[:10]}, 10 * time.Second},
-		"in the midst of a body":   {[]string{whole[:len(whole)-1]}, 30 * time.Second},
+		"in the midst of a body":   {[]string{whole[:len(whole)-1]}, 40 * time.Second},
 		"between requests":         {[]string{whole, whole, whole}, 2 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -41,7 +41,7 @@ func (d *Directory) planBy(rt *scim.ResourceType, f filter.Expr) *access {
 	case *filter.And:
 		return narrower(d.planBy(rt, f.X), d.planBy(rt, f.Y))
 	case *filter.Or:
-		return d.any(terms(f), func(f filter.Expr) *access { return d.planBy(rt, f) })
+		return d.any(rt, terms(f), func(f filter.Expr) *access { return d.planBy(rt, f) })
 	case *filter.Compare:
 		s, ok := f.Value.(string)
 		if r, known := rt.Resolve(f.Attr); ok && known && r.Extension == "" && r.Attr != nil {
@@ -70,7 +70,7 @@ func narrower(x, y *access) *access {
 }
 
 // any is the way to what at least one of some filters finds, each by a way of its own.
-func (d *Directory) any(terms []filter.Expr, plan func(filter.Expr) *access) *access {
+func (d *Directory) any(rt *scim.ResourceType, terms []filter.Expr, plan func(filter.Expr) *access) *access {
 	a := &access{whole: true}
 	var ids, names []source
 	for _, f := range terms {
@@ -90,7 +90,7 @@ func (d *Directory) any(terms []filter.Expr, plan func(filter.Expr) *access) *ac
 	case len(ids) == 0:
 		a.source, a.named = d.union(names), true
 	default:
-		a.source, a.whole = d.either(d.union(ids), d.union(names)), false
+		a.source, a.whole = d.either(rt, d.union(ids), d.union(names)), false
 	}
 	return a
 }
@@ -109,7 +109,7 @@ func (d *Directory) planElement(rt *scim.ResourceType, value scim.Ref, f filter.
 	case *filter.And:
 		return narrower(d.planElement(rt, value, f.X), d.planElement(rt, value, f.Y))
 	case *filter.Or:
-		return d.any(terms(f), func(f filter.Expr) *access { return d.planElement(rt, value, f) })
+		return d.any(rt, terms(f), func(f filter.Expr) *access { return d.planElement(rt, value, f) })
 	case *filter.Compare:
 		if s, ok := f.Value.(string); ok && value.Attr.Sub(f.Attr.Name) == value.Sub && f.Attr.Sub == "" {
 			return narrower(d.planFor(rt, value, f.Op, s), nil)

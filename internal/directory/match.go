@@ -84,8 +84,8 @@ func (d *Directory) selection(rt *scim.ResourceType, q Query) (s selection, err 
 		s.needs = mentioned(rt, part)
 		s.needs.edges = d.eligible(s.needs.edges, "")
 		s.needs.members = s.needs.members || len(s.needs.edges) >= d.sizes.snapshot
-		// The head may list a group that is latched and so gone already; where keys are exact they have looked for that.
-		s.needs.displays = s.needs.displays || !s.access.whole && asksGroups(rt, part)
+		// A group or a member that is latched is gone already. Where keys are exact they have looked for that.
+		s.needs.displays = s.needs.displays || s.needs.members || !s.access.whole && asksGroups(rt, part)
 	case !all:
 		s.access = access{source: nothing{}, whole: true}
 	}
@@ -260,7 +260,8 @@ func (l *listing) load(ctx context.Context, s *selection, candidates []candidate
 	return l.heads(ctx, s.rt, ids)
 }
 
-// withEdges reads groups and which of some ids are their members, each as of one instant.
+// withEdges reads groups and which of some ids are their members, each as of one instant; but those that are latched are
+// nobody's, and latched they stay.
 func (d *Directory) withEdges(ctx context.Context, rt *scim.ResourceType, ids, members []string) (states []state, err error) {
 	var keys []table.Key
 	ids = slices.Compact(slices.Sorted(slices.Values(ids))) // one stands twice while it is being renamed
@@ -270,7 +271,12 @@ func (d *Directory) withEdges(ctx context.Context, rt *scim.ResourceType, ids, m
 			keys = append(keys, d.keys.edge(rt, id, m))
 		}
 	}
-	items, err := d.Table.Snapshot(ctx, keys...)
+	var items []table.Item
+	var n names
+	err = d.beside(
+		func() (err error) { n, err = d.displays(ctx, members); return err },
+		func() (err error) { items, err = d.Table.Snapshot(ctx, keys...); return err },
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -295,6 +301,7 @@ func (d *Directory) withEdges(ctx context.Context, rt *scim.ResourceType, ids, m
 				return nil, err
 			}
 		}
+		s.members = without(s.members, n.gone)
 		if s.head != nil {
 			states = append(states, s)
 		}

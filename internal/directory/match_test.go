@@ -77,6 +77,49 @@ func TestAGroupOfTwoNamesIsTestedOnce(t *testing.T) {
 	}
 }
 
+// A member that is latched is gone for every filter, though its edge may be there for a while.
+func TestAMemberThatIsLatchedIsNobodys(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	h := f.newGroup("h")
+	g := f.newGroup("g", h)
+	latch := table.Item{"deleting": table.BOOL(true)}
+	if err := f.Table.Write(f.ctx, table.Update{Key: f.keys.head(f.group, h), Set: latch}); err != nil {
+		t.Fatal(err)
+	}
+	for _, text := range []string{
+		`members.value eq "` + h + `"`, `displayName eq "g" and members.value eq "` + h + `"`, `members pr`, `members.type eq "Group"`,
+		`displayName eq "g" and members[value eq "` + h + `"]`, `displayName eq "g" and members[value eq "` + h + `" and type eq "Group"]`,
+		`displayName eq "g" and not (members.value ne "` + h + `")`,
+	} {
+		if got := idsOf(f.find(f.group, text)); len(got) > 0 {
+			t.Errorf("%s finds %v", text, got)
+		}
+	}
+	if got := idsOf(f.find(f.group, `members.value ne "`+h+`"`)); !slices.Equal(got, []string{g}) {
+		t.Errorf("who does not have it is %v, want %s", got, g)
+	}
+}
+
+// However many members a filter asks for, their reading is within the budget.
+func TestManyMembersInAFilterCountAsTested(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t, memory(t))
+	users := f.newUsers(150)
+	for i := range 20 {
+		f.newGroup(fmt.Sprint("g", i), users...)
+	}
+	f.Config.Budget = 500
+	q := Query{Types: only(f.group), StartIndex: 1, Count: 10,
+		Filter: parsed(t, `members eq "`+strings.Join(users[:120], `" or members eq "`)+`"`)}
+	if _, err := f.Query(f.ctx, q); status(err) != 400 {
+		t.Errorf("to read 20 groups of 150 members within a budget of 500 is %v, want 400", err)
+	}
+	if there, _ := f.byCursor(t, q); len(there) != 20 {
+		t.Errorf("by cursor there are %d groups, want 20", len(there))
+	}
+}
+
 // Groups whose heads are as large as they can be are read with edges in as many transactions as that takes.
 func TestLargeHeadsAreReadWithEdges(t *testing.T) {
 	t.Parallel()

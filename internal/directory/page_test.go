@@ -151,6 +151,10 @@ func TestBudget(t *testing.T) {
 		if _, err := f.Query(f.ctx, q); (status(err) == 400) != refused {
 			t.Errorf("%s: %v", text, err)
 		}
+		there, back := f.byCursor(t, q)
+		if want := map[bool]int{true: 2*batch + 500, false: 1001}[refused]; len(there) != want || !slices.Equal(there, back) {
+			t.Errorf("%s by cursor: %d and back %d, want %d", text, len(there), len(back), want)
+		}
 	}
 	q := Query{Types: only(f.user), SortBy: filter.Attr{Name: "title"}, StartIndex: 1, Count: 10}
 	if _, err := f.Query(t.Context(), q); status(err) != 400 {

@@ -2,9 +2,12 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
+
+	"serverless-scim/internal/scim"
 )
 
 // union is what at least one of several sources gives, whose places are of one kind. Each it has read a little further than
@@ -138,9 +141,19 @@ func (s *union) upTo(some []candidate, place string) int {
 	return n
 }
 
-// either is what one of two sources gives, or both, whose places are not of one kind: all of it is found before.
-func (d *Directory) either(x, y source) source {
-	return &idList{said: fmt.Sprintf("%v or %v", x, y), find: func(ctx context.Context) (ids []string, err error) {
+// either is what one of two sources gives, or both, whose places are not of one kind: all of it is found before, in the
+// order of ids; or everybody in that order, if it is more than a request tests.
+type either struct {
+	idList
+	everyone source
+	many     bool
+}
+
+// errMixed says that both sources together give more than a request tests.
+var errMixed = errors.New("directory: too many names or ids")
+
+func (d *Directory) either(rt *scim.ResourceType, x, y source) source {
+	return &either{everyone: d.everyone(rt), idList: idList{said: fmt.Sprintf("%v or %v", x, y), find: func(ctx context.Context) (ids []string, err error) {
 		met := map[string]bool{}
 		for _, s := range []source{x, y} {
 			err := d.each(ctx, s, func(found []candidate) error {
@@ -150,7 +163,7 @@ func (d *Directory) either(x, y source) source {
 					}
 				}
 				if len(ids) > d.budget() {
-					return d.tooMany()
+					return errMixed
 				}
 				return nil
 			})
@@ -159,5 +172,15 @@ func (d *Directory) either(x, y source) source {
 			}
 		}
 		return ids, nil
-	}}
+	}}}
+}
+
+func (s *either) next(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error) {
+	if !s.many {
+		if found, end, err = s.idList.next(ctx, after, backward, n); !errors.Is(err, errMixed) {
+			return found, end, err
+		}
+		s.many = true
+	}
+	return s.everyone.next(ctx, after, backward, n)
 }

@@ -22,7 +22,7 @@ type listing struct {
 	Query
 	selections []selection
 	sorter     *scim.Sorter // nil: in the order of the selections, one after the other
-	whole      bool         // what is found by keys matches
+	whole      bool         // what is found by keys matches, and to test it again costs little
 	left       int          // candidates that may still be tested, unless whole
 }
 
@@ -30,7 +30,7 @@ func (d *Directory) listing(q Query) (*listing, error) {
 	selections, err := d.selections(q)
 	l := &listing{Directory: d, Query: q, selections: selections, whole: true, left: d.budget()}
 	for _, s := range selections {
-		l.whole = l.whole && s.access.whole
+		l.whole = l.whole && s.access.whole && !s.needs.members
 		l.sorter = s.sorter
 	}
 	return l, err

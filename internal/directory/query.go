@@ -4,6 +4,7 @@ import (
 	"context"
 	"math"
 	"slices"
+	"strings"
 
 	"serverless-scim/internal/filter"
 	"serverless-scim/internal/scim"
@@ -86,11 +87,13 @@ func (d *Directory) Count(ctx context.Context, rt *scim.ResourceType) (int, erro
 	return int(max(n, 0)), err
 }
 
-// fitting is how many of the states fit one answer, by a rough measure, and at least one.
+// fitting is how many of the states fit one answer, by a rough measure, and at least one. Within an answer of a Lambda
+// function what is escaped in JSON is escaped once more.
 func fitting(states []state, q Query) int {
 	size := 0
 	for i, s := range states {
-		if size += s.size(int(s.head.most()), q.Projection); i > 0 && size > maxPage {
+		escaped := strings.Count(s.head.Doc, `"`) + strings.Count(s.head.Doc, `\`)
+		if size += s.size(int(s.head.most()), q.Projection) + escaped; i > 0 && size > maxPage {
 			return i
 		}
 	}

@@ -3,7 +3,6 @@ package directory
 import (
 	"fmt"
 	"slices"
-	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 
@@ -35,11 +34,10 @@ func (r *Resource) Location() string { return r.directory.Location(r.Type, r.sta
 // Size is about how many bytes Append appends, and no less for most.
 func (r *Resource) Size(p scim.Projection) int { return r.state.size(len(r.state.members), p) }
 
-// size is about how many bytes an answer has for a state of so many members. Within an answer of a Lambda function, what
-// is escaped in JSON is escaped once more.
+// size is about how many bytes an answer has for a state of so many members.
 func (s state) size(members int, p scim.Projection) int {
 	const resource, short, long = 512, 48, 170 // bytes of what is not in the document, and of one member or group
-	size := resource + len(s.head.Doc) + strings.Count(s.head.Doc, `"`) + strings.Count(s.head.Doc, `\`)
+	size := resource + len(s.head.Doc)
 	if a := s.rt.Attribute("groups"); a != nil && p.Wants(a) {
 		size += long * len(s.head.Groups)
 	}

@@ -40,8 +40,9 @@ func (t *Table) read(ctx context.Context, unit int, attributes []string, keys []
 	found = make([]table.Item, 0, len(keys))
 	err = t.view(ctx, func(b *bbolt.Bucket) error {
 		var r row
+		at := finder{Cursor: b.Cursor()}
 		for _, k := range keys {
-			if err := r.find(b, bucketKey(k)); err != nil {
+			if err := r.find(&at, bucketKey(k)); err != nil {
 				return err
 			}
 			if !r.absent() {
@@ -57,13 +58,35 @@ func (t *Table) read(ctx context.Context, unit int, attributes []string, keys []
 }
 
 // find takes what stands under a key.
-func (r *row) find(b *bbolt.Bucket, key []byte) error {
-	v := b.Get(key)
+func (r *row) find(at *finder, key []byte) error {
+	v := at.find(key)
 	if v == nil {
 		*r = row{attributes: r.attributes[:0]}
 		return nil
 	}
 	return r.read(v)
+}
+
+// finder finds what stands under keys. From one to a later one it goes on rather than down from the root again: what is read
+// or written together often stands side by side.
+type finder struct {
+	*bbolt.Cursor
+	sought, k, v []byte // last, and what stands there or behind
+}
+
+func (f *finder) find(key []byte) []byte {
+	later := f.sought != nil && bytes.Compare(f.sought, key) < 0
+	if f.sought = key; later && f.k != nil && bytes.Compare(f.k, key) < 0 {
+		f.k, f.v = f.Next()
+		later = f.k == nil || bytes.Compare(f.k, key) >= 0
+	}
+	if !later {
+		f.k, f.v = f.Seek(key)
+	}
+	if !bytes.Equal(f.k, key) {
+		return nil
+	}
+	return f.v
 }
 
 // blocks is how many blocks of some KB are billed for so many bytes, at least one.

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"runtime"
@@ -139,7 +140,20 @@ func (t *Table) failed(id int, err error) error {
 }
 
 // change is what a write makes of an item; nil: nothing is left.
-type change struct{ key, item []byte }
+type change struct {
+	of        int // the number of the write
+	key, item []byte
+}
+
+// inOrder is the changes that are to be made, in the order of their keys.
+func (r *request) inOrder() []change {
+	all := make([]change, len(r.writes))
+	for i, w := range r.writes {
+		all[i] = change{of: i, key: bucketKey(w.Target())}
+	}
+	slices.SortFunc(all, func(a, b change) int { return bytes.Compare(a.key, b.key) })
+	return all
+}
 
 func (c change) do(b *bbolt.Bucket) error {
 	if c.item == nil {
@@ -155,9 +169,10 @@ func (r *request) plan(b *bbolt.Bucket) ([]change, error) {
 	planned, size := make([]change, 0, len(r.writes)), 0
 	var wrong error
 	var old row
-	for i, w := range r.writes {
-		c := change{key: bucketKey(w.Target())}
-		if err := old.find(b, c.key); err != nil {
+	at := finder{Cursor: b.Cursor()}
+	for _, c := range r.inOrder() {
+		w, i := r.writes[c.of], c.of
+		if err := old.find(&at, c.key); err != nil {
 			return nil, err
 		}
 		after, held, err := c.make(w, &old)

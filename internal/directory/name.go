@@ -1,8 +1,10 @@
 package directory
 
 import (
+	"cmp"
 	"maps"
 	"slices"
+	"strings"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
@@ -85,7 +87,7 @@ func (d *Directory) bear(t *transaction, rt *scim.ResourceType, id string, from,
 
 func inOrder(set map[table.Key]bool) []table.Key {
 	return slices.SortedFunc(maps.Keys(set), func(a, b table.Key) int {
-		return slices.Compare([]string{a.PK, a.SK}, []string{b.PK, b.SK})
+		return cmp.Or(strings.Compare(a.PK, b.PK), strings.Compare(a.SK, b.SK))
 	})
 }
 

@@ -204,11 +204,8 @@ func (r *request) plan(b *bbolt.Bucket) ([]change, error) {
 // write speaks of; the rest is copied.
 func (c *change) make(w table.Write, old *row) (size int, held bool, err error) {
 	u, update := w.(table.Update)
-	var known table.Item
 	names := mentioned(w.Conditions(), u)
-	if len(names) > 0 {
-		known = old.item(names)
-	}
+	known := old.item(names)
 	held = !slices.ContainsFunc(w.Conditions(), func(one table.Condition) bool { return !one.Holds(known) })
 	if p, put := w.(table.Put); put {
 		c.item = encode(p.Item)
@@ -230,7 +227,9 @@ func (c *change) make(w table.Write, old *row) (size int, held bool, err error) 
 func mentioned(conditions []table.Condition, u table.Update) []string {
 	names := make([]string, 0, 8)
 	for _, c := range conditions {
-		names = append(names, c.Attribute) // "", which nothing has, if it asks for the item itself: known then tells whether it is there
+		if c.Attribute != "" { // otherwise it asks for the item itself
+			names = append(names, c.Attribute)
+		}
 	}
 	for _, part := range []table.Item{u.Set, u.Add, u.Delete} {
 		for name := range part {

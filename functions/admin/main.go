@@ -10,5 +10,5 @@ import (
 )
 
 func main() {
-	environment.Start(func(_ func(string) string, c directory.Config) (any, error) { return admin.New(c).Do, nil })
+	environment.Start(func(_ func(string) string, c directory.Config) (any, error) { return admin.New(c).Execute, nil })
 }

@@ -10,15 +10,15 @@ import (
 
 func TestFunction(t *testing.T) {
 	t.Parallel()
-	binary := functiontest.Build(t, ".")
+	binary := functiontest.BuildFunction(t, ".")
 	t.Run("what is missing is named", func(t *testing.T) {
 		t.Parallel()
-		functiontest.NamesWhatIsMissing(t, binary)
+		functiontest.CheckMissingVariable(t, binary)
 	})
 	t.Run("it makes a tenant and a token in DynamoDB, and says so", func(t *testing.T) {
 		t.Parallel()
-		_, endpoint, name := functiontest.Store(t)
-		i := functiontest.Start(t, binary, "TABLE_NAME="+name, "DYNAMODB_ENDPOINT="+endpoint)
+		_, endpoint, name := functiontest.NewDynamoTable(t)
+		i := functiontest.StartInstance(t, binary, "TABLE_NAME="+name, "DYNAMODB_ENDPOINT="+endpoint)
 		secret := ""
 		for _, step := range []struct{ event, want string }{
 			{`{"command":"create-tenant","tenant":"acme"}`, `"tenant":"acme"`},

@@ -14,8 +14,8 @@ import (
 // Every command may do what it does; and no command needs more.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	c := functiontest.Embedded(t, io.Discard)
-	functiontest.MayDoWhatItDoes(t, "AdminRole", c.Table, func(tab table.Table) {
+	c := functiontest.EmbeddedConfig(t, io.Discard)
+	functiontest.CheckPermissions(t, "AdminRole", c.Table, func(tab table.Table) {
 		c.Table = tab
 		a, id := admin.New(c), ""
 		for _, command := range []string{
@@ -26,7 +26,7 @@ func TestPermissions(t *testing.T) {
 			`{"command":"disable-tenant","tenant":"acme"}`, `{"command":"enable-tenant","tenant":"acme"}`,
 			`{"command":"release-tenant","tenant":"acme"}`, `{"command":"delete-tenant","tenant":"acme"}`,
 		} {
-			out, err := a.Do(t.Context(), json.RawMessage(strings.ReplaceAll(command, "ID", id)))
+			out, err := a.Execute(t.Context(), json.RawMessage(strings.ReplaceAll(command, "ID", id)))
 			if err != nil {
 				t.Fatalf("%s: %v", command, err)
 			}

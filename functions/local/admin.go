@@ -11,17 +11,17 @@ import (
 	"serverless-scim/internal/admin"
 )
 
-// administer does one command of package admin on a table, which it makes where there is none, prints what that answers
+// runAdmin does one command of package admin on a table, which it makes where there is none, prints what that answers
 // and gives the status to exit with.
-func administer(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
+func runAdmin(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
 	o := options{}
 	f := flag.NewFlagSet("local admin", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	o.store(f)
+	o.addTableFlags(f)
 	if f.Parse(arguments) != nil {
 		return 2
 	}
-	out, err := o.administer(ctx, f.Args())
+	out, err := o.executeAdmin(ctx, f.Args())
 	if err != nil {
 		fmt.Fprintln(stderr, "local: admin:", err)
 		return 1
@@ -35,19 +35,19 @@ func administer(ctx context.Context, arguments []string, stdout, stderr io.Write
 	return 0
 }
 
-func (o options) administer(ctx context.Context, arguments []string) (any, error) {
+func (o options) executeAdmin(ctx context.Context, arguments []string) (any, error) {
 	if len(arguments) != 1 {
 		return nil, errors.New(`name one command after the flags, such as '{"command":"list-tenants"}'`)
 	}
-	c, err := o.directory()
+	c, err := o.directoryConfig()
 	if err != nil {
 		return nil, err
 	}
-	t, closeTable, err := open(ctx, o)
+	t, closeTable, err := openOrCreate(ctx, o)
 	if err != nil {
 		return nil, err
 	}
 	defer closeTable()
 	c.Table = t
-	return admin.New(c).Do(ctx, json.RawMessage(arguments[0]))
+	return admin.New(c).Execute(ctx, json.RawMessage(arguments[0]))
 }

@@ -16,7 +16,7 @@ func TestATokenIsMadeInTheFileThatAServerOpens(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "scim.db")
 	do := func(arguments ...string) (status int, out, errs string) {
 		var stdout, stderr bytes.Buffer
-		status = administer(t.Context(), append([]string{"-db", file}, arguments...), &stdout, &stderr)
+		status = runAdmin(t.Context(), append([]string{"-db", file}, arguments...), &stdout, &stderr)
 		return status, stdout.String(), stderr.String()
 	}
 	if status, _, errs := do(`{"command":"create-tenant","tenant":"acme"}`); status != 0 {

@@ -131,7 +131,7 @@ func forms(v string) []string {
 // Neither a log nor a table knows a token or a password, and no log knows a person: whatever is sent, whatever fails.
 func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
 	t.Parallel()
-	conversations, err := gateway.Load("../../events")
+	conversations, err := gateway.LoadConversations("../../events")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -142,7 +142,7 @@ func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
 	t.Cleanup(func() { tab.Close() })
 	var log bytes.Buffer
 	tokens := &token.Store{Table: tab, Now: time.Now}
-	secret, err := issue(t.Context(), tokens, "")
+	secret, err := issueToken(t.Context(), tokens, "")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -153,11 +153,11 @@ func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
 	play := func(faulty bool) {
 		config.Table = tabletest.Faults{Table: tab, Before: func(tabletest.Call) error {
 			if calls++; faulty && calls%7 == 0 {
-				return []error{&table.Busy{Err: errors.New("throttled")}, &table.Invalid{Why: "x"}}[calls/7%2]
+				return []error{&table.TransientError{Err: errors.New("throttled")}, &table.InvalidError{Reason: "x"}}[calls/7%2]
 			}
 			return nil
 		}}
-		config.Together = func(calls ...func() error) (err error) { // one after the other
+		config.Runner = func(calls ...func() error) (err error) { // one after the other
 			for _, call := range calls {
 				err = errors.Join(err, call())
 			}
@@ -166,7 +166,7 @@ func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
 		c.Handler = server.New(server.Config{Directory: config, Tokens: tokens, Limiter: &token.Limiter{Table: tab, Now: time.Now, Log: config.Log},
 			RequestID: gateway.RequestID, Timeout: 25 * time.Second, Log: config.Log})
 		for _, one := range conversations {
-			r := gateway.Replay{Target: gateway.Function(gateway.New(c).Invoke), Token: secret, Run: fmt.Sprint("canary", faulty)}
+			r := gateway.Player{Target: gateway.FunctionTarget(gateway.New(c).Invoke), Token: secret, RunSuffix: fmt.Sprint("canary", faulty)}
 			if _, err := r.Play(t.Context(), one); err != nil && !faulty {
 				t.Errorf("%s: %v", one.Name(), err)
 			}
@@ -214,7 +214,7 @@ func contents(t *testing.T, tab table.Table) string {
 			t.Fatal(err)
 		}
 		b.Write(text)
-		from = p.Next
+		from = p.LastEvaluatedKey
 	}
 	return b.String()
 }

@@ -7,13 +7,13 @@ import (
 	"github.com/klauspost/compress/gzip"
 )
 
-// minCompressed is the least answer that is compressed: long lists and large groups. It costs about 3 µs for each KB, a
+// minCompressedBytes is the least answer that is compressed: long lists and large groups. It costs about 3 µs for each KB, a
 // fifth of what a page of 100 users costs, and clients here are near; for what is larger a tunnel is grateful.
-const minCompressed = 128 << 10
+const minCompressedBytes = 128 << 10
 
-// compressed compresses answers for those who take gzip, as API Gateway does for the function.
-func compressed(h http.Handler) (http.Handler, error) {
-	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(minCompressed), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.EnableZstd(false))
+// withCompression compresses answers for those who take gzip, as API Gateway does for the function.
+func withCompression(h http.Handler) (http.Handler, error) {
+	wrap, err := gzhttp.NewWrapper(gzhttp.MinSize(minCompressedBytes), gzhttp.CompressionLevel(gzip.BestSpeed), gzhttp.EnableZstd(false))
 	if err != nil {
 		return nil, err
 	}

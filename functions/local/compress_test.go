@@ -12,10 +12,10 @@ import (
 // Large answers are compressed for clients that take it, with their length and their weak ETag right; others are not.
 func TestLargeAnswersAreCompressed(t *testing.T) {
 	t.Parallel()
-	for _, size := range []int{100, minCompressed - 1, minCompressed, 100 * minCompressed} {
+	for _, size := range []int{100, minCompressedBytes - 1, minCompressedBytes, 100 * minCompressedBytes} {
 		for _, accept := range []string{"", "gzip", "identity", "gzip;q=0"} {
 			body := strings.Repeat("x", size)
-			h, err := compressed(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			h, err := withCompression(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 				w.Header().Set("Content-Type", "application/scim+json")
 				w.Header().Set("ETag", `W/"1"`)
 				io.WriteString(w, body)
@@ -27,7 +27,7 @@ func TestLargeAnswersAreCompressed(t *testing.T) {
 			r.Header.Set("Accept-Encoding", accept)
 			h.ServeHTTP(w, r)
 			zipped := w.Header().Get("Content-Encoding") == "gzip"
-			if want := size >= minCompressed && accept == "gzip"; zipped != want {
+			if want := size >= minCompressedBytes && accept == "gzip"; zipped != want {
 				t.Errorf("%d bytes for Accept-Encoding %q: compressed is %v", size, accept, zipped)
 			}
 			in := io.Reader(w.Body)

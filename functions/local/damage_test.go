@@ -67,7 +67,7 @@ func TestWhatHangsInADamagedFileIsLeft(t *testing.T) {
 	defer tab.Close()
 	left := make(chan error, 1)
 	go func() {
-		left <- whileSound(t.Context(), tab, func(ctx context.Context) error {
+		left <- runUntilCorrupt(t.Context(), tab, func(ctx context.Context) error {
 			if err := os.Truncate(file, 0); err != nil {
 				return err
 			}

@@ -23,22 +23,22 @@ var update = flag.Bool("update", false, "rewrite what the recorded events expect
 // data, of which nothing is left.
 func TestEvents(t *testing.T) {
 	t.Parallel()
-	conversations, err := gateway.Load("../../events")
+	conversations, err := gateway.LoadConversations("../../events")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if *update {
 		h, secret := provider(t)
-		target := gateway.Function(gateway.New(h).Invoke)
-		replay(t, conversations, gateway.Replay{Target: target, Token: secret, Run: "update"})
+		target := gateway.FunctionTarget(gateway.New(h).Invoke)
+		replay(t, conversations, gateway.Player{Target: target, Token: secret, RunSuffix: "update"})
 		return
 	}
 	t.Run("events", func(t *testing.T) {
 		t.Parallel()
 		h, secret := provider(t)
 		for run := range 2 {
-			target := gateway.Function(gateway.New(h).Invoke)
-			replay(t, conversations, gateway.Replay{Target: target, Token: secret, Run: fmt.Sprint("event", run)})
+			target := gateway.FunctionTarget(gateway.New(h).Invoke)
+			replay(t, conversations, gateway.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("event", run)})
 		}
 	})
 	t.Run("HTTP", func(t *testing.T) {
@@ -50,8 +50,8 @@ func TestEvents(t *testing.T) {
 		}))
 		defer s.Close()
 		for run := range 2 {
-			target := gateway.HTTP(s.Client(), s.URL+"/scim/v2")
-			replay(t, conversations, gateway.Replay{Target: target, Token: secret, Run: fmt.Sprint("http", run)})
+			target := gateway.HTTPTarget(s.Client(), s.URL+"/scim/v2")
+			replay(t, conversations, gateway.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("http", run)})
 		}
 	})
 }
@@ -59,7 +59,7 @@ func TestEvents(t *testing.T) {
 // A server that ignores a parameter of a list is found out.
 func TestEventsNoticeWhatAServerIgnores(t *testing.T) {
 	t.Parallel()
-	conversations, err := gateway.Load("../../events/okta/import")
+	conversations, err := gateway.LoadConversations("../../events/okta/import")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +71,7 @@ func TestEventsNoticeWhatAServerIgnores(t *testing.T) {
 			r.URL.RawQuery = query.Encode()
 			h.ServeHTTP(w, r)
 		})
-		r := gateway.Replay{Target: gateway.Function(gateway.New(deaf).Invoke), Token: secret, Run: "deaf"}
+		r := gateway.Player{Target: gateway.FunctionTarget(gateway.New(deaf).Invoke), Token: secret, RunSuffix: "deaf"}
 		if differ, err := r.Play(t.Context(), conversations[0]); err != nil || (differ == 0) != (ignored == "") {
 			t.Errorf("%d steps differ (%v) when %q is ignored", differ, err, ignored)
 		}
@@ -87,17 +87,17 @@ func provider(t *testing.T) (http.Handler, string) {
 	}
 	t.Cleanup(func() { tab.Close() })
 	tokens := &token.Store{Table: tab, Now: time.Now}
-	secret, err := issue(t.Context(), tokens, "")
+	secret, err := issueToken(t.Context(), tokens, "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return handler(stored(t, tab, io.Discard), tokens, "", 0), secret
+	return newHandler(stored(t, tab, io.Discard), tokens, "", 0), secret
 }
 
 // stored configures directories in a table, with a log.
 func stored(t *testing.T, tab table.Table, log io.Writer) directory.Config {
 	t.Helper()
-	c, err := options{}.directory()
+	c, err := options{}.directoryConfig()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -105,19 +105,19 @@ func stored(t *testing.T, tab table.Table, log io.Writer) directory.Config {
 	return c
 }
 
-func replay(t *testing.T, conversations []gateway.Conversation, r gateway.Replay) {
+func replay(t *testing.T, conversations []gateway.Conversation, r gateway.Player) {
 	t.Helper()
 	for _, c := range conversations {
-		r.Each = func(o gateway.Outcome) {
+		r.OnStep = func(o gateway.StepResult) {
 			say := t.Errorf
 			if len(o.Diff) > 0 && *update {
 				say = t.Logf
-				if err := gateway.Rewrite(c, o); err != nil {
+				if err := gateway.UpdateExpectation(c, o); err != nil {
 					t.Error(err)
 				}
 			}
 			for _, line := range o.Diff {
-				say("%s %s %s: %s", r.Run, c.Name(), o.Step.Name, line)
+				say("%s %s %s: %s", r.RunSuffix, c.Name(), o.Step.Name, line)
 			}
 		}
 		if _, err := r.Play(t.Context(), c); err != nil {

@@ -9,21 +9,21 @@ import (
 	"serverless-scim/internal/directory"
 )
 
-// fsck checks a table, prints a line for each finding and gives the status to exit with: 0 when the table is clean, 1
+// runFsck checks a table, prints a line for each finding and gives the status to exit with: 0 when the table is clean, 1
 // when it is (or was, before the repair) not, 2 when it could not be checked. It makes no table.
-func fsck(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
-	o, check := options{}, directory.Fsck{Report: func(line string) { fmt.Fprintln(stdout, line) }}
+func runFsck(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
+	o, check := options{}, directory.Checker{Report: func(line string) { fmt.Fprintln(stdout, line) }}
 	f := flag.NewFlagSet("local fsck", flag.ContinueOnError)
 	f.SetOutput(stderr)
-	o.store(f)
+	o.addTableFlags(f)
 	f.StringVar(&check.Tenant, "tenant", "", "the tenant to check (default: all, and what is nobody's)")
 	f.BoolVar(&check.Repair, "repair", false, "repair what is found")
 	if f.Parse(arguments) != nil {
 		return 2
 	}
-	findings, err := 0, unexpected(f.Args())
+	findings, err := 0, rejectArguments(f.Args())
 	if err == nil {
-		findings, err = o.check(ctx, check)
+		findings, err = o.runChecker(ctx, check)
 	}
 	switch {
 	case err != nil:
@@ -35,12 +35,12 @@ func fsck(ctx context.Context, arguments []string, stdout, stderr io.Writer) int
 	return 0
 }
 
-func (o options) check(ctx context.Context, check directory.Fsck) (findings int, err error) {
-	c, err := o.directory()
+func (o options) runChecker(ctx context.Context, check directory.Checker) (findings int, err error) {
+	c, err := o.directoryConfig()
 	if err != nil {
 		return 0, err
 	}
-	t, closeTable, err := reopen(o)
+	t, closeTable, err := openExisting(o)
 	if err != nil {
 		return 0, err
 	}

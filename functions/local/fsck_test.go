@@ -18,7 +18,7 @@ import (
 func wantFsck(t *testing.T, status, lines int, told string, arguments ...string) {
 	t.Helper()
 	var stdout, stderr bytes.Buffer
-	got := fsck(t.Context(), arguments, &stdout, &stderr)
+	got := runFsck(t.Context(), arguments, &stdout, &stderr)
 	out := stdout.String()
 	if got != status || strings.Count(out, "\n") != lines || !strings.Contains(out+stderr.String(), told) {
 		t.Errorf("fsck %q: want status %d and %d lines that tell %q, got %d:\n%s%s",
@@ -62,7 +62,7 @@ func TestFsckOfAFile(t *testing.T) {
 
 func TestFsckOfATableInDynamoDB(t *testing.T) {
 	t.Parallel()
-	tab, endpoint, name := functiontest.Store(t)
+	tab, endpoint, name := functiontest.NewDynamoTable(t)
 	wantFsck(t, 2, 0, "there is no table", "-endpoint", endpoint, "-table", name+"x")
 	wantFsck(t, 2, 0, "there is no table", "-endpoint", endpoint, "-table", name+"x") // nor is one made
 	wantFsck(t, 0, 0, "", "-endpoint", endpoint, "-table", name)

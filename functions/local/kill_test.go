@@ -35,7 +35,7 @@ func TestKilledInAFile(t *testing.T) {
 
 func TestKilledAtDynamoDB(t *testing.T) {
 	t.Parallel()
-	_, endpoint, name := functiontest.Store(t)
+	_, endpoint, name := functiontest.NewDynamoTable(t)
 	killing{options{endpoint: endpoint, table: name}, *kills / 2}.run(t)
 }
 
@@ -55,7 +55,7 @@ func (k killing) run(t *testing.T) {
 	t.Log("-seed", *seed)
 	k.serve(t, binary, clients[:1], (*client).share, math.MaxInt64)
 	k.serve(t, binary, clients, (*client).begin, math.MaxInt64)
-	total := directory.Swept{}
+	total := directory.SweepResult{}
 	for n := range k.kills {
 		for range 1 + random.IntN(2) { // now and then it is killed again, by a server that others have left work to
 			k.serve(t, binary, clients, (*client).work, random.Int64N(30))
@@ -113,21 +113,21 @@ func (k killing) serve(t *testing.T, binary string, clients []*client, do func(*
 
 // check wants fsck to find nothing: in what the kill has left, and after a sweep as if hours had passed, which leaves
 // nothing over.
-func (k killing) check(t *testing.T) directory.Swept {
+func (k killing) check(t *testing.T) directory.SweepResult {
 	t.Helper()
-	tab, closeTable, err := reopen(k.options)
+	tab, closeTable, err := openExisting(k.options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeTable()
 	c := stored(t, tab, t.Output())
-	check := directory.Fsck{Config: c, Report: func(line string) { t.Errorf("fsck: %s", line) }}
+	check := directory.Checker{Config: c, Report: func(line string) { t.Errorf("fsck: %s", line) }}
 	if _, err := check.Run(t.Context()); err != nil {
 		t.Error(err)
 	}
 	c.Now = func() time.Time { return time.Now().Add(3 * time.Hour) }
 	did, err := directory.Sweep(t.Context(), c)
-	if err != nil || did.Left > 0 {
+	if err != nil || did.Unfinished > 0 {
 		t.Errorf("the sweep did not finish: %+v, %v", did, err)
 	}
 	if _, err := check.Run(t.Context()); err != nil {

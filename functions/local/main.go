@@ -20,12 +20,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	if len(os.Args) > 1 && os.Args[1] == "fsck" {
-		os.Exit(fsck(ctx, os.Args[2:], os.Stdout, os.Stderr))
+		os.Exit(runFsck(ctx, os.Args[2:], os.Stdout, os.Stderr))
 	}
 	if len(os.Args) > 1 && os.Args[1] == "admin" {
-		os.Exit(administer(ctx, os.Args[2:], os.Stdout, os.Stderr))
+		os.Exit(runAdmin(ctx, os.Args[2:], os.Stdout, os.Stderr))
 	}
-	o, err := serving(flag.NewFlagSet("local", flag.ExitOnError), os.Args[1:])
+	o, err := parseServeOptions(flag.NewFlagSet("local", flag.ExitOnError), os.Args[1:])
 	if err == nil {
 		err = run(ctx, o)
 	}

@@ -50,7 +50,7 @@ func TestArgumentsThatAreRefused(t *testing.T) {
 	} {
 		f := flag.NewFlagSet("local", flag.ContinueOnError)
 		f.SetOutput(io.Discard)
-		o, err := serving(f, strings.Fields(arguments))
+		o, err := parseServeOptions(f, strings.Fields(arguments))
 		if want == "" && (err != nil || o.budget < 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %+v %v, want %q", arguments, o, err, want)
 		}
@@ -79,7 +79,7 @@ func TestAddressIsOneThatClientsReach(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if got := address(a); got != want {
+		if got := baseURL(a); got != want {
 			t.Errorf("%s: %s, want %s", listening, got, want)
 		}
 	}

@@ -14,8 +14,8 @@ import (
 	"serverless-scim/internal/table/dynamo"
 )
 
-// open opens the table that the options name, and makes one where there is none.
-func open(ctx context.Context, o options) (table.Table, func() error, error) {
+// openOrCreate opens the table that the options name, and makes one where there is none.
+func openOrCreate(ctx context.Context, o options) (table.Table, func() error, error) {
 	if o.endpoint == "" {
 		return openFile(o.db)
 	}
@@ -28,11 +28,11 @@ func open(ctx context.Context, o options) (table.Table, func() error, error) {
 	if err := t.Create(ctx); err != nil {
 		return nil, nil, fmt.Errorf("no table at %s: %w", o.endpoint, err)
 	}
-	return t, keep, nil
+	return t, noClose, nil
 }
 
-// reopen opens the table that the options name if there is one. At an endpoint the first call tells.
-func reopen(o options) (table.Table, func() error, error) {
+// openExisting opens the table that the options name if there is one. At an endpoint the first call tells.
+func openExisting(o options) (table.Table, func() error, error) {
 	if o.endpoint == "" {
 		if _, err := os.Stat(o.db); err != nil {
 			return nil, nil, err
@@ -40,7 +40,7 @@ func reopen(o options) (table.Table, func() error, error) {
 		return openFile(o.db)
 	}
 	t, err := o.connect()
-	return t, keep, err
+	return t, noClose, err
 }
 
 func openFile(path string) (table.Table, func() error, error) {
@@ -51,9 +51,9 @@ func openFile(path string) (table.Table, func() error, error) {
 	return t, t.Close, nil
 }
 
-// whileSound does something on a table, and waits for its end no longer than until the table turns out to be a damaged
+// runUntilCorrupt does something on a table, and waits for its end no longer than until the table turns out to be a damaged
 // file: in that, requests and sweeps may hang for ever.
-func whileSound(ctx context.Context, t table.Table, do func(context.Context) error) error {
+func runUntilCorrupt(ctx context.Context, t table.Table, do func(context.Context) error) error {
 	file, ok := t.(*bolt.Table)
 	if !ok {
 		return do(ctx)
@@ -65,32 +65,32 @@ func whileSound(ctx context.Context, t table.Table, do func(context.Context) err
 	select {
 	case err := <-ended:
 		return err
-	case <-file.Damaged():
-		return file.Damage()
+	case <-file.Corrupted():
+		return file.CorruptionError()
 	}
 }
 
-// keep is how a table at an endpoint is closed.
-func keep() error { return nil }
+// noClose is how a table at an endpoint is closed.
+func noClose() error { return nil }
 
 func (o options) connect() (*dynamo.Table, error) {
-	if err := reach(o.endpoint); err != nil {
+	if err := checkReachable(o.endpoint); err != nil {
 		return nil, err
 	}
-	return dynamo.New(dynamo.NewClient(o.account()), o.table), nil
+	return dynamo.New(dynamo.NewClient(o.clientConfig()), o.table), nil
 }
 
-// account is the caller's on AWS, from the environment; an emulator takes any, and shall not see that one.
-func (o options) account() dynamo.Account {
+// clientConfig is the caller's on AWS, from the environment; an emulator takes any, and shall not see that one.
+func (o options) clientConfig() dynamo.ClientConfig {
 	if !strings.HasPrefix(o.endpoint, "https:") {
-		return dynamo.Account{Endpoint: o.endpoint}
+		return dynamo.ClientConfig{Endpoint: o.endpoint}
 	}
-	return dynamo.Account{Endpoint: o.endpoint, Region: os.Getenv("AWS_REGION"), AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"),
+	return dynamo.ClientConfig{Endpoint: o.endpoint, Region: os.Getenv("AWS_REGION"), AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"),
 		SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}
 }
 
-// reach tells at once that nobody listens at an address, rather than trying again as calls to the table do.
-func reach(endpoint string) error {
+// checkReachable tells at once that nobody listens at an address, rather than trying again as calls to the table do.
+func checkReachable(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" {
 		return fmt.Errorf("%q is no address such as http://127.0.0.1:8000", endpoint)

@@ -20,52 +20,52 @@ const tenant = "default"
 
 // run serves until the context ends, or the file of the table turns out to be damaged.
 func run(ctx context.Context, o options) error {
-	c, err := o.directory()
+	c, err := o.directoryConfig()
 	if err != nil {
 		return err
 	}
-	t, closeTable, err := open(ctx, o)
+	t, closeTable, err := openOrCreate(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer closeTable()
 	c.Table = t
-	return whileSound(ctx, t, func(ctx context.Context) error { return o.provide(ctx, c) })
+	return runUntilCorrupt(ctx, t, func(ctx context.Context) error { return o.serveAndSweep(ctx, c) })
 }
 
-// provide serves until the context ends, and sweeps meanwhile.
-func (o options) provide(ctx context.Context, c directory.Config) error {
+// serveAndSweep serves until the context ends, and sweeps meanwhile.
+func (o options) serveAndSweep(ctx context.Context, c directory.Config) error {
 	listener, err := net.Listen("tcp", o.addr)
 	if err != nil {
 		return err
 	}
 	tokens := &token.Store{Table: c.Table, Now: c.Now}
-	secret, err := issue(ctx, tokens, o.token)
+	secret, err := issueToken(ctx, tokens, o.token)
 	if err != nil {
 		return err
 	}
-	base := address(listener.Addr())
-	h, err := compressed(handler(c, tokens, base, o.rate))
+	base := baseURL(listener.Addr())
+	h, err := withCompression(newHandler(c, tokens, base, o.rate))
 	if err != nil {
 		return err
 	}
-	announce(base, secret)
+	printConnection(base, secret)
 	var sweeping sync.WaitGroup
 	defer sweeping.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	sweeping.Go(func() { sweep(ctx, c) })
+	sweeping.Go(func() { sweepLoop(ctx, c) })
 	return serve(ctx, listener, h)
 }
 
-func handler(c directory.Config, tokens *token.Store, base string, rate int) http.Handler {
+func newHandler(c directory.Config, tokens *token.Store, base string, rate int) http.Handler {
 	return server.New(server.Config{
 		Directory: c,
 		Tokens:    tokens,
 		Limiter:   &token.Limiter{Table: c.Table, Now: c.Now, Log: c.Log},
 		RateLimit: rate,
 		RequestID: func(*http.Request) string { return rand.Text() },
-		Base:      base,
+		BaseURL:   base,
 		Timeout:   25 * time.Second,
 		Log:       c.Log,
 	})
@@ -88,8 +88,8 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	return <-closed
 }
 
-// address is what clients use; who listens on every interface is reached as localhost, too.
-func address(a net.Addr) string {
+// baseURL is what clients use; who listens on every interface is reached as localhost, too.
+func baseURL(a net.Addr) string {
 	host, port, _ := net.SplitHostPort(a.String())
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
@@ -97,16 +97,16 @@ func address(a net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port) + "/scim/v2"
 }
 
-// issue makes a token valid: the one that is given, or a new one in place of the last that was made here.
-func issue(ctx context.Context, tokens *token.Store, given string) (string, error) {
+// issueToken makes a token valid: the one that is given, or a new one in place of the last that was made here.
+func issueToken(ctx context.Context, tokens *token.Store, given string) (string, error) {
 	if given != "" {
-		return given, tokens.Replace(ctx, tenant, "given", given)
+		return given, tokens.ReplaceToken(ctx, tenant, "given", given)
 	}
 	secret := token.New(tenant)
-	return secret, tokens.Replace(ctx, tenant, "automatic", secret)
+	return secret, tokens.ReplaceToken(ctx, tenant, "automatic", secret)
 }
 
-func announce(base, secret string) {
+func printConnection(base, secret string) {
 	fmt.Printf("SCIM base URL: %s\nBearer token:  %s\n\ncurl -H 'Authorization: Bearer %s' '%s/Users?count=2'\n\n",
 		base, secret, secret, base)
 }

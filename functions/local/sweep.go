@@ -8,15 +8,15 @@ import (
 	"serverless-scim/internal/directory"
 )
 
-// sweep finishes what requests left unfinished: at once, and then every minute, until the context ends. Every hour it
+// sweepLoop finishes what requests left unfinished: at once, and then every minute, until the context ends. Every hour it
 // looks at what ends.
-func sweep(ctx context.Context, c directory.Config) {
+func sweepLoop(ctx context.Context, c directory.Config) {
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
 	for n := 0; ctx.Err() == nil; n++ {
 		sweepOnce(ctx, c)
 		if n%60 == 0 {
-			expire(ctx, c)
+			expireOnce(ctx, c)
 		}
 		select {
 		case <-minute.C:
@@ -36,13 +36,13 @@ func sweepOnce(ctx context.Context, c directory.Config) {
 	switch {
 	case err != nil && ctx.Err() == nil:
 		c.Log.ErrorContext(ctx, "sweep", "error", err)
-	case did != directory.Swept{}:
+	case did != directory.SweepResult{}:
 		c.Log.InfoContext(ctx, "sweep", "changes", did.Changes, "deletes", did.Deletes, "aborted", did.Aborted,
-			"left", did.Left, "oldest", did.Oldest, "waiting", did.Waiting)
+			"left", did.Unfinished, "oldest", did.OldestCommitted, "waiting", did.OldestPrepared)
 	}
 }
 
-func expire(ctx context.Context, c directory.Config) {
+func expireOnce(ctx context.Context, c directory.Config) {
 	if _, err := admin.New(c).Expire(ctx); err != nil && ctx.Err() == nil {
 		c.Log.ErrorContext(ctx, "expire", "error", err)
 	}

@@ -45,11 +45,11 @@ func TestSweepingGoesOn(t *testing.T) {
 			}
 			return nil
 		}}, log)
-		functiontest.Unfinished(t, tab, tenant, time.Now())
+		functiontest.LeaveUnfinished(t, tab, tenant, time.Now())
 		ctx, cancel := context.WithCancel(t.Context())
 		ended := make(chan struct{})
 		go func() {
-			sweep(ctx, c)
+			sweepLoop(ctx, c)
 			close(ended)
 		}()
 		for _, after := range []struct {

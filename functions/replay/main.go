@@ -28,7 +28,7 @@ func main() {
 	if len(dirs) == 0 {
 		dirs = []string{"events"}
 	}
-	differ, err := replay(*url, *token, dirs)
+	differ, err := run(*url, *token, dirs)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "replay:", err)
 		os.Exit(2)
@@ -38,20 +38,20 @@ func main() {
 	}
 }
 
-func replay(url, token string, dirs []string) (differ int, err error) {
+func run(url, token string, dirs []string) (differ int, err error) {
 	if url == "" {
 		return 0, errors.New("no server given: -url http://127.0.0.1:8080/scim/v2")
 	}
 	if token == "" {
 		return 0, errors.New("no token given: -token, with one that the server takes")
 	}
-	conversations, err := gateway.Load(dirs...)
+	conversations, err := gateway.LoadConversations(dirs...)
 	if err != nil {
 		return 0, err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the cleaning
-	r := gateway.Replay{Target: gateway.HTTP(http.DefaultClient, url), Token: token, Run: strings.ToLower(rand.Text()[:8])}
+	r := gateway.Player{Target: gateway.HTTPTarget(http.DefaultClient, url), Token: token, RunSuffix: strings.ToLower(rand.Text()[:8])}
 	return r.PlayAll(ctx, os.Stdout, conversations)
 }

@@ -15,7 +15,7 @@ func TestStartErrors(t *testing.T) {
 		"no conversation": {nowhere, "T", t.TempDir()},
 		"no such file":    {nowhere, "T", "missing"},
 	} {
-		_, err := replay(given[0], given[1], given[2:])
+		_, err := run(given[0], given[1], given[2:])
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: got %v, want %q in one line", given, err, want)
 		}

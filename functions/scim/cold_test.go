@@ -17,7 +17,7 @@ import (
 // BenchmarkColdStart tells how long an instance takes until it asks for its first event, beside the least function that
 // there can be, started in turn with it. A call to the table is in it, but no TLS.
 func BenchmarkColdStart(b *testing.B) {
-	real, bare := functiontest.Build(b, "."), functiontest.Build(b, "./testdata/bare")
+	real, bare := functiontest.BuildFunction(b, "."), functiontest.BuildFunction(b, "./testdata/bare")
 	table := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }))
 	b.Cleanup(table.Close)
 	var reals, bares []time.Duration

@@ -17,7 +17,7 @@ import (
 func main() { environment.Start(wire) }
 
 func wire(env func(string) string, c directory.Config) (any, error) {
-	rate, err := environment.Number(env, "RATE_LIMIT", 100)
+	rate, err := environment.NonNegativeInt(env, "RATE_LIMIT", 100)
 	if err != nil {
 		return nil, err
 	}
@@ -27,7 +27,7 @@ func wire(env func(string) string, c directory.Config) (any, error) {
 		Limiter:   &token.Limiter{Table: c.Table, Now: c.Now, Log: c.Log},
 		RateLimit: rate,
 		RequestID: gateway.RequestID,
-		Base:      strings.TrimRight(env("BASE_URL"), "/"),
+		BaseURL:   strings.TrimRight(env("BASE_URL"), "/"),
 		Timeout:   25 * time.Second, // API Gateway itself gives up after 29
 		Log:       c.Log,
 	})), nil

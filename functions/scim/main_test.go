@@ -86,10 +86,10 @@ func request(t *testing.T, i *functiontest.Instance, status int, event any) (a a
 
 func TestFunction(t *testing.T) {
 	t.Parallel()
-	binary := functiontest.Build(t, ".")
+	binary := functiontest.BuildFunction(t, ".")
 	t.Run("without a token there is only 401", func(t *testing.T) {
 		t.Parallel()
-		i := functiontest.Start(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1", "METRICS_NAMESPACE=Scim/test")
+		i := functiontest.StartInstance(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1", "METRICS_NAMESPACE=Scim/test")
 		for kind, event := range kinds {
 			for _, path := range []string{"/", "/Users", "/ServiceProviderConfig", "/nothing/of/this"} {
 				a := request(t, i, 401, event("POST", path, "", `{"userName":"ada"}`))
@@ -104,7 +104,7 @@ func TestFunction(t *testing.T) {
 	})
 	t.Run("an event of another kind is an error, and the next is served", func(t *testing.T) {
 		t.Parallel()
-		i := functiontest.Start(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1")
+		i := functiontest.StartInstance(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1")
 		for _, event := range []string{`{}`, `null`, `"text"`, `{"Records":[{"eventSource":"aws:sqs"}]}`} {
 			if out := i.Invoke(t, []byte(event)); !out.Failed || !bytes.Contains(out.Payload, []byte("API Gateway")) {
 				t.Errorf("%s: want an error that tells what is expected, got %+v", event, out)
@@ -114,17 +114,17 @@ func TestFunction(t *testing.T) {
 	})
 	t.Run("what is missing is named", func(t *testing.T) {
 		t.Parallel()
-		functiontest.NamesWhatIsMissing(t, binary)
+		functiontest.CheckMissingVariable(t, binary)
 	})
 	t.Run("users live in DynamoDB", func(t *testing.T) {
 		t.Parallel()
 		env, secret := store(t)
-		keepUsers(t, functiontest.Start(t, binary, env...), secret)
+		keepUsers(t, functiontest.StartInstance(t, binary, env...), secret)
 	})
 	t.Run("BASE_URL is the address that answers give", func(t *testing.T) {
 		t.Parallel()
 		env, secret := store(t)
-		i := functiontest.Start(t, binary, append(env, "BASE_URL=https://scim.example.com/v2/")...)
+		i := functiontest.StartInstance(t, binary, append(env, "BASE_URL=https://scim.example.com/v2/")...)
 		a := request(t, i, 201, rest("POST", "/Users", secret, `{"userName":"ada"}`))
 		if location := a.header("Location"); !strings.HasPrefix(location, "https://scim.example.com/v2/Users/u") {
 			t.Errorf("Location is %q", location)
@@ -164,10 +164,10 @@ func keepUsers(t *testing.T, i *functiontest.Instance, secret string) {
 
 // store makes a table with a token, and gives the variables that name it.
 func store(t *testing.T) (env []string, secret string) {
-	table, endpoint, name := functiontest.Store(t)
+	table, endpoint, name := functiontest.NewDynamoTable(t)
 	secret = token.New("default")
 	tokens := &token.Store{Table: table, Now: time.Now}
-	if err := tokens.Replace(t.Context(), "default", "test", secret); err != nil {
+	if err := tokens.ReplaceToken(t.Context(), "default", "test", secret); err != nil {
 		t.Fatal(err)
 	}
 	return []string{"TABLE_NAME=" + name, "DYNAMODB_ENDPOINT=" + endpoint}, secret

@@ -18,22 +18,22 @@ import (
 // All that Okta does, the function may do; and it may do nothing that is not needed for that.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	conversations, err := gateway.Load("../../events")
+	conversations, err := gateway.LoadConversations("../../events")
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := functiontest.Embedded(t, io.Discard)
+	c := functiontest.EmbeddedConfig(t, io.Discard)
 	secret := token.New("test")
-	if err := (&token.Store{Table: c.Table, Now: time.Now}).Replace(t.Context(), "test", "okta", secret); err != nil {
+	if err := (&token.Store{Table: c.Table, Now: time.Now}).ReplaceToken(t.Context(), "test", "okta", secret); err != nil {
 		t.Fatal(err)
 	}
-	functiontest.MayDoWhatItDoes(t, "FunctionRole", c.Table, func(tab table.Table) {
+	functiontest.CheckPermissions(t, "FunctionRole", c.Table, func(tab table.Table) {
 		c.Table = tab
 		h, err := wire(func(name string) string { return map[string]string{"RATE_LIMIT": "1000000"}[name] }, c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := gateway.Replay{Target: gateway.Function(h.(*gateway.Handler).Invoke), Token: secret, Run: "permissions"}
+		r := gateway.Player{Target: gateway.FunctionTarget(h.(*gateway.Handler).Invoke), Token: secret, RunSuffix: "permissions"}
 		for _, one := range conversations {
 			if _, err := r.Play(t.Context(), one); err != nil {
 				t.Errorf("%s: %v", one.Name(), err)

@@ -13,10 +13,10 @@ import (
 )
 
 const (
-	spare    = 5 * time.Second  // of Lambda's time is left to end in
-	overdue  = 10 * time.Minute // a change or a delete that has taken effect so long ago should have been finished
-	waiting  = 30 * time.Minute // … and one that was only prepared should have been aborted
-	maxLines = 1000             // of fsck in an answer, which Lambda limits to 6 MB
+	deadlineReserve  = 5 * time.Second  // of Lambda's time is left to end in
+	committedWarnAge = 10 * time.Minute // a change or a delete that has taken effect so long ago should have been finished
+	preparedWarnAge  = 30 * time.Minute // … and one that was only prepared should have been aborted
+	maxReportedLines = 1000             // of fsck in an answer, which Lambda limits to 6 MB
 )
 
 // command is what an event asks for.
@@ -36,7 +36,7 @@ func (h handler) handle(ctx context.Context, event json.RawMessage) (any, error)
 	}
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-spare))
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-deadlineReserve))
 		defer cancel()
 	}
 	switch c.Command {
@@ -73,8 +73,8 @@ func parse(event json.RawMessage) (command, error) {
 	return c, nil
 }
 
-// swept is what a sweep did, in the log and in the answer. Ages are in seconds.
-type swept struct {
+// sweepResult is what a sweep did, in the log and in the answer. Ages are in seconds.
+type sweepResult struct {
 	Changes int `json:"changes"` // finished
 	Deletes int `json:"deletes"` // finished
 	Aborted int `json:"aborted"` // changes that had not taken effect
@@ -84,35 +84,35 @@ type swept struct {
 }
 
 // LogValue is slog.LogValuer's.
-func (s swept) LogValue() slog.Value {
+func (s sweepResult) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int("changes", s.Changes), slog.Int("deletes", s.Deletes), slog.Int("aborted", s.Aborted),
 		slog.Int("left", s.Left), slog.Int("oldest", s.Oldest), slog.Int("waiting", s.Waiting))
 }
 
 func (h handler) sweep(ctx context.Context) (any, error) {
-	ctx, cost := directory.Measure(ctx)
+	ctx, cost := directory.MeasureUsage(ctx)
 	s, err := directory.Sweep(ctx, h.Config)
-	did := swept{s.Changes, s.Deletes, s.Aborted, s.Left, int(s.Oldest.Seconds()), int(s.Waiting.Seconds())}
+	did := sweepResult{s.Changes, s.Deletes, s.Aborted, s.Unfinished, int(s.OldestCommitted.Seconds()), int(s.OldestPrepared.Seconds())}
 	level := slog.LevelInfo
-	if s.Oldest > overdue || s.Waiting > waiting {
+	if s.OldestCommitted > committedWarnAge || s.OldestPrepared > preparedWarnAge {
 		level = slog.LevelWarn
 	}
 	h.Log.Log(ctx, level, "sweep", "swept", did, "table", cost())
 	return did, err
 }
 
-// checked is what fsck found: all findings are counted, and the first of them are told.
-type checked struct {
+// fsckResult is what fsck found: all findings are counted, and the first of them are told.
+type fsckResult struct {
 	Findings int      `json:"findings"`
 	Clean    bool     `json:"clean"`
 	Lines    []string `json:"lines"`
 }
 
 func (h handler) fsck(ctx context.Context, c command) (any, error) {
-	ctx, cost := directory.Measure(ctx)
-	found := checked{Lines: []string{}}
-	check := directory.Fsck{Config: h.Config, Tenant: c.Tenant, Repair: c.Repair, Report: func(line string) {
-		if len(found.Lines) < maxLines {
+	ctx, cost := directory.MeasureUsage(ctx)
+	found := fsckResult{Lines: []string{}}
+	check := directory.Checker{Config: h.Config, Tenant: c.Tenant, Repair: c.Repair, Report: func(line string) {
+		if len(found.Lines) < maxReportedLines {
 			found.Lines = append(found.Lines, line)
 		}
 	}}

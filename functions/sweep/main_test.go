@@ -26,12 +26,12 @@ const scheduled = `{"version":"0","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","d
 // function is the handler over a table, and what it logs.
 func function(t *testing.T, tab table.Table) (handler, *bytes.Buffer) {
 	log := &bytes.Buffer{}
-	c := functiontest.Embedded(t, log)
+	c := functiontest.EmbeddedConfig(t, log)
 	c.Table = tab
 	return handler{c}, log
 }
 
-func embedded(t *testing.T) table.Table { return functiontest.Embedded(t, io.Discard).Table }
+func embedded(t *testing.T) table.Table { return functiontest.EmbeddedConfig(t, io.Discard).Table }
 
 // invoke gives the handler an event, and wants it answered.
 func invoke(t *testing.T, h handler, event string) string {
@@ -56,7 +56,7 @@ func TestSweepFinishesWhatIsUnfinished(t *testing.T) {
 	t.Parallel()
 	for _, event := range []string{scheduled, `{"command":"sweep"}`, `{}`, `null`} {
 		h, log := function(t, embedded(t))
-		functiontest.Unfinished(t, h.Table, "default", time.Now().Add(-2*time.Minute))
+		functiontest.LeaveUnfinished(t, h.Table, "default", time.Now().Add(-2*time.Minute))
 		if did := invoke(t, h, event); did != `{"changes":1,"deletes":1,"aborted":0,"left":0,"oldest":0,"waiting":0}` {
 			t.Errorf("%s: a change and a delete are unfinished, and the sweep did %s", event, did)
 		}
@@ -81,7 +81,7 @@ func TestSweepTellsWhatIsLeft(t *testing.T) {
 	} {
 		tab := embedded(t)
 		now := time.Now()
-		functiontest.Unfinished(t, tab, "default", now.Add(-age))
+		functiontest.LeaveUnfinished(t, tab, "default", now.Add(-age))
 		h, log := function(t, tabletest.Faults{Table: tab, Before: func(c tabletest.Call) error {
 			if c.Method == "Write" {
 				return errors.New("the table is read-only")
@@ -89,7 +89,7 @@ func TestSweepTellsWhatIsLeft(t *testing.T) {
 			return nil
 		}})
 		h.Now = func() time.Time { return now }
-		did := swept{}
+		did := sweepResult{}
 		if err := json.Unmarshal([]byte(invoke(t, h, scheduled)), &did); err != nil {
 			t.Fatal(err)
 		}
@@ -110,7 +110,7 @@ func TestFsckIsACommand(t *testing.T) {
 		strays = append(strays, table.Put{Item: table.Item{"PK": table.S("default#User"),
 			"SK": table.S(fmt.Sprint("userName#stray", i)), "id": table.S("u" + strings.Repeat("0", 26))}})
 	}
-	for writes := range slices.Chunk(strays, table.MaxActions) {
+	for writes := range slices.Chunk(strays, table.MaxTransactionActions) {
 		if err := h.Table.Write(t.Context(), writes...); err != nil {
 			t.Fatal(err)
 		}
@@ -119,12 +119,12 @@ func TestFsckIsACommand(t *testing.T) {
 		t.Errorf("what is wrong is another tenant's, and fsck found %s", found)
 	}
 	for _, event := range []string{`{"command":"fsck","tenant":"default"}`, `{"command":"fsck","repair":true}`} {
-		found := checked{}
+		found := fsckResult{}
 		if err := json.Unmarshal([]byte(invoke(t, h, event)), &found); err != nil {
 			t.Fatal(err)
 		}
 		lines := found.Lines
-		if found.Findings != 1001 || found.Clean || len(lines) != maxLines || !strings.Contains(lines[0], "stray") {
+		if found.Findings != 1001 || found.Clean || len(lines) != maxReportedLines || !strings.Contains(lines[0], "stray") {
 			t.Errorf("%s: want 1001 findings and the first 1000 lines, got %d and %d", event, found.Findings, len(lines))
 		}
 	}
@@ -160,10 +160,10 @@ func TestEventsThatAreNoCommand(t *testing.T) {
 func TestItEndsBeforeLambdaDoes(t *testing.T) {
 	t.Parallel()
 	h, _ := function(t, embedded(t))
-	ctx, cancel := context.WithTimeout(t.Context(), spare)
+	ctx, cancel := context.WithTimeout(t.Context(), deadlineReserve)
 	defer cancel()
 	for _, event := range []string{scheduled, `{"command":"fsck"}`} {
-		if answer, err := h.handle(ctx, []byte(event)); !directory.IsBusy(err) || ctx.Err() != nil {
+		if answer, err := h.handle(ctx, []byte(event)); !directory.IsTransient(err) || ctx.Err() != nil {
 			t.Errorf("%s: want an error before the deadline, got %v, %v", event, answer, err)
 		}
 	}
@@ -171,16 +171,16 @@ func TestItEndsBeforeLambdaDoes(t *testing.T) {
 
 func TestFunction(t *testing.T) {
 	t.Parallel()
-	binary := functiontest.Build(t, ".")
+	binary := functiontest.BuildFunction(t, ".")
 	t.Run("what is missing is named", func(t *testing.T) {
 		t.Parallel()
-		functiontest.NamesWhatIsMissing(t, binary)
+		functiontest.CheckMissingVariable(t, binary)
 	})
 	t.Run("it sweeps and checks a table in DynamoDB", func(t *testing.T) {
 		t.Parallel()
-		tab, endpoint, name := functiontest.Store(t)
-		functiontest.Unfinished(t, tab, "default", time.Now().Add(-time.Hour))
-		i := functiontest.Start(t, binary, "TABLE_NAME="+name, "DYNAMODB_ENDPOINT="+endpoint)
+		tab, endpoint, name := functiontest.NewDynamoTable(t)
+		functiontest.LeaveUnfinished(t, tab, "default", time.Now().Add(-time.Hour))
+		i := functiontest.StartInstance(t, binary, "TABLE_NAME="+name, "DYNAMODB_ENDPOINT="+endpoint)
 		for _, step := range []struct{ event, want string }{
 			{`{"command":"fsck"}`, clean},
 			{scheduled, `{"changes":1,"deletes":1,"aborted":0,"left":0,"oldest":0,"waiting":0}`},

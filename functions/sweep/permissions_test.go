@@ -14,24 +14,24 @@ import (
 // Sweeps, repairs and the removal of a tenant may do what they do, and nothing else is allowed.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	c := functiontest.Embedded(t, io.Discard)
-	functiontest.Unfinished(t, c.Table, "default", time.Now().Add(-time.Hour))
+	c := functiontest.EmbeddedConfig(t, io.Discard)
+	functiontest.LeaveUnfinished(t, c.Table, "default", time.Now().Add(-time.Hour))
 	tenants := token.Store{Table: c.Table, Now: time.Now}
 	if _, err := tenants.CreateTenant(t.Context(), "acme"); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := admin.New(c).Do(t.Context(), []byte(`{"command":"delete-tenant","tenant":"acme"}`)); err != nil {
+	if _, err := admin.New(c).Execute(t.Context(), []byte(`{"command":"delete-tenant","tenant":"acme"}`)); err != nil {
 		t.Fatal(err)
 	}
 	stray := table.Item{"PK": table.S("default#User"), "SK": table.S("userName#stray"), "id": table.S("u00000000000000000000000000")}
 	if err := c.Table.Write(t.Context(), table.Put{Item: stray}); err != nil {
 		t.Fatal(err)
 	}
-	functiontest.MayDoWhatItDoes(t, "SweepRole", c.Table, func(tab table.Table) {
+	functiontest.CheckPermissions(t, "SweepRole", c.Table, func(tab table.Table) {
 		c.Table = tab
 		invoke(t, handler{c}, scheduled)
 		invoke(t, handler{c}, `{"command":"fsck","repair":true}`)
-		c.Now = func() time.Time { return time.Now().Add(admin.Grace) }
+		c.Now = func() time.Time { return time.Now().Add(admin.DeletedRetention) }
 		if did := invoke(t, handler{c}, `{"command":"expire"}`); did != `{"ending":0,"purged":1}` {
 			t.Errorf("expire did %s", did)
 		}

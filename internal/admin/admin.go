@@ -35,8 +35,8 @@ func New(c directory.Config) Admin {
 	return Admin{Directory: c, Tokens: &token.Store{Table: c.Table, Now: c.Now}, Log: c.Log}
 }
 
-// input is what a command can say. Each takes some of it.
-type input struct {
+// commandInput is what a command can say. Each takes some of it.
+type commandInput struct {
 	Command  string          `json:"command"`
 	Tenant   string          `json:"tenant"`
 	Label    string          `json:"label"`
@@ -48,8 +48,8 @@ type input struct {
 
 // command is one of them: what it needs, what it may have beside, and what it does.
 type command struct {
-	needs, takes []string
-	do           func(Admin, context.Context, input) (any, error)
+	required, optional []string
+	run                func(Admin, context.Context, commandInput) (any, error)
 }
 
 func commands() map[string]command {
@@ -58,26 +58,26 @@ func commands() map[string]command {
 		"create-tenant":  {tenant, []string{"settings"}, Admin.createTenant},
 		"list-tenants":   {nil, nil, Admin.listTenants},
 		"show-tenant":    {tenant, nil, Admin.showTenant},
-		"set":            {[]string{"tenant", "settings"}, nil, Admin.set},
+		"set":            {[]string{"tenant", "settings"}, nil, Admin.updateSettings},
 		"disable-tenant": {tenant, nil, Admin.disable},
 		"enable-tenant":  {tenant, nil, Admin.enable},
-		"release-tenant": {tenant, nil, Admin.release},
+		"release-tenant": {tenant, nil, Admin.releaseTenant},
 		"delete-tenant":  {tenant, nil, Admin.deleteTenant},
 		"create-token":   {[]string{"tenant", "label"}, []string{"days"}, Admin.createToken},
 		"list-tokens":    {tenant, nil, Admin.listTokens},
-		"revoke-token":   {[]string{"tenant", "token"}, nil, Admin.revoke},
-		"rotate-token":   {[]string{"tenant", "token"}, []string{"hours"}, Admin.rotate},
+		"revoke-token":   {[]string{"tenant", "token"}, nil, Admin.revokeToken},
+		"rotate-token":   {[]string{"tenant", "token"}, []string{"hours"}, Admin.rotateToken},
 	}
 }
 
-// Do does the command that an event holds. Its error says what is wrong with the event, or what the table returned.
-func (a Admin) Do(ctx context.Context, event json.RawMessage) (any, error) {
-	in, c, err := parse(event)
+// Execute does the command that an event holds. Its error says what is wrong with the event, or what the table returned.
+func (a Admin) Execute(ctx context.Context, event json.RawMessage) (any, error) {
+	in, c, err := parseEvent(event)
 	if err != nil {
 		return nil, err
 	}
-	ctx, cost := directory.Measure(ctx)
-	out, err := c.do(a, ctx, in)
+	ctx, cost := directory.MeasureUsage(ctx)
+	out, err := c.run(a, ctx, in)
 	attrs := []slog.Attr{slog.String("command", in.Command), slog.String("tenant", in.Tenant), slog.Any("table", cost())}
 	if shown, ok := out.(Token); ok {
 		attrs = append(attrs, slog.String("token", shown.ID), slog.String("label", shown.Label))
@@ -90,11 +90,11 @@ func (a Admin) Do(ctx context.Context, event json.RawMessage) (any, error) {
 		attrs = append(attrs, slog.String("error", err.Error()))
 	}
 	a.Log.LogAttrs(ctx, slog.LevelInfo, "audit", append(attrs, slog.String("outcome", outcome))...)
-	return out, explained(err, in)
+	return out, explainError(err, in)
 }
 
-// parse reads an event strictly: what a command does not know must not be taken for done.
-func parse(event json.RawMessage) (in input, c command, err error) {
+// parseEvent reads an event strictly: what a command does not know must not be taken for done.
+func parseEvent(event json.RawMessage) (in commandInput, c command, err error) {
 	var given map[string]json.RawMessage
 	if err := json.Unmarshal(event, &given); err != nil {
 		return in, c, errors.New(`the event is no JSON object such as {"command":"list-tenants"}`)
@@ -109,18 +109,18 @@ func parse(event json.RawMessage) (in input, c command, err error) {
 	if !known {
 		return in, c, fmt.Errorf("there is no command %q; there are %s", in.Command, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 	}
-	for _, name := range c.needs {
+	for _, name := range c.required {
 		if v := string(given[name]); v == "" || v == `""` || v == "null" {
-			return in, c, fmt.Errorf("%s needs %s", in.Command, strings.Join(c.needs, " and "))
+			return in, c, fmt.Errorf("%s needs %s", in.Command, strings.Join(c.required, " and "))
 		}
 	}
 	for name := range given {
-		if name != "command" && !slices.Contains(c.needs, name) && !slices.Contains(c.takes, name) {
+		if name != "command" && !slices.Contains(c.required, name) && !slices.Contains(c.optional, name) {
 			return in, c, fmt.Errorf("%s takes no %s, only %s", in.Command, name,
-				cmp.Or(strings.Join(slices.Concat(c.needs, c.takes), ", "), "its name"))
+				cmp.Or(strings.Join(slices.Concat(c.required, c.optional), ", "), "its name"))
 		}
 	}
-	return in, c, in.check()
+	return in, c, in.validate()
 }
 
 var (
@@ -129,7 +129,7 @@ var (
 	tokenLabel = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$`)
 )
 
-func (in input) check() error {
+func (in commandInput) validate() error {
 	switch {
 	case in.Tenant != "" && !tenantName.MatchString(in.Tenant):
 		return errors.New("a tenant's name has 1 to 63 small letters, digits and hyphens, and neither begins nor ends with a hyphen")
@@ -137,21 +137,21 @@ func (in input) check() error {
 		return errors.New("token must be the id of one, 16 digits and letters; see list-tokens")
 	case in.Label != "" && !tokenLabel.MatchString(in.Label):
 		return errors.New("a label has 1 to 64 letters, digits, spaces and . _ -, and begins with a letter or a digit")
-	case in.Days != nil && (*in.Days < 1 || time.Duration(*in.Days)*day > token.Longest):
-		return fmt.Errorf("days must be from 1 to %d", token.Longest/day)
-	case in.Hours != nil && (*in.Hours < 0 || time.Duration(*in.Hours)*time.Hour > longestOverlap):
-		return fmt.Errorf("hours must be from 0 to %d", longestOverlap/time.Hour)
+	case in.Days != nil && (*in.Days < 1 || time.Duration(*in.Days)*day > token.MaxLifetime):
+		return fmt.Errorf("days must be from 1 to %d", token.MaxLifetime/day)
+	case in.Hours != nil && (*in.Hours < 0 || time.Duration(*in.Hours)*time.Hour > maxOverlap):
+		return fmt.Errorf("hours must be from 0 to %d", maxOverlap/time.Hour)
 	}
 	return nil
 }
 
 const (
-	day            = 24 * time.Hour
-	longestOverlap = 30 * day
+	day        = 24 * time.Hour
+	maxOverlap = 30 * day
 )
 
-// explained says what an operator can do about an error.
-func explained(err error, in input) error {
+// explainError says what an operator can do about an error.
+func explainError(err error, in commandInput) error {
 	switch {
 	case errors.Is(err, token.ErrNoTenant):
 		return fmt.Errorf("there is no tenant %s, or it is deleted; see list-tenants", in.Tenant)
@@ -162,8 +162,8 @@ func explained(err error, in input) error {
 	case errors.Is(err, token.ErrLabelTaken):
 		return fmt.Errorf("tenant %s has a valid token labelled %q: rotate-token puts another in its place; a second connection "+
 			"needs a label of its own", in.Tenant, in.Label)
-	case errors.Is(err, token.ErrTooMany):
-		return fmt.Errorf("tenant %s has %d tokens that are valid, and can have no more; revoke some", in.Tenant, token.Most)
+	case errors.Is(err, token.ErrTooManyTokens):
+		return fmt.Errorf("tenant %s has %d tokens that are valid, and can have no more; revoke some", in.Tenant, token.MaxTokens)
 	}
 	return err
 }

@@ -34,8 +34,8 @@ func newOffice(t *testing.T) *office {
 	t.Cleanup(func() { tab.Close() })
 	o := &office{T: t, now: time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)}
 	o.Admin = New(directory.Config{
-		Table: tab, Types: scim.Standard(), Now: func() time.Time { return o.now }, Random: rand.Reader,
-		Log: slog.New(slog.NewJSONHandler(&o.log, nil)), Cursors: &directory.Cursors{},
+		Table: tab, Types: scim.StandardTypes(), Now: func() time.Time { return o.now }, Random: rand.Reader,
+		Log: slog.New(slog.NewJSONHandler(&o.log, nil)), Cursors: &directory.CursorKeyCache{},
 	})
 	return o
 }
@@ -43,7 +43,7 @@ func newOffice(t *testing.T) *office {
 // do does a command, and gives its answer as JSON or its error.
 func (o *office) do(event string) string {
 	o.Helper()
-	out, err := o.Do(o.Context(), json.RawMessage(event))
+	out, err := o.Execute(o.Context(), json.RawMessage(event))
 	if err != nil {
 		return "error: " + err.Error()
 	}
@@ -188,7 +188,7 @@ func TestTokensThatEndSoonAreWarnedOf(t *testing.T) {
 	o.done(fmt.Sprintf(`{"command":"rotate-token","tenant":"acme","token":%q,"hours":480}`, rotated.ID))
 	for day, want := range map[int]int{0: 0, 9: 0, 10: 1, 39: 1, 41: 0, 71: 1} {
 		o.now = time.Date(2026, 1, 2+day, 3, 4, 5, 0, time.UTC)
-		if did, err := o.Expire(t.Context()); err != nil || did.Ending != want {
+		if did, err := o.Expire(t.Context()); err != nil || did.ExpiringTokens != want {
 			t.Errorf("on day %d: %+v, %v, want %d", day, did, err, want)
 		}
 	}
@@ -207,9 +207,9 @@ func (o *office) everything() string {
 			o.Fatal(err)
 		}
 		for _, it := range p.Items {
-			fmt.Fprintf(&b, "%s|%s|%s\n", it.Key().PK, it.Key().SK, table.Text(it["tenant"]))
+			fmt.Fprintf(&b, "%s|%s|%s\n", it.Key().PK, it.Key().SK, table.StringValue(it["tenant"]))
 		}
-		from = p.Next
+		from = p.LastEvaluatedKey
 	}
 	return b.String()
 }
@@ -225,7 +225,7 @@ func keysOf(tenant, all string) (n int) {
 }
 
 func (o *office) fill(tenant string) {
-	d, types := o.directory(tenant), o.Directory.Types.ResourceTypes
+	d, types := o.directoryFor(tenant), o.Directory.Types.ResourceTypes
 	group, user := types[1], types[0]
 	if user.Name != "User" {
 		group, user = user, group
@@ -240,14 +240,14 @@ func (o *office) fill(tenant string) {
 			o.Fatal(err)
 		}
 	}
-	for _, q := range []directory.Query{{StartIndex: 1}, {}} { // which leave a bookmark, and a key of cursors
+	for _, q := range []directory.Params{{StartIndex: 1}, {}} { // which leave a bookmark, and a key of cursors
 		q.Types, q.Count = types, 10
-		if _, err := d.Query(o.Context(), q); err != nil {
+		if _, err := d.List(o.Context(), q); err != nil {
 			o.Fatal(err)
 		}
 	}
 	o.done(fmt.Sprintf(`{"command":"create-token","tenant":%q,"label":"okta","days":400}`, tenant))
-	if _, err := o.Tokens.Deprovisioned(o.Context(), tenant, 1); err != nil {
+	if _, err := o.Tokens.AddDeprovisioned(o.Context(), tenant, 1); err != nil {
 		o.Fatal(err)
 	}
 }
@@ -270,9 +270,9 @@ func TestADeletedTenantIsGoneAfterAMonth(t *testing.T) {
 		t.Fatal(err)
 	}
 	o.done(`{"command":"delete-tenant","tenant":"acme"}`)
-	for _, wait := range []time.Duration{0, Grace - time.Second} {
+	for _, wait := range []time.Duration{0, DeletedRetention - time.Second} {
 		o.now = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC).Add(wait)
-		if did, err := o.Expire(t.Context()); err != nil || did.Purged != 0 {
+		if did, err := o.Expire(t.Context()); err != nil || did.PurgedTenants != 0 {
 			t.Fatalf("after %v: %+v, %v", wait, did, err)
 		}
 	}
@@ -280,7 +280,7 @@ func TestADeletedTenantIsGoneAfterAMonth(t *testing.T) {
 	if got := o.do(`{"command":"enable-tenant","tenant":"acme"}`); !strings.Contains(got, "is being removed") {
 		t.Error(got)
 	}
-	if did, err := o.Expire(t.Context()); err != nil || did.Purged != 1 {
+	if did, err := o.Expire(t.Context()); err != nil || did.PurgedTenants != 1 {
 		t.Fatalf("after 30 days: %+v, %v", did, err)
 	}
 	after := o.everything()

@@ -13,32 +13,32 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// warning is how long before its end a token is warned of.
-const warning = 30 * day
+// expiryWarningAge is how long before its end a token is warned of.
+const expiryWarningAge = 30 * day
 
-// Expired is what came to its end, or soon does.
-type Expired struct {
-	Ending int `json:"ending"` // tokens that end within 30 days, and that none with their label outlives
-	Purged int `json:"purged"` // tenants of which nothing is left
+// ExpireResult is what came to its end, or soon does.
+type ExpireResult struct {
+	ExpiringTokens int `json:"ending"` // tokens that end within 30 days, and that none with their label outlives
+	PurgedTenants  int `json:"purged"` // tenants of which nothing is left
 }
 
 // Expire warns of tokens that end soon, and removes for good what was a tenant that has been deleted for 30 days. It is
 // to be called every hour; what one call has no time for, the next does.
-func (a Admin) Expire(ctx context.Context) (did Expired, err error) {
+func (a Admin) Expire(ctx context.Context) (did ExpireResult, err error) {
 	all, err := a.Tokens.Tenants(ctx)
 	if err != nil {
 		return did, err
 	}
 	for _, t := range all {
 		switch {
-		case purging(t, a.Directory.Now()):
+		case isDueForPurge(t, a.Directory.Now()):
 			if err := a.purge(ctx, t); err != nil {
 				return did, err
 			}
-			did.Purged++
-		case t.Deleted.IsZero() && t.Disabled.IsZero():
-			n, err := a.warn(ctx, t)
-			if did.Ending += n; err != nil {
+			did.PurgedTenants++
+		case t.DeletedAt.IsZero() && t.DisabledAt.IsZero():
+			n, err := a.warnExpiring(ctx, t)
+			if did.ExpiringTokens += n; err != nil {
 				return did, err
 			}
 		}
@@ -46,12 +46,12 @@ func (a Admin) Expire(ctx context.Context) (did Expired, err error) {
 	return did, nil
 }
 
-func purging(t token.Tenant, now time.Time) bool {
-	return !t.Deleted.IsZero() && now.Sub(t.Deleted) >= Grace
+func isDueForPurge(t token.Tenant, now time.Time) bool {
+	return !t.DeletedAt.IsZero() && now.Sub(t.DeletedAt) >= DeletedRetention
 }
 
-// warn tells of the tokens of a tenant that end soon. One that has been rotated is meant to end.
-func (a Admin) warn(ctx context.Context, t token.Tenant) (ending int, err error) {
+// warnExpiring tells of the tokens of a tenant that end soon. One that has been rotated is meant to end.
+func (a Admin) warnExpiring(ctx context.Context, t token.Tenant) (ending int, err error) {
 	list, err := a.Tokens.Tokens(ctx, t.Name)
 	last := map[string]token.Token{}
 	for _, one := range list {
@@ -60,7 +60,7 @@ func (a Admin) warn(ctx context.Context, t token.Tenant) (ending int, err error)
 		}
 	}
 	for _, one := range last {
-		if left := one.Expires.Sub(a.Directory.Now()); left > 0 && left <= warning {
+		if left := one.Expires.Sub(a.Directory.Now()); left > 0 && left <= expiryWarningAge {
 			ending++
 			a.Log.WarnContext(ctx, "a token ends soon", "tenant", t.Name, "token", one.ID, "label", one.Label, "days", int(left/day))
 		}
@@ -71,7 +71,7 @@ func (a Admin) warn(ctx context.Context, t token.Tenant) (ending int, err error)
 // purge removes every item of a tenant. Nothing of it is written any more: its tokens have opened nothing for a month.
 // Only a Scan finds all, whatever they are. The tenant itself goes last: until then, purge begins again.
 func (a Admin) purge(ctx context.Context, t token.Tenant) error {
-	ours := table.Escape(t.Name) + "#"
+	ours := table.EscapeKeyPart(t.Name) + "#"
 	for from, first := (table.Key{}), true; first || from != (table.Key{}); first = false {
 		page, err := a.Tokens.Table.Scan(ctx, 0, 1, from)
 		if err != nil {
@@ -80,28 +80,28 @@ func (a Admin) purge(ctx context.Context, t token.Tenant) error {
 		var keys []table.Key
 		for _, it := range page.Items {
 			k := it.Key()
-			marker := k.PK == directory.Unfinished && strings.HasPrefix(k.SK, ours)
-			secret := strings.HasPrefix(k.PK, "token#") && table.Text(it["tenant"]) == t.Name
+			marker := k.PK == directory.IntentPartition && strings.HasPrefix(k.SK, ours)
+			secret := strings.HasPrefix(k.PK, "token#") && table.StringValue(it["tenant"]) == t.Name
 			if strings.HasPrefix(k.PK, ours) || marker || secret {
 				keys = append(keys, k)
 			}
 		}
-		if err := a.remove(ctx, keys); err != nil {
+		if err := a.deleteKeys(ctx, keys); err != nil {
 			return err
 		}
-		from = page.Next
+		from = page.LastEvaluatedKey
 	}
-	if err := a.Tokens.Forget(ctx, t); err != nil {
+	if err := a.Tokens.PurgeTenant(ctx, t); err != nil {
 		return err
 	}
 	a.Log.WarnContext(ctx, "audit", "command", "purge", "tenant", t.Name, "outcome", "done")
 	return nil
 }
 
-func (a Admin) remove(ctx context.Context, keys []table.Key) error {
+func (a Admin) deleteKeys(ctx context.Context, keys []table.Key) error {
 	var g errgroup.Group
 	g.SetLimit(16)
-	for some := range slices.Chunk(keys, table.MaxActions) {
+	for some := range slices.Chunk(keys, table.MaxTransactionActions) {
 		writes := make([]table.Write, len(some))
 		for i, k := range some {
 			writes[i] = table.Delete{Key: k}

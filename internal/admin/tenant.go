@@ -15,8 +15,8 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// Grace is how long a tenant that is deleted can be brought back.
-const Grace = 30 * day
+// DeletedRetention is how long a tenant that is deleted can be brought back.
+const DeletedRetention = 30 * day
 
 // Tenant is what commands tell of a tenant.
 type Tenant struct {
@@ -31,74 +31,74 @@ type Tenant struct {
 	Counts   map[string]int `json:"counts,omitempty"`  // of resources, by their type
 }
 
-func told(t token.Tenant) Tenant {
+func tenantView(t token.Tenant) Tenant {
 	since := func(at time.Time) *time.Time {
 		if at.IsZero() {
 			return nil
 		}
 		return &at
 	}
-	out := Tenant{Tenant: t.Name, Hash: t.Hash(), Created: t.Created, Disabled: since(t.Disabled), Deleted: since(t.Deleted),
-		Stopped: since(t.Stopped), Settings: t.Settings}
+	out := Tenant{Tenant: t.Name, Hash: t.Hash(), Created: t.Created, Disabled: since(t.DisabledAt), Deleted: since(t.DeletedAt),
+		Stopped: since(t.DeprovisioningStoppedAt), Settings: t.Settings}
 	if out.Deleted != nil {
-		out.Purged = since(t.Deleted.Add(Grace))
+		out.Purged = since(t.DeletedAt.Add(DeletedRetention))
 	}
 	return out
 }
 
-func (a Admin) createTenant(ctx context.Context, in input) (any, error) {
-	s, err := a.settings(token.Settings{}, in.Settings)
+func (a Admin) createTenant(ctx context.Context, in commandInput) (any, error) {
+	s, err := a.mergeSettings(token.Settings{}, in.Settings)
 	if err != nil {
 		return nil, err
 	}
 	t, err := a.Tokens.CreateTenant(ctx, in.Tenant)
 	if err != nil || in.Settings == nil {
-		return told(t), err
+		return tenantView(t), err
 	}
-	return a.change(ctx, in, func(t *token.Tenant) error { t.Settings = s; return nil })
+	return a.updateTenant(ctx, in, func(t *token.Tenant) error { t.Settings = s; return nil })
 }
 
-func (a Admin) listTenants(ctx context.Context, _ input) (any, error) {
+func (a Admin) listTenants(ctx context.Context, _ commandInput) (any, error) {
 	list, err := a.Tokens.Tenants(ctx)
 	all := []Tenant{}
 	for _, t := range list {
-		all = append(all, told(t))
+		all = append(all, tenantView(t))
 	}
 	return map[string]any{"tenants": all}, err
 }
 
-func (a Admin) showTenant(ctx context.Context, in input) (any, error) {
+func (a Admin) showTenant(ctx context.Context, in commandInput) (any, error) {
 	t, err := a.Tokens.Tenant(ctx, in.Tenant)
 	if err != nil {
 		return nil, err
 	}
-	out := told(t)
+	out := tenantView(t)
 	out.Counts = map[string]int{}
 	for _, rt := range a.Directory.Types.ResourceTypes {
-		if out.Counts[rt.Name], err = a.directory(in.Tenant).Count(ctx, rt); err != nil {
+		if out.Counts[rt.Name], err = a.directoryFor(in.Tenant).Count(ctx, rt); err != nil {
 			return nil, err
 		}
 	}
 	return out, nil
 }
 
-func (a Admin) change(ctx context.Context, in input, change func(*token.Tenant) error) (any, error) {
-	t, err := a.Tokens.ChangeTenant(ctx, in.Tenant, change)
+func (a Admin) updateTenant(ctx context.Context, in commandInput, change func(*token.Tenant) error) (any, error) {
+	t, err := a.Tokens.UpdateTenant(ctx, in.Tenant, change)
 	if err != nil {
 		return nil, err
 	}
-	return told(t), nil
+	return tenantView(t), nil
 }
 
-func (a Admin) set(ctx context.Context, in input) (any, error) {
-	return a.change(ctx, in, func(t *token.Tenant) (err error) {
-		t.Settings, err = a.settings(t.Settings, in.Settings)
+func (a Admin) updateSettings(ctx context.Context, in commandInput) (any, error) {
+	return a.updateTenant(ctx, in, func(t *token.Tenant) (err error) {
+		t.Settings, err = a.mergeSettings(t.Settings, in.Settings)
 		return err
 	})
 }
 
-// settings is those that a tenant has, with some changed.
-func (a Admin) settings(old token.Settings, change json.RawMessage) (s token.Settings, err error) {
+// mergeSettings is those that a tenant has, with some changed.
+func (a Admin) mergeSettings(old token.Settings, change json.RawMessage) (s token.Settings, err error) {
 	before, err := json.Marshal(old)
 	if err != nil {
 		return s, fmt.Errorf("admin: %w", err)
@@ -120,10 +120,10 @@ func (a Admin) settings(old token.Settings, change json.RawMessage) (s token.Set
 		return s, fmt.Errorf("cannot read the settings: %s; there are strictMembers and noContent (true or false), "+
 			"resourceTypes (names), rateLimit (requests a second) and deprovisioning (per cent)", strings.TrimPrefix(err.Error(), "json: "))
 	}
-	return s, a.check(s)
+	return s, a.validateSettings(s)
 }
 
-func (a Admin) check(s token.Settings) error {
+func (a Admin) validateSettings(s token.Settings) error {
 	var names []string
 	for _, rt := range a.Directory.Types.ResourceTypes {
 		names = append(names, rt.Name)
@@ -142,46 +142,46 @@ func (a Admin) check(s token.Settings) error {
 	return nil
 }
 
-func (a Admin) disable(ctx context.Context, in input) (any, error) {
-	return a.change(ctx, in, func(t *token.Tenant) error {
-		t.Disabled = earlier(t.Disabled, a.Directory.Now())
+func (a Admin) disable(ctx context.Context, in commandInput) (any, error) {
+	return a.updateTenant(ctx, in, func(t *token.Tenant) error {
+		t.DisabledAt = firstTime(t.DisabledAt, a.Directory.Now())
 		return nil
 	})
 }
 
 // enable opens a tenant again that was disabled or deleted.
-func (a Admin) enable(ctx context.Context, in input) (any, error) {
-	return a.change(ctx, in, func(t *token.Tenant) error {
-		if purging(*t, a.Directory.Now()) {
+func (a Admin) enable(ctx context.Context, in commandInput) (any, error) {
+	return a.updateTenant(ctx, in, func(t *token.Tenant) error {
+		if isDueForPurge(*t, a.Directory.Now()) {
 			return fmt.Errorf("tenant %s was deleted more than 30 days ago, and is being removed", in.Tenant)
 		}
-		t.Disabled, t.Deleted = time.Time{}, time.Time{}
+		t.DisabledAt, t.DeletedAt = time.Time{}, time.Time{}
 		return nil
 	})
 }
 
-func (a Admin) release(ctx context.Context, in input) (any, error) {
-	if err := a.Tokens.ForgetDeprovisioned(ctx, in.Tenant); err != nil {
+func (a Admin) releaseTenant(ctx context.Context, in commandInput) (any, error) {
+	if err := a.Tokens.ResetDeprovisioned(ctx, in.Tenant); err != nil {
 		return nil, err
 	}
-	return a.change(ctx, in, func(t *token.Tenant) error { t.Stopped = time.Time{}; return nil })
+	return a.updateTenant(ctx, in, func(t *token.Tenant) error { t.DeprovisioningStoppedAt = time.Time{}; return nil })
 }
 
-func (a Admin) deleteTenant(ctx context.Context, in input) (any, error) {
-	return a.change(ctx, in, func(t *token.Tenant) error {
-		t.Deleted = earlier(t.Deleted, a.Directory.Now())
+func (a Admin) deleteTenant(ctx context.Context, in commandInput) (any, error) {
+	return a.updateTenant(ctx, in, func(t *token.Tenant) error {
+		t.DeletedAt = firstTime(t.DeletedAt, a.Directory.Now())
 		return nil
 	})
 }
 
-// earlier is the time since when something is so.
-func earlier(since, now time.Time) time.Time {
+// firstTime is the time since when something is so.
+func firstTime(since, now time.Time) time.Time {
 	if since.IsZero() {
 		return now.UTC().Truncate(time.Second)
 	}
 	return since
 }
 
-func (a Admin) directory(tenant string) *directory.Directory {
+func (a Admin) directoryFor(tenant string) *directory.Store {
 	return directory.New(a.Directory, tenant, "")
 }

@@ -18,7 +18,7 @@ type Token struct {
 	Expired bool       `json:"expired,omitempty"`
 }
 
-func (a Admin) told(t token.Token, secret string) Token {
+func (a Admin) tokenView(t token.Token, secret string) Token {
 	out := Token{ID: t.ID, Secret: secret, Label: t.Label, Created: t.Created, Expires: t.Expires,
 		Expired: !a.Directory.Now().Before(t.Expires)}
 	if !t.Used.IsZero() {
@@ -27,8 +27,8 @@ func (a Admin) told(t token.Token, secret string) Token {
 	return out
 }
 
-func (a Admin) createToken(ctx context.Context, in input) (any, error) {
-	lifetime, secret := token.Lifetime, token.New(in.Tenant)
+func (a Admin) createToken(ctx context.Context, in commandInput) (any, error) {
+	lifetime, secret := token.DefaultLifetime, token.New(in.Tenant)
 	if in.Days != nil {
 		lifetime = time.Duration(*in.Days) * day
 	}
@@ -36,30 +36,30 @@ func (a Admin) createToken(ctx context.Context, in input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.told(t, secret), nil
+	return a.tokenView(t, secret), nil
 }
 
-func (a Admin) listTokens(ctx context.Context, in input) (any, error) {
+func (a Admin) listTokens(ctx context.Context, in commandInput) (any, error) {
 	if _, err := a.Tokens.Tenant(ctx, in.Tenant); err != nil {
 		return nil, err
 	}
 	list, err := a.Tokens.Tokens(ctx, in.Tenant)
 	all := []Token{}
 	for _, t := range list {
-		all = append(all, a.told(t, ""))
+		all = append(all, a.tokenView(t, ""))
 	}
 	return map[string]any{"tokens": all}, err
 }
 
-func (a Admin) revoke(ctx context.Context, in input) (any, error) {
+func (a Admin) revokeToken(ctx context.Context, in commandInput) (any, error) {
 	if err := a.Tokens.Revoke(ctx, in.Tenant, in.Token); err != nil {
 		return nil, err
 	}
 	return map[string]any{"revoked": in.Token}, nil
 }
 
-func (a Admin) rotate(ctx context.Context, in input) (any, error) {
-	overlap, secret := token.Overlap, token.New(in.Tenant)
+func (a Admin) rotateToken(ctx context.Context, in commandInput) (any, error) {
+	overlap, secret := token.DefaultOverlap, token.New(in.Tenant)
 	if in.Hours != nil {
 		overlap = time.Duration(*in.Hours) * time.Hour
 	}
@@ -67,5 +67,5 @@ func (a Admin) rotate(ctx context.Context, in input) (any, error) {
 	if err != nil {
 		return nil, err
 	}
-	return a.told(t, secret), nil
+	return a.tokenView(t, secret), nil
 }

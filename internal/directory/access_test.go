@@ -14,7 +14,7 @@ const aUser, aGroup = "u00000000000000000000000000", "g0000000000000000000000000
 // A filter is answered by keys wherever one of them leads to all that it can mean; only what has none walks.
 func TestPlans(t *testing.T) {
 	t.Parallel()
-	types := scim.Standard()
+	types := scim.StandardTypes()
 	d := New(Config{Types: types}, "t", base)
 	for text, want := range map[string]string{
 		"User ":                       `everyone`,
@@ -78,7 +78,7 @@ func TestPlans(t *testing.T) {
 				t.Fatal(text, err)
 			}
 		}
-		if got := fmt.Sprint(d.plan(types.ByName(name), f)); got != want {
+		if got := fmt.Sprint(d.planFilter(types.ByName(name), f)); got != want {
 			t.Errorf("%s filter %.100s: reads %.100s, want %s", name, text, got, want)
 		}
 	}
@@ -87,29 +87,29 @@ func TestPlans(t *testing.T) {
 // What a filter asks of single members is read by their edges, not by the member lists.
 func TestWhatATestReads(t *testing.T) {
 	t.Parallel()
-	rt := scim.Standard().ByName("Group")
-	for text, want := range map[string]needs{
+	rt := scim.StandardTypes().ByName("Group")
+	for text, want := range map[string]filterReads{
 		`displayName eq "x"`:                             {},
-		`members eq "u1"`:                                {edges: []string{"u1"}},
-		`members.value ne "u1"`:                          {edges: []string{"u1"}},
-		`members[value eq "u1"]`:                         {edges: []string{"u1"}},
-		`not (members eq "u2") or members.value eq "u1"`: {edges: []string{"u1", "u2"}},
-		`members pr`:                                     {members: true},
-		`members.value sw "u"`:                           {members: true},
-		`members.type eq "User"`:                         {members: true},
-		`members.display eq "x"`:                         {members: true, displays: true},
-		`members[value ne "u1"]`:                         {members: true},
-		`members[value eq "u1" and type eq "User"]`:      {edges: []string{"u1"}},
-		`members[display eq "x" and VALUE eq "u1"]`:      {edges: []string{"u1"}, displays: true},
-		`members[value eq "u1" or (type eq "Group" and value eq "g1")]`: {edges: []string{"u1", "g1"}},
-		`members[value eq "u1" or type eq "Group"]`:                     {members: true},
-		`members[not (value eq "u1")]`:                                  {members: true},
+		`members eq "u1"`:                                {memberIDs: []string{"u1"}},
+		`members.value ne "u1"`:                          {memberIDs: []string{"u1"}},
+		`members[value eq "u1"]`:                         {memberIDs: []string{"u1"}},
+		`not (members eq "u2") or members.value eq "u1"`: {memberIDs: []string{"u1", "u2"}},
+		`members pr`:                                     {allMembers: true},
+		`members.value sw "u"`:                           {allMembers: true},
+		`members.type eq "User"`:                         {allMembers: true},
+		`members.display eq "x"`:                         {allMembers: true, displayNames: true},
+		`members[value ne "u1"]`:                         {allMembers: true},
+		`members[value eq "u1" and type eq "User"]`:      {memberIDs: []string{"u1"}},
+		`members[display eq "x" and VALUE eq "u1"]`:      {memberIDs: []string{"u1"}, displayNames: true},
+		`members[value eq "u1" or (type eq "Group" and value eq "g1")]`: {memberIDs: []string{"u1", "g1"}},
+		`members[value eq "u1" or type eq "Group"]`:                     {allMembers: true},
+		`members[not (value eq "u1")]`:                                  {allMembers: true},
 	} {
 		f, err := filter.Parse(text)
 		if err != nil {
 			t.Fatal(text, err)
 		}
-		if got := mentioned(rt, f); fmt.Sprint(got) != fmt.Sprint(want) {
+		if got := readsForFilter(rt, f); fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s needs %v, want %v", text, got, want)
 		}
 	}

@@ -11,132 +11,132 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// hurry is how long before its deadline a request leaves what has taken effect to others, to be answered in time.
-const hurry = 3 * time.Second
+// deadlineReserve is how long before its deadline a request leaves what has taken effect to others, to be answered in time.
+const deadlineReserve = 3 * time.Second
 
-func (d *Directory) hurried(ctx context.Context) bool {
+func (d *Store) DeadlineNear(ctx context.Context) bool {
 	deadline, ok := ctx.Deadline()
-	return ok && deadline.Round(0).Sub(d.Now().Round(0)) < hurry
+	return ok && deadline.Round(0).Sub(d.Now().Round(0)) < deadlineReserve
 }
 
 // finish applies a committed change by its writer, who knows the Change items. Whatever goes wrong now, the change is
 // made: others finish it.
-func (d *Directory) finish(ctx context.Context, l *redo) {
+func (d *Store) finish(ctx context.Context, l *redoLog) {
 	var err error
-	for some := range slices.Chunk(l.parts, max(1, d.Abreast)) {
-		if d.hurried(ctx) {
+	for some := range slices.Chunk(l.changeItems, max(1, d.ApplyConcurrency)) {
+		if d.DeadlineNear(ctx) {
 			return
 		}
 		var calls []func() error
 		for _, p := range some {
-			calls = append(calls, func() error { return d.apply(ctx, l.rt, l.id, l.change, p) })
+			calls = append(calls, func() error { return d.applyChangeItem(ctx, l.rt, l.id, l.changeID, p) })
 		}
-		if err = d.together(calls...); err != nil {
+		if err = d.RunConcurrently(calls...); err != nil {
 			break
 		}
 	}
 	if err == nil {
-		err = d.clear(ctx, l.rt, l.id, l.change)
+		err = d.completeChange(ctx, l.rt, l.id, l.changeID)
 	}
-	if errors.Is(err, errLost) {
-		err = d.help(ctx, l.rt, l.id, l.change)
+	if errors.Is(err, ErrConflict) {
+		err = d.FinishChange(ctx, l.rt, l.id, l.changeID)
 	}
 	if err != nil {
-		d.Log.WarnContext(ctx, "a change is left to be applied by others", "id", l.id, "change", l.change, "error", err)
+		d.Log.WarnContext(ctx, "a change is left to be applied by others", "id", l.id, "change", l.changeID, "error", err)
 	}
 }
 
-// errApplied says that another has applied a Change item.
-var errApplied = errors.New("directory: applied")
+// errAlreadyApplied says that another has applied a Change item.
+var errAlreadyApplied = errors.New("directory: applied")
 
-// apply writes the memberships of one Change item, which goes with it: so nobody writes them twice. Members that are
+// applyChangeItem writes the memberships of one Change item, which goes with it: so nobody writes them twice. Members that are
 // gone are left out, as if they had gone afterwards; so is what is so already, which a restored table can hold.
-func (d *Directory) apply(ctx context.Context, rt *scim.ResourceType, id, change string, p part) error {
+func (d *Store) applyChangeItem(ctx context.Context, rt *scim.ResourceType, id, change string, p ChangeItem) error {
 	out := map[string]bool{}
-	err := d.retry(ctx, func() error {
-		add, del := without(p.Add, out), without(p.Del, out)
-		applied := func(table.Item) error { return errApplied }
-		t := &transaction{}
+	err := d.Retry(ctx, func() error {
+		add, del := Exclude(p.Add, out), Exclude(p.Remove, out)
+		applied := func(table.Item) error { return errAlreadyApplied }
+		t := &Transaction{}
 		t.add(table.Update{
-			Key: d.keys.head(rt, id),
+			Key: d.keys.Head(rt, id),
 			Add: table.Item{
 				"left": table.N(-1),
 				"n":    table.N(int64(len(add) - len(del))),
-				"sum":  table.N(digests(add) - digests(del)),
+				"sum":  table.N(SumHashes(add) - SumHashes(del)),
 			},
 			If: []table.Condition{table.Equals("pending", table.S(change))},
 		}, applied)
 		t.add(table.Delete{Key: p.Key, If: []table.Condition{table.Exists()}}, applied)
 		for _, m := range add {
-			d.link(t, rt, id, m, leaveOut(m, out), leaveOut(m, out))
+			d.putMembership(t, rt, id, m, skipMemberHandler(m, out), skipMemberHandler(m, out))
 		}
 		for _, m := range del {
-			d.unlink(t, rt, id, m, leaveOut(m, out))
+			d.deleteMembership(t, rt, id, m, skipMemberHandler(m, out))
 		}
-		return d.write(ctx, t)
+		return d.WriteTransaction(ctx, t)
 	})
-	if errors.Is(err, errApplied) {
+	if errors.Is(err, errAlreadyApplied) {
 		return nil
 	}
 	return err
 }
 
-func leaveOut(m string, out map[string]bool) reason {
+func skipMemberHandler(m string, out map[string]bool) FailureHandler {
 	return func(table.Item) error {
 		out[m] = true
-		return errLost
+		return ErrConflict
 	}
 }
 
-// clear ends a change of which nothing is left to be applied.
-func (d *Directory) clear(ctx context.Context, rt *scim.ResourceType, id, change string) error {
-	t := &transaction{}
+// completeChange ends a change of which nothing is left to be applied.
+func (d *Store) completeChange(ctx context.Context, rt *scim.ResourceType, id, change string) error {
+	t := &Transaction{}
 	t.add(table.Update{
-		Key:    d.keys.head(rt, id),
+		Key:    d.keys.Head(rt, id),
 		Remove: []string{"pending", "left"},
 		If:     []table.Condition{table.Equals("pending", table.S(change)), table.Equals("left", table.N(0))},
-	}, lost)
-	t.add(table.Delete{Key: d.keys.marker(rt, id, change)}, lost)
-	return d.write(ctx, t)
+	}, ConflictHandler)
+	t.add(table.Delete{Key: d.keys.IntentMarker(rt, id, change)}, ConflictHandler)
+	return d.WriteTransaction(ctx, t)
 }
 
-// help finishes the pending change of a group, whoever began it.
-func (d *Directory) help(ctx context.Context, rt *scim.ResourceType, id, change string) error {
-	return d.retry(ctx, func() error {
-		items, err := d.Table.Get(ctx, nil, d.keys.head(rt, id))
+// FinishChange finishes the pending change of a group, whoever began it.
+func (d *Store) FinishChange(ctx context.Context, rt *scim.ResourceType, id, change string) error {
+	return d.Retry(ctx, func() error {
+		items, err := d.Table.Get(ctx, nil, d.keys.Head(rt, id))
 		if err != nil || len(items) == 0 {
 			return err
 		}
-		var h head
-		if err := unmarshal(items[0], &h); err != nil || h.Pending != change {
+		var h HeadItem
+		if err := UnmarshalItem(items[0], &h); err != nil || h.PendingChange != change {
 			return err
 		}
-		if h.Left > 0 {
-			if err := d.applyAll(ctx, rt, id, change); err != nil {
+		if h.PendingItems > 0 {
+			if err := d.applyRemaining(ctx, rt, id, change); err != nil {
 				return err
 			}
-			return errLost // look again
+			return ErrConflict // look again
 		}
-		return d.clear(ctx, rt, id, change)
+		return d.completeChange(ctx, rt, id, change)
 	})
 }
 
-// applyAll applies the Change items that can be seen, in random order, so that helpers seldom meet.
-func (d *Directory) applyAll(ctx context.Context, rt *scim.ResourceType, id, change string) error {
-	page, err := d.Table.Query(ctx, table.Range{PK: d.keys.resource(rt, id), Prefix: changePrefix + change + "#"})
+// applyRemaining applies the Change items that can be seen, in random order, so that helpers seldom meet.
+func (d *Store) applyRemaining(ctx context.Context, rt *scim.ResourceType, id, change string) error {
+	page, err := d.Table.Query(ctx, table.Range{PK: d.keys.ResourcePartition(rt, id), Prefix: ChangePrefix + change + "#"})
 	if err != nil {
 		return err
 	}
-	seed, err := d.random(32)
+	seed, err := d.RandomBytes(32)
 	if err != nil {
 		return err
 	}
 	for _, i := range rand.New(rand.NewChaCha8([32]byte(seed))).Perm(len(page.Items)) {
-		var p part
-		if err := unmarshal(page.Items[i], &p); err != nil {
+		var p ChangeItem
+		if err := UnmarshalItem(page.Items[i], &p); err != nil {
 			return err
 		}
-		if err := d.apply(ctx, rt, id, change, p); err != nil {
+		if err := d.applyChangeItem(ctx, rt, id, change, p); err != nil {
 			return err
 		}
 	}

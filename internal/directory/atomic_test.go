@@ -27,7 +27,7 @@ func (f *fixture) polls(g string, lists ...[]string) (stop func()) {
 				at = len(lists) - 1
 				continue
 			}
-			if IsBusy(err) && ctx.Err() != nil {
+			if IsTransient(err) && ctx.Err() != nil {
 				return
 			}
 			if err != nil {
@@ -53,7 +53,7 @@ func (f *fixture) polls(g string, lists ...[]string) (stop func()) {
 func TestTwentyThousandMembersAtOnce(t *testing.T) {
 	onEach(t, func(t *testing.T, tab table.Table) {
 		n := 20_000
-		_, partial := tab.(*tabletest.Partial)
+		_, partial := tab.(*tabletest.PartialVisibility)
 		if _, dynamo := tab.(*dynamo.Table); partial || dynamo && racing() {
 			n = 2_000
 		}
@@ -88,7 +88,7 @@ func TestTwentyThousandMembersAtOnce(t *testing.T) {
 // delete, 3 and those that drain.
 func TestCallsThatWaitInLargeChanges(t *testing.T) {
 	t.Parallel()
-	parts := func(k int) int { return (k + maxPart - 1) / maxPart }
+	parts := func(k int) int { return (k + maxChangeItemMembers - 1) / maxChangeItemMembers }
 	for _, k := range []int{50, 256, 2352, 2353, 5000} {
 		t.Run(fmt.Sprint(k), func(t *testing.T) {
 			t.Parallel()
@@ -147,7 +147,7 @@ func (f *fixture) waits(what string, want int, do func(*fixture) error) {
 	if err := do(&with); err != nil {
 		f.Fatal(err)
 	}
-	if u := usage(); u.Waits > want {
-		f.Errorf("%s: %d calls wait for each other, want %d", what, u.Waits, want)
+	if u := usage(); u.RoundTrips > want {
+		f.Errorf("%s: %d calls wait for each other, want %d", what, u.RoundTrips, want)
 	}
 }

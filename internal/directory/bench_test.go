@@ -41,7 +41,7 @@ func BenchmarkCost(b *testing.B) {
 	})
 	for endpoint := range strings.FieldsFuncSeq(os.Getenv(variable), func(r rune) bool { return r == ',' }) {
 		b.Run(strings.TrimPrefix(endpoint, "http://"), func(b *testing.B) {
-			d := dynamo.New(dynamo.NewClient(dynamo.Account{Endpoint: endpoint}), "bench-"+rand.Text())
+			d := dynamo.New(dynamo.NewClient(dynamo.ClientConfig{Endpoint: endpoint}), "bench-"+rand.Text())
 			if err := d.Create(b.Context()); err != nil {
 				b.Fatal(err)
 			}
@@ -113,8 +113,8 @@ func (c *company) waits(b *testing.B, o operation) int {
 		if err != nil {
 			b.Fatal(err)
 		}
-		if least == 0 || u.Waits < least {
-			least = u.Waits
+		if least == 0 || u.RoundTrips < least {
+			least = u.RoundTrips
 		}
 	}
 	return least

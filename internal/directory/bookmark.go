@@ -17,141 +17,143 @@ import (
 // PageTimeout is how long a client can wait between two pages.
 const PageTimeout = time.Hour
 
-// bookmark says where the page with an index begins, so that a walk by startIndex need not count again what it has seen.
+// bookmarkItem says where the page with an index begins, so that a walk by startIndex need not count again what it has seen.
 // One takes the place of that of an earlier walk with the same index. So a walk from page 1 on finds its own, but a jump may
 // begin at what an earlier one has left.
-type bookmark struct {
+type bookmarkItem struct {
 	table.Key
-	Mark    string `dynamodbav:"mark"`
-	Total   int    `dynamodbav:"total"`
-	Expires int64  `dynamodbav:"expires"` // in seconds of Unix time; DynamoDB may keep it for days longer
+	Position  string `dynamodbav:"mark"`
+	Total     int    `dynamodbav:"total"`
+	ExpiresAt int64  `dynamodbav:"expires"` // in seconds of Unix time; DynamoDB may keep it for days longer
 }
 
-// Bookmarks keeps bookmarks in memory, for a process that answers all requests itself: so a page costs no write. Of two
+// BookmarkCache keeps bookmarks in memory, for a process that answers all requests itself: so a page costs no write. Of two
 // generations it forgets the older when the younger is full: a walk under way needs what was kept last, for from anywhere
 // else it would count those who have gone since, and miss as many.
-type Bookmarks struct {
-	mu         sync.Mutex
-	young, old generation
+type BookmarkCache struct {
+	mu                sync.Mutex
+	current, previous generation
 }
 
 // generation is bookmarks that are forgotten together.
 type generation struct {
-	walks map[string][]bookmark // by partition, in the order of their sort keys
-	size  int
+	byPartition map[string][]bookmarkItem // by partition, in the order of their sort keys
+	size        int
 }
 
 const (
-	maxBookmarks = 8 << 20 // bytes of both generations; a walk over a million users by 100 leaves 3 MB
-	besideText   = 200     // bytes that one takes beside its text, at most, with its share of lists and maps
+	maxBookmarkBytes      = 8 << 20 // bytes of both generations; a walk over a million users by 100 leaves 3 MB
+	bookmarkOverheadBytes = 200     // bytes that one takes beside its text, at most, with its share of lists and maps
 )
 
-func (b bookmark) size() int { return besideText + len(b.PK) + len(b.SK) + len(b.Mark) }
-
-func (s *Bookmarks) keep(b bookmark) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.young.walks == nil || s.young.size+b.size() > maxBookmarks/2 {
-		s.young, s.old = generation{walks: map[string][]bookmark{}}, s.young
-	}
-	s.young.keep(b)
+func (b bookmarkItem) size() int {
+	return bookmarkOverheadBytes + len(b.PK) + len(b.SK) + len(b.Position)
 }
 
-func (g *generation) keep(b bookmark) {
-	walk := g.walks[b.PK]
-	i, there := slices.BinarySearchFunc(walk, b.SK, bookmark.compare)
+func (s *BookmarkCache) put(b bookmarkItem) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.current.byPartition == nil || s.current.size+b.size() > maxBookmarkBytes/2 {
+		s.current, s.previous = generation{byPartition: map[string][]bookmarkItem{}}, s.current
+	}
+	s.current.keep(b)
+}
+
+func (g *generation) keep(b bookmarkItem) {
+	walk := g.byPartition[b.PK]
+	i, there := slices.BinarySearchFunc(walk, b.SK, bookmarkItem.compare)
 	if g.size += b.size(); there {
 		g.size -= walk[i].size()
 		walk[i] = b
 		return
 	}
-	g.walks[b.PK] = slices.Insert(walk, i, b)
+	g.byPartition[b.PK] = slices.Insert(walk, i, b)
 }
 
-// nearest is the last bookmark up to a key, and of two with its sort key the younger; or the zero bookmark.
-func (s *Bookmarks) nearest(k table.Key) bookmark {
+// floor is the last bookmark up to a key, and of two with its sort key the younger; or the zero bookmark.
+func (s *BookmarkCache) floor(k table.Key) bookmarkItem {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	b, old := s.young.nearest(k), s.old.nearest(k)
+	b, old := s.current.nearest(k), s.previous.nearest(k)
 	if old.SK > b.SK {
 		return old
 	}
 	return b
 }
 
-func (g *generation) nearest(k table.Key) bookmark {
-	walk := g.walks[k.PK]
-	i, there := slices.BinarySearchFunc(walk, k.SK, bookmark.compare)
+func (g *generation) nearest(k table.Key) bookmarkItem {
+	walk := g.byPartition[k.PK]
+	i, there := slices.BinarySearchFunc(walk, k.SK, bookmarkItem.compare)
 	if there {
 		return walk[i]
 	}
 	if i == 0 {
-		return bookmark{}
+		return bookmarkItem{}
 	}
 	return walk[i-1]
 }
 
-func (b bookmark) compare(sk string) int { return cmp.Compare(b.SK, sk) }
+func (b bookmarkItem) compare(sk string) int { return cmp.Compare(b.SK, sk) }
 
-// start is where the reading of a page begins: at a bookmark, or at the beginning.
-type start struct {
+// resumePoint is where the reading of a page begins: at a bookmark, or at the beginning.
+type resumePoint struct {
 	mark
 	index, total int
 }
 
-// resume finds the bookmark at the index that is asked for, or the nearest before it.
-func (l *listing) resume(ctx context.Context) (start, error) {
-	begin := start{index: 1, total: -1}
+// findResumePoint finds the bookmark at the index that is asked for, or the nearest before it.
+func (l *execution) findResumePoint(ctx context.Context) (resumePoint, error) {
+	begin := resumePoint{index: 1, total: -1}
 	if l.StartIndex == 1 {
 		return begin, nil
 	}
-	k := l.keys.bookmark(l.name(l.Reader), l.StartIndex)
-	b, err := l.nearest(ctx, k)
-	if err != nil || b.Expires <= l.Now().Unix() {
+	k := l.keys.Bookmark(l.fingerprint(l.Client), l.StartIndex)
+	b, err := l.findBookmark(ctx, k)
+	if err != nil || b.ExpiresAt <= l.Now().Unix() {
 		return begin, err
 	}
-	s := start{total: b.Total}
+	s := resumePoint{total: b.Total}
 	if s.index, err = strconv.Atoi(b.SK); err != nil {
 		return begin, fmt.Errorf("directory: damaged bookmark: %w", err)
 	}
-	return s, l.parse([]byte(b.Mark), &s.mark, &s.mark)
+	return s, l.decodePosition([]byte(b.Position), &s.mark, &s.mark)
 }
 
-// nearest is the last bookmark of a walk up to a key; the zero bookmark, which has expired, if there is none.
-func (l *listing) nearest(ctx context.Context, k table.Key) (b bookmark, err error) {
+// findBookmark is the last bookmark of a walk up to a key; the zero bookmark, which has expired, if there is none.
+func (l *execution) findBookmark(ctx context.Context, k table.Key) (b bookmarkItem, err error) {
 	if l.Bookmarks != nil {
-		return l.Bookmarks.nearest(k), nil
+		return l.Bookmarks.floor(k), nil
 	}
 	found, err := l.Table.Query(ctx, table.Range{PK: k.PK, From: "0", To: k.SK, Backward: true, Limit: 1})
 	if err != nil || len(found.Items) == 0 {
 		return b, err
 	}
-	return b, unmarshal(found.Items[0], &b)
+	return b, UnmarshalItem(found.Items[0], &b)
 }
 
-// parse reads a mark, or what holds one, as keys are: with numbers as they are written.
-func (l *listing) parse(text []byte, into any, m *mark) error {
+// decodePosition reads a mark, or what holds one, as keys are: with numbers as they are written.
+func (l *execution) decodePosition(text []byte, into any, m *mark) error {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.UseNumber()
 	if err := d.Decode(into); err != nil {
 		return fmt.Errorf("directory: damaged mark: %w", err)
 	}
-	if m.From < 0 || m.From >= len(l.selections) {
-		return fmt.Errorf("directory: damaged mark: selection %d of %d", m.From, len(l.selections))
+	if m.Subquery < 0 || m.Subquery >= len(l.selections) {
+		return fmt.Errorf("directory: damaged mark: selection %d of %d", m.Subquery, len(l.selections))
 	}
 	return nil
 }
 
-// keep writes the bookmark of the page behind a mark.
-func (l *listing) keep(ctx context.Context, index, total int, m mark) error {
+// saveBookmark writes the bookmark of the page behind a mark.
+func (l *execution) saveBookmark(ctx context.Context, index, total int, m mark) error {
 	text, err := json.Marshal(m)
 	if err != nil {
 		return fmt.Errorf("directory: mark: %w", err)
 	}
-	b := bookmark{l.keys.bookmark(l.name(l.Reader), index), string(text), total, l.Now().Add(PageTimeout).Unix()}
+	b := bookmarkItem{l.keys.Bookmark(l.fingerprint(l.Client), index), string(text), total, l.Now().Add(PageTimeout).Unix()}
 	if l.Bookmarks != nil {
-		l.Bookmarks.keep(b)
+		l.Bookmarks.put(b)
 		return nil
 	}
-	return l.Table.Write(ctx, table.Put{Item: marshal(b)})
+	return l.Table.Write(ctx, table.Put{Item: MarshalItem(b)})
 }

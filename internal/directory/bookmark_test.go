@@ -14,11 +14,11 @@ import (
 // A page far on is found from the nearest bookmark of this reader's, unless that has expired.
 func TestBookmarks(t *testing.T) {
 	t.Parallel()
-	for name, kept := range map[string]*Bookmarks{"in the table": nil, "in memory": {}} {
+	for name, kept := range map[string]*BookmarkCache{"in the table": nil, "in memory": {}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, memory(t))
-			f.Bookmarks, f.Near = kept, kept != nil // as a process has them that uses a file alone
+			f.Bookmarks, f.InProcess = kept, kept != nil // as a process has them that uses a file alone
 			testBookmarks(t, f)
 		})
 	}
@@ -30,8 +30,8 @@ func testBookmarks(t *testing.T, f *fixture) {
 	users := f.newUsers(50)
 	page := func(reader string, index int) (string, int) {
 		ctx, usage := table.WithUsage(t.Context())
-		q := Query{Types: only(f.user), StartIndex: index, Count: 10, Reader: reader, Projection: projected(f, "userName")}
-		l, err := f.Query(ctx, q)
+		q := Params{Types: only(f.user), StartIndex: index, Count: 10, Client: reader, Projection: projected(f, "userName")}
+		l, err := f.List(ctx, q)
 		if err != nil || len(l.Resources) == 0 {
 			t.Fatal(l, err)
 		}
@@ -71,17 +71,17 @@ func TestADamagedBookmark(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
 	f.newUsers(5)
-	f.Bookmarks = &Bookmarks{}
-	q := Query{Types: only(f.user), StartIndex: 3, Count: 2}
-	l, err := f.listing(q)
+	f.Bookmarks = &BookmarkCache{}
+	q := Params{Types: only(f.user), StartIndex: 3, Count: 2}
+	l, err := f.newExecution(q)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for text, want := range map[string]string{
 		`{"f":1}`: "selection 1 of 1", `{"f":-1}`: "selection -1 of 1", `{"f":`: "unexpected EOF", `{"f":"x"}`: "cannot unmarshal",
 	} {
-		f.Bookmarks.keep(bookmark{Key: f.keys.bookmark(l.name(""), 3), Mark: text, Expires: math.MaxInt64})
-		_, err := f.Query(t.Context(), q)
+		f.Bookmarks.put(bookmarkItem{Key: f.keys.Bookmark(l.fingerprint(""), 3), Position: text, ExpiresAt: math.MaxInt64})
+		_, err := f.List(t.Context(), q)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "%!") {
 			t.Errorf("%s: %v, want %q", text, err, want)
 		}
@@ -91,17 +91,17 @@ func TestADamagedBookmark(t *testing.T) {
 // However many walks there are, and however long their marks, few bytes are kept, and the last bookmark of all is.
 func TestBookmarksInMemoryAreBounded(t *testing.T) {
 	t.Parallel()
-	s := &Bookmarks{}
+	s := &BookmarkCache{}
 	for i := range 60_000 {
 		n := i / 2 % 7000 // each is kept again: at once, and when it is an old one
-		k := keys{"t"}.bookmark(strconv.Itoa(n%3), n)
-		s.keep(bookmark{Key: k, Total: i, Mark: strings.Repeat("x", i%1000)})
-		if got := s.nearest(k); s.young.size+s.old.size > maxBookmarks || got.Total != i {
-			t.Fatalf("%d bytes are kept; the nearest to %d is that of %d", s.young.size+s.old.size, i, got.Total)
+		k := Keys{"t"}.Bookmark(strconv.Itoa(n%3), n)
+		s.put(bookmarkItem{Key: k, Total: i, Position: strings.Repeat("x", i%1000)})
+		if got := s.floor(k); s.current.size+s.previous.size > maxBookmarkBytes || got.Total != i {
+			t.Fatalf("%d bytes are kept; the nearest to %d is that of %d", s.current.size+s.previous.size, i, got.Total)
 		}
 	}
-	for _, g := range []generation{s.young, s.old} {
-		for _, walk := range g.walks {
+	for _, g := range []generation{s.current, s.previous} {
+		for _, walk := range g.byPartition {
 			for _, b := range walk {
 				g.size -= b.size()
 			}
@@ -115,26 +115,26 @@ func TestBookmarksInMemoryAreBounded(t *testing.T) {
 // A walk goes on where it was, whatever others have kept since its last page, up to half of what is kept in all.
 func TestOthersBookmarksDoNotDisturbAWalk(t *testing.T) {
 	t.Parallel()
-	for what, before := range map[string]int{"an empty generation": 0, "one that is almost full": maxBookmarks/2 - 1000} {
+	for what, before := range map[string]int{"an empty generation": 0, "one that is almost full": maxBookmarkBytes/2 - 1000} {
 		f := newFixture(t, memory(t))
-		f.Near, f.Bookmarks = true, &Bookmarks{}
+		f.InProcess, f.Bookmarks = true, &BookmarkCache{}
 		users, kept := f.newUsers(50), 0
 		others := func(size int) {
 			for ; size > 1000; kept++ {
-				b := bookmark{Key: f.keys.bookmark(strconv.Itoa(kept%100), kept), Mark: strings.Repeat("x", 500)}
-				f.Bookmarks.keep(b)
+				b := bookmarkItem{Key: f.keys.Bookmark(strconv.Itoa(kept%100), kept), Position: strings.Repeat("x", 500)}
+				f.Bookmarks.put(b)
 				size -= b.size()
 			}
 		}
 		others(before)
-		q := Query{Types: only(f.user), StartIndex: 1, Count: 10}
+		q := Params{Types: only(f.user), StartIndex: 1, Count: 10}
 		l := f.query(t, q)
 		met := idsOf(l)
 		for _, id := range users[2:5] {
 			f.must(nil, f.Delete(f.ctx, f.user, id, nil))
 		}
-		for len(met) < l.Total && len(l.Resources) > 0 {
-			others(maxBookmarks / 2)
+		for len(met) < l.TotalResults && len(l.Resources) > 0 {
+			others(maxBookmarkBytes / 2)
 			q.StartIndex = len(met) + 1
 			l = f.query(t, q)
 			met = append(met, idsOf(l)...)

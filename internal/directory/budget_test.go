@@ -76,14 +76,14 @@ func (c budgeted) check(t *testing.T, tab table.Table, tenant string, slowly tim
 	s.g = f.newGroup("g", s.member)
 	config := s.Config
 	config.Table = slow{tab, slowly}
-	s.Directory = New(config, tenant, base)
+	s.Store = New(config, tenant, base)
 	ctx, usage := table.WithUsage(t.Context())
 	if err := c.do(ctx, s); err != nil {
 		t.Fatal(err)
 	}
-	if u := usage(); u.Waits != c.waits || u.ItemsWritten != c.written {
+	if u := usage(); u.RoundTrips != c.waits || u.ItemsWritten != c.written {
 		t.Errorf("%s: %d calls wait for each other and %d items are written, want %d and %d", c.operation,
-			u.Waits, u.ItemsWritten, c.waits, c.written)
+			u.RoundTrips, u.ItemsWritten, c.waits, c.written)
 	}
 }
 
@@ -95,12 +95,12 @@ func TestCallsThatWaitForManyMembers(t *testing.T) {
 		g := f.newGroup("g")
 		ids := f.edgesOnly(g, 40_000)
 		ctx, usage := table.WithUsage(t.Context())
-		_, members, err := f.over(slow{f.Table, time.Millisecond}).whole(ctx, f.group, g, math.MaxInt64)
+		_, members, err := f.over(slow{f.Table, time.Millisecond}).ReadGroup(ctx, f.group, g, math.MaxInt64)
 		if slices.Sort(ids); err != nil || !slices.Equal(members, ids) {
 			t.Errorf("%d members, %v", len(members), err)
 		}
-		if u := usage(); u.Waits != 2 {
-			t.Errorf("%d calls wait for each other, want 2", u.Waits)
+		if u := usage(); u.RoundTrips != 2 {
+			t.Errorf("%d calls wait for each other, want 2", u.RoundTrips)
 		}
 	})
 }
@@ -110,20 +110,20 @@ func (f *fixture) edgesOnly(g string, n int) (ids []string) {
 	f.Helper()
 	for len(ids) < n {
 		var all []table.Write
-		for range table.MaxActions {
+		for range table.MaxTransactionActions {
 			id, err := f.newID(f.user)
 			if err != nil {
 				f.Fatal(err)
 			}
 			ids = append(ids, id)
-			all = append(all, table.Put{Item: marshal(edge{Key: f.keys.edge(f.group, g, id), Type: f.user.Name})})
+			all = append(all, table.Put{Item: MarshalItem(EdgeItem{Key: f.keys.Edge(f.group, g, id), Type: f.user.Name})})
 		}
 		if err := f.Table.Write(f.ctx, all...); err != nil {
 			f.Fatal(err)
 		}
 	}
-	err := f.Table.Write(f.ctx, table.Update{Key: f.keys.head(f.group, g),
-		Add: table.Item{"n": table.N(int64(n)), "sum": table.N(digests(ids))}})
+	err := f.Table.Write(f.ctx, table.Update{Key: f.keys.Head(f.group, g),
+		Add: table.Item{"n": table.N(int64(n)), "sum": table.N(SumHashes(ids))}})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -149,13 +149,13 @@ func (s scene) with(ctx context.Context) *fixture {
 }
 
 func (s scene) query(ctx context.Context, rt *scim.ResourceType, text string, count int) (err error) {
-	q := Query{Types: only(rt), StartIndex: 1, Count: count}
+	q := Params{Types: only(rt), StartIndex: 1, Count: count}
 	if text != "" {
 		if q.Filter, err = filter.Parse(text); err != nil {
 			return err
 		}
 	}
-	_, err = s.Query(ctx, q)
+	_, err = s.List(ctx, q)
 	return err
 }
 
@@ -212,7 +212,7 @@ var budget = []budgeted{
 	{"groups of a member, without their members", 2, 0, func(ctx context.Context, s scene) error {
 		p, err := scim.NewProjection(only(s.group), "", "members")
 		if err == nil {
-			_, err = s.Query(ctx, Query{Types: only(s.group), StartIndex: 1, Count: 100, Projection: p,
+			_, err = s.List(ctx, Params{Types: only(s.group), StartIndex: 1, Count: 100, Projection: p,
 				Filter: parsed(s.T, `members.value eq "`+s.member+`"`)})
 		}
 		return err
@@ -226,7 +226,7 @@ var budget = []budgeted{
 	{"probe by displayName of a group without its members", 2, 0, func(ctx context.Context, s scene) error {
 		p, err := scim.NewProjection(only(s.group), "", "members")
 		if err == nil {
-			_, err = s.Query(ctx, Query{Types: only(s.group), Filter: &filter.Compare{Attr: filter.Attr{Name: "displayName"}, Op: filter.EQ, Value: "g"},
+			_, err = s.List(ctx, Params{Types: only(s.group), Filter: &filter.Compare{Attr: filter.Attr{Name: "displayName"}, Op: filter.EQ, Value: "g"},
 				StartIndex: 1, Count: 1, Projection: p})
 		}
 		return err
@@ -269,7 +269,7 @@ var budget = []budgeted{
 	{"page of 100 users", 2, 1, func(ctx context.Context, s scene) error {
 		p, err := scim.NewProjection(only(s.user), "", "groups")
 		if err == nil {
-			_, err = s.Query(ctx, Query{Types: only(s.user), StartIndex: 1, Count: 100, Projection: p})
+			_, err = s.List(ctx, Params{Types: only(s.user), StartIndex: 1, Count: 100, Projection: p})
 		}
 		return err
 	}},
@@ -277,28 +277,28 @@ var budget = []budgeted{
 		return s.query(ctx, s.user, "", 100)
 	}},
 	{"page of 50 users further on in a walk", 3, 1, func(ctx context.Context, s scene) error {
-		q := Query{Types: only(s.user), StartIndex: 1, Count: 50, Projection: projected(s.fixture, "userName")}
-		if _, err := s.Query(s.ctx, q); err != nil {
+		q := Params{Types: only(s.user), StartIndex: 1, Count: 50, Projection: projected(s.fixture, "userName")}
+		if _, err := s.List(s.ctx, q); err != nil {
 			return err
 		}
 		q.StartIndex = 51
-		_, err := s.Query(ctx, q)
+		_, err := s.List(ctx, q)
 		return err
 	}},
 	{"page of 50 users by cursor", 2, 0, func(ctx context.Context, s scene) error {
-		q := Query{Types: only(s.user), Count: 50, Projection: projected(s.fixture, "userName")}
-		l, err := s.Query(s.ctx, q)
+		q := Params{Types: only(s.user), Count: 50, Projection: projected(s.fixture, "userName")}
+		l, err := s.List(s.ctx, q)
 		if err != nil {
 			return err
 		}
-		q.Cursor = l.Next
-		_, err = s.Query(ctx, q)
+		q.Cursor = l.NextCursor
+		_, err = s.List(ctx, q)
 		return err
 	}},
 	{"is one a member of a group, as Entra ID asks", 1, 0, func(ctx context.Context, s scene) error {
 		p, err := scim.NewProjection(only(s.group), "", "members")
 		if err == nil {
-			_, err = s.Query(ctx, Query{Types: only(s.group), StartIndex: 1, Count: 1, Projection: p,
+			_, err = s.List(ctx, Params{Types: only(s.group), StartIndex: 1, Count: 1, Projection: p,
 				Filter: parsed(s.T, `id eq "`+s.g+`" and members eq "`+s.member+`"`)})
 		}
 		return err

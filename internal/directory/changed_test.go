@@ -24,9 +24,9 @@ func (f *fixture) version(rt *scim.ResourceType, id string) string {
 }
 
 // tells fails the test unless a change is this one, from the version before to the one that there is now.
-func (f *fixture) tells(what string, c Change, before string, rt *scim.ResourceType, id, attributes string, gone bool) {
+func (f *fixture) tells(what string, c ChangeSummary, before string, rt *scim.ResourceType, id, attributes string, gone bool) {
 	f.Helper()
-	want := Change{strings.Fields(attributes), before, f.version(rt, id), gone}
+	want := ChangeSummary{strings.Fields(attributes), before, f.version(rt, id), gone}
 	if len(want.Attributes) == 0 {
 		want.Attributes = nil
 	}
@@ -41,7 +41,7 @@ func TestARequestTellsWhatItHasChanged(t *testing.T) {
 	r := f.must(f.Create(f.ctx, f.user, scim.Object{"userName": "u", "active": false, "name": scim.Object{"familyName": "x"},
 		enterprise: scim.Object{"costCenter": "1", "department": "d"}}, scim.Projection{}))
 	u, extension := r.ID(), enterprise+":costCenter "+enterprise+":department"
-	f.tells("create", r.Change, "", f.user, u, "active name "+extension+" userName", false)
+	f.tells("create", r.Summary, "", f.user, u, "active name "+extension+" userName", false)
 	for _, c := range []struct {
 		operations, attributes string
 		deprovisions           bool
@@ -62,31 +62,31 @@ func TestARequestTellsWhatItHasChanged(t *testing.T) {
 	} {
 		before := f.version(f.user, u)
 		r := f.must(f.patch(f.user, u, `[`+c.operations+`]`))
-		f.tells(c.operations, r.Change, before, f.user, u, c.attributes, c.deprovisions)
+		f.tells(c.operations, r.Summary, before, f.user, u, c.attributes, c.deprovisions)
 	}
 	before := f.version(f.user, u)
 	r = f.must(f.Replace(f.ctx, f.user, u, scim.Object{"userName": "U", "active": true}, nil, scim.Projection{}))
-	f.tells("replace", r.Change, before, f.user, u, "active emails name userName", false)
+	f.tells("replace", r.Summary, before, f.user, u, "active emails name userName", false)
 	before = r.Version
-	c, err := f.Directory.Delete(f.ctx, f.user, u, nil)
+	c, err := f.Store.Delete(f.ctx, f.user, u, nil)
 	f.must(r, err)
 	f.tells("delete", c, before, f.user, u, "active userName", true)
 }
 
 func TestAChangeOfMembersIsOneOfMembers(t *testing.T) {
 	t.Parallel()
-	small := sizes{actions: 20, part: 3, log: 20, snapshot: 7, some: 7}
-	for name, of := range map[string]sizes{"in one transaction": {}, "beyond one": small} {
+	small := batchLimits{transactionActions: 20, changeItemMembers: 3, changeItemsPerTransaction: 20, snapshotEdges: 7, snapshotMembers: 7}
+	for name, of := range map[string]batchLimits{"in one transaction": {}, "beyond one": small} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			f := newFixture(t, memory(t))
-			if of != (sizes{}) {
+			if of != (batchLimits{}) {
 				f.sizes = of
 			}
-			users := f.newUsers(maxReadBack + 20)
+			users := f.newUsers(maxReturnedMembers + 20)
 			r := f.must(f.Create(f.ctx, f.group, withMembers("g", users[:30]...), scim.Projection{}))
 			g := r.ID()
-			f.tells("create", r.Change, "", f.group, g, "displayName members", false)
+			f.tells("create", r.Summary, "", f.group, g, "displayName members", false)
 			for _, c := range []struct{ operations, attributes string }{
 				{`{"op":"add","path":"members","value":` + list(users[10:30]) + `}`, ""},
 				{`{"op":"add","path":"members","value":` + list(append(users[20:40], nobody)) + `}`, "members"},
@@ -99,10 +99,10 @@ func TestAChangeOfMembersIsOneOfMembers(t *testing.T) {
 			} {
 				before := f.version(f.group, g)
 				r := f.must(f.patch(f.group, g, `[`+c.operations+`]`))
-				f.tells(c.operations, r.Change, before, f.group, g, c.attributes, false)
+				f.tells(c.operations, r.Summary, before, f.group, g, c.attributes, false)
 			}
 			before := f.version(f.group, g)
-			c, err := f.Directory.Delete(f.ctx, f.group, g, nil)
+			c, err := f.Store.Delete(f.ctx, f.group, g, nil)
 			f.must(r, err)
 			f.tells("delete", c, before, f.group, g, "displayName externalId members", false)
 		})
@@ -117,13 +117,13 @@ func TestDeprovisioningIsAskedFor(t *testing.T) {
 	var calls atomic.Int32
 	in := f.over(tabletest.Faults{Table: f.Table, Before: func(c tabletest.Call) error {
 		if calls.Add(1)%7 != 0 && c.Method == "Write" {
-			return &table.Refused{Failed: map[int]table.Item{0: {"ver": table.N(1)}}}
+			return &table.ConditionError{Items: map[int]table.Item{0: {"ver": table.N(1)}}}
 		}
 		return nil
 	}})
 	in.Backoff = table.Backoff{Base: time.Millisecond, Cap: time.Millisecond}
 	asked, answer := 0, error(nil)
-	in.Deprovisioning = func(context.Context) error { asked++; return answer }
+	in.AllowDeprovisioning = func(context.Context) error { asked++; return answer }
 	user := func(active bool) scim.Object { return scim.Object{"userName": "u", "active": active} }
 	u := f.must(f.Create(f.ctx, f.user, user(true), scim.Projection{})).ID()
 	g := f.newGroup("g", u)
@@ -179,7 +179,7 @@ func TestCountIsOfOneType(t *testing.T) {
 	f.newGroup("g", f.newUser("u"))
 	f.tenant("other").newUser("u")
 	for rt, want := range map[*scim.ResourceType]int{f.user: 41, f.group: 1} {
-		if n, err := f.Directory.Count(f.ctx, rt); n != want || err != nil {
+		if n, err := f.Store.Count(f.ctx, rt); n != want || err != nil {
 			t.Errorf("%d of %s, want %d, %v", n, rt.Name, want, err)
 		}
 	}

@@ -11,77 +11,77 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// effect is what a request writes: the head of its resource, the names by which that is found, and the memberships that
+// Mutation is what a request writes: the head of its resource, the names by which that is found, and the memberships that
 // begin and end. It takes effect in one transaction; where that has no room for the memberships, in a commit, which
 // these follow one by one, while no reader of the group sees it without them.
-type effect struct {
-	rt          *scim.ResourceType
-	id          string
-	head        table.Write // a Put or an Update, without what counts the members
-	refused     reason      // if its condition fails
-	rest        transaction
-	add, remove []string
-	*candidates
+type Mutation struct {
+	rt            *scim.ResourceType
+	id            string
+	HeadWrite     table.Write    // a Put or an Update, without what counts the members
+	OnHeadFailure FailureHandler // if its condition fails
+	IndexWrites   Transaction
+	add, remove   []string
+	*AttemptState
 }
 
-// candidates is what the attempts of a request learn of the members that it adds.
-type candidates struct {
-	gone map[string]bool // they do not exist
-	many bool            // they are too many bytes for one transaction
+// AttemptState is what the attempts of a request learn of the members that it adds.
+type AttemptState struct {
+	missing  map[string]bool // they do not exist
+	tooLarge bool            // they are too many bytes for one transaction
 }
 
-func newCandidates() *candidates { return &candidates{gone: map[string]bool{}} }
+func NewAttemptState() *AttemptState { return &AttemptState{missing: map[string]bool{}} }
 
-// edges is the number of memberships that change.
-func (e *effect) edges() int { return len(e.add) + len(e.remove) }
+// membershipCount is the number of memberships that change.
+func (e *Mutation) membershipCount() int { return len(e.add) + len(e.remove) }
 
-// counts is by how much the number of members and their digest move.
-func (e *effect) counts() (n, sum int64) {
-	return int64(len(e.add) - len(e.remove)), digests(e.add) - digests(e.remove)
+// countDelta is by how much the number of members and their digest move.
+func (e *Mutation) countDelta() (n, sum int64) {
+	return int64(len(e.add) - len(e.remove)), SumHashes(e.add) - SumHashes(e.remove)
 }
 
-// take makes an effect happen.
-func (d *Directory) take(ctx context.Context, e *effect) error {
-	if !e.many && 1+len(e.rest.writes)+2*e.edges() <= d.sizes.actions {
-		err := d.write(ctx, d.transaction(e))
+// Execute makes an effect happen.
+func (d *Store) Execute(ctx context.Context, e *Mutation) error {
+	if !e.tooLarge && 1+len(e.IndexWrites.writes)+2*e.membershipCount() <= d.sizes.transactionActions {
+		err := d.WriteTransaction(ctx, d.buildTransaction(e))
 		switch {
 		case !isTooLarge(err):
 			return err
-		case e.edges() == 0:
+		case e.membershipCount() == 0:
 			return &scim.Error{Status: 413, Detail: "The resource is larger than one can be. Leave attributes out."}
 		}
-		e.many = true
-		return errLost
+		e.tooLarge = true
+		return ErrConflict
 	}
-	gone, err := d.vet(ctx, e.add)
+	gone, err := d.FindMissingMembers(ctx, e.add)
 	if err != nil {
 		return err
 	}
-	if maps.Copy(e.gone, set(gone)); len(gone) > 0 {
-		return errLost
+	if maps.Copy(e.missing, IDSet(gone)); len(gone) > 0 {
+		return ErrConflict
 	}
-	return d.commit(ctx, e)
+	return d.executeLarge(ctx, e)
 }
 
-// transaction is the whole of an effect.
-func (d *Directory) transaction(e *effect) *transaction {
-	t, head := &transaction{}, e.head
-	if n, sum := e.counts(); e.edges() > 0 {
-		head = plus(head, nil, table.Item{"n": table.N(n), "sum": table.N(sum)})
+// buildTransaction is the whole of an effect.
+func (d *Store) buildTransaction(e *Mutation) *Transaction {
+	t, head := &Transaction{}, e.HeadWrite
+	if n, sum := e.countDelta(); e.membershipCount() > 0 {
+		head = withAttributes(head, nil, table.Item{"n": table.N(n), "sum": table.N(sum)})
 	}
-	t.add(head, e.refused)
-	t.append(e.rest)
+	t.add(head, e.OnHeadFailure)
+	t.AddAll(e.IndexWrites)
 	for _, m := range e.add {
-		d.link(t, e.rt, e.id, m, lost, join(m, e.gone), table.SizeBelow("groups", maxGroups))
+		d.putMembership(t, e.rt, e.id, m, ConflictHandler, missingMemberHandler(m, e.missing), table.SetSizeBelow("groups", maxGroupsPerMember))
 	}
 	for _, m := range e.remove {
-		d.unlink(t, e.rt, e.id, m, lost)
+		d.deleteMembership(t, e.rt, e.id, m, ConflictHandler)
 	}
 	return t
 }
 
-// plus is a write of a head that also sets attributes and adds to them.
-func plus(head table.Write, set, add table.Item) table.Write {
+// withAttributes is a write of a head that also sets attributes and adds to them.
+func withAttributes(head table.Write, set, add table.Item) table.Write {
 	switch w := head.(type) {
 	case table.Put:
 		w.Item = maps.Clone(w.Item)
@@ -98,69 +98,69 @@ func plus(head table.Write, set, add table.Item) table.Write {
 	}
 }
 
-// redo is a large change of a group: its memberships as Change items.
-type redo struct {
-	rt     *scim.ResourceType
-	id     string
-	change string
-	parts  []part
-	marker marker
+// redoLog is a large change of a group: its memberships as Change items.
+type redoLog struct {
+	rt          *scim.ResourceType
+	id          string
+	changeID    string
+	changeItems []ChangeItem
+	intent      IntentMarker
 }
 
-func (d *Directory) redo(e *effect) (*redo, error) {
-	b, err := d.random(16)
+func (d *Store) newRedoLog(e *Mutation) (*redoLog, error) {
+	b, err := d.RandomBytes(16)
 	if err != nil {
 		return nil, err
 	}
-	l := &redo{rt: e.rt, id: e.id, change: hex.EncodeToString(b)}
-	added := set(e.add)
-	for ids := range slices.Chunk(slices.Concat(e.add, e.remove), d.sizes.part) {
-		p := part{Key: d.keys.change(e.rt, e.id, l.change, len(l.parts))}
+	l := &redoLog{rt: e.rt, id: e.id, changeID: hex.EncodeToString(b)}
+	added := IDSet(e.add)
+	for ids := range slices.Chunk(slices.Concat(e.add, e.remove), d.sizes.changeItemMembers) {
+		p := ChangeItem{Key: d.keys.ChangeItem(e.rt, e.id, l.changeID, len(l.changeItems))}
 		for _, m := range ids {
 			if added[m] {
 				p.Add = append(p.Add, m)
 			} else {
-				p.Del = append(p.Del, m)
+				p.Remove = append(p.Remove, m)
 			}
 		}
-		l.parts = append(l.parts, p)
+		l.changeItems = append(l.changeItems, p)
 	}
-	l.marker = d.newMarker(e.rt, e.id, l.change)
-	l.marker.K = int64(len(l.parts))
+	l.intent = d.NewIntentMarker(e.rt, e.id, l.changeID)
+	l.intent.ChangeItems = int64(len(l.changeItems))
 	return l, nil
 }
 
-func (d *Directory) newMarker(rt *scim.ResourceType, id, change string) marker {
-	return marker{Key: d.keys.marker(rt, id, change), At: d.Now().Unix()}
+func (d *Store) NewIntentMarker(rt *scim.ResourceType, id, change string) IntentMarker {
+	return IntentMarker{Key: d.keys.IntentMarker(rt, id, change), StartedAt: d.Now().Unix()}
 }
 
-// commit makes an effect of any size happen at one instant: when the head says that the change is pending, beside which
+// executeLarge makes an effect of any size happen at one instant: when the head says that the change is pending, beside which
 // then all its Change items stand.
-func (d *Directory) commit(ctx context.Context, e *effect) error {
-	l, err := d.redo(e)
+func (d *Store) executeLarge(ctx context.Context, e *Mutation) error {
+	l, err := d.newRedoLog(e)
 	if err != nil {
 		return err
 	}
-	room := min(d.sizes.log, d.sizes.actions-2-len(e.rest.writes))
-	before := max(0, len(l.parts)-room)
+	room := min(d.sizes.changeItemsPerTransaction, d.sizes.transactionActions-2-len(e.IndexWrites.writes))
+	before := max(0, len(l.changeItems)-room)
 	if err := d.prepare(ctx, l, before); err != nil {
 		return err
 	}
-	pending := table.Item{"pending": table.S(l.change), "left": table.N(l.marker.K)}
-	t := &transaction{}
-	t.add(plus(e.head, pending, nil), e.refused)
-	t.append(e.rest)
-	if l.marker.State = committed; before == 0 {
-		t.add(table.Put{Item: marshal(l.marker), If: []table.Condition{table.Absent()}}, lost)
+	pending := table.Item{"pending": table.S(l.changeID), "left": table.N(l.intent.ChangeItems)}
+	t := &Transaction{}
+	t.add(withAttributes(e.HeadWrite, pending, nil), e.OnHeadFailure)
+	t.AddAll(e.IndexWrites)
+	if l.intent.State = StateCommitted; before == 0 {
+		t.add(table.Put{Item: MarshalItem(l.intent), If: []table.Condition{table.NotExists()}}, ConflictHandler)
 	} else {
-		t.add(l.marker.becomes(prepared, committed), lost)
+		t.add(l.intent.transition(StatePrepared, StateCommitted), ConflictHandler)
 	}
-	l.log(t, before, len(l.parts))
-	if err := d.write(ctx, t); err != nil {
-		if before == 0 || IsBusy(err) {
+	l.addChangeItems(t, before, len(l.changeItems))
+	if err := d.WriteTransaction(ctx, t); err != nil {
+		if before == 0 || IsTransient(err) {
 			return err
 		}
-		if tooLate, _ := d.abort(ctx, l.rt, l.id, l.change, l.marker.K); !tooLate {
+		if tooLate, _ := d.abort(ctx, l.rt, l.id, l.changeID, l.intent.ChangeItems); !tooLate {
 			return err
 		}
 	}
@@ -170,18 +170,18 @@ func (d *Directory) commit(ctx context.Context, e *effect) error {
 
 // prepare writes the first Change items, for which the commit has no room, under a marker that says so. All that comes
 // after depends on that marker: it is a fence, which a sweeper that takes the writer for dead closes first.
-func (d *Directory) prepare(ctx context.Context, l *redo, before int) error {
-	l.marker.State = prepared
+func (d *Store) prepare(ctx context.Context, l *redoLog, before int) error {
+	l.intent.State = StatePrepared
 	for from := 0; from < before; {
-		t := &transaction{}
+		t := &Transaction{}
 		if from == 0 {
-			t.add(table.Put{Item: marshal(l.marker), If: []table.Condition{table.Absent()}}, lost)
+			t.add(table.Put{Item: MarshalItem(l.intent), If: []table.Condition{table.NotExists()}}, ConflictHandler)
 		} else {
-			t.add(table.Check{Key: l.marker.Key, If: []table.Condition{table.Equals("state", table.S(prepared))}}, lost)
+			t.add(table.ConditionCheck{Key: l.intent.Key, If: []table.Condition{table.Equals("state", table.S(StatePrepared))}}, ConflictHandler)
 		}
-		to := min(before, from+d.sizes.log, from+d.sizes.actions-1)
-		l.log(t, from, to)
-		if err := d.write(ctx, t); err != nil {
+		to := min(before, from+d.sizes.changeItemsPerTransaction, from+d.sizes.transactionActions-1)
+		l.addChangeItems(t, from, to)
+		if err := d.WriteTransaction(ctx, t); err != nil {
 			return err
 		}
 		from = to
@@ -189,15 +189,15 @@ func (d *Directory) prepare(ctx context.Context, l *redo, before int) error {
 	return nil
 }
 
-// log adds some of the Change items to a transaction.
-func (l *redo) log(t *transaction, from, to int) {
-	for _, p := range l.parts[from:to] {
-		t.add(table.Put{Item: marshal(p), If: []table.Condition{table.Absent()}}, lost)
+// addChangeItems adds some of the Change items to a transaction.
+func (l *redoLog) addChangeItems(t *Transaction, from, to int) {
+	for _, p := range l.changeItems[from:to] {
+		t.add(table.Put{Item: MarshalItem(p), If: []table.Condition{table.NotExists()}}, ConflictHandler)
 	}
 }
 
-// becomes is the write that moves a marker from one state to another.
-func (m marker) becomes(from, to string) table.Update {
+// transition is the write that moves a marker from one state to another.
+func (m IntentMarker) transition(from, to string) table.Update {
 	return table.Update{
 		Key: m.Key,
 		Set: table.Item{"state": table.S(to)},
@@ -205,38 +205,38 @@ func (m marker) becomes(from, to string) table.Update {
 	}
 }
 
-// tombstone is how long the marker of an aborted change stays.
-const tombstone = 7 * 24 * time.Hour
+// tombstoneTTL is how long the marker of an aborted change stays.
+const tombstoneTTL = 7 * 24 * time.Hour
 
 // abort takes back a change that has not taken effect, or tells that it is too late. First it closes the fence; the
 // Change items are then deleted by their keys, because a Query may not show them yet.
-func (d *Directory) abort(ctx context.Context, rt *scim.ResourceType, id, change string, k int64) (tooLate bool, err error) {
-	m := marker{Key: d.keys.marker(rt, id, change)}
-	state := aborted
-	t := &transaction{}
-	t.add(m.becomes(prepared, aborted), func(stood table.Item) error {
-		var there marker
-		if err := unmarshal(stood, &there); err != nil {
+func (d *Store) abort(ctx context.Context, rt *scim.ResourceType, id, change string, k int64) (tooLate bool, err error) {
+	m := IntentMarker{Key: d.keys.IntentMarker(rt, id, change)}
+	state := StateAborted
+	t := &Transaction{}
+	t.add(m.transition(StatePrepared, StateAborted), func(stood table.Item) error {
+		var there IntentMarker
+		if err := UnmarshalItem(stood, &there); err != nil {
 			return err
 		}
 		state = there.State
 		return nil
 	})
-	if err := d.write(ctx, t); err != nil || state != aborted {
-		return state == committed, err
+	if err := d.WriteTransaction(ctx, t); err != nil || state != StateAborted {
+		return state == StateCommitted, err
 	}
-	for from := 0; from < int(k); from += d.sizes.actions {
-		t := &transaction{}
-		for n := from; n < min(int(k), from+d.sizes.actions); n++ {
-			t.add(table.Delete{Key: d.keys.change(rt, id, change, n)}, lost)
+	for from := 0; from < int(k); from += d.sizes.transactionActions {
+		t := &Transaction{}
+		for n := from; n < min(int(k), from+d.sizes.transactionActions); n++ {
+			t.add(table.Delete{Key: d.keys.ChangeItem(rt, id, change, n)}, ConflictHandler)
 		}
-		if err := d.write(ctx, t); err != nil {
+		if err := d.WriteTransaction(ctx, t); err != nil {
 			return false, err
 		}
 	}
-	end := m.becomes(aborted, swept)
-	end.Set["expires"] = table.N(d.Now().Add(tombstone).Unix())
-	t = &transaction{}
+	end := m.transition(StateAborted, StateSwept)
+	end.Set["expires"] = table.N(d.Now().Add(tombstoneTTL).Unix())
+	t = &Transaction{}
 	t.add(end, func(table.Item) error { return nil }) // another has swept it
-	return false, d.write(ctx, t)
+	return false, d.WriteTransaction(ctx, t)
 }

@@ -14,7 +14,7 @@ import (
 // onBilled runs a test on the tables that cost what DynamoDB costs: one that shows transactions in part does not.
 func onBilled(t *testing.T, test func(*testing.T, table.Table)) {
 	onEach(t, func(t *testing.T, tab table.Table) {
-		if _, partial := tab.(*tabletest.Partial); !partial {
+		if _, partial := tab.(*tabletest.PartialVisibility); !partial {
 			test(t, tab)
 		}
 	})
@@ -98,9 +98,9 @@ func TestCostOfOperationsDoesNotGrow(t *testing.T) {
 func TestCostOfPagesDoesNotGrow(t *testing.T) {
 	onBilled(t, func(t *testing.T, tab table.Table) {
 		small, large := companies(t, tab)
-		for name, begin := range map[string]Query{
-			"by startIndex": {StartIndex: 1, Count: 100, Reader: "r"},
-			"by cursor":     {Count: 100, Reader: "r"},
+		for name, begin := range map[string]Params{
+			"by startIndex": {StartIndex: 1, Count: 100, Client: "r"},
+			"by cursor":     {Count: 100, Client: "r"},
 		} {
 			t.Run(name, func(t *testing.T) {
 				most := map[string]float64{}
@@ -120,12 +120,12 @@ func TestCostOfPagesDoesNotGrow(t *testing.T) {
 }
 
 // pages is what each page of a walk over all users costs.
-func (c *company) pages(t *testing.T, q Query) (all []map[string]float64) {
+func (c *company) pages(t *testing.T, q Params) (all []map[string]float64) {
 	t.Helper()
 	q.Types = only(c.user)
 	for met := 0; ; {
 		ctx, usage := table.WithUsage(t.Context())
-		l, err := c.Query(ctx, q)
+		l, err := c.List(ctx, q)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -151,7 +151,7 @@ func TestCallsThatWaitForAHundredMembersMore(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		tab := memory(t)
-		aHundredMore(t, tab, slow{tab, time.Millisecond}, "calls that wait", func(u table.Usage) float64 { return float64(u.Waits) })
+		aHundredMore(t, tab, slow{tab, time.Millisecond}, "calls that wait", func(u table.Usage) float64 { return float64(u.RoundTrips) })
 	})
 }
 

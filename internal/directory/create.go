@@ -8,76 +8,76 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// errArrived says that a create which was thought lost has happened.
-var errArrived = errors.New("directory: the resource is there")
+// errAlreadyCreated says that a create which was thought lost has happened.
+var errAlreadyCreated = errors.New("directory: the resource is there")
 
 // Create makes a resource of what the client sent, in canonical form (RFC 7644 §3.3). Members that do not exist are
 // left out, unless Config.StrictMembers. The answer has what the projection wants.
-func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Object, p scim.Projection) (*Resource, error) {
+func (d *Store) Create(ctx context.Context, rt *scim.ResourceType, o scim.Object, p scim.Projection) (*Resource, error) {
 	id, err := d.newID(rt)
 	if err != nil {
 		return nil, err
 	}
-	wish, o := split(rt, o)
-	c := newCandidates()
-	members := d.possible(wish, id, c)
+	wish, o := splitMembers(rt, o)
+	c := NewAttemptState()
+	members := d.CheckMemberIDs(wish, id, c)
 	h, err := d.newHead(rt, id, o)
 	if err != nil {
 		return nil, err
 	}
-	var n names
-	err = d.retry(ctx, func() error {
-		members = without(members, c.gone)
-		if err := d.strict(ctx, wish, id, members, c); err != nil {
+	var n DisplayNames
+	err = d.Retry(ctx, func() error {
+		members = Exclude(members, c.missing)
+		if err := d.CheckStrictMembers(ctx, wish, id, members, c); err != nil {
 			return err
 		}
-		e, err := d.creation(rt, id, h, o)
+		e, err := d.createMutation(rt, id, h, o)
 		if err != nil {
 			return err
 		}
-		e.add, e.candidates = members, c
-		return d.takeAndName(ctx, e, state{rt, id, h, members}, wanted(rt, p), &n)
+		e.add, e.AttemptState = members, c
+		return d.executeAndReadNames(ctx, e, ResourceState{rt, id, h, members}, readsForResponse(rt, p), &n)
 	})
-	if err != nil && !errors.Is(err, errArrived) {
+	if err != nil && !errors.Is(err, errAlreadyCreated) {
 		return nil, err
 	}
-	d.logUnknown(ctx, rt, id, len(c.gone))
-	r := d.resource(state{rt, id, h, members}, n)
-	r.Change = changed(rt, nil, h, nil, o, len(members) > 0)
+	d.logSkippedMembers(ctx, rt, id, len(c.missing))
+	r := d.newResource(ResourceState{rt, id, h, members}, n)
+	r.Summary = summarize(rt, nil, h, nil, o, len(members) > 0)
 	return r, nil
 }
 
-func (d *Directory) newHead(rt *scim.ResourceType, id string, o scim.Object) (*head, error) {
-	doc, err := encode(o)
-	now := d.now()
-	return &head{
-		Key: d.keys.head(rt, id), Tenant: d.keys.tenant, Doc: doc, Display: display(o), Created: now, Modified: now, Ver: 1,
+func (d *Store) newHead(rt *scim.ResourceType, id string, o scim.Object) (*HeadItem, error) {
+	doc, err := EncodeDocument(o)
+	now := d.Timestamp()
+	return &HeadItem{
+		Key: d.keys.Head(rt, id), Tenant: d.keys.tenant, Document: doc, DisplayName: displayName(o), Created: now, LastModified: now, Version: 1,
 	}, err
 }
 
-// creation is how a resource takes effect.
-func (d *Directory) creation(rt *scim.ResourceType, id string, h *head, o scim.Object) (*effect, error) {
-	found, err := d.bearing(rt, id, o)
+// createMutation is how a resource takes effect.
+func (d *Store) createMutation(rt *scim.ResourceType, id string, h *HeadItem, o scim.Object) (*Mutation, error) {
+	found, err := d.NewIndexEntries(rt, id, o)
 	if err != nil {
 		return nil, err
 	}
-	e := &effect{rt: rt, id: id, refused: func(table.Item) error { return errArrived }}
-	e.head = table.Put{Item: marshal(h), If: []table.Condition{table.Absent()}}
-	d.bear(&e.rest, rt, id, nil, &found)
-	return e, d.count(&e.rest, rt, 1)
+	e := &Mutation{rt: rt, id: id, OnHeadFailure: func(table.Item) error { return errAlreadyCreated }}
+	e.HeadWrite = table.Put{Item: MarshalItem(h), If: []table.Condition{table.NotExists()}}
+	d.WriteIndex(&e.IndexWrites, rt, id, nil, &found)
+	return e, d.AddToCounter(&e.IndexWrites, rt, 1)
 }
 
-// count adds to a transaction what moves the number of resources, in one of several items so that writers seldom meet.
-func (d *Directory) count(t *transaction, rt *scim.ResourceType, by int64) error {
-	shard, err := d.random(1)
+// AddToCounter adds to a transaction what moves the number of resources, in one of several items so that writers seldom meet.
+func (d *Store) AddToCounter(t *Transaction, rt *scim.ResourceType, by int64) error {
+	shard, err := d.RandomBytes(1)
 	if err == nil {
-		t.add(table.Update{Key: d.keys.count(rt, shard[0]), Add: table.Item{"n": table.N(by)}}, lost)
+		t.add(table.Update{Key: d.keys.Counter(rt, shard[0]), Add: table.Item{"n": table.N(by)}}, ConflictHandler)
 	}
 	return err
 }
 
-// split takes the ids of the members out of a resource that a client sent.
-func split(rt *scim.ResourceType, o scim.Object) (members []string, rest scim.Object) {
+// splitMembers takes the ids of the members out of a resource that a client sent.
+func splitMembers(rt *scim.ResourceType, o scim.Object) (members []string, rest scim.Object) {
 	if !isGroup(rt) {
 		return nil, o
 	}
@@ -94,7 +94,7 @@ func split(rt *scim.ResourceType, o scim.Object) (members []string, rest scim.Ob
 	return members, rest
 }
 
-func without(ids []string, gone map[string]bool) (left []string) {
+func Exclude(ids []string, gone map[string]bool) (left []string) {
 	for _, id := range ids {
 		if !gone[id] {
 			left = append(left, id)
@@ -103,23 +103,23 @@ func without(ids []string, gone map[string]bool) (left []string) {
 	return left
 }
 
-// takeAndName makes an effect happen and meanwhile reads the names that the answer will show.
-func (d *Directory) takeAndName(ctx context.Context, e *effect, s state, w parts, n *names) error {
+// executeAndReadNames makes an effect happen and meanwhile reads the names that the answer will show.
+func (d *Store) executeAndReadNames(ctx context.Context, e *Mutation, s ResourceState, w responseReads, n *DisplayNames) error {
 	var failed, unnamed error
-	calls := []func() error{func() error { failed = d.take(ctx, e); return nil }}
-	if w.displays && len(s.members)+len(s.head.Groups) > 0 {
-		calls = append(calls, func() error { *n, unnamed = d.names(ctx, maxShown, s); return nil })
+	calls := []func() error{func() error { failed = d.Execute(ctx, e); return nil }}
+	if w.displayNames && len(s.members)+len(s.head.Groups) > 0 {
+		calls = append(calls, func() error { *n, unnamed = d.ReadDisplayNamesFor(ctx, maxDisplayNames, s); return nil })
 	}
-	d.together(calls...) // which keep their errors to themselves
-	if unnamed != nil {  // what is written is written; the names are a courtesy
+	d.RunConcurrently(calls...) // which keep their errors to themselves
+	if unnamed != nil {         // what is written is written; the names are a courtesy
 		d.Log.WarnContext(ctx, "display names left out", "error", unnamed)
-		*n = names{}
+		*n = DisplayNames{}
 	}
 	return failed
 }
 
-// logUnknown tells the operator what the client learns from the result: that some members do not exist.
-func (d *Directory) logUnknown(ctx context.Context, rt *scim.ResourceType, id string, unknown int) {
+// logSkippedMembers tells the operator what the client learns from the result: that some members do not exist.
+func (d *Store) logSkippedMembers(ctx context.Context, rt *scim.ResourceType, id string, unknown int) {
 	if unknown > 0 {
 		d.Log.WarnContext(ctx, "unknown members left out", "resourceType", rt.Name, "id", id, "members", unknown)
 	}

@@ -28,7 +28,7 @@ var ways = []struct {
 }
 
 // eachWay runs a test with queries of one and of two types over a few users, whose ids it is told.
-func eachWay(t *testing.T, tab table.Table, test func(*testing.T, *fixture, Query, []string)) {
+func eachWay(t *testing.T, tab table.Table, test func(*testing.T, *fixture, Params, []string)) {
 	for _, w := range ways {
 		for both := range 2 {
 			t.Run(fmt.Sprintf("%+v, types %d", w, 1+both), func(t *testing.T) {
@@ -38,7 +38,7 @@ func eachWay(t *testing.T, tab table.Table, test func(*testing.T, *fixture, Quer
 					o := scim.Object{"userName": fmt.Sprint("u", n), "title": fmt.Sprint(n / 2), "emails": []any{scim.Object{"value": "all@x"}}}
 					users = append(users, f.must(f.Create(f.ctx, f.user, o, scim.Projection{})).ID())
 				}
-				q := Query{Types: []*scim.ResourceType{f.user, f.group}[:1+both], Count: 2, Descending: w.descending}
+				q := Params{Types: []*scim.ResourceType{f.user, f.group}[:1+both], Count: 2, Descending: w.descending}
 				text := w.filter
 				if strings.Contains(text, "GROUP") {
 					text = strings.ReplaceAll(text, "GROUP", f.newGroup("g", users...))
@@ -58,11 +58,11 @@ func eachWay(t *testing.T, tab table.Table, test func(*testing.T, *fixture, Quer
 // The last page can be empty, since what made one ask for it is gone. The way back from there leads to all the others.
 func TestTheWayBackFromAnEmptyPage(t *testing.T) {
 	onEach(t, func(t *testing.T, tab table.Table) {
-		eachWay(t, tab, func(t *testing.T, f *fixture, q Query, users []string) {
+		eachWay(t, tab, func(t *testing.T, f *fixture, q Params, users []string) {
 			var met []string
 			l := f.query(t, q)
-			for met = idsOf(l); len(met) < 4 && l.Next != ""; met = append(met, idsOf(l)...) {
-				q.Cursor = l.Next
+			for met = idsOf(l); len(met) < 4 && l.NextCursor != ""; met = append(met, idsOf(l)...) {
+				q.Cursor = l.NextCursor
 				l = f.query(t, q)
 			}
 			for _, id := range users {
@@ -70,14 +70,14 @@ func TestTheWayBackFromAnEmptyPage(t *testing.T) {
 					f.must(nil, f.Delete(f.ctx, f.user, id, nil))
 				}
 			}
-			q.Cursor = l.Next
+			q.Cursor = l.NextCursor
 			l = f.query(t, q)
-			if len(l.Resources) != 0 || l.Next != "" {
+			if len(l.Resources) != 0 || l.NextCursor != "" {
 				t.Fatalf("the last page has %d resources", len(l.Resources))
 			}
 			var back []string
-			for l.Previous != "" && len(back) < len(users) {
-				q.Cursor = l.Previous
+			for l.PreviousCursor != "" && len(back) < len(users) {
+				q.Cursor = l.PreviousCursor
 				l = f.query(t, q)
 				back = append(idsOf(l), back...)
 			}
@@ -92,30 +92,30 @@ func TestTheWayBackFromAnEmptyPage(t *testing.T) {
 // together all that there is.
 func TestAnEmptyPageHasTwoSides(t *testing.T) {
 	t.Parallel()
-	eachWay(t, memory(t), func(t *testing.T, f *fixture, q Query, _ []string) {
+	eachWay(t, memory(t), func(t *testing.T, f *fixture, q Params, _ []string) {
 		q.Count = 1000
 		all := idsOf(f.query(t, q))
-		from := func(cursor string, n int) *List {
+		from := func(cursor string, n int) *ListResult {
 			q.Cursor, q.Count = cursor, n
 			return f.query(t, q)
 		}
 		sides := func(cursor string, before int) {
 			t.Helper()
 			l := from(cursor, 0)
-			if got := idsOf(from(l.Previous, 1000)); !slices.Equal(got, all[:before]) {
+			if got := idsOf(from(l.PreviousCursor, 1000)); !slices.Equal(got, all[:before]) {
 				t.Errorf("before %d: %v, want %v", before, got, all[:before])
 			}
-			if got := idsOf(from(l.Next, 1000)); !slices.Equal(got, all[before:]) {
+			if got := idsOf(from(l.NextCursor, 1000)); !slices.Equal(got, all[before:]) {
 				t.Errorf("behind %d: %v, want %v", before, got, all[before:])
 			}
 		}
 		for before := 1; before < len(all); before++ {
-			on := from("", before).Next
+			on := from("", before).NextCursor
 			sides(on, before)
-			back := from(on, 1).Previous
+			back := from(on, 1).PreviousCursor
 			sides(back, before)
-			sides(from(back, 0).Next, before)
-			sides(from(on, 0).Previous, before)
+			sides(from(back, 0).NextCursor, before)
+			sides(from(on, 0).PreviousCursor, before)
 		}
 	})
 }
@@ -125,22 +125,22 @@ func TestToTurnRoundWithinTheWayBack(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
 	users := f.newUsers(1002)
-	f.Config.Budget = tested
-	q := Query{Types: only(f.user), Count: 10, Filter: parsed(t, `userName ew "000000" or userName ew "000899" or userName ew "001001"`)}
+	f.Config.Budget = testBatchSize
+	q := Params{Types: only(f.user), Count: 10, Filter: parsed(t, `userName ew "000000" or userName ew "000899" or userName ew "001001"`)}
 	l := f.query(t, q)
-	for l.Next != "" {
-		q.Cursor = l.Next
+	for l.NextCursor != "" {
+		q.Cursor = l.NextCursor
 		l = f.query(t, q)
 	}
 	for pages := range 3 {
-		if q.Cursor = l.Previous; q.Cursor == "" {
+		if q.Cursor = l.PreviousCursor; q.Cursor == "" {
 			t.Fatalf("%d pages back there is no further", pages)
 		}
 		l = f.query(t, q)
 	}
 	var met []string
-	for l.Next != "" {
-		q.Cursor = l.Next
+	for l.NextCursor != "" {
+		q.Cursor = l.NextCursor
 		l = f.query(t, q)
 		met = append(met, idsOf(l)...)
 	}
@@ -153,19 +153,19 @@ func TestToTurnRoundWithinTheWayBack(t *testing.T) {
 func TestToTurnRoundBetweenTypes(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
-	f.Config.Budget = tested
+	f.Config.Budget = testBatchSize
 	ids := []string{f.newUser("u")}
-	for n := range tested + 1 {
+	for n := range testBatchSize + 1 {
 		ids = append(ids, f.newGroup(fmt.Sprint(n)))
 	}
 	slices.Sort(ids[1:])
 	first, last := ids[0], ids[len(ids)-1]
 	text := fmt.Sprintf(`(id eq "%s") and (id eq %q or id eq %q)`, strings.Join(ids, `" or id eq "`), first, last)
-	q := Query{Types: []*scim.ResourceType{f.user, f.group}, Count: 10, Filter: parsed(t, text)}
-	l := &List{}
+	q := Params{Types: []*scim.ResourceType{f.user, f.group}, Count: 10, Filter: parsed(t, text)}
+	l := &ListResult{}
 	for i, c := range []struct{ back, meets string }{{"", first}, {"", last}, {"back", ""}, {"", ""}, {"", last}} {
-		if q.Cursor = l.Next; c.back != "" {
-			q.Cursor = l.Previous
+		if q.Cursor = l.NextCursor; c.back != "" {
+			q.Cursor = l.PreviousCursor
 		}
 		l = f.query(t, q)
 		if got := strings.Join(idsOf(l), " "); got != c.meets {
@@ -175,10 +175,10 @@ func TestToTurnRoundBetweenTypes(t *testing.T) {
 }
 
 // opens checks whether a query takes a cursor, or for what it refuses it.
-func (f *fixture) opens(what string, q Query, cursor, scimType string) {
+func (f *fixture) opens(what string, q Params, cursor, scimType string) {
 	f.Helper()
 	q.Cursor = cursor
-	_, err := f.Query(f.ctx, q)
+	_, err := f.List(f.ctx, q)
 	if e, _ := err.(*scim.Error); scimType == "" && err != nil || scimType != "" && (e == nil || e.Status != 400 || e.Type != scimType) {
 		f.Errorf("%s, %q: %v, want %q", what, cursor, err, scimType)
 	}
@@ -194,8 +194,8 @@ func TestCursorsAreBound(t *testing.T) {
 	now := time.Unix(1_800_000_000, 0)
 	f.Now = func() time.Time { return now }
 	f.newUsers(5)
-	q := Query{Types: only(f.user), Count: 2}
-	cursor := f.query(t, q).Next
+	q := Params{Types: only(f.user), Count: 2}
+	cursor := f.query(t, q).NextCursor
 	if cursor == "" || strings.Trim(cursor, letters) != "" {
 		t.Fatalf("%q has letters that must be escaped in a URL", cursor)
 	}
@@ -203,7 +203,7 @@ func TestCursorsAreBound(t *testing.T) {
 	other := q
 	other.Count = 5
 	f.opens("another count", other, cursor, "")
-	other.Reader = "another token"
+	other.Client = "another token"
 	f.opens("another token of the tenant", other, cursor, "")
 	other.Filter, _ = filter.Parse(`userName sw "m"`)
 	f.opens("another filter", other, cursor, scim.InvalidCursor)
@@ -214,7 +214,7 @@ func TestCursorsAreBound(t *testing.T) {
 	other.Types = only(f.group)
 	f.opens("another type", other, cursor, scim.InvalidCursor)
 	f.tenant("other").opens("another tenant", q, cursor, scim.InvalidCursor)
-	f.Cursors.remember("twin", f.Cursors.of("test"))
+	f.Cursors.put("twin", f.Cursors.get("test"))
 	f.tenant("twin").opens("another tenant with the same secret", q, cursor, scim.InvalidCursor)
 	f.opens("nonsense", q, "\x00ü%", scim.InvalidCursor)
 	again := f.over(f.Table) // another process
@@ -228,13 +228,13 @@ func TestCursorsAreBound(t *testing.T) {
 func TestForgedCursors(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
-	q := Query{Types: only(f.user), Count: 2}
-	l, err := f.listing(q)
+	q := Params{Types: only(f.user), Count: 2}
+	l, err := f.newExecution(q)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for n := range 3 { // the last letter has no bits that mean nothing, or two, or four
-		cursor, err := l.seal(f.ctx, mark{Place: strings.Repeat("u", 1+n)}, false)
+		cursor, err := l.sealCursor(f.ctx, mark{OrderKey: strings.Repeat("u", 1+n)}, false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -274,11 +274,11 @@ func TestEachTenantSealsItsCursors(t *testing.T) {
 		return nil
 	}})
 	slow, done := in.tenant("slow"), make(chan error)
-	go func() { _, err := slow.sealer(t.Context()); done <- err }()
+	go func() { _, err := slow.cursorAEAD(t.Context()); done <- err }()
 	<-asked
 	sealers := map[string]cipher.AEAD{}
 	for _, tenant := range []string{"a", "b", "a#", "a"} {
-		s, err := in.tenant(tenant).sealer(t.Context())
+		s, err := in.tenant(tenant).cursorAEAD(t.Context())
 		if again := sealers[tenant]; err != nil || again != nil && again != s {
 			t.Fatalf("%q: another secret, %v", tenant, err)
 		}
@@ -292,18 +292,18 @@ func TestEachTenantSealsItsCursors(t *testing.T) {
 		t.Error(err)
 	}
 	for _, err := range inParallel(8, func(int) error {
-		s, err := f.over(f.Table).tenant("c").secret(t.Context())
-		stands := []table.Condition{table.Equals("secret", table.S(s.Secret))}
-		return cmp.Or(err, f.Table.Write(t.Context(), table.Check{Key: s.Key, If: stands}))
+		s, err := f.over(f.Table).tenant("c").loadOrCreateCursorKey(t.Context())
+		stands := []table.Condition{table.Equals("secret", table.S(s.EncodedKey))}
+		return cmp.Or(err, f.Table.Write(t.Context(), table.ConditionCheck{Key: s.Key, If: stands}))
 	}) {
 		if err != nil {
 			t.Errorf("a secret that is not the one in the table: %v", err)
 		}
 	}
-	for n := range 3 * maxSealers {
+	for n := range 3 * maxCachedCursorKeys {
 		tenant := fmt.Sprint(n)
-		f.Cursors.remember(tenant, sealers["a"])
-		if all, last := len(f.Cursors.aeads), f.Cursors.of(tenant); all > maxSealers || last == nil {
+		f.Cursors.put(tenant, sealers["a"])
+		if all, last := len(f.Cursors.aeads), f.Cursors.get(tenant); all > maxCachedCursorKeys || last == nil {
 			t.Fatalf("%d tenants are remembered, and of the last one %v", all, last)
 		}
 	}

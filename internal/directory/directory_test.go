@@ -32,7 +32,7 @@ func onEach(t *testing.T, test func(*testing.T, table.Table)) {
 	})
 	t.Run("partial", func(t *testing.T) { // transactions are seen in part, as DynamoDB shows them
 		t.Parallel()
-		test(t, &tabletest.Partial{Table: memory(t)})
+		test(t, &tabletest.PartialVisibility{Table: memory(t)})
 	})
 	endpoints := strings.FieldsFunc(os.Getenv(variable), func(r rune) bool { return r == ',' })
 	if len(endpoints) == 0 {
@@ -41,7 +41,7 @@ func onEach(t *testing.T, test func(*testing.T, table.Table)) {
 	for _, endpoint := range endpoints {
 		t.Run(endpoint, func(t *testing.T) {
 			t.Parallel()
-			d := dynamo.New(dynamo.NewClient(dynamo.Account{Endpoint: endpoint}), "directory-"+rand.Text())
+			d := dynamo.New(dynamo.NewClient(dynamo.ClientConfig{Endpoint: endpoint}), "directory-"+rand.Text())
 			if err := d.Create(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -63,14 +63,14 @@ func memory(t *testing.T) table.Table {
 // fixture is a directory, its types and what tests do with it again and again.
 type fixture struct {
 	*testing.T
-	*Directory
+	*Store
 	Table       table.Table // unbound
 	user, group *scim.ResourceType
 	ctx         context.Context
 }
 
 func newFixture(t *testing.T, tab table.Table) *fixture {
-	types := scim.Standard()
+	types := scim.StandardTypes()
 	c := Config{Table: tab, Types: types, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}
 	return &fixture{t, New(c, "test", base), tab, types.ByName("User"), types.ByName("Group"), t.Context()}
 }
@@ -78,7 +78,7 @@ func newFixture(t *testing.T, tab table.Table) *fixture {
 // tenant is the fixture of another directory on the same table.
 func (f *fixture) tenant(name string) *fixture {
 	g := *f
-	g.Directory = New(f.Config, name, base)
+	g.Store = New(f.Config, name, base)
 	return &g
 }
 
@@ -86,7 +86,7 @@ func (f *fixture) tenant(name string) *fixture {
 func (f *fixture) over(tab table.Table) *fixture {
 	g, c := *f, f.Config
 	c.Table = tab
-	g.Directory, g.Table = New(c, "test", base), tab
+	g.Store, g.Table = New(c, "test", base), tab
 	return &g
 }
 
@@ -100,7 +100,7 @@ func (f *fixture) must(r *Resource, err error) *Resource {
 
 // Object is the resource as a tree, with all that it has.
 func (r *Resource) Object() scim.Object {
-	o, err := r.directory.object(r.state, r.names)
+	o, err := r.directory.BuildObject(r.state, r.names)
 	if err != nil {
 		panic(err)
 	}
@@ -109,7 +109,7 @@ func (r *Resource) Object() scim.Object {
 
 // Delete is for tests that do not ask what it was that is gone.
 func (f *fixture) Delete(ctx context.Context, rt *scim.ResourceType, id string, match Precondition) error {
-	_, err := f.Directory.Delete(ctx, rt, id, match)
+	_, err := f.Store.Delete(ctx, rt, id, match)
 	return err
 }
 
@@ -165,13 +165,13 @@ func values(r *Resource, attribute string) (ids []string) {
 	return ids
 }
 
-func (f *fixture) find(rt *scim.ResourceType, text string) *List {
+func (f *fixture) find(rt *scim.ResourceType, text string) *ListResult {
 	f.Helper()
 	e, err := filter.Parse(text)
 	if err != nil {
 		f.Fatal(err)
 	}
-	l, err := f.Query(f.ctx, Query{Types: only(rt), Filter: e, StartIndex: 1, Count: 100})
+	l, err := f.List(f.ctx, Params{Types: only(rt), Filter: e, StartIndex: 1, Count: 100})
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -192,7 +192,7 @@ func (f *fixture) dump() map[table.Key]table.Item {
 		for _, it := range p.Items {
 			all[it.Key()] = it
 		}
-		if from = p.Next; from == (table.Key{}) {
+		if from = p.LastEvaluatedKey; from == (table.Key{}) {
 			return all
 		}
 	}

@@ -11,13 +11,13 @@ import (
 )
 
 // everything is the ids of what a query means, found by reading all resources; an error if it makes no sense.
-func (f *fixture) everything(q Query) (ids []string, err error) {
+func (f *fixture) everything(q Params) (ids []string, err error) {
 	sorts := func(rt *scim.ResourceType) bool { _, err := rt.Sorter(q.SortBy, false); return err == nil }
 	if q.SortBy.Name != "" && !slices.ContainsFunc(q.Types, sorts) {
 		return nil, errors.New("nothing has what it is to be sorted by")
 	}
 	for _, rt := range q.Types {
-		for _, r := range f.query(f.T, Query{Types: only(rt), StartIndex: 1, Count: 1000}).Resources {
+		for _, r := range f.query(f.T, Params{Types: only(rt), StartIndex: 1, Count: 1000}).Resources {
 			ok, err := means(q, q.Filter, rt, r.Object())
 			if err != nil {
 				return nil, err
@@ -33,7 +33,7 @@ func (f *fixture) everything(q Query) (ids []string, err error) {
 
 // means tells whether a part of a query's filter is true of a resource, one comparison after the other. RFC 7644
 // §3.4.2.1: what only other types of the query have is an attribute without a value.
-func means(q Query, e filter.Expr, rt *scim.ResourceType, o scim.Object) (bool, error) {
+func means(q Params, e filter.Expr, rt *scim.ResourceType, o scim.Object) (bool, error) {
 	switch e := e.(type) {
 	case nil:
 		return true, nil
@@ -72,10 +72,10 @@ func TestKeysLeadWhereSeveralTypesAreAsked(t *testing.T) {
 		`emails[value eq "a@x"] or members[value eq "` + aUser + `"]`: `emails "a@x", tested; groups of "` + aUser + `", tested`,
 		`userName pr and members pr`:                                  `nothing`,
 	} {
-		all, err := f.selections(Query{Types: []*scim.ResourceType{f.user, f.group}, Filter: parsed(t, text)})
+		all, err := f.newSubqueries(Params{Types: []*scim.ResourceType{f.user, f.group}, Filter: parsed(t, text)})
 		var ways []string
 		for _, s := range all {
-			ways = append(ways, s.access.String())
+			ways = append(ways, s.plan.String())
 		}
 		if got := strings.Join(ways, "; "); err != nil || got != want {
 			t.Errorf("%s reads %s, want %s; %v", text, got, want, err)

@@ -14,10 +14,10 @@ import (
 func TestItemsAreThoseOfAttributevalue(t *testing.T) {
 	t.Parallel()
 	key := table.Key{PK: "t#Group#g", SK: "Member#u"}
-	for _, v := range []any{key, edge{key, "User"}, edge{Key: key}, name{key, "u"}, name{Key: key}} {
+	for _, v := range []any{key, EdgeItem{key, "User"}, EdgeItem{Key: key}, NameItem{key, "u"}, NameItem{Key: key}} {
 		want, err := attributevalue.MarshalMap(v)
-		if err != nil || !reflect.DeepEqual(marshal(v), table.Item(want)) {
-			t.Errorf("%T: got %v, want %v %v", v, marshal(v), want, err)
+		if err != nil || !reflect.DeepEqual(MarshalItem(v), table.Item(want)) {
+			t.Errorf("%T: got %v, want %v %v", v, MarshalItem(v), want, err)
 		}
 	}
 }
@@ -26,7 +26,7 @@ func TestItemsAreThoseOfAttributevalue(t *testing.T) {
 // type is an error.
 func TestFieldsAreThoseOfAttributevalue(t *testing.T) {
 	t.Parallel()
-	full := head{Key: table.Key{PK: "t#User#u", SK: "@"}}
+	full := HeadItem{Key: table.Key{PK: "t#User#u", SK: "@"}}
 	for i, v := 1, reflect.ValueOf(&full).Elem(); i < v.NumField(); i++ {
 		switch f := v.Field(i); f.Kind() {
 		case reflect.String:
@@ -41,20 +41,20 @@ func TestFieldsAreThoseOfAttributevalue(t *testing.T) {
 	}
 	check := func(it table.Item, mine, theirs any) {
 		t.Helper()
-		err, want := unmarshal(it, mine), attributevalue.UnmarshalMap(it, theirs)
+		err, want := UnmarshalItem(it, mine), attributevalue.UnmarshalMap(it, theirs)
 		if (err == nil) != (want == nil) || err == nil && !reflect.DeepEqual(mine, theirs) {
 			t.Errorf("%v:\ngot  %+v %v\nwant %+v %v", it, mine, err, theirs, want)
 		}
 	}
-	check(marshal(full), &head{}, &head{})
-	check(marshal(head{Key: full.Key}), &head{}, &head{})
-	check(marshal(name{full.Key, "u"}), &name{}, &name{})
-	for attribute, right := range marshal(full) {
+	check(MarshalItem(full), &HeadItem{}, &HeadItem{})
+	check(MarshalItem(HeadItem{Key: full.Key}), &HeadItem{}, &HeadItem{})
+	check(MarshalItem(NameItem{full.Key, "u"}), &NameItem{}, &NameItem{})
+	for attribute, right := range MarshalItem(full) {
 		for _, wrong := range []types.AttributeValue{table.S("1"), table.N(1), table.BOOL(true), table.SS("1")} {
-			it := marshal(full)
+			it := MarshalItem(full)
 			it[attribute] = wrong
 			key, same := attribute == "PK" || attribute == "SK", reflect.TypeOf(wrong) == reflect.TypeOf(right)
-			if err := unmarshal(it, &head{}); !key && (err == nil) != same {
+			if err := UnmarshalItem(it, &HeadItem{}); !key && (err == nil) != same {
 				t.Errorf("%s as a %T: %v", attribute, wrong, err)
 			}
 		}

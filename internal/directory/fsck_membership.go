@@ -9,98 +9,100 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// belongs checks that a group in the set of a member has it. The edge is the truth.
-func (p position) belongs(l *look, g string) verdict {
+// checkGroupHasEdge checks that a group in the set of a member has it. The edge is the truth.
+func (p itemRef) checkGroupHasEdge(l *itemView, g string) finding {
 	s, group := l.resource(p, p.id), p.Types.ByID(g)
 	if !slices.Contains(s.Groups, g) {
-		return verdict{}
+		return finding{}
 	}
 	if group == nil {
-		return verdict{wrong: fmt.Sprintf("set that names %q", g), open: "no resource type has such ids"}
+		return finding{problem: fmt.Sprintf("set that names %q", g), whyNotRepaired: "no resource type has such ids"}
 	}
-	edge := p.keys.edge(group, g, p.id)
+	edge := p.keys.Edge(group, g, p.id)
 	if l.item(edge) != nil {
-		return verdict{}
+		return finding{}
 	}
-	return wrong(fmt.Sprintf("set that names the group %s without an edge", g), table.Update{
+	return newFinding(fmt.Sprintf("set that names the group %s without an edge", g), table.Update{
 		Key:    p.key,
 		Delete: table.Item{"groups": table.SS(g)},
 		Add:    table.Item{"gver": table.N(1)},
-		If:     unchanged(l.item(p.key), "gver"),
-	}, l.same(edge))
+		If:     unchangedConditions(l.item(p.key), "gver"),
+	}, l.unchangedCheck(edge))
 }
 
-// edge checks an edge: it has two ends, and its reverse.
-func (p position) edge(l *look) verdict {
-	m := member(p.key)
+// checkEdge checks an edge: it has two ends, and its reverse.
+func (p itemRef) checkEdge(l *itemView) finding {
+	m := MemberID(p.key)
 	rt := p.Types.ByID(m)
 	if rt == nil {
-		return verdict{wrong: "edge of a member that is none", open: "no resource type has such ids"}
+		return finding{problem: "edge of a member that is none", whyNotRepaired: "no resource type has such ids"}
 	}
-	group, other := p.keys.head(p.rt, p.id), p.keys.head(rt, m)
+	group, other := p.keys.Head(p.rt, p.id), p.keys.Head(rt, m)
 	g, it, this := l.item(group), l.item(other), table.SS(p.id)
-	remove := table.Delete{Key: p.key, If: unchanged(l.item(p.key))}
+	remove := table.Delete{Key: p.key, If: unchangedConditions(l.item(p.key))}
 	less := table.Update{
 		Key: group,
-		Set: table.Item{"modified": table.S(p.now())},
-		Add: table.Item{"n": table.N(-1), "sum": table.N(-digest(m)), "ver": table.N(1)},
-		If:  unchanged(g, "ver", "gver"),
+		Set: table.Item{"modified": table.S(p.Timestamp())},
+		Add: table.Item{"n": table.N(-1), "sum": table.N(-MemberHash(m)), "ver": table.N(1)},
+		If:  unchangedConditions(g, "ver", "gver"),
 	}
-	reverse := table.Update{Key: other, Add: table.Item{"gver": table.N(1)}, If: unchanged(it, "gver")}
-	switch has := slices.Contains(table.Strings(it["groups"]), p.id); {
+	reverse := table.Update{Key: other, Add: table.Item{"gver": table.N(1)}, If: unchangedConditions(it, "gver")}
+	switch has := slices.Contains(table.StringSetValue(it["groups"]), p.id); {
 	case g == nil && has:
 		reverse.Delete = table.Item{"groups": this}
-		return wrong("edge under an absent head", remove, reverse, l.same(group))
+		return newFinding("edge under an absent head", remove, reverse, l.unchangedCheck(group))
 	case g == nil:
-		return wrong("edge under an absent head", remove, l.same(group))
+		return newFinding("edge under an absent head", remove, l.unchangedCheck(group))
 	case it == nil:
-		return wrong("edge of an absent member", remove, less, l.same(other))
+		return newFinding("edge of an absent member", remove, less, l.unchangedCheck(other))
 	case m == p.id: // which no request can make, and none could remove
 		less.Delete, less.Add["gver"] = table.Item{"groups": this}, table.N(1)
-		return wrong("edge of a group in itself", remove, less)
+		return newFinding("edge of a group in itself", remove, less)
 	case !has:
 		reverse.Add["groups"] = this
-		return wrong("edge whose member has not the group in its set", l.same(p.key), reverse, l.same(group))
+		return newFinding("edge whose member has not the group in its set", l.unchangedCheck(p.key), reverse, l.unchangedCheck(group))
 	}
-	return verdict{}
+	return finding{}
 }
 
-// change checks that a Change item is one of a change that has taken effect, or that still may, or is being aborted.
-func (p position) change(l *look) verdict {
-	id, _, _ := strings.Cut(strings.TrimPrefix(p.key.SK, changePrefix), "#")
-	k, m := p.keys.marker(p.rt, p.id, id), marker{}
+// checkChangeItem checks that a Change item is one of a change that has taken effect, or that still may, or is being aborted.
+func (p itemRef) checkChangeItem(l *itemView) finding {
+	id, _, _ := strings.Cut(strings.TrimPrefix(p.key.SK, ChangePrefix), "#")
+	k, m := p.keys.IntentMarker(p.rt, p.id, id), IntentMarker{}
 	it, s := l.item(k), l.resource(p, p.id)
-	err := unmarshal(it, &m)
-	if s.damage != nil || s.Pending == id || err != nil || it != nil && m.State != committed && m.State != swept {
-		return verdict{}
+	err := UnmarshalItem(it, &m)
+	if s.err != nil || s.PendingChange == id || err != nil || it != nil && m.State != StateCommitted && m.State != StateSwept {
+		return finding{}
 	}
-	return wrong("Change item of a change that is neither pending nor prepared",
-		table.Delete{Key: p.key, If: unchanged(l.item(p.key))}, l.same(p.keys.head(p.rt, p.id), "ver"), l.same(k, "state"))
+	return newFinding("Change item of a change that is neither pending nor prepared",
+		table.Delete{Key: p.key, If: unchangedConditions(l.item(p.key))}, l.unchangedCheck(p.keys.Head(p.rt, p.id), "ver"), l.unchangedCheck(k, "state"))
 }
 
-// claim is what the head of a group says of the items in its partition, or what is there.
-type claim struct {
-	prefix string // of their sort keys; "": nothing is said
-	n, sum int64
+// partitionTotals is what the head of a group says of the items in its partition, or what is there.
+type partitionTotals struct {
+	prefix        string // of their sort keys; "": nothing is said
+	items, digest int64
 }
 
-func claimMembers(h *head) claim { return claim{memberPrefix, h.N, h.Sum} }
+func declaredMembers(h *HeadItem) partitionTotals {
+	return partitionTotals{EdgePrefix, h.MemberCount, h.MemberDigest}
+}
 
-func claimChanges(h *head) claim {
-	if h.Pending == "" {
-		return claim{}
+func declaredChangeItems(h *HeadItem) partitionTotals {
+	if h.PendingChange == "" {
+		return partitionTotals{}
 	}
-	return claim{changePrefix + h.Pending + "#", h.Left, 0}
+	return partitionTotals{ChangePrefix + h.PendingChange + "#", h.PendingItems, 0}
 }
 
-// claims checks what a head says of its partition, however large that is.
-func (i *inspection) claims(ctx context.Context, p position, l *look) error {
+// checkTotals checks what a head says of its partition, however large that is.
+func (i *checkRun) checkTotals(ctx context.Context, p itemRef, l *itemView) error {
 	s := l.resource(p, p.id)
-	for _, of := range []func(*head) claim{claimMembers, claimChanges} {
-		if said := of(&s.head); s.damage == nil && said.prefix != "" {
-			there, err := i.there(ctx, p, said.prefix)
+	for _, of := range []func(*HeadItem) partitionTotals{declaredMembers, declaredChangeItems} {
+		if said := of(&s.HeadItem); s.err == nil && said.prefix != "" {
+			there, err := i.countPartition(ctx, p, said.prefix)
 			if err == nil && there != said {
-				err = i.confirmClaim(ctx, p, of)
+				err = i.confirmTotals(ctx, p, of)
 			}
 			if err != nil {
 				return err
@@ -110,8 +112,8 @@ func (i *inspection) claims(ctx context.Context, p position, l *look) error {
 	return nil
 }
 
-// there counts what stands under a prefix.
-func (i *inspection) there(ctx context.Context, p position, prefix string) (c claim, err error) {
+// countPartition counts what stands under a prefix.
+func (i *checkRun) countPartition(ctx context.Context, p itemRef, prefix string) (c partitionTotals, err error) {
 	c.prefix = prefix
 	for r := (table.Range{PK: p.key.PK, Prefix: prefix, Attributes: []string{"PK", "SK"}}); ; {
 		page, err := i.Table.Query(ctx, r)
@@ -119,59 +121,59 @@ func (i *inspection) there(ctx context.Context, p position, prefix string) (c cl
 			return c, err
 		}
 		for _, it := range page.Items {
-			if c.n++; prefix == memberPrefix {
-				c.sum += digest(member(it.Key()))
+			if c.items++; prefix == EdgePrefix {
+				c.digest += MemberHash(MemberID(it.Key()))
 			}
 		}
-		if r.After = page.Next.SK; r.After == "" {
+		if r.ExclusiveStart = page.LastEvaluatedKey.SK; r.ExclusiveStart == "" {
 			return c, nil
 		}
 	}
 }
 
-// confirmClaim takes a claim for wrong when twice the same was there, and the head the same before, between and after.
+// confirmTotals takes a claim for wrong when twice the same was there, and the head the same before, between and after.
 // What does not stand still for so long is left to another run.
-func (i *inspection) confirmClaim(ctx context.Context, p position, of func(*head) claim) error {
+func (i *checkRun) confirmTotals(ctx context.Context, p itemRef, of func(*HeadItem) partitionTotals) error {
 	l, err := i.snapshot(ctx, p.key)
-	for n, seen := 0, (claim{}); err == nil && n < looks; n++ {
-		before, there := l.resource(p, p.id), claim{}
-		said := of(&before.head)
-		if !before.there || before.damage != nil || said.prefix == "" {
+	for n, seen := 0, (partitionTotals{}); err == nil && n < maxConfirmAttempts; n++ {
+		before, there := l.resource(p, p.id), partitionTotals{}
+		said := of(&before.HeadItem)
+		if !before.exists || before.err != nil || said.prefix == "" {
 			return nil
 		}
-		if there, err = i.there(ctx, p, said.prefix); err != nil || there == said {
+		if there, err = i.countPartition(ctx, p, said.prefix); err != nil || there == said {
 			return err
 		}
 		if l, err = i.snapshot(ctx, p.key); err != nil {
 			return err
 		}
-		if after := l.resource(p, p.id); !after.claimsAs(before) {
-			seen = claim{}
+		if after := l.resource(p, p.id); !after.sameTotals(before) {
+			seen = partitionTotals{}
 		} else if there != seen {
 			seen = there
-		} else if done, err := i.settle(ctx, p.key, p.disproved(l, there)); done || err != nil {
+		} else if done, err := i.repairOrReport(ctx, p.key, p.totalsFinding(l, there)); done || err != nil {
 			return err
 		}
-		err = i.rest(ctx)
+		err = i.waitForVisibility(ctx)
 	}
 	return err
 }
 
-func (s *sighting) claimsAs(t *sighting) bool {
-	return s.Ver == t.Ver && s.Pending == t.Pending && s.Left == t.Left && s.N == t.N && s.Sum == t.Sum
+func (s *resourceView) sameTotals(t *resourceView) bool {
+	return s.Version == t.Version && s.PendingChange == t.PendingChange && s.PendingItems == t.PendingItems && s.MemberCount == t.MemberCount && s.MemberDigest == t.MemberDigest
 }
 
-func (p position) disproved(l *look, there claim) verdict {
+func (p itemRef) totalsFinding(l *itemView, there partitionTotals) finding {
 	h := l.resource(p, p.id)
-	u := table.Update{Key: p.key, If: unchanged(l.item(p.key), "ver", "pending", "left", "n", "sum")}
-	if there.prefix == memberPrefix {
-		u.Set = table.Item{"n": table.N(there.n), "sum": table.N(there.sum)}
-		return wrong(fmt.Sprintf("n=%d and sum of a group with %d edges", h.N, there.n), u)
+	u := table.Update{Key: p.key, If: unchangedConditions(l.item(p.key), "ver", "pending", "left", "n", "sum")}
+	if there.prefix == EdgePrefix {
+		u.Set = table.Item{"n": table.N(there.items), "sum": table.N(there.digest)}
+		return newFinding(fmt.Sprintf("n=%d and sum of a group with %d edges", h.MemberCount, there.items), u)
 	}
-	u.Set = table.Item{"left": table.N(there.n)}
-	what := fmt.Sprintf("left=%d of a pending change with %d Change items", h.Left, there.n)
-	if there.n < h.Left {
+	u.Set = table.Item{"left": table.N(there.items)}
+	what := fmt.Sprintf("left=%d of a pending change with %d Change items", h.PendingItems, there.items)
+	if there.items < h.PendingItems {
 		what += ", memberships may be lost"
 	}
-	return wrong(what, u)
+	return newFinding(what, u)
 }

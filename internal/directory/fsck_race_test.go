@@ -59,7 +59,7 @@ func TestFsckMeetsAnother(t *testing.T) {
 func TestFsckMeetsARequest(t *testing.T) {
 	t.Parallel()
 	mail := func(w *healthy, id, value string) table.Key {
-		return table.Key{PK: w.keys.lookup(w.user, "emails", value), SK: id}
+		return table.Key{PK: w.keys.IndexPartition(w.user, "emails", value), SK: id}
 	}
 	for what, c := range map[string]struct {
 		plant   func(w *healthy) table.Write
@@ -70,11 +70,11 @@ func TestFsckMeetsARequest(t *testing.T) {
 				return table.Update{Key: w.headOf(w.large), Add: table.Item{"sum": table.N(-1)}}
 			},
 			func(w *healthy) error {
-				return w.apply(w.ctx, w.group, w.large, "c1", part{Key: w.part("c1", 0), Add: []string{w.bob}})
+				return w.applyChangeItem(w.ctx, w.group, w.large, "c1", ChangeItem{Key: w.part("c1", 0), Add: []string{w.bob}})
 			}},
 		"a marker is missing | its change is finished": {
 			func(w *healthy) table.Write { return table.Delete{Key: w.marker("c1")} },
-			func(w *healthy) error { return w.help(w.ctx, w.group, w.large, "c1") }},
+			func(w *healthy) error { return w.FinishChange(w.ctx, w.group, w.large, "c1") }},
 		"a lookup item is missing | the value goes": {
 			func(w *healthy) table.Write { return table.Delete{Key: mail(w, w.alice, "a@example.com")} },
 			func(w *healthy) error {
@@ -82,7 +82,7 @@ func TestFsckMeetsARequest(t *testing.T) {
 				return err
 			}},
 		"a lookup item is left over | the value comes": {
-			func(w *healthy) table.Write { return table.Put{Item: marshal(mail(w, w.bob, "b@example.com"))} },
+			func(w *healthy) table.Write { return table.Put{Item: MarshalItem(mail(w, w.bob, "b@example.com"))} },
 			func(w *healthy) error {
 				_, err := w.patch(w.user, w.bob, `[{"op":"add","path":"emails","value":[{"value":"b@example.com"}]}]`)
 				return err
@@ -133,7 +133,7 @@ func TestFsckMeetsATransaction(t *testing.T) {
 func TestFsckOnceIsEnough(t *testing.T) {
 	t.Parallel()
 	w := newHealthy(t)
-	w.write(table.Put{Item: marshal(edge{w.edge(w.staff, nobody), "User"})})
+	w.write(table.Put{Item: MarshalItem(EdgeItem{w.edge(w.staff, nobody), "User"})})
 	first := w.fsck("", true)
 	if second := w.fsck("", true); len(first) != 2 || second != nil {
 		t.Errorf("found %q, and then %q", first, second)
@@ -164,7 +164,7 @@ func TestFscksAtOnce(t *testing.T) {
 				w.write(c.plant(w)...)
 			}
 		}
-		f := w.over(&tabletest.Partial{Table: w.Table})
+		f := w.over(&tabletest.PartialVisibility{Table: w.Table})
 		inParallel(4, func(int) error { f.fsck("", true); return nil })
 		if lines := f.fsck("", true); lines != nil {
 			t.Errorf("there is still %s", strings.Join(lines, "\n"))
@@ -175,8 +175,8 @@ func TestFscksAtOnce(t *testing.T) {
 // Beside requests that change all that fsck looks at, it finds nothing: what a transaction shows in part is no damage.
 func TestFsckBesideRequests(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, &tabletest.Partial{Table: memory(t)})
-	f.sizes = sizes{actions: 10, part: 2, log: 9, snapshot: 4, some: 4}
+	f := newFixture(t, &tabletest.PartialVisibility{Table: memory(t)})
+	f.sizes = batchLimits{transactionActions: 10, changeItemMembers: 2, changeItemsPerTransaction: 9, snapshotEdges: 4, snapshotMembers: 4}
 	var users []string
 	for n := range 8 {
 		users = append(users, f.newUser(fmt.Sprint("u", n)))
@@ -215,7 +215,7 @@ func TestFsckBesideRequests(t *testing.T) {
 	} {
 		all.Go(func() {
 			for n := n; requests.Add(1) <= 1000; n++ {
-				if err := request(n); err != nil && !IsBusy(err) {
+				if err := request(n); err != nil && !IsTransient(err) {
 					t.Error(err)
 					return
 				}
@@ -250,7 +250,7 @@ func TestFsckAfterARestore(t *testing.T) {
 		}
 		c := f.Config
 		c.Now = func() time.Time { return time.Now().Add(time.Hour) }
-		if did := f.sweep(c); did.Left > 0 {
+		if did := f.sweep(c); did.Unfinished > 0 {
 			rt.Fatalf("the sweep leaves something: %+v", did)
 		}
 		if left := f.fsck("", false); slices.ContainsFunc(left, decidable) {
@@ -263,14 +263,14 @@ func TestFsckAfterARestore(t *testing.T) {
 
 // history is the table before and after each transaction of random requests, most of which change memberships.
 func (f *fixture) history(rt *rapid.T) (tables []map[table.Key]table.Item) {
-	f.sizes = sizes{actions: 10, part: 2, log: 9, snapshot: 4, some: 4}
+	f.sizes = batchLimits{transactionActions: 10, changeItemMembers: 2, changeItemsPerTransaction: 9, snapshotEdges: 4, snapshotMembers: 4}
 	in := f.over(tabletest.Faults{Table: f.Table, After: func(c tabletest.Call) error {
 		if c.Method == "Write" {
 			tables = append(tables, f.dump())
 		}
 		return nil
 	}})
-	in.Together = func(calls ...func() error) (err error) {
+	in.Runner = func(calls ...func() error) (err error) {
 		for _, call := range calls {
 			err = cmp.Or(err, call())
 		}
@@ -319,7 +319,7 @@ func restored(rt *rapid.T, tables []map[table.Key]table.Item) map[table.Key]tabl
 	for k := range all {
 		keys[k] = true
 	}
-	for _, k := range inOrder(keys) {
+	for _, k := range SortedKeys(keys) {
 		var versions []table.Item
 		for _, t := range tables {
 			if len(versions) == 0 || !reflect.DeepEqual(t[k], versions[len(versions)-1]) {

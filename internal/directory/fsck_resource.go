@@ -6,153 +6,153 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// resource is the checks of a head: that it is one, that it is found by what it bears, that what is under way with it is
+// headChecks is the checks of a head: that it is one, that it is found by what it bears, that what is under way with it is
 // known, and that its groups know it.
-func (p position) resource(l *look) (checks []check) {
-	add := func(judge func(*look) verdict) { checks = append(checks, check{p.key, judge}) }
-	add(p.sound)
-	add(p.named)
-	add(p.pending)
-	add(p.latched)
+func (p itemRef) headChecks(l *itemView) (checks []check) {
+	add := func(judge func(*itemView) finding) { checks = append(checks, check{p.key, judge}) }
+	add(p.checkHead)
+	add(p.checkHasNameItem)
+	add(p.checkPendingIntent)
+	add(p.checkDeleteIntent)
 	s := l.resource(p, p.id)
-	for _, k := range inOrder(s.lookups) {
-		add(func(l *look) verdict { return p.lookedUp(l, k) })
+	for _, k := range SortedKeys(s.indexKeys) {
+		add(func(l *itemView) finding { return p.checkHasIndexItem(l, k) })
 	}
 	for _, g := range s.Groups {
-		add(func(l *look) verdict { return p.belongs(l, g) })
+		add(func(l *itemView) finding { return p.checkGroupHasEdge(l, g) })
 	}
 	return checks
 }
 
-func (p position) sound(l *look) verdict {
+func (p itemRef) checkHead(l *itemView) finding {
 	switch s := l.resource(p, p.id); {
-	case s.damage != nil:
-		return damaged("head", s.damage)
+	case s.err != nil:
+		return corruptFinding("head", s.err)
 	case s.Tenant != p.keys.tenant:
-		return verdict{wrong: fmt.Sprintf("head with the tenant %q", s.Tenant), open: "it is not known whose it is"}
+		return finding{problem: fmt.Sprintf("head with the tenant %q", s.Tenant), whyNotRepaired: "it is not known whose it is"}
 	}
-	return verdict{}
+	return finding{}
 }
 
-// named checks that the name of a head points to it.
-func (p position) named(l *look) verdict {
+// checkHasNameItem checks that the name of a head points to it.
+func (p itemRef) checkHasNameItem(l *itemView) finding {
 	s := l.resource(p, p.id)
 	if !s.live() {
-		return verdict{}
+		return finding{}
 	}
-	n, k := name{}, p.keys.name(p.rt, s.name)
+	n, k := NameItem{}, p.keys.Name(p.rt, s.name)
 	it := l.item(k)
-	if unmarshal(it, &n) != nil || n.ID == p.id {
-		return verdict{}
+	if UnmarshalItem(it, &n) != nil || n.ResourceID == p.id {
+		return finding{}
 	}
-	put := table.Put{Item: marshal(name{k, p.id}), If: unchanged(it, "id")}
-	if !p.rt.IsID(n.ID) {
-		return wrong("head without its name item", put, l.same(p.key, "ver"))
+	put := table.Put{Item: MarshalItem(NameItem{k, p.id}), If: unchangedConditions(it, "id")}
+	if !p.rt.IsID(n.ResourceID) {
+		return newFinding("head without its name item", put, l.unchangedCheck(p.key, "ver"))
 	}
-	if other := l.resource(p, n.ID); other.damage != nil || other.live() && other.name == s.name {
-		return verdict{wrong: "head whose name is taken by " + n.ID, open: "one of the two must have another"}
+	if other := l.resource(p, n.ResourceID); other.err != nil || other.live() && other.name == s.name {
+		return finding{problem: "head whose name is taken by " + n.ResourceID, whyNotRepaired: "one of the two must have another"}
 	}
-	return wrong("head without its name item", put, l.same(p.key, "ver"), l.same(p.keys.head(p.rt, n.ID), "ver"))
+	return newFinding("head without its name item", put, l.unchangedCheck(p.key, "ver"), l.unchangedCheck(p.keys.Head(p.rt, n.ResourceID), "ver"))
 }
 
-// name checks a name item.
-func (p position) name(l *look) verdict {
-	n, it := name{}, l.item(p.key)
-	if err := unmarshal(it, &n); err != nil {
-		return damaged("name item", err)
+// checkNameItem checks a name item.
+func (p itemRef) checkNameItem(l *itemView) finding {
+	n, it := NameItem{}, l.item(p.key)
+	if err := UnmarshalItem(it, &n); err != nil {
+		return corruptFinding("name item", err)
 	}
-	remove := table.Delete{Key: p.key, If: unchanged(it, "id")}
-	if !p.rt.IsID(n.ID) {
-		return wrong("name item without a head", remove)
+	remove := table.Delete{Key: p.key, If: unchangedConditions(it, "id")}
+	if !p.rt.IsID(n.ResourceID) {
+		return newFinding("name item without a head", remove)
 	}
-	s := l.resource(p, n.ID)
-	if s.damage != nil || s.live() && p.keys.name(p.rt, s.name) == p.key {
-		return verdict{}
+	s := l.resource(p, n.ResourceID)
+	if s.err != nil || s.live() && p.keys.Name(p.rt, s.name) == p.key {
+		return finding{}
 	}
-	return wrong("name item without a head that bears it", remove, l.same(p.keys.head(p.rt, n.ID), "ver"))
+	return newFinding("name item without a head that bears it", remove, l.unchangedCheck(p.keys.Head(p.rt, n.ResourceID), "ver"))
 }
 
-// lookedUp checks that a resource is found by one of its values.
-func (p position) lookedUp(l *look, k table.Key) verdict {
+// checkHasIndexItem checks that a resource is found by one of its values.
+func (p itemRef) checkHasIndexItem(l *itemView, k table.Key) finding {
 	s := l.resource(p, p.id)
-	if !s.live() || !s.lookups[k] || l.item(k) != nil {
-		return verdict{}
+	if !s.live() || !s.indexKeys[k] || l.item(k) != nil {
+		return finding{}
 	}
-	return wrong(fmt.Sprintf("head without its lookup item %q", k.PK),
-		table.Put{Item: marshal(k), If: unchanged(nil)}, l.same(p.key, "ver"))
+	return newFinding(fmt.Sprintf("head without its lookup item %q", k.PK),
+		table.Put{Item: MarshalItem(k), If: unchangedConditions(nil)}, l.unchangedCheck(p.key, "ver"))
 }
 
-// lookup checks a lookup item, whose sort key is the id of a resource.
-func (p position) lookup(l *look) verdict {
-	id, remove := p.key.SK, table.Delete{Key: p.key, If: unchanged(l.item(p.key))}
+// checkIndexItem checks a lookup item, whose sort key is the id of a resource.
+func (p itemRef) checkIndexItem(l *itemView) finding {
+	id, remove := p.key.SK, table.Delete{Key: p.key, If: unchangedConditions(l.item(p.key))}
 	if !p.rt.IsID(id) {
-		return wrong("lookup item without a head", remove)
+		return newFinding("lookup item without a head", remove)
 	}
 	s := l.resource(p, id)
-	if s.damage != nil || s.live() && s.lookups[p.key] {
-		return verdict{}
+	if s.err != nil || s.live() && s.indexKeys[p.key] {
+		return finding{}
 	}
-	return wrong("lookup item that its head does not account for", remove, l.same(p.keys.head(p.rt, id), "ver"))
+	return newFinding("lookup item that its head does not account for", remove, l.unchangedCheck(p.keys.Head(p.rt, id), "ver"))
 }
 
-// secret checks what cursors are sealed by. Without it another is made, and clients begin again.
-func (p position) secret(l *look) verdict {
-	s, it := secret{}, l.item(p.key)
-	if err := unmarshal(it, &s); err == nil {
-		if _, err = s.aead(); err == nil {
-			return verdict{}
+// checkCursorKey checks what cursors are sealed by. Without it another is made, and clients begin again.
+func (p itemRef) checkCursorKey(l *itemView) finding {
+	s, it := CursorKeyItem{}, l.item(p.key)
+	if err := UnmarshalItem(it, &s); err == nil {
+		if _, err = s.NewAEAD(); err == nil {
+			return finding{}
 		}
 	}
-	return wrong("damaged secret of cursors", table.Delete{Key: p.key, If: unchanged(it, "secret")})
+	return newFinding("damaged secret of cursors", table.Delete{Key: p.key, If: unchangedConditions(it, "secret")})
 }
 
-// latched checks that a sweep will find a delete that is under way.
-func (p position) latched(l *look) verdict {
-	k := p.keys.marker(p.rt, p.id, "")
+// checkDeleteIntent checks that a sweep will find a delete that is under way.
+func (p itemRef) checkDeleteIntent(l *itemView) finding {
+	k := p.keys.IntentMarker(p.rt, p.id, "")
 	if !l.resource(p, p.id).Deleting || l.item(k) != nil {
-		return verdict{}
+		return finding{}
 	}
-	return wrong("latched head without a marker",
-		table.Put{Item: marshal(p.newMarker(p.rt, p.id, "")), If: unchanged(nil)}, l.same(p.key, "deleting"))
+	return newFinding("latched head without a marker",
+		table.Put{Item: MarshalItem(p.NewIntentMarker(p.rt, p.id, "")), If: unchangedConditions(nil)}, l.unchangedCheck(p.key, "deleting"))
 }
 
-// pending checks that a sweep will find a change that has taken effect.
-func (p position) pending(l *look) verdict {
+// checkPendingIntent checks that a sweep will find a change that has taken effect.
+func (p itemRef) checkPendingIntent(l *itemView) finding {
 	s := l.resource(p, p.id)
-	if s.Pending == "" {
-		return verdict{}
+	if s.PendingChange == "" {
+		return finding{}
 	}
-	m := p.newMarker(p.rt, p.id, s.Pending)
+	m := p.NewIntentMarker(p.rt, p.id, s.PendingChange)
 	it := l.item(m.Key)
 	if it == nil {
-		m.State, m.K = committed, s.Left
-		return wrong("pending change without a marker",
-			table.Put{Item: marshal(m), If: unchanged(nil)}, l.same(p.key, "pending"))
+		m.State, m.ChangeItems = StateCommitted, s.PendingItems
+		return newFinding("pending change without a marker",
+			table.Put{Item: MarshalItem(m), If: unchangedConditions(nil)}, l.unchangedCheck(p.key, "pending"))
 	}
-	if unmarshal(it, &m) != nil || m.State == committed {
-		return verdict{}
+	if UnmarshalItem(it, &m) != nil || m.State == StateCommitted {
+		return finding{}
 	}
-	return wrong(fmt.Sprintf("pending change with the marker %q", m.State), table.Update{
-		Key: m.Key, Set: table.Item{"state": table.S(committed)}, Remove: []string{"expires"}, If: unchanged(it, "state"),
-	}, l.same(p.key, "pending"))
+	return newFinding(fmt.Sprintf("pending change with the marker %q", m.State), table.Update{
+		Key: m.Key, Set: table.Item{"state": table.S(StateCommitted)}, Remove: []string{"expires"}, If: unchangedConditions(it, "state"),
+	}, l.unchangedCheck(p.key, "pending"))
 }
 
-// marker checks what a sweep finds.
-func (p position) marker(l *look) verdict {
-	m, it, s := marker{}, l.item(p.key), l.resource(p, p.id)
-	if err := unmarshal(it, &m); err != nil {
-		return damaged("marker", err)
+// checkIntentMarker checks what a sweep finds.
+func (p itemRef) checkIntentMarker(l *itemView) finding {
+	m, it, s := IntentMarker{}, l.item(p.key), l.resource(p, p.id)
+	if err := UnmarshalItem(it, &m); err != nil {
+		return corruptFinding("marker", err)
 	}
-	head, remove := p.keys.head(p.rt, p.id), table.Delete{Key: p.key, If: unchanged(it, "state")}
-	switch isChange := len(p.part) > 3; {
-	case s.damage != nil || isChange && s.Pending == p.part[3]: // then what its state must be is the head's matter
-		return verdict{}
+	head, remove := p.keys.Head(p.rt, p.id), table.Delete{Key: p.key, If: unchangedConditions(it, "state")}
+	switch isChange := len(p.keyParts) > 3; {
+	case s.err != nil || isChange && s.PendingChange == p.keyParts[3]: // then what its state must be is the head's matter
+		return finding{}
 	case !isChange && !s.Deleting:
-		return wrong("marker of a delete that is not under way", remove, l.same(head, "deleting"))
-	case isChange && m.State == committed:
-		return wrong("committed marker of a change that is not pending", remove, l.same(head, "ver"))
-	case isChange && m.State != prepared && m.State != aborted && m.State != swept:
-		return damaged("marker", fmt.Errorf("the state is %q", m.State))
+		return newFinding("marker of a delete that is not under way", remove, l.unchangedCheck(head, "deleting"))
+	case isChange && m.State == StateCommitted:
+		return newFinding("committed marker of a change that is not pending", remove, l.unchangedCheck(head, "ver"))
+	case isChange && m.State != StatePrepared && m.State != StateAborted && m.State != StateSwept:
+		return corruptFinding("marker", fmt.Errorf("the state is %q", m.State))
 	}
-	return verdict{}
+	return finding{}
 }

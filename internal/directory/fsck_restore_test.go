@@ -43,7 +43,7 @@ func (j *journal) restore(t *rapid.T, into table.Table) {
 	n := rapid.IntRange(0, len(j.entries)-1).Draw(t, "transactions")
 	state := map[table.Key]table.Item{}
 	for i, entry := range j.entries[:n+1] {
-		for _, k := range inOrder(keySet(entry)) {
+		for _, k := range SortedKeys(keySet(entry)) {
 			if i < n || rapid.Bool().Draw(t, "arrived") {
 				state[k] = entry[k]
 			}
@@ -73,7 +73,7 @@ func TestARestoreIsMended(t *testing.T) {
 	t.Parallel()
 	j := &journal{Table: memory(t)}
 	f := newFixture(t, j)
-	f.sizes = sizes{actions: 12, part: 2, log: 5, snapshot: 3, some: 3, query: 80}
+	f.sizes = batchLimits{transactionActions: 12, changeItemMembers: 2, changeItemsPerTransaction: 5, snapshotEdges: 3, snapshotMembers: 3, queryEdgesPerSnapshotEdge: 80}
 	users := f.newUsers(12)
 	for i := range 6 {
 		f.newGroup(fmt.Sprint("other", i), users[0])
@@ -84,8 +84,8 @@ func TestARestoreIsMended(t *testing.T) {
 	f.must(f.patch(f.group, g, `[{"op":"add","path":"members","value":`+list(users[:1])+`}]`))
 	f.must(f.Replace(f.ctx, f.group, g, withMembers("g", append(users[3:], outer)...), nil, scim.Projection{}))
 	f.must(f.Replace(f.ctx, f.user, users[2], scim.Object{"userName": "renamed", "externalId": "e"}, nil, scim.Projection{}))
-	e := &effect{rt: f.group, id: g, add: users[:3], remove: users[3:], candidates: newCandidates()}
-	l, err := f.redo(e)
+	e := &Mutation{rt: f.group, id: g, add: users[:3], remove: users[3:], AttemptState: NewAttemptState()}
+	l, err := f.newRedoLog(e)
 	if err != nil || f.prepare(f.ctx, l, 5) != nil { // by a writer that dies
 		t.Fatal("no prepare", err)
 	}

@@ -19,7 +19,7 @@ func (f *fixture) fsck(tenant string, repair bool) (lines []string) {
 	f.Helper()
 	c := f.Config
 	c.Backoff = table.Backoff{Base: time.Millisecond, Cap: 4 * time.Millisecond}
-	n, err := Fsck{c, tenant, repair, func(line string) { lines = append(lines, line) }}.Run(f.ctx)
+	n, err := Checker{c, tenant, repair, func(line string) { lines = append(lines, line) }}.Run(f.ctx)
 	if err != nil || n != len(lines) {
 		f.Fatalf("fsck tells of %d findings and reports %q: %v", n, lines, err)
 	}
@@ -48,33 +48,33 @@ func newHealthy(t *testing.T) *healthy {
 	w.staff = w.newGroup("staff", w.alice, w.team)
 	w.large, w.old = w.newGroup("large", w.alice), w.newGroup("old", w.bob)
 	for id, rt := range map[string]*scim.ResourceType{w.dora: w.user, w.old: w.group} {
-		h, err := w.head(w.ctx, rt, id)
+		h, err := w.ReadHead(w.ctx, rt, id)
 		if err != nil {
 			t.Fatal(err)
 		}
-		b := position{Directory: w.Directory, rt: rt}.sighting(id, marshal(h)).bearing
-		tx := &transaction{}
-		w.latch(tx, rt, h)
-		w.bear(tx, rt, id, &b, nil)
-		w.write(append(tx.writes, table.Update{Key: w.keys.count(rt, 7), Add: table.Item{"n": table.N(-1)}})...)
+		b := itemRef{Store: w.Store, rt: rt}.newResourceView(id, MarshalItem(h)).IndexEntries
+		tx := &Transaction{}
+		w.MarkDeleting(tx, rt, h)
+		w.WriteIndex(tx, rt, id, &b, nil)
+		w.write(append(tx.writes, table.Update{Key: w.keys.Counter(rt, 7), Add: table.Item{"n": table.N(-1)}})...)
 	}
 	w.write(
 		table.Update{Key: w.headOf(w.large), Set: table.Item{"pending": table.S("c1"), "left": table.N(2)}, Add: table.Item{"ver": table.N(1)}},
-		table.Put{Item: marshal(marker{Key: w.marker("c1"), State: committed, K: 2})},
-		table.Put{Item: marshal(part{Key: w.part("c1", 0), Add: []string{w.bob}})},
-		table.Put{Item: marshal(part{Key: w.part("c1", 1), Add: []string{w.staff}})},
-		table.Put{Item: marshal(marker{Key: w.marker("c2"), State: prepared, K: 1})},
-		table.Put{Item: marshal(part{Key: w.part("c2", 0), Del: []string{w.alice}})},
-		table.Put{Item: marshal(marker{Key: w.marker("c3"), State: aborted, K: 1})},
-		table.Put{Item: marshal(part{Key: w.part("c3", 0), Add: []string{w.bob}})},
-		table.Put{Item: marshal(marker{Key: w.marker("c4"), State: swept, K: 1, Expires: 1})},
+		table.Put{Item: MarshalItem(IntentMarker{Key: w.marker("c1"), State: StateCommitted, ChangeItems: 2})},
+		table.Put{Item: MarshalItem(ChangeItem{Key: w.part("c1", 0), Add: []string{w.bob}})},
+		table.Put{Item: MarshalItem(ChangeItem{Key: w.part("c1", 1), Add: []string{w.staff}})},
+		table.Put{Item: MarshalItem(IntentMarker{Key: w.marker("c2"), State: StatePrepared, ChangeItems: 1})},
+		table.Put{Item: MarshalItem(ChangeItem{Key: w.part("c2", 0), Remove: []string{w.alice}})},
+		table.Put{Item: MarshalItem(IntentMarker{Key: w.marker("c3"), State: StateAborted, ChangeItems: 1})},
+		table.Put{Item: MarshalItem(ChangeItem{Key: w.part("c3", 0), Add: []string{w.bob}})},
+		table.Put{Item: MarshalItem(IntentMarker{Key: w.marker("c4"), State: StateSwept, ChangeItems: 1, ExpiresAt: 1})},
 	)
-	if _, err := w.sealer(w.ctx); err != nil {
+	if _, err := w.cursorAEAD(w.ctx); err != nil {
 		t.Fatal(err)
 	}
 	for _, k := range []table.Key{{PK: "token#x", SK: "@"}, {PK: "test#token", SK: "x"}, {PK: "test#page#x", SK: "1"},
 		{PK: "test#counter", SK: "x#1"}, {PK: "tenant", SK: "test"}, {PK: "test#Robot#r1", SK: "@"}, {PK: "unfinished", SK: "x"}} {
-		w.write(table.Put{Item: marshal(k)})
+		w.write(table.Put{Item: MarshalItem(k)})
 	}
 	return w
 }
@@ -86,16 +86,18 @@ func (w *healthy) write(writes ...table.Write) {
 	}
 }
 
-func (w *healthy) headOf(id string) table.Key { return w.keys.head(w.Types.ByID(id), id) }
-func (w *healthy) edge(g, m string) table.Key { return w.keys.edge(w.group, g, m) }
+func (w *healthy) headOf(id string) table.Key { return w.keys.Head(w.Types.ByID(id), id) }
+func (w *healthy) edge(g, m string) table.Key { return w.keys.Edge(w.group, g, m) }
 func (w *healthy) part(change string, n int) table.Key {
-	return w.keys.change(w.group, w.large, change, n)
+	return w.keys.ChangeItem(w.group, w.large, change, n)
 }
-func (w *healthy) marker(change string) table.Key             { return w.keys.marker(w.group, w.large, change) }
-func (w *healthy) userName(folded string) table.Key           { return w.keys.name(w.user, folded) }
+func (w *healthy) marker(change string) table.Key {
+	return w.keys.IntentMarker(w.group, w.large, change)
+}
+func (w *healthy) userName(folded string) table.Key           { return w.keys.Name(w.user, folded) }
 func (w *healthy) set(k table.Key, it table.Item) table.Write { return table.Update{Key: k, Set: it} }
 func (w *healthy) counted(rt *scim.ResourceType, by int64) table.Write {
-	return table.Update{Key: w.keys.count(rt, 9), Add: table.Item{"n": table.N(by)}}
+	return table.Update{Key: w.keys.Counter(rt, 9), Add: table.Item{"n": table.N(by)}}
 }
 
 // load makes the table hold these items and no others.
@@ -110,7 +112,7 @@ func (f *fixture) load(items map[table.Key]table.Item) {
 	for _, it := range items {
 		writes = append(writes, table.Put{Item: it})
 	}
-	for some := range slices.Chunk(writes, table.MaxActions) {
+	for some := range slices.Chunk(writes, table.MaxTransactionActions) {
 		if err := f.Table.Write(f.ctx, some...); err != nil {
 			f.Fatal(err)
 		}
@@ -126,7 +128,7 @@ func (f *fixture) comparable() map[table.Key]table.Item {
 			delete(it, attribute)
 		}
 		if sum := (table.Key{PK: k.PK, SK: "sum"}); strings.HasSuffix(k.PK, "#count") {
-			all[sum] = table.Item{"n": table.N(table.Int(all[sum]["n"]) + table.Int(it["n"]))}
+			all[sum] = table.Item{"n": table.N(table.IntValue(all[sum]["n"]) + table.IntValue(it["n"]))}
 			delete(all, k)
 		}
 	}
@@ -180,12 +182,12 @@ func (w *healthy) versionsMoved(before map[table.Key]table.Item) {
 	w.Helper()
 	after := w.dump()
 	for k, it := range before {
-		now, group := after[k], table.Key{PK: k.PK, SK: headKey}
-		if k.SK == headKey && now != nil && !reflect.DeepEqual(it["groups"], now["groups"]) && table.Int(now["gver"]) != table.Int(it["gver"])+1 {
+		now, group := after[k], table.Key{PK: k.PK, SK: HeadSortKey}
+		if k.SK == HeadSortKey && now != nil && !reflect.DeepEqual(it["groups"], now["groups"]) && table.IntValue(now["gver"]) != table.IntValue(it["gver"])+1 {
 			w.Errorf("the groups of %v changed, and gver did not", k)
 		}
-		if strings.HasPrefix(k.SK, memberPrefix) && now == nil && after[group] != nil &&
-			table.Int(after[group]["ver"]) != table.Int(before[group]["ver"])+1 {
+		if strings.HasPrefix(k.SK, EdgePrefix) && now == nil && after[group] != nil &&
+			table.IntValue(after[group]["ver"]) != table.IntValue(before[group]["ver"])+1 {
 			w.Errorf("the edge %v is gone, and ver did not move", k)
 		}
 	}
@@ -194,7 +196,7 @@ func (w *healthy) versionsMoved(before map[table.Key]table.Item) {
 func TestFsckOfOneTenant(t *testing.T) {
 	t.Parallel()
 	w := newHealthy(t)
-	w.write(table.Delete{Key: w.tenant("other%#").keys.name(w.user, "alice")})
+	w.write(table.Delete{Key: w.tenant("other%#").keys.Name(w.user, "alice")})
 	if here, there := w.fsck("test", true), w.fsck("other%#", true); here != nil || len(there) != 1 {
 		t.Errorf("found %q in the one and %q in the other", here, there)
 	}
@@ -228,17 +230,17 @@ func TestFsckReadsInBatches(t *testing.T) {
 			t.Fatal(err)
 		}
 		h.Groups = []string{g}
-		sum += digest(id)
-		writes = append(writes, table.Put{Item: marshal(h)}, table.Put{Item: marshal(edge{f.keys.edge(f.group, g, id), "User"})})
+		sum += MemberHash(id)
+		writes = append(writes, table.Put{Item: MarshalItem(h)}, table.Put{Item: MarshalItem(EdgeItem{f.keys.Edge(f.group, g, id), "User"})})
 		bears := f.bears(f.user, id, o) // the name first
 		if n%10_000 == 0 {
 			bears = bears[1:]
 		}
 		writes = append(writes, bears...)
 	}
-	writes = append(writes, table.Update{Key: f.keys.head(f.group, g), Set: table.Item{"n": table.N(1), "sum": table.N(sum)}},
-		table.Update{Key: f.keys.count(f.user, 0), Set: table.Item{"n": table.N(members)}})
-	for some := range slices.Chunk(writes, table.MaxActions) {
+	writes = append(writes, table.Update{Key: f.keys.Head(f.group, g), Set: table.Item{"n": table.N(1), "sum": table.N(sum)}},
+		table.Update{Key: f.keys.Counter(f.user, 0), Set: table.Item{"n": table.N(members)}})
+	for some := range slices.Chunk(writes, table.MaxTransactionActions) {
 		if err := f.Table.Write(f.ctx, some...); err != nil {
 			t.Fatal(err)
 		}
@@ -246,8 +248,8 @@ func TestFsckReadsInBatches(t *testing.T) {
 	calls := map[string]int{}
 	counted := f.over(tabletest.Faults{Table: f.Table, Before: func(c tabletest.Call) error {
 		calls[c.Method]++
-		heads := slices.DeleteFunc(slices.Clone(c.Keys), func(k table.Key) bool { return k.SK != headKey })
-		if len(heads) > 2*checked || len(c.Keys) > maxRead+2 {
+		heads := slices.DeleteFunc(slices.Clone(c.Keys), func(k table.Key) bool { return k.SK != HeadSortKey })
+		if len(heads) > 2*checkBatch || len(c.Keys) > maxReadItems+2 {
 			t.Errorf("%s of %d items, %d of them heads", c.Method, len(c.Keys), len(heads))
 		}
 		return nil

@@ -17,7 +17,7 @@ func TestAUserInAsManyGroupsAsOneCanBe(t *testing.T) {
 	others := f.newUsers(60)
 	u := f.newUser("u")
 	var groups []string
-	for i := range maxGroups {
+	for i := range maxGroupsPerMember {
 		groups = append(groups, f.newGroup(fmt.Sprint("g", i), u))
 	}
 	slices.Sort(groups)
@@ -36,7 +36,7 @@ func TestAUserInAsManyGroupsAsOneCanBe(t *testing.T) {
 	}
 	ctx, usage := table.WithUsage(f.ctx)
 	r, err := f.Retrieve(ctx, f.user, u, scim.Projection{})
-	if shown := values(r, "groups"); err != nil || !slices.Equal(shown, groups) || usage().ItemsRead != 1+maxShown {
+	if shown := values(r, "groups"); err != nil || !slices.Equal(shown, groups) || usage().ItemsRead != 1+maxDisplayNames {
 		t.Errorf("%d groups by reading %d items, %v", len(shown), usage().ItemsRead, err)
 	}
 	named := 0
@@ -45,12 +45,12 @@ func TestAUserInAsManyGroupsAsOneCanBe(t *testing.T) {
 			named++
 		}
 	}
-	if named != maxShown {
-		t.Errorf("%d groups are shown with their names, want %d", named, maxShown)
+	if named != maxDisplayNames {
+		t.Errorf("%d groups are shown with their names, want %d", named, maxDisplayNames)
 	}
-	if found := f.byIndex(t, Query{Types: only(f.group), Filter: parsed(t, `members.value eq "`+u+`"`), Count: 400,
+	if found := f.byIndex(t, Params{Types: only(f.group), Filter: parsed(t, `members.value eq "`+u+`"`), Count: 400,
 		Projection: projected(f, "displayName")}); !slices.Equal(found, groups) {
-		t.Errorf("%d groups are found by their member, want %d", len(found), maxGroups)
+		t.Errorf("%d groups are found by their member, want %d", len(found), maxGroupsPerMember)
 	}
 	f.must(f.patch(f.user, u, `[{"op":"replace","path":"userName","value":"renamed"},{"op":"add","path":"title","value":"x"}]`))
 	f.must(f.patch(f.group, groups[7], `[{"op":"remove","path":"members[value eq \"`+u+`\"]"}]`))

@@ -127,7 +127,7 @@ func TestBetweenTwoReads(t *testing.T) {
 	for what, read := range map[string]func(f *fixture, g string) (*Resource, error){
 		"GET": func(f *fixture, g string) (*Resource, error) { return f.Retrieve(f.ctx, f.group, g, scim.Projection{}) },
 		"list": func(f *fixture, g string) (*Resource, error) {
-			l, err := f.Query(f.ctx, Query{Types: only(f.group), StartIndex: 1, Count: 10})
+			l, err := f.List(f.ctx, Params{Types: only(f.group), StartIndex: 1, Count: 10})
 			if err != nil {
 				return nil, err
 			}
@@ -192,7 +192,7 @@ func TestMembersAreRemovedByTheirNames(t *testing.T) {
 // A list that is read while somebody is renamed shows everybody, and nobody twice.
 func TestAListDuringRenames(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, &tabletest.Partial{Table: memory(t)})
+	f := newFixture(t, &tabletest.PartialVisibility{Table: memory(t)})
 	var all []string
 	for i := range 8 {
 		all = append(all, f.newUser(fmt.Sprint("u", i)))
@@ -212,7 +212,7 @@ func TestAListDuringRenames(t *testing.T) {
 			busy = false
 		default:
 		}
-		l, err := f.Query(t.Context(), Query{Types: only(f.user), StartIndex: 1, Count: 100})
+		l, err := f.List(t.Context(), Params{Types: only(f.user), StartIndex: 1, Count: 100})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -240,7 +240,7 @@ func TestAPanicInACallReachesTheCaller(t *testing.T) {
 			t.Error("want the call's panic")
 		}
 	}()
-	together(func() error { panic("fault") }, func() error { return nil })
+	runInGoroutines(func() error { panic("fault") }, func() error { return nil })
 	t.Error("want a panic")
 }
 
@@ -249,7 +249,7 @@ func TestWhatIsTooLargeForATransactionIs413(t *testing.T) {
 	f := newFixture(t, memory(t))
 	tooLarge := f.over(tabletest.Faults{Table: f.Table, Before: func(c tabletest.Call) error {
 		if c.Method == "Write" {
-			return &table.TooLarge{Why: "5 MB"}
+			return &table.TooLargeError{Reason: "5 MB"}
 		}
 		return nil
 	}})
@@ -293,20 +293,20 @@ func TestManyMembersAreReadAsOfOneVersion(t *testing.T) {
 		}
 		return nil
 	}})
-	h, members, err := counted.some(f.ctx, f.group, g, users)
-	if want := []string{users[0], users[249]}; err != nil || h.Ver != 2 || !slices.Equal(members, want) {
-		t.Errorf("version %d has %v, want version 2 with %v (%v)", h.Ver, members, want, err)
+	h, members, err := counted.ReadMemberships(f.ctx, f.group, g, users)
+	if want := []string{users[0], users[249]}; err != nil || h.Version != 2 || !slices.Equal(members, want) {
+		t.Errorf("version %d has %v, want version 2 with %v (%v)", h.Version, members, want, err)
 	}
 }
 
 func TestANameThatIsOnesOwnIsNotTaken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
-	stood := marshal(name{f.keys.name(f.user, "n"), "u1"})
-	if err := taken(f.user, "u1")(stood); err != errLost {
+	stood := MarshalItem(NameItem{f.keys.Name(f.user, "n"), "u1"})
+	if err := nameTakenHandler(f.user, "u1")(stood); err != ErrConflict {
 		t.Errorf("an attempt that had got lost may have arrived: want another try, got %v", err)
 	}
-	if err := taken(f.user, "u2")(stood); status(err) != 409 {
+	if err := nameTakenHandler(f.user, "u2")(stood); status(err) != 409 {
 		t.Errorf("want 409, got %v", err)
 	}
 }
@@ -316,10 +316,10 @@ func TestAMemberOfTooManyGroupsIsRefused(t *testing.T) {
 	f := newFixture(t, memory(t))
 	u, g := f.newUser("u"), f.newGroup("g")
 	var groups []string
-	for i := range maxGroups {
+	for i := range maxGroupsPerMember {
 		groups = append(groups, fmt.Sprint("g", i))
 	}
-	if err := f.Table.Write(t.Context(), table.Update{Key: f.keys.head(f.user, u), Add: table.Item{"groups": table.SS(groups...)}}); err != nil {
+	if err := f.Table.Write(t.Context(), table.Update{Key: f.keys.Head(f.user, u), Add: table.Item{"groups": table.SS(groups...)}}); err != nil {
 		t.Fatal(err)
 	}
 	_, err := f.patch(f.group, g, `[{"op":"add","path":"members","value":`+list([]string{u})+`}]`)

@@ -26,42 +26,42 @@ func (f *fixture) damage() (found []string) {
 	counts, names, lookups := map[string]int64{}, map[table.Key]string{}, map[table.Key]bool{}
 	edges := map[string][]string{} // by partition
 	for k := range all {
-		if strings.HasPrefix(k.SK, memberPrefix) {
-			edges[k.PK] = append(edges[k.PK], member(k))
+		if strings.HasPrefix(k.SK, EdgePrefix) {
+			edges[k.PK] = append(edges[k.PK], MemberID(k))
 		}
 	}
 	for k, it := range all {
-		if k.SK != headKey {
+		if k.SK != HeadSortKey {
 			continue
 		}
 		part := strings.Split(k.PK, "#")
 		rt := f.Types.ByName(part[1])
 		h, id := f.read(it), part[2]
 		counts[part[0]+"#"+rt.Name]++
-		d := f.Config.directory(keys{part[0]}, base)
-		o, err := decode(h.Doc)
+		d := f.Config.ForTenant(Keys{part[0]}, base)
+		o, err := DecodeDocument(h.Document)
 		if err != nil {
 			f.Fatal(err)
 		}
-		b, err := d.bearing(rt, id, o)
+		b, err := d.NewIndexEntries(rt, id, o)
 		if err != nil {
 			f.Fatal(err)
 		}
-		names[d.keys.name(rt, b.name)] = id
-		for l := range b.lookups {
+		names[d.keys.Name(rt, b.name)] = id
+		for l := range b.indexKeys {
 			lookups[l] = true
 		}
 		members := edges[k.PK]
-		if !h.agrees(members) {
-			report("%v: n=%d and sum do not agree with %d edges", k, h.N, len(members))
+		if !h.DigestMatches(members) {
+			report("%v: n=%d and sum do not agree with %d edges", k, h.MemberCount, len(members))
 		}
 		for _, m := range members {
-			if other, ok := all[d.keys.head(d.Types.ByID(m), m)]; !ok || !slices.Contains(f.read(other).Groups, id) {
+			if other, ok := all[d.keys.Head(d.Types.ByID(m), m)]; !ok || !slices.Contains(f.read(other).Groups, id) {
 				report("the edge %s → %s has no reverse", id, m)
 			}
 		}
 		for _, g := range h.Groups {
-			if _, ok := all[d.keys.edge(d.Types.ByName("Group"), g, id)]; !ok {
+			if _, ok := all[d.keys.Edge(d.Types.ByName("Group"), g, id)]; !ok {
 				report("%s names the group %s without an edge", id, g)
 			}
 		}
@@ -78,20 +78,20 @@ func leftovers(all map[table.Key]table.Item, names map[table.Key]string, lookups
 		_, isName := it["id"]
 		switch {
 		case len(part) == 2 && isName:
-			n := name{}
-			if unmarshal(it, &n); names[k] != n.ID {
-				report("the name %v points to %q, and %q bears it", k, n.ID, names[k])
+			n := NameItem{}
+			if UnmarshalItem(it, &n); names[k] != n.ResourceID {
+				report("the name %v points to %q, and %q bears it", k, n.ResourceID, names[k])
 			}
 			delete(names, k)
 		case len(part) == 3 && part[2] == "count":
-			counts[part[0]+"#"+part[1]] -= table.Int(it["n"])
+			counts[part[0]+"#"+part[1]] -= table.IntValue(it["n"])
 		case len(part) >= 4:
 			if !lookups[k] {
 				report("the lookup %v points to nothing", k)
 			}
 			delete(lookups, k)
-		case strings.HasPrefix(k.SK, memberPrefix):
-			if _, ok := all[table.Key{PK: k.PK, SK: headKey}]; !ok {
+		case strings.HasPrefix(k.SK, EdgePrefix):
+			if _, ok := all[table.Key{PK: k.PK, SK: HeadSortKey}]; !ok {
 				report("the edge %v has no group", k)
 			}
 		}
@@ -107,10 +107,10 @@ func leftovers(all map[table.Key]table.Item, names map[table.Key]string, lookups
 	return found
 }
 
-func (f *fixture) read(it table.Item) *head {
+func (f *fixture) read(it table.Item) *HeadItem {
 	f.Helper()
-	h := &head{}
-	if err := unmarshal(it, h); err != nil {
+	h := &HeadItem{}
+	if err := UnmarshalItem(it, h); err != nil {
 		f.Fatal(err)
 	}
 	return h
@@ -121,25 +121,25 @@ func TestDamageIsFound(t *testing.T) {
 	t.Parallel()
 	for what, damage := range map[string]func(f *fixture, u, g string) table.Write{
 		"a name without a head": func(f *fixture, u, g string) table.Write {
-			return table.Put{Item: marshal(name{f.keys.name(f.user, "ghost"), u})}
+			return table.Put{Item: MarshalItem(NameItem{f.keys.Name(f.user, "ghost"), u})}
 		},
 		"a head without its name": func(f *fixture, u, g string) table.Write {
-			return table.Delete{Key: f.keys.name(f.user, "u")}
+			return table.Delete{Key: f.keys.Name(f.user, "u")}
 		},
 		"an edge without its reverse": func(f *fixture, u, g string) table.Write {
-			return table.Update{Key: f.keys.head(f.user, u), Remove: []string{"groups"}}
+			return table.Update{Key: f.keys.Head(f.user, u), Remove: []string{"groups"}}
 		},
 		"a reverse without its edge": func(f *fixture, u, g string) table.Write {
-			return table.Delete{Key: f.keys.edge(f.group, g, u)}
+			return table.Delete{Key: f.keys.Edge(f.group, g, u)}
 		},
 		"a wrong n": func(f *fixture, u, g string) table.Write {
-			return table.Update{Key: f.keys.head(f.group, g), Add: table.Item{"n": table.N(1)}}
+			return table.Update{Key: f.keys.Head(f.group, g), Add: table.Item{"n": table.N(1)}}
 		},
 		"a wrong count": func(f *fixture, u, g string) table.Write {
-			return table.Update{Key: f.keys.count(f.user, 3), Add: table.Item{"n": table.N(1)}}
+			return table.Update{Key: f.keys.Counter(f.user, 3), Add: table.Item{"n": table.N(1)}}
 		},
 		"a lookup to nothing": func(f *fixture, u, g string) table.Write {
-			return table.Put{Item: marshal(table.Key{PK: f.keys.lookup(f.user, "externalId", "x"), SK: u})}
+			return table.Put{Item: MarshalItem(table.Key{PK: f.keys.IndexPartition(f.user, "externalId", "x"), SK: u})}
 		},
 	} {
 		t.Run(what, func(t *testing.T) {

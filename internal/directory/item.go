@@ -13,72 +13,72 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// head is the item of a resource itself. The document is one string, because decoding a deep attribute map costs
+// HeadItem is the item of a resource itself. The document is one string, because decoding a deep attribute map costs
 // three times as much; beside it stands what the table must see.
-type head struct {
+type HeadItem struct {
 	table.Key
-	Tenant   string   `dynamodbav:"tenant"`            // as in the key, from which fsck tells a stray item
-	Doc      string   `dynamodbav:"doc"`               // canonical JSON, without what only the server writes
-	Display  string   `dynamodbav:"display,omitempty"` // the name shown in other resources
-	Created  string   `dynamodbav:"created"`
-	Modified string   `dynamodbav:"modified"`
-	Ver      int64    `dynamodbav:"ver"`  // moves with the document and the members
-	GVer     int64    `dynamodbav:"gver"` // moves with Groups
-	Groups   []string `dynamodbav:"groups,stringset,omitempty"`
-	N        int64    `dynamodbav:"n"`                  // number of membership edges
-	Sum      int64    `dynamodbav:"sum"`                // their digest
-	Pending  string   `dynamodbav:"pending,omitempty"`  // the large change that has taken effect and is being applied
-	Left     int64    `dynamodbav:"left,omitempty"`     // its Change items
-	Deleting bool     `dynamodbav:"deleting,omitempty"` // latched: it is gone for every reader
+	Tenant        string   `dynamodbav:"tenant"`            // as in the key, from which fsck tells a stray item
+	Document      string   `dynamodbav:"doc"`               // canonical JSON, without what only the server writes
+	DisplayName   string   `dynamodbav:"display,omitempty"` // the name shown in other resources
+	Created       string   `dynamodbav:"created"`
+	LastModified  string   `dynamodbav:"modified"`
+	Version       int64    `dynamodbav:"ver"`  // moves with the document and the members
+	GroupsVersion int64    `dynamodbav:"gver"` // moves with Groups
+	Groups        []string `dynamodbav:"groups,stringset,omitempty"`
+	MemberCount   int64    `dynamodbav:"n"`                  // number of membership edges
+	MemberDigest  int64    `dynamodbav:"sum"`                // their digest
+	PendingChange string   `dynamodbav:"pending,omitempty"`  // the large change that has taken effect and is being applied
+	PendingItems  int64    `dynamodbav:"left,omitempty"`     // its Change items
+	Deleting      bool     `dynamodbav:"deleting,omitempty"` // latched: it is gone for every reader
 }
 
-// edge is a membership, under the group. Its reverse is the member's Groups.
-type edge struct {
+// EdgeItem is a membership, under the group. Its reverse is the member's Groups.
+type EdgeItem struct {
 	table.Key
 	Type string `dynamodbav:"type"`
 }
 
-// part is a Change item: memberships that a large change adds and removes. It never expires.
-type part struct {
+// ChangeItem is a Change item: memberships that a large change adds and removes. It never expires.
+type ChangeItem struct {
 	table.Key
-	Add []string `dynamodbav:"add,stringset,omitempty"`
-	Del []string `dynamodbav:"del,stringset,omitempty"`
+	Add    []string `dynamodbav:"add,stringset,omitempty"`
+	Remove []string `dynamodbav:"del,stringset,omitempty"`
 }
 
-// marker says that a change or a delete is unfinished. It is what the sweeper looks at, and the fence between a writer
+// IntentMarker says that a change or a delete is unfinished. It is what the sweeper looks at, and the fence between a writer
 // that woke up late and a sweeper that has given it up.
-type marker struct {
+type IntentMarker struct {
 	table.Key
-	State   string `dynamodbav:"state,omitempty"` // of a change
-	K       int64  `dynamodbav:"k,omitempty"`     // number of its Change items
-	At      int64  `dynamodbav:"at"`              // when it began, in seconds of Unix time
-	Expires int64  `dynamodbav:"expires,omitempty"`
+	State       string `dynamodbav:"state,omitempty"` // of a change
+	ChangeItems int64  `dynamodbav:"k,omitempty"`     // number of its Change items
+	StartedAt   int64  `dynamodbav:"at"`              // when it began, in seconds of Unix time
+	ExpiresAt   int64  `dynamodbav:"expires,omitempty"`
 }
 
 // The states of a change: prepared becomes committed, or aborted and then swept.
 const (
-	prepared  = "prepared"  // some of its Change items are there, and it has no effect
-	committed = "committed" // it has taken effect, and is being applied
-	aborted   = "aborted"   // it can no longer take effect; its Change items are being deleted
-	swept     = "swept"     // they are gone; this stays for days, so that a late request brings none back
+	StatePrepared  = "prepared"  // some of its Change items are there, and it has no effect
+	StateCommitted = "committed" // it has taken effect, and is being applied
+	StateAborted   = "aborted"   // it can no longer take effect; its Change items are being deleted
+	StateSwept     = "swept"     // they are gone; this stays for days, so that a late request brings none back
 )
 
-// name is the item that makes a name unique.
-type name struct {
+// NameItem is the item that makes a name unique.
+type NameItem struct {
 	table.Key
-	ID string `dynamodbav:"id"`
+	ResourceID string `dynamodbav:"id"`
 }
 
-// marshal makes an item of one of the structs above or of a key, none of which can fail: of those of which one request
+// MarshalItem makes an item of one of the structs above or of a key, none of which can fail: of those of which one request
 // writes many, in a tenth of the time that attributevalue takes.
-func marshal(v any) table.Item {
+func MarshalItem(v any) table.Item {
 	switch v := v.(type) {
 	case table.Key:
 		return table.Item{"PK": table.S(v.PK), "SK": table.S(v.SK)}
-	case edge:
+	case EdgeItem:
 		return table.Item{"PK": table.S(v.PK), "SK": table.S(v.SK), "type": table.S(v.Type)}
-	case name:
-		return table.Item{"PK": table.S(v.PK), "SK": table.S(v.SK), "id": table.S(v.ID)}
+	case NameItem:
+		return table.Item{"PK": table.S(v.PK), "SK": table.S(v.SK), "id": table.S(v.ResourceID)}
 	}
 	it, err := attributevalue.MarshalMap(v)
 	if err != nil {
@@ -87,14 +87,14 @@ func marshal(v any) table.Item {
 	return it
 }
 
-func unmarshal(it table.Item, v any) error {
-	f, err := fields{Item: it}, error(nil)
+func UnmarshalItem(it table.Item, v any) error {
+	f, err := attributeReader{Item: it}, error(nil)
 	switch v := v.(type) {
-	case *head:
+	case *HeadItem:
 		f.head(v)
 		err = f.err
-	case *name:
-		*v = name{Key: f.Key(), ID: f.text("id")}
+	case *NameItem:
+		*v = NameItem{Key: f.Key(), ResourceID: f.stringValue("id")}
 		err = f.err
 	default:
 		err = attributevalue.UnmarshalMap(it, v)
@@ -105,34 +105,34 @@ func unmarshal(it table.Item, v any) error {
 	return nil
 }
 
-// digest is the part of Sum that one member makes: the first 40 bits of its id's SHA-256, so that the sum of millions
+// MemberHash is the part of Sum that one member makes: the first 40 bits of its id's SHA-256, so that the sum of millions
 // is exact, and a list that misses one and has another in its place passes once in 2^40.
-func digest(member string) int64 {
+func MemberHash(member string) int64 {
 	hash := sha256.Sum256([]byte(member))
 	return int64(binary.BigEndian.Uint64(hash[:8]) >> 24)
 }
 
-func digests(members []string) (sum int64) {
+func SumHashes(members []string) (sum int64) {
 	for _, m := range members {
-		sum += digest(m)
+		sum += MemberHash(m)
 	}
 	return sum
 }
 
-// encode is the document of a resource. Equal resources have equal documents.
-func encode(o scim.Object) (string, error) {
-	doc, err := scim.Text(o)
+// EncodeDocument is the document of a resource. Equal resources have equal documents.
+func EncodeDocument(o scim.Object) (string, error) {
+	doc, err := scim.EncodeJSON(o)
 	if err != nil {
 		return "", fmt.Errorf("directory: document: %w", err)
 	}
-	if len(doc) > maxDocument {
+	if len(doc) > maxDocumentBytes {
 		return "", &scim.Error{Status: 413, Detail: fmt.Sprintf("The resource has %d bytes, more than the %d that one can have. "+
-			"Leave attributes out.", len(doc), maxDocument)}
+			"Leave attributes out.", len(doc), maxDocumentBytes)}
 	}
 	return string(doc), nil
 }
 
-func decode(doc string) (scim.Object, error) {
+func DecodeDocument(doc string) (scim.Object, error) {
 	o, err := scim.ParseObject([]byte(doc))
 	if err != nil {
 		return nil, fmt.Errorf("directory: damaged document: %w", err)
@@ -140,22 +140,22 @@ func decode(doc string) (scim.Object, error) {
 	return o, nil
 }
 
-// display is the name of a resource in the members and groups of others: its displayName, and nothing where it has none.
-func display(o scim.Object) string {
+// displayName is the name of a resource in the members and groups of others: its displayName, and nothing where it has none.
+func displayName(o scim.Object) string {
 	s, _ := o["displayName"].(string)
 	return s
 }
 
-// version is the entity tag: of resources that show their groups, it moves with these, too.
-func (h *head) version(rt *scim.ResourceType) string {
-	tag := strconv.FormatInt(h.Ver, 10)
+// EntityTag is the entity tag: of resources that show their groups, it moves with these, too.
+func (h *HeadItem) EntityTag(rt *scim.ResourceType) string {
+	tag := strconv.FormatInt(h.Version, 10)
 	if rt.Attribute("groups") != nil {
-		tag += "." + strconv.FormatInt(h.GVer, 10)
+		tag += "." + strconv.FormatInt(h.GroupsVersion, 10)
 	}
 	return `W/"` + tag + `"`
 }
 
-// id is the id of the resource, which its key ends with.
-func (h *head) id() string { return idIn(h.PK) }
+// ResourceID is the id of the resource, which its key ends with.
+func (h *HeadItem) ResourceID() string { return idFromPartition(h.PK) }
 
-func idIn(pk string) string { return pk[strings.LastIndexByte(pk, '#')+1:] }
+func idFromPartition(pk string) string { return pk[strings.LastIndexByte(pk, '#')+1:] }

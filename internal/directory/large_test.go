@@ -16,7 +16,7 @@ import (
 // newUsers makes users straight in the table, as many as are wanted in a moment, and gives their ids in order.
 func (f *fixture) newUsers(n int) []string {
 	f.Helper()
-	s := seeder{f.Directory, f.user, f.group}
+	s := seeder{f.Store, f.user, f.group}
 	ids, err := s.users(f.ctx, n, func(i int) scim.Object { return scim.Object{"userName": fmt.Sprintf("member%06d", i)} })
 	if err == nil {
 		err = s.counted(f.ctx, f.user, n)
@@ -30,12 +30,12 @@ func (f *fixture) newUsers(n int) []string {
 // bears is the writes by which a resource is found.
 func (f *fixture) bears(rt *scim.ResourceType, id string, o scim.Object) []table.Write {
 	f.Helper()
-	b, err := f.bearing(rt, id, o)
+	b, err := f.NewIndexEntries(rt, id, o)
 	if err != nil {
 		f.Fatal(err)
 	}
-	t := &transaction{}
-	f.bear(t, rt, id, nil, &b)
+	t := &Transaction{}
+	f.WriteIndex(t, rt, id, nil, &b)
 	return t.writes
 }
 
@@ -44,7 +44,7 @@ func (f *fixture) bears(rt *scim.ResourceType, id string, o scim.Object) []table
 func TestChangesOfAnySize(t *testing.T) {
 	onEach(t, func(t *testing.T, tab table.Table) {
 		f := newFixture(t, tab)
-		f.sizes = sizes{actions: 20, part: 3, log: 20, snapshot: 7, some: 7} // large from 9 or 10, with prepares from 55 or so
+		f.sizes = batchLimits{transactionActions: 20, changeItemMembers: 3, changeItemsPerTransaction: 20, snapshotEdges: 7, snapshotMembers: 7} // large from 9 or 10, with prepares from 55 or so
 		users := f.newUsers(70)
 		for _, n := range []int{8, 9, 10, 11, 48, 60, 70} {
 			some := users[:n]
@@ -91,11 +91,11 @@ func (f *fixture) quiet() {
 	f.Helper()
 	f.consistent()
 	for k, it := range f.dump() {
-		m := marker{}
-		if err := unmarshal(it, &m); err != nil {
+		m := IntentMarker{}
+		if err := UnmarshalItem(it, &m); err != nil {
 			f.Fatal(err)
 		}
-		if k.PK == Unfinished && m.State != swept || it["pending"] != nil || it["deleting"] != nil {
+		if k.PK == IntentPartition && m.State != StateSwept || it["pending"] != nil || it["deleting"] != nil {
 			f.Errorf("%v is left over: %v", k, it)
 		}
 	}
@@ -105,10 +105,10 @@ func (f *fixture) quiet() {
 func TestSweepFinishes(t *testing.T) {
 	onEach(t, func(t *testing.T, tab table.Table) {
 		f := newFixture(t, tab)
-		f.sizes = sizes{actions: 10, part: 2, log: 9, snapshot: 4, some: 4}
+		f.sizes = batchLimits{transactionActions: 10, changeItemMembers: 2, changeItemsPerTransaction: 9, snapshotEdges: 4, snapshotMembers: 4}
 		users := f.newUsers(9)
 		g, h := f.newGroup("g"), f.newGroup("h", users...)
-		ctx, cancel := context.WithTimeout(f.ctx, hurry-time.Second)
+		ctx, cancel := context.WithTimeout(f.ctx, deadlineReserve-time.Second)
 		defer cancel()
 		in := *f
 		in.ctx = ctx
@@ -116,26 +116,26 @@ func TestSweepFinishes(t *testing.T) {
 		if err := in.Delete(ctx, f.group, h, nil); err != nil {
 			t.Fatal(err)
 		}
-		e := &effect{rt: f.group, id: g, add: users, candidates: newCandidates()}
-		l, err := f.redo(e)
+		e := &Mutation{rt: f.group, id: g, add: users, AttemptState: NewAttemptState()}
+		l, err := f.newRedoLog(e)
 		if err != nil || f.prepare(f.ctx, l, 3) != nil {
 			t.Fatal("no prepare", err)
 		}
 		c := f.Config
 		young := f.sweep(c)
-		if want := (Swept{Left: 3}); young.Left != want.Left || young.Changes+young.Deletes+young.Aborted != 0 {
+		if want := (SweepResult{Unfinished: 3}); young.Unfinished != want.Unfinished || young.Changes+young.Deletes+young.Aborted != 0 {
 			t.Errorf("what is young is left alone, but %+v", young)
 		}
 		if _, err := f.Retrieve(f.ctx, f.group, h, scim.Projection{}); status(err) != 404 {
 			t.Errorf("what is latched is gone, got %v", err)
 		}
 		c.Now = func() time.Time { return time.Now().Add(time.Hour) }
-		if did := f.sweep(c); did != (Swept{Changes: 1, Deletes: 1, Aborted: 1}) {
+		if did := f.sweep(c); did != (SweepResult{Changes: 1, Deletes: 1, Aborted: 1}) {
 			t.Errorf("the sweep did %+v", did)
 		}
 		f.quiet()
 		f.has(g, users)
-		if did := f.sweep(c); did != (Swept{}) {
+		if did := f.sweep(c); did != (SweepResult{}) {
 			t.Errorf("a second sweep did %+v", did)
 		}
 	})
@@ -145,15 +145,15 @@ func TestSweepFinishes(t *testing.T) {
 func TestNobodyIsFoundByAGroupThatIsGone(t *testing.T) {
 	onEach(t, func(t *testing.T, tab table.Table) {
 		f := newFixture(t, tab)
-		f.sizes = sizes{actions: 10, part: 2, log: 9, snapshot: 4, some: 4}
+		f.sizes = batchLimits{transactionActions: 10, changeItemMembers: 2, changeItemsPerTransaction: 9, snapshotEdges: 4, snapshotMembers: 4}
 		users := f.newUsers(9)
 		g, h := f.newGroup("g", users[8]), f.newGroup("h", users...)
-		ctx, cancel := context.WithTimeout(f.ctx, hurry-time.Second)
+		ctx, cancel := context.WithTimeout(f.ctx, deadlineReserve-time.Second)
 		defer cancel()
 		if err := f.Delete(ctx, f.group, h, nil); err != nil {
 			t.Fatal(err)
 		}
-		if head, err := f.head(f.ctx, f.user, users[0]); err != nil || !slices.Contains(head.Groups, h) {
+		if head, err := f.ReadHead(f.ctx, f.user, users[0]); err != nil || !slices.Contains(head.Groups, h) {
 			t.Fatal("the delete has come to its end", err)
 		}
 		of := func(i int) string { return `id eq "` + users[i] + `" and ` }
@@ -164,18 +164,18 @@ func TestNobodyIsFoundByAGroupThatIsGone(t *testing.T) {
 			of(8) + `groups[value eq "` + h + `"]`: 0, of(8) + `groups.value eq "` + g + `"`: 1, of(8) + `groups.value ne "` + g + `"`: 0,
 			of(0) + `urn:ietf:params:scim:schemas:core:2.0:User:groups pr`: 0, `groups.display eq "h"`: 0,
 		} {
-			if l := f.find(f.user, text); l.Total != want || len(l.Resources) != want {
-				t.Errorf("%s finds %d users of %d, want %d", text, len(l.Resources), l.Total, want)
+			if l := f.find(f.user, text); l.TotalResults != want || len(l.Resources) != want {
+				t.Errorf("%s finds %d users of %d, want %d", text, len(l.Resources), l.TotalResults, want)
 			}
 		}
-		q := Query{Types: only(f.user), SortBy: filter.Attr{Name: "groups", Sub: "value"}, StartIndex: 1, Count: 1}
+		q := Params{Types: only(f.user), SortBy: filter.Attr{Name: "groups", Sub: "value"}, StartIndex: 1, Count: 1}
 		if first := idsOf(f.query(t, q)); !slices.Equal(first, users[8:]) {
 			t.Errorf("sorted by groups, %v is first, want the one who is in a group: %v", first, users[8:])
 		}
 	})
 }
 
-func (f *fixture) sweep(c Config) Swept {
+func (f *fixture) sweep(c Config) SweepResult {
 	f.Helper()
 	did, err := Sweep(f.ctx, c)
 	if err != nil {

@@ -24,18 +24,18 @@ func TestUserLifecycle(t *testing.T) {
 		id := f.must(f.Create(t.Context(), f.user, o, scim.Projection{})).ID()
 		for _, by := range []string{`userName eq "ADA@EXAMPLE.COM"`, `externalId eq "00u1"`, `emails eq "ada@example.com"`,
 			`emails.value eq "Ada@Example.com"`, `id eq "` + id + `"`, `title pr or userName sw "ada"`} {
-			if l := f.find(f.user, by); l.Total != 1 || l.Resources[0].Object()["id"] != id {
-				t.Errorf("%s must find the user, found %d", by, l.Total)
+			if l := f.find(f.user, by); l.TotalResults != 1 || l.Resources[0].Object()["id"] != id {
+				t.Errorf("%s must find the user, found %d", by, l.TotalResults)
 			}
 		}
-		if l := f.find(f.user, `externalId eq "00U1"`); l.Total != 0 {
+		if l := f.find(f.user, `externalId eq "00U1"`); l.TotalResults != 0 {
 			t.Error("externalId is compared with its case")
 		}
 		r := f.must(f.Replace(t.Context(), f.user, id, scim.Object{"userName": "lovelace@example.com"}, nil, scim.Projection{}))
 		if r.Version != `W/"2.0"` || r.Object()["active"] != nil {
 			t.Errorf("a PUT clears what it leaves out and moves the version: %v", r)
 		}
-		if f.find(f.user, `userName eq "ada@example.com"`).Total+f.find(f.user, `emails eq "ada@example.com"`).Total != 0 {
+		if f.find(f.user, `userName eq "ada@example.com"`).TotalResults+f.find(f.user, `emails eq "ada@example.com"`).TotalResults != 0 {
 			t.Error("an old name or address finds nothing")
 		}
 		f.newUser("ada@example.com") // the name is free again
@@ -57,7 +57,7 @@ func TestUserLifecycle(t *testing.T) {
 func TestIDsAreInTheOrderOfCreation(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
-	f.Near = true
+	f.InProcess = true
 	now := time.UnixMilli(1 << 40) // more than 32 bits, so that an overflow shows
 	f.Now = func() time.Time { now = now.Add(time.Millisecond); return now }
 	var made, listed []string
@@ -91,7 +91,7 @@ func TestWhatChangesNothingWritesNothing(t *testing.T) {
 func keysAndVersions(items map[table.Key]table.Item) map[table.Key]string {
 	v := map[table.Key]string{}
 	for k, it := range items {
-		v[k] = fmt.Sprint(table.Int(it["ver"]), it["modified"])
+		v[k] = fmt.Sprint(table.IntValue(it["ver"]), it["modified"])
 	}
 	return v
 }
@@ -158,12 +158,12 @@ func TestTenantsDoNotMeet(t *testing.T) {
 	if _, err := b.patch(b.group, g, `[{"op":"add","path":"displayName","value":"mine"}]`); status(err) != 404 {
 		t.Errorf("another tenant's group must be 404, got %v", err)
 	}
-	if l := b.find(b.user, `userName pr`); l.Total != 1 {
-		t.Errorf("another tenant's users are listed: %d", l.Total)
+	if l := b.find(b.user, `userName pr`); l.TotalResults != 1 {
+		t.Errorf("another tenant's users are listed: %d", l.TotalResults)
 	}
 	for _, x := range []string{"a", "a#User", "a%23User", "a%", "%", "#", ""} {
 		for _, y := range []string{"a", "a#User", "a%23User", "a%", "%", "#", ""} {
-			if x != y && tenantKeys(x).tenant == tenantKeys(y).tenant {
+			if x != y && NewKeys(x).tenant == NewKeys(y).tenant {
 				t.Errorf("the tenants %q and %q share their keys", x, y)
 			}
 		}
@@ -181,9 +181,9 @@ func TestADirectoryReachesItsOwnItemsAlone(t *testing.T) {
 		d := f.tenant(x).tenant("t").tenant(x)
 		ctx, usage := table.WithUsage(t.Context())
 		for _, y := range tenants {
-			for _, k := range []table.Key{tenantKeys(y).head(f.user, nobody), tenantKeys(y).marker(f.user, nobody, "")} {
+			for _, k := range []table.Key{NewKeys(y).Head(f.user, nobody), NewKeys(y).IntentMarker(f.user, nobody, "")} {
 				_, err := d.Config.Table.Get(ctx, nil, k)
-				if invalid := (*table.Invalid)(nil); errors.As(err, &invalid) != (x != y) {
+				if invalid := (*table.InvalidError)(nil); errors.As(err, &invalid) != (x != y) {
 					t.Errorf("%q asks for %q: %v", x, k, err)
 				}
 			}
@@ -205,17 +205,17 @@ func TestPagesHoldEverybodyOnce(t *testing.T) {
 		for _, size := range []int{1, 7, 23, 24, 100} {
 			var got []string
 			for start := 1; ; start += size {
-				l, err := f.Query(t.Context(), Query{Types: only(f.user), StartIndex: start, Count: size})
+				l, err := f.List(t.Context(), Params{Types: only(f.user), StartIndex: start, Count: size})
 				if err != nil {
 					t.Fatal(err)
 				}
-				if l.Total != 23 {
-					t.Errorf("totalResults at %d of size %d is %d, want 23", start, size, l.Total)
+				if l.TotalResults != 23 {
+					t.Errorf("totalResults at %d of size %d is %d, want 23", start, size, l.TotalResults)
 				}
 				for _, r := range l.Resources {
 					got = append(got, r.ID())
 				}
-				if start+size > l.Total {
+				if start+size > l.TotalResults {
 					break
 				}
 			}
@@ -223,8 +223,8 @@ func TestPagesHoldEverybodyOnce(t *testing.T) {
 				t.Errorf("pages of %d hold %d users in another order or number", size, len(got))
 			}
 		}
-		for _, q := range []Query{{Types: only(f.user), StartIndex: 1, Count: 0}, {Types: only(f.user), StartIndex: 24, Count: 5}} {
-			if l, err := f.Query(t.Context(), q); err != nil || len(l.Resources) != 0 || l.Total != 23 {
+		for _, q := range []Params{{Types: only(f.user), StartIndex: 1, Count: 0}, {Types: only(f.user), StartIndex: 24, Count: 5}} {
+			if l, err := f.List(t.Context(), q); err != nil || len(l.Resources) != 0 || l.TotalResults != 23 {
 				t.Errorf("%+v: %v %v", q, l, err)
 			}
 		}
@@ -238,12 +238,12 @@ func TestTotalReachesBehindThePage(t *testing.T) {
 	for i := range 5 {
 		f.newUser(fmt.Sprint("u", i))
 	}
-	if err := f.Table.Write(t.Context(), table.Update{Key: f.keys.count(f.user, 0), Add: table.Item{"n": table.N(-4)}}); err != nil {
+	if err := f.Table.Write(t.Context(), table.Update{Key: f.keys.Counter(f.user, 0), Add: table.Item{"n": table.N(-4)}}); err != nil {
 		t.Fatal(err)
 	}
 	for start, want := range map[int]int{1: 3, 3: 5, 5: 5} {
-		if l, err := f.Query(t.Context(), Query{Types: only(f.user), StartIndex: start, Count: 2}); err != nil || l.Total != want {
-			t.Errorf("startIndex %d: totalResults is %d, want %d", start, l.Total, want)
+		if l, err := f.List(t.Context(), Params{Types: only(f.user), StartIndex: start, Count: 2}); err != nil || l.TotalResults != want {
+			t.Errorf("startIndex %d: totalResults is %d, want %d", start, l.TotalResults, want)
 		}
 	}
 }
@@ -252,13 +252,13 @@ func TestTotalReachesBehindThePage(t *testing.T) {
 func TestAFarPage(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
-	users := f.newUsers(batch + 60) // in the order of ids
+	users := f.newUsers(scanBatch + 60) // in the order of ids
 	for _, tests := range []filter.Expr{nil, parsed(t, `userName pr`)} {
-		for _, start := range []int{1, batch - 20, batch, batch + 1, batch + 30} {
-			q := Query{Types: only(f.user), Filter: tests, StartIndex: start, Count: 40, Reader: strconv.Itoa(start)}
+		for _, start := range []int{1, scanBatch - 20, scanBatch, scanBatch + 1, scanBatch + 30} {
+			q := Params{Types: only(f.user), Filter: tests, StartIndex: start, Count: 40, Client: strconv.Itoa(start)}
 			want := users[start-1 : min(start-1+q.Count, len(users))]
-			if l := f.query(t, q); !slices.Equal(idsOf(l), want) || l.Total != len(users) {
-				t.Errorf("startIndex %d, tested by %v: %d of %d, want %d of %d", start, tests, len(l.Resources), l.Total, len(want), len(users))
+			if l := f.query(t, q); !slices.Equal(idsOf(l), want) || l.TotalResults != len(users) {
+				t.Errorf("startIndex %d, tested by %v: %d of %d, want %d of %d", start, tests, len(l.Resources), l.TotalResults, len(want), len(users))
 			}
 		}
 	}
@@ -271,7 +271,7 @@ func TestLongValuesAreFound(t *testing.T) {
 		long := strings.Repeat("x", n)
 		f.must(f.Create(t.Context(), f.user, scim.Object{"userName": fmt.Sprint("u", n), "externalId": long}, scim.Projection{}))
 		for value, want := range map[string]int{long: 1, long + "x": 0} {
-			if got := f.find(f.user, `externalId eq "`+value+`"`).Total; got != want {
+			if got := f.find(f.user, `externalId eq "`+value+`"`).TotalResults; got != want {
 				t.Errorf("an externalId of %d bytes: %d found, want %d", len(value), got, want)
 			}
 		}
@@ -312,7 +312,7 @@ func TestKeysFindWhatAWalkFinds(t *testing.T) {
 				want++
 			}
 		}
-		if l, err := f.Query(t.Context(), Query{Types: only(f.user), Filter: e, StartIndex: 1, Count: 100}); err != nil || l.Total != want {
+		if l, err := f.List(t.Context(), Params{Types: only(f.user), Filter: e, StartIndex: 1, Count: 100}); err != nil || l.TotalResults != want {
 			rt.Fatalf("%s finds %v %v, want %d", text, l, err, want)
 		}
 	})

@@ -69,7 +69,7 @@ func TestMembershipIsLinearizable(t *testing.T) {
 			f := newFixture(t, tab).tenant(fmt.Sprint(round))
 			f.Backoff = quick
 			if round%3 > 0 {
-				f.sizes = sizes{actions: 7 - round%3, part: 3 - round%3, log: 1 + round%5, snapshot: 2, some: 2, query: round % 5}
+				f.sizes = batchLimits{transactionActions: 7 - round%3, changeItemMembers: 3 - round%3, changeItemsPerTransaction: 1 + round%5, snapshotEdges: 2, snapshotMembers: 2, queryEdgesPerSnapshotEdge: round % 5}
 			}
 			p := &push{history: &history{fixture: f}, users: map[string]uint16{}, names: map[string]string{}}
 			p.populate(6, 2)
@@ -95,7 +95,7 @@ func (p *push) populate(users, groups int) {
 			rt, o = p.group, scim.Object{"displayName": rand.Text()}
 		}
 		r, err := p.Create(p.ctx, rt, o, scim.Projection{})
-		if IsBusy(err) {
+		if IsTransient(err) {
 			continue
 		}
 		id := p.must(r, err).ID()
@@ -114,7 +114,7 @@ func (p *push) step(client int) {
 	p.request(client, func(f *fixture) []view {
 		r, err := p.make(f, m)
 		switch out := p.answer(err, done); {
-		case err == nil && !r.Partial:
+		case err == nil && !r.MembersOmitted:
 			out = p.version(r)
 			return []view{{m, out}, {membership{verb: "read", group: m.group}, out}}
 		case m.verb == "read":

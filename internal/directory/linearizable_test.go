@@ -35,7 +35,7 @@ func onEachWire(t *testing.T, test func(t *testing.T, tab table.Table, rounds in
 	t.Run("partial", func(t *testing.T) {
 		t.Parallel()
 		step := func() { time.Sleep(time.Duration(mathrand.IntN(300)) * time.Microsecond) }
-		test(t, forgetful(&tabletest.Partial{Table: memory(t), Step: step}), 9)
+		test(t, forgetful(&tabletest.PartialVisibility{Table: memory(t), Step: step}), 9)
 	})
 	endpoints := strings.FieldsFunc(os.Getenv(variable), func(r rune) bool { return r == ',' })
 	if len(endpoints) == 0 {
@@ -44,7 +44,7 @@ func onEachWire(t *testing.T, test func(t *testing.T, tab table.Table, rounds in
 	for _, endpoint := range endpoints {
 		t.Run(endpoint, func(t *testing.T) {
 			t.Parallel()
-			direct, name := dynamo.NewClient(dynamo.Account{Endpoint: endpoint}), "linearizable-"+rand.Text()
+			direct, name := dynamo.NewClient(dynamo.ClientConfig{Endpoint: endpoint}), "linearizable-"+rand.Text()
 			if err := dynamo.New(direct, name).Create(t.Context()); err != nil {
 				t.Fatal(err)
 			}
@@ -64,7 +64,7 @@ var quick = table.Backoff{Base: time.Millisecond, Cap: 10 * time.Millisecond}
 func forgetful(t table.Table) table.Table {
 	giveUp := func(c tabletest.Call) error {
 		if c.Method == "Write" && mathrand.IntN(40) == 0 {
-			return &table.Busy{Err: context.DeadlineExceeded}
+			return &table.TransientError{Err: context.DeadlineExceeded}
 		}
 		return nil
 	}
@@ -125,23 +125,23 @@ func (h *history) atOnce(clients, steps int, step func(client int)) {
 			h.sweepOld()
 		}
 	}
-	for n := 0; h.sweepOld() != (Swept{}) && n < 20; n++ {
+	for n := 0; h.sweepOld() != (SweepResult{}) && n < 20; n++ {
 		time.Sleep(time.Millisecond)
 	}
 	h.quiet()
 }
 
 // sweepOld sweeps as if everything were old. It has no deadline, which would be over by its clock, but an end.
-func (h *history) sweepOld() Swept {
+func (h *history) sweepOld() SweepResult {
 	c := h.Config
 	c.Now = func() time.Time { return time.Now().Add(time.Hour) }
 	ctx, cancel := context.WithCancel(h.ctx)
 	defer time.AfterFunc(2*time.Second, cancel).Stop()
 	did, err := Sweep(ctx, c)
 	if err != nil {
-		did.Left++ // perhaps
+		did.Unfinished++ // perhaps
 	}
-	if err != nil && !IsBusy(err) {
+	if err != nil && !IsTransient(err) {
 		h.Error(err)
 	}
 	return did
@@ -164,7 +164,7 @@ func (h *history) answer(err error, expected any) any {
 	switch s := status(err); {
 	case err == nil:
 		return expected
-	case IsBusy(err):
+	case IsTransient(err):
 		return unknown{}
 	case s == 404 || s == 409:
 		return s
@@ -185,11 +185,11 @@ func sequence(steps []view) (all []porcupine.Operation) {
 	return all
 }
 
-func (f *fixture) search(rt *scim.ResourceType, text string) (*List, error) {
+func (f *fixture) search(rt *scim.ResourceType, text string) (*ListResult, error) {
 	f.Helper()
 	e, err := filter.Parse(text)
 	if err != nil {
 		f.Fatal(err)
 	}
-	return f.Query(f.ctx, Query{Types: only(rt), Filter: e, StartIndex: 1, Count: 100})
+	return f.List(f.ctx, Params{Types: only(rt), Filter: e, StartIndex: 1, Count: 100})
 }

@@ -24,8 +24,8 @@ func TestMembersCountAsTested(t *testing.T) {
 	inner := f.newGroup("inner")
 	last := f.newGroup("outer", inner)
 	f.Config.Budget = 500
-	q := Query{Types: only(f.group), Filter: parsed(t, `members.type eq "Group"`), StartIndex: 1, Count: 10}
-	if _, err := f.Query(f.ctx, q); status(err) != 400 {
+	q := Params{Types: only(f.group), Filter: parsed(t, `members.type eq "Group"`), StartIndex: 1, Count: 10}
+	if _, err := f.List(f.ctx, q); status(err) != 400 {
 		t.Errorf("to read 40 groups of 60 members within a budget of 500 is %v, want 400", err)
 	}
 	if there, back := f.byCursor(t, q); !slices.Equal(there, []string{last}) || !slices.Equal(back, there) {
@@ -48,7 +48,7 @@ func TestAnElementIsReadByItself(t *testing.T) {
 			t.Fatal(err)
 		}
 		ctx, usage := table.WithUsage(f.ctx)
-		l, err := f.Query(ctx, Query{Types: only(f.group), Filter: parsed(t, text), StartIndex: 1, Count: 10, Projection: p})
+		l, err := f.List(ctx, Params{Types: only(f.group), Filter: parsed(t, text), StartIndex: 1, Count: 10, Projection: p})
 		if err != nil || len(l.Resources) != 1 {
 			t.Fatal(text, l, err)
 		}
@@ -65,7 +65,7 @@ func TestAGroupOfTwoNamesIsTestedOnce(t *testing.T) {
 	u, v := f.newUser("u"), f.newUser("v")
 	g := f.newGroup("g1", u)
 	f.newGroup("g2", v)
-	stray := table.Put{Item: marshal(name{Key: f.keys.name(f.group, "g0"), ID: g})}
+	stray := table.Put{Item: MarshalItem(NameItem{Key: f.keys.Name(f.group, "g0"), ResourceID: g})}
 	if err := f.Table.Write(f.ctx, stray); err != nil {
 		t.Fatal(err)
 	}
@@ -84,7 +84,7 @@ func TestAMemberThatIsLatchedIsNobodys(t *testing.T) {
 	h := f.newGroup("h")
 	g := f.newGroup("g", h)
 	latch := table.Item{"deleting": table.BOOL(true)}
-	if err := f.Table.Write(f.ctx, table.Update{Key: f.keys.head(f.group, h), Set: latch}); err != nil {
+	if err := f.Table.Write(f.ctx, table.Update{Key: f.keys.Head(f.group, h), Set: latch}); err != nil {
 		t.Fatal(err)
 	}
 	for _, text := range []string{
@@ -110,9 +110,9 @@ func TestManyMembersInAFilterCountAsTested(t *testing.T) {
 		f.newGroup(fmt.Sprint("g", i), users...)
 	}
 	f.Config.Budget = 500
-	q := Query{Types: only(f.group), StartIndex: 1, Count: 10,
+	q := Params{Types: only(f.group), StartIndex: 1, Count: 10,
 		Filter: parsed(t, `members eq "`+strings.Join(users[:120], `" or members eq "`)+`"`)}
-	if _, err := f.Query(f.ctx, q); status(err) != 400 {
+	if _, err := f.List(f.ctx, q); status(err) != 400 {
 		t.Errorf("to read 20 groups of 150 members within a budget of 500 is %v, want 400", err)
 	}
 	if there, _ := f.byCursor(t, q); len(there) != 20 {
@@ -128,12 +128,12 @@ func TestLargeHeadsAreReadWithEdges(t *testing.T) {
 	for i := range 60 {
 		g := f.newGroup(fmt.Sprintf("g%02d", i), u)
 		filler := table.Item{"filler": table.S(strings.Repeat("x", 104<<10))} // 64 KB of a document, and 1,500 groups
-		if err := f.Table.Write(f.ctx, table.Update{Key: f.keys.head(f.group, g), Set: filler}); err != nil {
+		if err := f.Table.Write(f.ctx, table.Update{Key: f.keys.Head(f.group, g), Set: filler}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if l := f.find(f.group, `displayName sw "g" and not (members.value ne "`+u+`")`); l.Total != 60 {
-		t.Errorf("%d groups, want 60", l.Total)
+	if l := f.find(f.group, `displayName sw "g" and not (members.value ne "`+u+`")`); l.TotalResults != 60 {
+		t.Errorf("%d groups, want 60", l.TotalResults)
 	}
 }
 
@@ -146,7 +146,7 @@ func TestWhatChangesAfterItsTestIsTestedAgain(t *testing.T) {
 	in := f.before("Query", g, func() {
 		f.must(f.patch(f.group, g, `[{"op":"remove","path":"members[value eq \"`+u+`\"]"}]`))
 	})
-	if l := in.query(t, Query{Types: only(f.group), Filter: parsed(t, `members.value eq "`+u+`"`), StartIndex: 1, Count: 10}); len(l.Resources) != 0 {
+	if l := in.query(t, Params{Types: only(f.group), Filter: parsed(t, `members.value eq "`+u+`"`), StartIndex: 1, Count: 10}); len(l.Resources) != 0 {
 		t.Errorf("it has %v, and not the member that is asked for", values(l.Resources[0], "members"))
 	}
 }
@@ -163,13 +163,13 @@ func TestPagesAreCut(t *testing.T) {
 				users = append(users, f.must(f.Create(f.ctx, f.user, scim.Object{"userName": fmt.Sprint(i), "title": title}, scim.Projection{})).ID())
 			}
 			slices.Sort(users)
-			for _, q := range []Query{{Types: only(f.user), StartIndex: 1, Count: 100}, {Types: only(f.user), Count: 100}} {
+			for _, q := range []Params{{Types: only(f.user), StartIndex: 1, Count: 100}, {Types: only(f.user), Count: 100}} {
 				var met []string
 				for more := true; more; {
 					l := f.query(t, q)
 					size := 0
 					for _, r := range l.Resources {
-						b, err := r.Append(nil, q.Projection)
+						b, err := r.AppendJSON(nil, q.Projection)
 						if err != nil {
 							t.Fatal(err)
 						}
@@ -194,19 +194,19 @@ func TestWalksEndBeforeTheDeadline(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
 	f.newUsers(20)
-	q := Query{Types: only(f.user), Filter: parsed(t, `userName ew "9"`), StartIndex: 1, Count: 10, Projection: projected(f, "userName")}
-	ctx, cancel := context.WithTimeout(f.ctx, hurry-time.Second)
+	q := Params{Types: only(f.user), Filter: parsed(t, `userName ew "9"`), StartIndex: 1, Count: 10, Projection: projected(f, "userName")}
+	ctx, cancel := context.WithTimeout(f.ctx, deadlineReserve-time.Second)
 	defer cancel()
-	_, err := f.Query(ctx, q)
+	_, err := f.List(ctx, q)
 	if e, _ := errors.AsType[*scim.Error](err); e == nil || e.Type != scim.TooMany {
 		t.Errorf("by index it is %v, want tooMany", err)
 	}
-	jump := Query{Types: only(f.user), StartIndex: 15, Count: 10}
-	if _, err = f.Query(ctx, jump); status(err) != 400 {
+	jump := Params{Types: only(f.user), StartIndex: 15, Count: 10}
+	if _, err = f.List(ctx, jump); status(err) != 400 {
 		t.Errorf("a jump is %v, want 400", err)
 	}
 	q.StartIndex = 0
-	if l, err := f.Query(ctx, q); err != nil || l.Next == "" {
+	if l, err := f.List(ctx, q); err != nil || l.NextCursor == "" {
 		t.Errorf("by cursor it is %v, %v, want a page with a next one", l, err)
 	}
 }
@@ -215,15 +215,15 @@ func TestWalksEndBeforeTheDeadline(t *testing.T) {
 func TestAFarIndexIsReachedInStrides(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
-	f.newUsers(stride + 100)
+	f.newUsers(skipBatch + 100)
 	asked := 0
 	in := f.over(limits{f.Table, &asked})
-	in.Near = true // one call after the other
-	if l := in.query(t, Query{Types: only(f.user), StartIndex: 1 << 30, Count: 10}); l.Total != stride+100 || len(l.Resources) > 0 {
-		t.Errorf("%d of %d users", len(l.Resources), l.Total)
+	in.InProcess = true // one call after the other
+	if l := in.query(t, Params{Types: only(f.user), StartIndex: 1 << 30, Count: 10}); l.TotalResults != skipBatch+100 || len(l.Resources) > 0 {
+		t.Errorf("%d of %d users", len(l.Resources), l.TotalResults)
 	}
-	if asked == 0 || asked > stride {
-		t.Errorf("%d keys are asked for at once, want at most %d", asked, stride)
+	if asked == 0 || asked > skipBatch {
+		t.Errorf("%d keys are asked for at once, want at most %d", asked, skipBatch)
 	}
 }
 

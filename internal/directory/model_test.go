@@ -92,7 +92,7 @@ func step(rt *rapid.T, f *fixture, m *model) {
 			typ, o = f.group, withMembers(name, some...)
 		}
 		r, err := f.Create(f.ctx, typ, o, scim.Projection{})
-		if expect(rt, err, m.taken(typ.Storage.Letter, name, ""), 409) {
+		if expect(rt, err, m.taken(typ.Storage.IDPrefix, name, ""), 409) {
 			id := r.ID()
 			if m.names[id] = name; op == "group" {
 				m.members[id] = known(id)

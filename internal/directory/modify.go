@@ -10,29 +10,29 @@ import (
 
 // Modify performs the operations of a PATCH request on a resource (RFC 7644 §3.5.2), all of them or none. Of a group,
 // only the members that they name are read, and only what changes is written.
-func (d *Directory) Modify(ctx context.Context, rt *scim.ResourceType, id string, ops []patch.Operation, match Precondition,
+func (d *Store) Modify(ctx context.Context, rt *scim.ResourceType, id string, ops []patch.Operation, match Precondition,
 	p scim.Projection) (*Resource, error) {
-	c := change{Directory: d, rt: rt, id: id, match: match, want: wanted(rt, p), large: p.Asks("members")}
+	c := update{Store: d, rt: rt, id: id, precondition: match, reads: readsForResponse(rt, p), returnLargeGroup: p.HasName("members")}
 	rest, members, ok, err := patch.SplitMembers(rt, ops)
 	if err != nil {
 		return nil, err
 	}
-	c.whole, c.tree = !ok || members.Replaced, !ok
+	c.needsAllMembers, c.membersInDocument = !ok || members.ReplaceAll, !ok
 	if ok {
-		c.named = slices.Concat(members.Add, members.Remove)
-		c.edit = func(o scim.Object) (scim.Object, patch.Members, error) {
+		c.memberIDs = slices.Concat(members.Add, members.Remove)
+		c.edit = func(o scim.Object) (scim.Object, patch.MemberChanges, error) {
 			o, err := patch.Apply(ctx, rt, o, rest)
 			return o, members, err
 		}
 	} else {
-		c.edit = func(o scim.Object) (scim.Object, patch.Members, error) {
+		c.edit = func(o scim.Object) (scim.Object, patch.MemberChanges, error) {
 			o, err := patch.Apply(ctx, rt, o, ops)
 			if err != nil {
-				return nil, patch.Members{}, err
+				return nil, patch.MemberChanges{}, err
 			}
-			list, o := split(rt, o)
-			return o, patch.Members{Replaced: true, Add: list}, nil
+			list, o := splitMembers(rt, o)
+			return o, patch.MemberChanges{ReplaceAll: true, Add: list}, nil
 		}
 	}
-	return c.do(ctx)
+	return c.run(ctx)
 }

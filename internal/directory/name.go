@@ -10,36 +10,36 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// bearing is by what a resource is found: its folded name, and the keys of its lookup items.
-type bearing struct {
-	name    string
-	lookups map[table.Key]bool
+// IndexEntries is by what a resource is found: its folded name, and the keys of its lookup items.
+type IndexEntries struct {
+	name      string
+	indexKeys map[table.Key]bool
 }
 
-func (d *Directory) bearing(rt *scim.ResourceType, id string, o scim.Object) (bearing, error) {
-	s, _ := o[rt.Storage.Name].(string)
-	b := bearing{name: scim.Fold(s), lookups: map[table.Key]bool{{PK: d.keys.all(rt), SK: id}: true}}
+func (d *Store) NewIndexEntries(rt *scim.ResourceType, id string, o scim.Object) (IndexEntries, error) {
+	s, _ := o[rt.Storage.NameAttribute].(string)
+	b := IndexEntries{name: scim.Fold(s), indexKeys: map[table.Key]bool{{PK: d.keys.AllPartition(rt), SK: id}: true}}
 	if b.name == "" {
-		return b, scim.BadRequest(scim.InvalidValue, "The attribute %s is required. Send a value that is not empty.", rt.Storage.Name)
+		return b, scim.BadRequest(scim.InvalidValue, "The attribute %s is required. Send a value that is not empty.", rt.Storage.NameAttribute)
 	}
-	if len(b.name) > maxName {
-		return b, scim.BadRequest(scim.InvalidValue, "The %s is longer than %d bytes. Shorten it.", rt.Storage.Name, maxName)
+	if len(b.name) > MaxNameBytes {
+		return b, scim.BadRequest(scim.InvalidValue, "The %s is longer than %d bytes. Shorten it.", rt.Storage.NameAttribute, MaxNameBytes)
 	}
-	for _, attribute := range rt.Storage.Lookups {
-		values := lookupValues(rt, attribute, o)
-		if len(values) > maxLookups {
-			return b, scim.BadRequest(scim.InvalidValue, "There are more than %d values of %s. Send fewer.", maxLookups, attribute)
+	for _, attribute := range rt.Storage.IndexedAttributes {
+		values := indexedValues(rt, attribute, o)
+		if len(values) > maxIndexedValues {
+			return b, scim.BadRequest(scim.InvalidValue, "There are more than %d values of %s. Send fewer.", maxIndexedValues, attribute)
 		}
 		for _, v := range values {
-			b.lookups[table.Key{PK: d.keys.lookup(rt, attribute, v), SK: id}] = true
+			b.indexKeys[table.Key{PK: d.keys.IndexPartition(rt, attribute, v), SK: id}] = true
 		}
 	}
 	return b, nil
 }
 
-// lookupValues is the values, folded unless case counts, under which a resource is found by an attribute.
-func lookupValues(rt *scim.ResourceType, attribute string, o scim.Object) []string {
-	r, ok := rt.Lookup(attribute)
+// indexedValues is the values, folded unless case counts, under which a resource is found by an attribute.
+func indexedValues(rt *scim.ResourceType, attribute string, o scim.Object) []string {
+	r, ok := rt.IndexedAttribute(attribute)
 	if !ok {
 		return nil
 	}
@@ -53,10 +53,10 @@ func lookupValues(rt *scim.ResourceType, attribute string, o scim.Object) []stri
 	return slices.Compact(values)
 }
 
-// bear adds to a transaction what moves a resource from where it was found (nowhere, when it is created) to where it
+// WriteIndex adds to a transaction what moves a resource from where it was found (nowhere, when it is created) to where it
 // is found now (nowhere, when it is deleted).
-func (d *Directory) bear(t *transaction, rt *scim.ResourceType, id string, from, to *bearing) {
-	var old, now bearing
+func (d *Store) WriteIndex(t *Transaction, rt *scim.ResourceType, id string, from, to *IndexEntries) {
+	var old, now IndexEntries
 	if from != nil {
 		old = *from
 	}
@@ -65,39 +65,39 @@ func (d *Directory) bear(t *transaction, rt *scim.ResourceType, id string, from,
 	}
 	renamed := from == nil || to == nil || old.name != now.name
 	if from != nil && renamed {
-		t.add(table.Delete{Key: d.keys.name(rt, old.name), If: []table.Condition{table.Equals("id", table.S(id))}}, lost)
+		t.add(table.Delete{Key: d.keys.Name(rt, old.name), If: []table.Condition{table.Equals("id", table.S(id))}}, ConflictHandler)
 	}
 	if to != nil && renamed {
 		t.add(table.Put{
-			Item: marshal(name{Key: d.keys.name(rt, now.name), ID: id}),
-			If:   []table.Condition{table.Absent()},
-		}, taken(rt, id))
+			Item: MarshalItem(NameItem{Key: d.keys.Name(rt, now.name), ResourceID: id}),
+			If:   []table.Condition{table.NotExists()},
+		}, nameTakenHandler(rt, id))
 	}
-	for _, k := range inOrder(old.lookups) {
-		if !now.lookups[k] {
-			t.add(table.Delete{Key: k}, lost)
+	for _, k := range SortedKeys(old.indexKeys) {
+		if !now.indexKeys[k] {
+			t.add(table.Delete{Key: k}, ConflictHandler)
 		}
 	}
-	for _, k := range inOrder(now.lookups) {
-		if !old.lookups[k] {
-			t.add(table.Put{Item: marshal(k)}, lost)
+	for _, k := range SortedKeys(now.indexKeys) {
+		if !old.indexKeys[k] {
+			t.add(table.Put{Item: MarshalItem(k)}, ConflictHandler)
 		}
 	}
 }
 
-func inOrder(set map[table.Key]bool) []table.Key {
+func SortedKeys(set map[table.Key]bool) []table.Key {
 	return slices.SortedFunc(maps.Keys(set), func(a, b table.Key) int {
 		return cmp.Or(strings.Compare(a.PK, b.PK), strings.Compare(a.SK, b.SK))
 	})
 }
 
-// taken is what it means that a name item could not be put.
-func taken(rt *scim.ResourceType, id string) reason {
+// nameTakenHandler is what it means that a name item could not be put.
+func nameTakenHandler(rt *scim.ResourceType, id string) FailureHandler {
 	return func(stood table.Item) error {
-		if n := (name{}); stood == nil || unmarshal(stood, &n) != nil || n.ID == id {
-			return errLost
+		if n := (NameItem{}); stood == nil || UnmarshalItem(stood, &n) != nil || n.ResourceID == id {
+			return ErrConflict
 		}
 		return &scim.Error{Status: 409, Type: scim.Uniqueness,
-			Detail: "There is a " + rt.Name + " with this " + rt.Storage.Name + " already. Choose another, or find it with a filter."}
+			Detail: "There is a " + rt.Name + " with this " + rt.Storage.NameAttribute + " already. Choose another, or find it with a filter."}
 	}
 }

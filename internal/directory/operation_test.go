@@ -84,13 +84,13 @@ func (c *company) find(ctx context.Context, rt *scim.ResourceType, text string, 
 	if err != nil {
 		return err
 	}
-	q := Query{Types: only(rt), StartIndex: 1, Count: 100, Projection: p, Reader: "finder"}
+	q := Params{Types: only(rt), StartIndex: 1, Count: 100, Projection: p, Client: "finder"}
 	if text != "" {
 		if q.Filter, err = filter.Parse(text); err != nil {
 			return err
 		}
 	}
-	l, err := c.Query(ctx, q)
+	l, err := c.List(ctx, q)
 	if err == nil && len(l.Resources) != want {
 		return fmt.Errorf("%s: %d resources, want %d", text, len(l.Resources), want)
 	}
@@ -231,8 +231,8 @@ func groupOperations(size int) []operation {
 
 // pageAt is a page of 100 users at a part of the way, of a walk that went there.
 func pageAt(name string, part float64, byCursor bool) operation {
-	query := func(c *company) Query {
-		q := Query{Types: only(c.user), Count: 100, Reader: name}
+	query := func(c *company) Params {
+		q := Params{Types: only(c.user), Count: 100, Client: name}
 		if !byCursor {
 			q.StartIndex = 1
 		}
@@ -243,7 +243,7 @@ func pageAt(name string, part float64, byCursor bool) operation {
 			q := query(c)
 			for n := 0; ; n += q.Count {
 				last := q
-				l, err := c.Query(ctx, q)
+				l, err := c.List(ctx, q)
 				if err != nil {
 					return "", err
 				}
@@ -260,7 +260,7 @@ func pageAt(name string, part float64, byCursor bool) operation {
 			return err
 		}
 		fmt.Sscan(on, new(int), &q.Cursor) // none at the beginning
-		l, err := c.Query(ctx, q)
+		l, err := c.List(ctx, q)
 		if err == nil && len(l.Resources) == 0 {
 			err = fmt.Errorf("an empty page at %s", on)
 		}
@@ -269,13 +269,13 @@ func pageAt(name string, part float64, byCursor bool) operation {
 }
 
 // following makes a query that of the next page, as a client does, and tells whether there is one.
-func following(q *Query, l *List) (more bool) {
+func following(q *Params, l *ListResult) (more bool) {
 	if q.StartIndex == 0 {
-		q.Cursor = l.Next
-		return l.Next != ""
+		q.Cursor = l.NextCursor
+		return l.NextCursor != ""
 	}
 	q.StartIndex += len(l.Resources)
-	return len(l.Resources) > 0 && q.StartIndex <= l.Total
+	return len(l.Resources) > 0 && q.StartIndex <= l.TotalResults
 }
 
 var pages = []operation{

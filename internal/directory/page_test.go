@@ -13,9 +13,9 @@ import (
 	"serverless-scim/internal/table"
 )
 
-func (f *fixture) query(t rapid.TB, q Query) *List {
+func (f *fixture) query(t rapid.TB, q Params) *ListResult {
 	t.Helper()
-	l, err := f.Query(f.ctx, q)
+	l, err := f.List(f.ctx, q)
 	if err != nil {
 		t.Fatalf("%+v: %v", q, err)
 	}
@@ -23,27 +23,27 @@ func (f *fixture) query(t rapid.TB, q Query) *List {
 }
 
 // byIndex pages as Okta does: until it has as many as totalResults says.
-func (f *fixture) byIndex(t rapid.TB, q Query) (ids []string) {
+func (f *fixture) byIndex(t rapid.TB, q Params) (ids []string) {
 	t.Helper()
 	for q.StartIndex = 1; ; q.StartIndex = len(ids) + 1 {
 		l := f.query(t, q)
-		if ids = append(ids, idsOf(l)...); len(ids) >= l.Total || len(l.Resources) == 0 {
+		if ids = append(ids, idsOf(l)...); len(ids) >= l.TotalResults || len(l.Resources) == 0 {
 			return ids
 		}
 	}
 }
 
 // byCursor pages to the end, and back again.
-func (f *fixture) byCursor(t rapid.TB, q Query) (there, back []string) {
+func (f *fixture) byCursor(t rapid.TB, q Params) (there, back []string) {
 	t.Helper()
 	q.StartIndex, q.Cursor = 0, ""
 	l := f.query(t, q)
-	for there = idsOf(l); l.Next != ""; there = append(there, idsOf(l)...) {
-		q.Cursor = l.Next
+	for there = idsOf(l); l.NextCursor != ""; there = append(there, idsOf(l)...) {
+		q.Cursor = l.NextCursor
 		l = f.query(t, q)
 	}
-	for back = idsOf(l); l.Previous != ""; back = append(idsOf(l), back...) {
-		q.Cursor = l.Previous
+	for back = idsOf(l); l.PreviousCursor != ""; back = append(idsOf(l), back...) {
+		q.Cursor = l.PreviousCursor
 		l = f.query(t, q)
 	}
 	return there, back
@@ -86,7 +86,7 @@ func TestQueryAgainstReadingEverything(t *testing.T) {
 		f := newFixture(t, tab)
 		filters := append(f.population(), "")
 		rapid.Check(t, func(t *rapid.T) {
-			q := Query{Count: rapid.IntRange(1, 9).Draw(t, "count"), Reader: rapid.String().Draw(t, "reader")}
+			q := Params{Count: rapid.IntRange(1, 9).Draw(t, "count"), Client: rapid.String().Draw(t, "reader")}
 			q.Types = rapid.SampledFrom([][]*scim.ResourceType{only(f.user), only(f.group), {f.user, f.group}}).Draw(t, "types")
 			if text := rapid.SampledFrom(filters).Draw(t, "filter"); text != "" {
 				q.Filter, _ = filter.Parse(text)
@@ -97,7 +97,7 @@ func TestQueryAgainstReadingEverything(t *testing.T) {
 			}
 			all, err := f.everything(q)
 			if err != nil {
-				if _, wrong := f.Query(f.ctx, q); status(wrong) != 400 {
+				if _, wrong := f.List(f.ctx, q); status(wrong) != 400 {
 					t.Fatalf("want 400 as there is %v, got %v", err, wrong)
 				}
 				return
@@ -111,8 +111,8 @@ func TestQueryAgainstReadingEverything(t *testing.T) {
 				t.Fatalf("%v, want %v", indexed, all)
 			}
 			q.StartIndex, q.Count = rapid.IntRange(1, len(all)+3).Draw(t, "startIndex"), rapid.IntRange(0, 5).Draw(t, "jump")
-			if l := f.query(t, q); l.Total != len(all) || len(l.Resources) != max(0, min(q.Count, len(all)-q.StartIndex+1)) {
-				t.Fatalf("page %d of %d: %d of %d, want %d", q.StartIndex, q.Count, len(l.Resources), l.Total, len(all))
+			if l := f.query(t, q); l.TotalResults != len(all) || len(l.Resources) != max(0, min(q.Count, len(all)-q.StartIndex+1)) {
+				t.Fatalf("page %d of %d: %d of %d, want %d", q.StartIndex, q.Count, len(l.Resources), l.TotalResults, len(all))
 			}
 		})
 	})
@@ -130,12 +130,12 @@ func projected(f *fixture, attributes string) scim.Projection {
 func TestBudget(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
-	f.newUsers(2*batch + 500)
+	f.newUsers(2*scanBatch + 500)
 	f.newUser("z")
-	f.Config.Budget = 2 * batch
+	f.Config.Budget = 2 * scanBatch
 	for _, text := range []string{`nickName pr`, `userName ew "z"`, `userName co "member" and title pr`} {
-		q := Query{Types: only(f.user), Filter: parsed(t, text), StartIndex: 1, Count: 10}
-		_, err := f.Query(t.Context(), q)
+		q := Params{Types: only(f.user), Filter: parsed(t, text), StartIndex: 1, Count: 10}
+		_, err := f.List(t.Context(), q)
 		if e, _ := err.(*scim.Error); e == nil || e.Type != scim.TooMany || !strings.Contains(e.Detail, "userName") {
 			t.Errorf("%s: %v, want tooMany with a filter that works", text, err)
 		}
@@ -147,22 +147,22 @@ func TestBudget(t *testing.T) {
 	for text, refused := range map[string]bool{ // one by names, the other by ids
 		`userName sw "m" or id eq "x"`: true, `userName sw "member000" or userName sw "z" or id eq "x"`: false,
 	} {
-		q := Query{Types: only(f.user), Filter: parsed(t, text), StartIndex: 1, Count: 10}
-		if _, err := f.Query(f.ctx, q); (status(err) == 400) != refused {
+		q := Params{Types: only(f.user), Filter: parsed(t, text), StartIndex: 1, Count: 10}
+		if _, err := f.List(f.ctx, q); (status(err) == 400) != refused {
 			t.Errorf("%s: %v", text, err)
 		}
 		there, back := f.byCursor(t, q)
-		if want := map[bool]int{true: 2*batch + 500, false: 1001}[refused]; len(there) != want || !slices.Equal(there, back) {
+		if want := map[bool]int{true: 2*scanBatch + 500, false: 1001}[refused]; len(there) != want || !slices.Equal(there, back) {
 			t.Errorf("%s by cursor: %d and back %d, want %d", text, len(there), len(back), want)
 		}
 	}
-	q := Query{Types: only(f.user), SortBy: filter.Attr{Name: "title"}, StartIndex: 1, Count: 10}
-	if _, err := f.Query(t.Context(), q); status(err) != 400 {
+	q := Params{Types: only(f.user), SortBy: filter.Attr{Name: "title"}, StartIndex: 1, Count: 10}
+	if _, err := f.List(t.Context(), q); status(err) != 400 {
 		t.Errorf("to sort all is %v, want 400", err)
 	}
 	q.SortBy.Name = "userName" // an order that is there
-	if l := f.query(t, q); l.Total != 2*batch+501 || l.Resources[0].Object()["userName"] != "member000000" {
-		t.Errorf("%d users, of whom the first is %v", l.Total, l.Resources[0].Object()["userName"])
+	if l := f.query(t, q); l.TotalResults != 2*scanBatch+501 || l.Resources[0].Object()["userName"] != "member000000" {
+		t.Errorf("%d users, of whom the first is %v", l.TotalResults, l.Resources[0].Object()["userName"])
 	}
 	q.Descending = true
 	if l := f.query(t, q); l.Resources[0].Object()["userName"] != "z" {
@@ -202,11 +202,11 @@ func TestPagesOfAUnion(t *testing.T) {
 		{strings.Repeat(`groups.value eq "`+g+`" or `, 50) + `id eq "` + users[500] + `"`, 10, 2, 401},
 		{prefixes(60, 5), 50, 60, 600}, {prefixes(6, 4), 50, 6, 600},
 	} {
-		q := Query{Types: only(f.user), Filter: parsed(t, c.text), Count: c.count, Projection: projected(f, "userName")}
+		q := Params{Types: only(f.user), Filter: parsed(t, c.text), Count: c.count, Projection: projected(f, "userName")}
 		var met []string
 		for more := true; more; {
 			ctx, usage := table.WithUsage(f.ctx)
-			l, err := f.Query(ctx, q)
+			l, err := f.List(ctx, q)
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -230,9 +230,9 @@ func TestATotalIsKeptForTheWalk(t *testing.T) {
 	read := map[int]int{}
 	for _, start := range []int{1, 11, 21, 491} {
 		ctx, usage := table.WithUsage(f.ctx)
-		q := Query{Types: only(f.user), Filter: parsed(t, `userName sw "member"`), StartIndex: start, Count: 10, Projection: projected(f, "userName")}
-		l, err := f.Query(ctx, q)
-		if err != nil || l.Total != 500 || len(l.Resources) != 10 {
+		q := Params{Types: only(f.user), Filter: parsed(t, `userName sw "member"`), StartIndex: start, Count: 10, Projection: projected(f, "userName")}
+		l, err := f.List(ctx, q)
+		if err != nil || l.TotalResults != 500 || len(l.Resources) != 10 {
 			t.Fatal(l, err)
 		}
 		read[start] = usage().ItemsRead

@@ -82,7 +82,7 @@ func TestManyChangesOfOneGroupLoseNothing(t *testing.T) {
 				with.ctx = ctx
 				_, err := with.patch(f.group, g, `[{"op":"`+op+`","path":"members","value":`+list([]string{user})+`}]`)
 				cancel()
-				if !IsBusy(err) {
+				if !IsTransient(err) {
 					return err
 				}
 				turnedAway.Add(1)
@@ -94,7 +94,7 @@ func TestManyChangesOfOneGroupLoseNothing(t *testing.T) {
 					if err := patch(op, users[i]); err != nil {
 						return err
 					}
-					_, has, err := f.some(f.ctx, f.group, g, users[i:i+1])
+					_, has, err := f.ReadMemberships(f.ctx, f.group, g, users[i:i+1])
 					if err != nil || (len(has) == 1) != (op == "add") {
 						return fmt.Errorf("after its %s: %v, %w", op, has, err)
 					}

@@ -10,14 +10,14 @@ import (
 // Replace makes a resource what the client sent, in canonical form (RFC 7644 §3.5.1): what is left out is cleared. A
 // group's members become exactly those that are sent and exist, which Config.StrictMembers asks of all; only the
 // difference is written.
-func (d *Directory) Replace(ctx context.Context, rt *scim.ResourceType, id string, o scim.Object, match Precondition,
+func (d *Store) Replace(ctx context.Context, rt *scim.ResourceType, id string, o scim.Object, match Precondition,
 	p scim.Projection) (*Resource, error) {
-	members, doc := split(rt, o)
-	return change{
-		Directory: d, rt: rt, id: id, match: match, want: wanted(rt, p), whole: isGroup(rt), large: true,
-		edit: func(old scim.Object) (scim.Object, patch.Members, error) {
+	members, doc := splitMembers(rt, o)
+	return update{
+		Store: d, rt: rt, id: id, precondition: match, reads: readsForResponse(rt, p), needsAllMembers: isGroup(rt), returnLargeGroup: true,
+		edit: func(old scim.Object) (scim.Object, patch.MemberChanges, error) {
 			next, err := rt.Replace(old, doc)
-			return next, patch.Members{Replaced: true, Add: members}, err
+			return next, patch.MemberChanges{ReplaceAll: true, Add: members}, err
 		},
-	}.do(ctx)
+	}.run(ctx)
 }

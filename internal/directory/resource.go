@@ -11,18 +11,18 @@ import (
 
 // Resource is a resource as it was at one instant. It keeps what was read of it, and writes itself.
 type Resource struct {
-	Type    *scim.ResourceType
-	Version string // as an entity tag
-	Change  Change // that a request has just made
-	Partial bool   // the members were wanted, but the group is too large to read them back after a change
+	Type           *scim.ResourceType
+	Version        string        // as an entity tag
+	Summary        ChangeSummary // that a request has just made
+	MembersOmitted bool          // the members were wanted, but the group is too large to read them back after a change
 
-	directory *Directory
-	state     state
-	names     names
+	directory *Store
+	state     ResourceState
+	names     DisplayNames
 }
 
-func (d *Directory) resource(s state, n names) *Resource {
-	return &Resource{Type: s.rt, Version: s.head.version(s.rt), directory: d, state: s, names: n}
+func (d *Store) newResource(s ResourceState, n DisplayNames) *Resource {
+	return &Resource{Type: s.rt, Version: s.head.EntityTag(s.rt), directory: d, state: s, names: n}
 }
 
 // ID is the id of the resource.
@@ -31,19 +31,19 @@ func (r *Resource) ID() string { return r.state.id }
 // Location is the address of the resource.
 func (r *Resource) Location() string { return r.directory.Location(r.Type, r.state.id) }
 
-// Size is about how many bytes Append appends, and no less for most.
-func (r *Resource) Size(p scim.Projection) int { return r.state.size(len(r.state.members), p) }
+// EstimatedSize is about how many bytes Append appends, and no less for most.
+func (r *Resource) EstimatedSize(p scim.Projection) int { return r.state.size(len(r.state.members), p) }
 
 // size is about how many bytes an answer has for a state of so many members.
-func (s state) size(members int, p scim.Projection) int {
+func (s ResourceState) size(members int, p scim.Projection) int {
 	const resource, short, long = 512, 48, 170 // bytes of what is not in the document, and of one member or group
-	size := resource + len(s.head.Doc)
-	if a := s.rt.Attribute("groups"); a != nil && p.Wants(a) {
+	size := resource + len(s.head.Document)
+	if a := s.rt.Attribute("groups"); a != nil && p.Includes(a) {
 		size += long * len(s.head.Groups)
 	}
 	switch {
-	case !wanted(s.rt, p).members:
-	case members > maxShown:
+	case !readsForResponse(s.rt, p).members:
+	case members > maxDisplayNames:
 		size += short * members
 	default:
 		size += long * members
@@ -51,12 +51,12 @@ func (s state) size(members int, p scim.Projection) int {
 	return size
 }
 
-// Append appends the resource as JSON, with the attributes of the projection. The names are in no particular order,
+// AppendJSON appends the resource as JSON, with the attributes of the projection. The names are in no particular order,
 // but always in the same.
-func (r *Resource) Append(b []byte, p scim.Projection) ([]byte, error) {
-	b = slices.Grow(b, r.Size(p))
-	b = r.Type.AppendSchemas(append(b, `{"schemas":`...), r.state.head.Doc)
-	b = appendText(b, `,"id":`, r.state.id)
+func (r *Resource) AppendJSON(b []byte, p scim.Projection) ([]byte, error) {
+	b = slices.Grow(b, r.EstimatedSize(p))
+	b = r.Type.AppendSchemas(append(b, `{"schemas":`...), r.state.head.Document)
+	b = appendString(b, `,"id":`, r.state.id)
 	b, err := r.appendDocument(b, p)
 	if err == nil && isGroup(r.Type) {
 		b, err = r.appendReferences(b, "members", r.state.members, p)
@@ -67,24 +67,24 @@ func (r *Resource) Append(b []byte, p scim.Projection) ([]byte, error) {
 	return append(r.appendMeta(b, p), '}'), err
 }
 
-// appendText appends what stands before a string, and the string as JSON. As encoding/json does it, what is no UTF-8
+// appendString appends what stands before a string, and the string as JSON. As encoding/json does it, what is no UTF-8
 // becomes U+FFFD.
-func appendText(b []byte, before, s string) []byte {
+func appendString(b []byte, before, s string) []byte {
 	b, _ = jsontext.AppendQuote(append(b, before...), s)
 	return b
 }
 
 // appendDocument appends what is stored of the document. It is checked rather than decoded if all of it is shown.
 func (r *Resource) appendDocument(b []byte, p scim.Projection) ([]byte, error) {
-	begin, doc := len(b), r.state.head.Doc
-	if r.Type.ShowsWhole(doc, p) {
+	begin, doc := len(b), r.state.head.Document
+	if r.Type.ReturnsAll(doc, p) {
 		b = append(b, doc...)
 	} else {
-		o, err := decode(doc)
+		o, err := DecodeDocument(doc)
 		if err != nil {
 			return b, err
 		}
-		text, err := scim.Text(r.Type.Project(o, p))
+		text, err := scim.EncodeJSON(r.Type.Project(o, p))
 		if err != nil {
 			return b, err
 		}
@@ -103,28 +103,28 @@ func (r *Resource) appendDocument(b []byte, p scim.Projection) ([]byte, error) {
 
 func (r *Resource) appendMeta(b []byte, p scim.Projection) []byte {
 	a, h, d := r.Type.Attribute("meta"), r.state.head, r.directory
-	if a == nil || !p.Wants(a) {
+	if a == nil || !p.Includes(a) {
 		return b
 	}
 	begin := len(b)
 	b = append(b, `,"meta":{`...)
 	none := len(b)
 	for _, sub := range a.SubAttributes {
-		if !p.WantsSub(a, sub) {
+		if !p.IncludesSub(a, sub) {
 			continue
 		}
 		switch sub.Name {
 		case "created":
-			b = append(appendText(b, `"created":`, h.Created), ',')
+			b = append(appendString(b, `"created":`, h.Created), ',')
 		case "lastModified":
-			b = append(appendText(b, `"lastModified":`, h.Modified), ',')
+			b = append(appendString(b, `"lastModified":`, h.LastModified), ',')
 		case "location":
 			b = append(b, `"location":"`...)
 			b = append(d.appendLocation(b, r.Type, r.state.id), `",`...)
 		case "resourceType":
-			b = append(appendText(b, `"resourceType":`, r.Type.Name), ',')
+			b = append(appendString(b, `"resourceType":`, r.Type.Name), ',')
 		case "version":
-			b = append(appendText(b, `"version":`, r.Version), ',')
+			b = append(appendString(b, `"version":`, r.Version), ',')
 		}
 	}
 	if len(b) == none {
@@ -135,24 +135,24 @@ func (r *Resource) appendMeta(b []byte, p scim.Projection) []byte {
 }
 
 // appendLocation appends the address of a resource, within a string of JSON. Endpoints and ids have nothing to escape.
-func (d *Directory) appendLocation(b []byte, rt *scim.ResourceType, id string) []byte {
-	b = append(append(b, d.quoted...), rt.Endpoint...)
+func (d *Store) appendLocation(b []byte, rt *scim.ResourceType, id string) []byte {
+	b = append(append(b, d.baseURLJSON...), rt.Endpoint...)
 	return append(append(b, '/'), id...)
 }
 
-// reference is what an answer shows of each member, or of each group that a resource is in.
-type reference struct {
-	value, ref, kind, display bool
-	direct                    bool // kind tells that the membership is a direct one (RFC 7643 §4.1.2)
-	brief                     bool // kind tells nothing of users, as most members are
+// referenceFields is what an answer shows of each member, or of each group that a resource is in.
+type referenceFields struct {
+	value, ref, typ, display bool
+	direct                   bool // kind tells that the membership is a direct one (RFC 7643 §4.1.2)
+	omitUserType             bool // kind tells nothing of users, as most members are
 }
 
-// reference is of a large group the value alone, unless more is asked for by name.
-func (r *Resource) reference(a *scim.Attribute, p scim.Projection) reference {
-	f := reference{value: p.WantsSub(a, a.Sub("value")), ref: p.WantsSub(a, a.Sub("$ref")), kind: p.WantsSub(a, a.Sub("type")),
-		display: p.WantsSub(a, a.Sub("display")), direct: a.Name == "groups"}
-	if !f.direct && r.state.large() {
-		f.ref, f.brief = p.Asks(a.Name+".$ref"), !p.Asks(a.Name+".type")
+// referenceFieldsFor is of a large group the value alone, unless more is asked for by name.
+func (r *Resource) referenceFieldsFor(a *scim.Attribute, p scim.Projection) referenceFields {
+	f := referenceFields{value: p.IncludesSub(a, a.Sub("value")), ref: p.IncludesSub(a, a.Sub("$ref")), typ: p.IncludesSub(a, a.Sub("type")),
+		display: p.IncludesSub(a, a.Sub("display")), direct: a.Name == "groups"}
+	if !f.direct && r.state.isLargeGroup() {
+		f.ref, f.omitUserType = p.HasName(a.Name+".$ref"), !p.HasName(a.Name+".type")
 	}
 	return f
 }
@@ -160,10 +160,10 @@ func (r *Resource) reference(a *scim.Attribute, p scim.Projection) reference {
 // appendReferences appends members or groups, but those that are gone by now.
 func (r *Resource) appendReferences(b []byte, name string, ids []string, p scim.Projection) ([]byte, error) {
 	a := r.Type.Attribute(name)
-	if a == nil || len(ids) == 0 || !p.Wants(a) {
+	if a == nil || len(ids) == 0 || !p.Includes(a) {
 		return b, nil
 	}
-	f, begin := r.reference(a, p), len(b)
+	f, begin := r.referenceFieldsFor(a, p), len(b)
 	b = append(append(append(b, `,"`...), name...), `":[`...)
 	none := len(b)
 	for _, id := range ids {
@@ -171,7 +171,7 @@ func (r *Resource) appendReferences(b []byte, name string, ids []string, p scim.
 		if rt == nil {
 			return b, fmt.Errorf("directory: damaged %s of %s %s", name, r.Type.Name, r.state.id)
 		}
-		if !r.names.gone[id] {
+		if !r.names.missing[id] {
 			b = r.appendReference(b, f, rt, id)
 		}
 	}
@@ -183,7 +183,7 @@ func (r *Resource) appendReferences(b []byte, name string, ids []string, p scim.
 }
 
 // appendReference appends one, if anything of it is shown, and a comma.
-func (r *Resource) appendReference(b []byte, f reference, rt *scim.ResourceType, id string) []byte {
+func (r *Resource) appendReference(b []byte, f referenceFields, rt *scim.ResourceType, id string) []byte {
 	begin := len(b)
 	b = append(b, '{')
 	if f.value {
@@ -192,13 +192,13 @@ func (r *Resource) appendReference(b []byte, f reference, rt *scim.ResourceType,
 	if f.ref {
 		b = append(r.directory.appendLocation(append(b, `"$ref":"`...), rt, id), `",`...)
 	}
-	if f.kind && f.direct {
+	if f.typ && f.direct {
 		b = append(b, `"type":"direct",`...)
-	} else if f.kind && (!f.brief || rt.Name != "User") {
+	} else if f.typ && (!f.omitUserType || rt.Name != "User") {
 		b = append(append(append(b, `"type":"`...), rt.Name...), `",`...)
 	}
-	if display := r.names.display[id]; f.display && display != "" && len(display) <= maxDisplay {
-		b = append(appendText(b, `"display":`, display), ',')
+	if display := r.names.byID[id]; f.display && display != "" && len(display) <= maxDisplayNameBytes {
+		b = append(appendString(b, `"display":`, display), ',')
 	}
 	if len(b) == begin+1 {
 		return b[:begin]

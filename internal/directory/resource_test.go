@@ -17,7 +17,7 @@ func (f *fixture) written(r *Resource, attributes, excluded string) (text string
 	if err != nil {
 		f.Fatal(err)
 	}
-	b, err := r.Append([]byte("x"), p)
+	b, err := r.AppendJSON([]byte("x"), p)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -38,7 +38,7 @@ func TestResourceWritesItsProjection(t *testing.T) {
 		t.Fatal(err)
 	}
 	f.Types, f.user, f.group = types, types.ByName("User"), types.ByName("Group")
-	f.Directory = New(f.Config, "test", `https://scim.example.com/"v2"`)
+	f.Store = New(f.Config, "test", `https://scim.example.com/"v2"`)
 	odd := "a\"b\\\u2028<&>\x01é \"" + enterprise + "\":{ \"password\":"
 	bare := f.newUser("bare")
 	full := f.must(f.Create(f.ctx, f.user, scim.Object{"userName": odd, "displayName": odd, "externalId": "x",
@@ -54,7 +54,7 @@ func TestResourceWritesItsProjection(t *testing.T) {
 			"displayName", "nonsense", "secret,fixed"} {
 			for _, p := range [][2]string{{named, ""}, {"", named}} {
 				projection, _ := scim.NewProjection(only(rt), p[0], p[1])
-				l, err := f.Query(f.ctx, Query{Types: only(rt), StartIndex: 1, Count: 10, Projection: projection})
+				l, err := f.List(f.ctx, Params{Types: only(rt), StartIndex: 1, Count: 10, Projection: projection})
 				if err != nil || len(l.Resources) == 0 {
 					t.Fatal(rt.Name, err)
 				}
@@ -74,7 +74,7 @@ func TestResourceHidesWhatTheSchemaHides(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
 	r := f.must(f.Create(f.ctx, f.user, scim.Object{"userName": "ada"}, scim.Projection{}))
-	r.state.head.Doc = `{"password":"secret","userName":"ada"}`
+	r.state.head.Document = `{"password":"secret","userName":"ada"}`
 	if text, _ := f.written(r, "", ""); strings.Contains(text, "secret") || !strings.Contains(text, "ada") {
 		t.Error(text)
 	}
@@ -87,15 +87,15 @@ func TestDamagedDocumentIsNotShown(t *testing.T) {
 	r := f.must(f.Create(f.ctx, f.user, scim.Object{"userName": "ada"}, scim.Projection{}))
 	for _, doc := range []string{"", "{", "}", "{}}", "[]", `"a"`, `{"userName":"a"`, `{"userName":"a"},{}`, `{"a":"b` + "\n" + `"}`,
 		`{"a":1,"a":2}`, "{\"a\":\"\xff\"}", `{"a":1}{"b":2}`, `{"userName":"a"} `, `{"a":}`} {
-		r.state.head.Doc = doc
+		r.state.head.Document = doc
 		for _, excluded := range []string{"", "title"} {
 			p, _ := scim.NewProjection(only(f.user), "", excluded)
-			if b, err := r.Append(nil, p); err == nil && !(excluded == "title" && doc == `{"userName":"a"} `) {
+			if b, err := r.AppendJSON(nil, p); err == nil && !(excluded == "title" && doc == `{"userName":"a"} `) {
 				t.Errorf("%q is shown: %s", doc, b)
 			}
 		}
 	}
-	r.state.head.Doc = "{}"
+	r.state.head.Document = "{}"
 	f.written(r, "", "")
 }
 
@@ -105,7 +105,7 @@ func TestLargeGroupShowsWhoItsMembersAre(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
 	inner := f.newGroup("inner")
-	users := f.newUsers(maxShown)
+	users := f.newUsers(maxDisplayNames)
 	first := func(g, attributes string) (string, string) {
 		r := f.must(f.Retrieve(f.ctx, f.group, g, scim.Projection{}))
 		_, o := f.written(r, attributes, "")
@@ -142,8 +142,8 @@ func TestLargeGroupIsWrittenWithoutAllocations(t *testing.T) {
 		r.state.members = append(r.state.members, id)
 	}
 	n := testing.AllocsPerRun(2, func() {
-		if b, err := r.Append(nil, scim.Projection{}); err != nil || len(b) > r.Size(scim.Projection{}) {
-			t.Errorf("%d bytes, and not %d: %v", len(b), r.Size(scim.Projection{}), err)
+		if b, err := r.AppendJSON(nil, scim.Projection{}); err != nil || len(b) > r.EstimatedSize(scim.Projection{}) {
+			t.Errorf("%d bytes, and not %d: %v", len(b), r.EstimatedSize(scim.Projection{}), err)
 		}
 	})
 	if n > 20 {

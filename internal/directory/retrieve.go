@@ -8,24 +8,24 @@ import (
 )
 
 // Retrieve reads one resource (RFC 7644 §3.4.1), with what the projection wants of it.
-func (d *Directory) Retrieve(ctx context.Context, rt *scim.ResourceType, id string, p scim.Projection) (*Resource, error) {
-	return d.get(ctx, rt, id, wanted(rt, p))
+func (d *Store) Retrieve(ctx context.Context, rt *scim.ResourceType, id string, p scim.Projection) (*Resource, error) {
+	return d.readResource(ctx, rt, id, readsForResponse(rt, p))
 }
 
-func (d *Directory) get(ctx context.Context, rt *scim.ResourceType, id string, w parts) (*Resource, error) {
-	s, err := state{rt: rt, id: id}, error(nil)
+func (d *Store) readResource(ctx context.Context, rt *scim.ResourceType, id string, w responseReads) (*Resource, error) {
+	s, err := ResourceState{rt: rt, id: id}, error(nil)
 	if w.members {
-		s.head, s.members, err = d.whole(ctx, rt, id, math.MaxInt64)
+		s.head, s.members, err = d.ReadGroup(ctx, rt, id, math.MaxInt64)
 	} else {
-		s.head, err = d.head(ctx, rt, id)
+		s.head, err = d.ReadHead(ctx, rt, id)
 	}
 	if err != nil {
 		return nil, err
 	}
 	if s.head == nil {
-		return nil, notFound(rt, id)
+		return nil, notFoundError(rt, id)
 	}
-	all, err := d.show(ctx, []state{s}, w.displays)
+	all, err := d.newResources(ctx, []ResourceState{s}, w.displayNames)
 	if err != nil {
 		return nil, err
 	}

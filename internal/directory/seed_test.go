@@ -20,12 +20,12 @@ import (
 // seeder makes very many resources: it writes what creates would write straight into the table, for several resources
 // in one transaction, with many transactions under way, and moves the counts once.
 type seeder struct {
-	*Directory
+	*Store
 	user, group *scim.ResourceType
 }
 
 func newSeeder(tab table.Table, tenant string) seeder {
-	types := scim.Standard()
+	types := scim.StandardTypes()
 	c := Config{Table: tab, Types: types, Now: time.Now, Random: rand.Reader, Log: slog.New(slog.DiscardHandler)}
 	return seeder{New(c, tenant, base), types.ByName("User"), types.ByName("Group")}
 }
@@ -34,7 +34,7 @@ func newSeeder(tab table.Table, tenant string) seeder {
 func (s seeder) over(tab table.Table) seeder {
 	c := s.Config
 	c.Table = tab
-	s.Directory = c.directory(s.keys, base)
+	s.Store = c.ForTenant(s.keys, base)
 	return s
 }
 
@@ -43,7 +43,7 @@ const team = 10 // users that are made together, and have a group for themselves
 // writers is how many transactions are under way: the embedded table writes them all with one fsync, while an emulator
 // does one after the other, and the driver waits 3 s for each.
 func (s seeder) writers() int {
-	if _, dynamo := s.Config.unbound().Table.(table.Metered).Table.(*dynamo.Table); dynamo {
+	if _, dynamo := s.Config.Unscoped().Table.(table.Metered).Table.(*dynamo.Table); dynamo {
 		return 16
 	}
 	return 128
@@ -104,7 +104,7 @@ func (s seeder) groupOf(ctx context.Context, name string, members ...string) (st
 	}
 	var g errgroup.Group
 	g.SetLimit(s.writers())
-	for some := range slices.Chunk(all, table.MaxActions) {
+	for some := range slices.Chunk(all, table.MaxTransactionActions) {
 		g.Go(func() error { return s.Table.Write(ctx, some...) })
 	}
 	return id, g.Wait()
@@ -116,12 +116,12 @@ func (s seeder) creates(rt *scim.ResourceType, id string, o scim.Object, members
 	if err != nil {
 		return nil, err
 	}
-	e, err := s.creation(rt, id, h, o)
+	e, err := s.createMutation(rt, id, h, o)
 	if err != nil {
 		return nil, err
 	}
-	e.add, e.candidates = members, newCandidates()
-	return slices.DeleteFunc(s.transaction(e).writes, func(w table.Write) bool { return w.Target().PK == s.keys.counts(rt) }), nil
+	e.add, e.AttemptState = members, NewAttemptState()
+	return slices.DeleteFunc(s.buildTransaction(e).writes, func(w table.Write) bool { return w.Target().PK == s.keys.CounterPartition(rt) }), nil
 }
 
 // write does a transaction; what it makes and then changes is one Put.
@@ -135,7 +135,7 @@ func (s seeder) write(ctx context.Context, writes []table.Write) (err error) {
 			continue
 		}
 		put := all[i].(table.Put)
-		if put.Item, err = w.(table.Update).Result(put.Item); err != nil {
+		if put.Item, err = w.(table.Update).Apply(put.Item); err != nil {
 			return err
 		}
 		all[i] = put
@@ -146,9 +146,9 @@ func (s seeder) write(ctx context.Context, writes []table.Write) (err error) {
 // counted moves the number of resources, in all the items that so many creates would have moved.
 func (s seeder) counted(ctx context.Context, rt *scim.ResourceType, n int) error {
 	var all []table.Write
-	for shard := range shards {
-		by := (n + shard) / shards
-		all = append(all, table.Update{Key: s.keys.count(rt, byte(shard)), Add: table.Item{"n": table.N(int64(by))}})
+	for shard := range CounterShards {
+		by := (n + shard) / CounterShards
+		all = append(all, table.Update{Key: s.keys.Counter(rt, byte(shard)), Add: table.Item{"n": table.N(int64(by))}})
 	}
 	return s.Table.Write(ctx, all...)
 }
@@ -248,8 +248,8 @@ func TestSeeds(t *testing.T) {
 		if size, want := len(fmt.Sprint(seeded.Object())), len(fmt.Sprint(made.Object())); size != want {
 			t.Errorf("a seeded user has %d bytes and one that is created %d", size, want)
 		}
-		if l := f.find(f.user, `emails.value eq "`+person(7)["userName"].(string)+`"`); l.Total != 1 || l.Resources[0].Object()["id"] != c.people[7] {
-			t.Errorf("an email finds %d users", l.Total)
+		if l := f.find(f.user, `emails.value eq "`+person(7)["userName"].(string)+`"`); l.TotalResults != 1 || l.Resources[0].Object()["id"] != c.people[7] {
+			t.Errorf("an email finds %d users", l.TotalResults)
 		}
 	})
 }

@@ -7,69 +7,69 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// state is a resource as read: its head and, of a group, its members if they were read.
-type state struct {
+// ResourceState is a resource as read: its head and, of a group, its members if they were read.
+type ResourceState struct {
 	rt      *scim.ResourceType
 	id      string
-	head    *head
+	head    *HeadItem
 	members []string
 }
 
-// parts says what of a resource must be read for an answer beside its head.
-type parts struct{ members, displays bool }
+// responseReads says what of a resource must be read for an answer beside its head.
+type responseReads struct{ members, displayNames bool }
 
-// wanted is the parts that a projection shows.
-func wanted(rt *scim.ResourceType, p scim.Projection) parts {
-	if a := rt.Attribute("members"); a != nil && p.Wants(a) {
-		return parts{members: true, displays: true}
+// readsForResponse is the parts that a projection shows.
+func readsForResponse(rt *scim.ResourceType, p scim.Projection) responseReads {
+	if a := rt.Attribute("members"); a != nil && p.Includes(a) {
+		return responseReads{members: true, displayNames: true}
 	}
 	a := rt.Attribute("groups")
-	return parts{displays: a != nil && p.Wants(a)}
+	return responseReads{displayNames: a != nil && p.Includes(a)}
 }
 
-// large tells whether a group has so many members that an answer shows no more than who they are.
-func (s state) large() bool { return len(s.members) > maxShown }
+// isLargeGroup tells whether a group has so many members that an answer shows no more than who they are.
+func (s ResourceState) isLargeGroup() bool { return len(s.members) > maxDisplayNames }
 
-// names is the display names of other resources, as far as they were read.
-type names struct {
-	display map[string]string
-	gone    map[string]bool // those that cannot be seen; answers leave them out
+// DisplayNames is the display names of other resources, as far as they were read.
+type DisplayNames struct {
+	byID    map[string]string
+	missing map[string]bool // those that cannot be seen; answers leave them out
 }
 
-// object is the tree of a resource.
-func (d *Directory) object(s state, n names) (scim.Object, error) {
+// BuildObject is the tree of a resource.
+func (d *Store) BuildObject(s ResourceState, n DisplayNames) (scim.Object, error) {
 	rt := s.rt
-	o, err := decode(s.head.Doc)
+	o, err := DecodeDocument(s.head.Document)
 	if err != nil {
 		return nil, err
 	}
-	o["schemas"], o["id"] = rt.Schemas(o), s.id
+	o["schemas"], o["id"] = rt.SchemaURNs(o), s.id
 	o["meta"] = scim.Object{
 		"resourceType": rt.Name,
 		"created":      s.head.Created,
-		"lastModified": s.head.Modified,
-		"version":      s.head.version(rt),
+		"lastModified": s.head.LastModified,
+		"version":      s.head.EntityTag(rt),
 		"location":     d.Location(rt, s.id),
 	}
 	if isGroup(rt) {
-		d.list(o, "members", s.members, n)
+		d.setReferences(o, "members", s.members, n)
 	}
 	if rt.Attribute("groups") != nil {
-		d.list(o, "groups", s.head.Groups, n)
+		d.setReferences(o, "groups", s.head.Groups, n)
 	}
 	return o, nil
 }
 
 // Location is the address of a resource.
-func (d *Directory) Location(rt *scim.ResourceType, id string) string {
-	return d.base + rt.Endpoint + "/" + id
+func (d *Store) Location(rt *scim.ResourceType, id string) string {
+	return d.baseURL + rt.Endpoint + "/" + id
 }
 
-// list sets the canonical value of members or groups.
-func (d *Directory) list(o scim.Object, attribute string, ids []string, n names) {
+// setReferences sets the canonical value of members or groups.
+func (d *Store) setReferences(o scim.Object, attribute string, ids []string, n DisplayNames) {
 	var list []any
 	for _, id := range ids {
-		if n.gone[id] {
+		if n.missing[id] {
 			continue
 		}
 		rt := d.Types.ByID(id)
@@ -77,7 +77,7 @@ func (d *Directory) list(o scim.Object, attribute string, ids []string, n names)
 		if attribute == "groups" {
 			e["type"] = "direct"
 		}
-		if display := n.display[id]; display != "" {
+		if display := n.byID[id]; display != "" {
 			e["display"] = display
 		}
 		list = append(list, e)
@@ -87,24 +87,24 @@ func (d *Directory) list(o scim.Object, attribute string, ids []string, n names)
 	}
 }
 
-// show makes the resources of states, with the display names that an answer resolves.
-func (d *Directory) show(ctx context.Context, states []state, displays bool) ([]*Resource, error) {
-	var n names
+// newResources makes the resources of states, with the display names that an answer resolves.
+func (d *Store) newResources(ctx context.Context, states []ResourceState, displays bool) ([]*Resource, error) {
+	var n DisplayNames
 	if displays {
 		var err error
-		if n, err = d.names(ctx, maxShown, states...); err != nil {
+		if n, err = d.ReadDisplayNamesFor(ctx, maxDisplayNames, states...); err != nil {
 			return nil, err
 		}
 	}
 	all := make([]*Resource, 0, len(states))
 	for _, s := range states {
-		all = append(all, d.resource(s, n))
+		all = append(all, d.newResource(s, n))
 	}
 	return all, nil
 }
 
-// names reads the first display names, most of them at most, that an answer shows. Groups of more members go without.
-func (d *Directory) names(ctx context.Context, most int, states ...state) (names, error) {
+// ReadDisplayNamesFor reads the first display names, most of them at most, that an answer shows. Groups of more members go without.
+func (d *Store) ReadDisplayNamesFor(ctx context.Context, most int, states ...ResourceState) (DisplayNames, error) {
 	var wanted []string
 	for _, s := range states {
 		if len(s.members) <= most {
@@ -120,5 +120,5 @@ func (d *Directory) names(ctx context.Context, most int, states ...state) (names
 		seen[id] = true
 		return twice
 	})
-	return d.displays(ctx, wanted[:min(most, len(wanted))])
+	return d.ReadDisplayNames(ctx, wanted[:min(most, len(wanted))])
 }

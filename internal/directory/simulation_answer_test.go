@@ -10,12 +10,12 @@ import (
 )
 
 // judge: an answer is right for what the request did, and for what all could see while it ran.
-func (w *world) judge(o *op, r *Resource, l *List, err error) {
+func (w *world) judge(o *op, r *Resource, l *ListResult, err error) {
 	refused := (*scim.Error)(nil)
 	switch x := o.target; {
 	case err == nil:
 		w.judgeSuccess(o, r, l)
-	case IsBusy(err):
+	case IsTransient(err):
 		w.gaveUp(o, err)
 	case !errors.As(err, &refused):
 		w.Fail("%v: an error that is none of the client's: %v", o, err)
@@ -37,12 +37,12 @@ func (w *world) gaveUp(o *op, err error) {
 	if o.effects > 0 && !(o.request.Unknown && o.request.Expired) { // otherwise what became of it was known
 		w.Fail("%v took effect, and was answered %v", o, err)
 	}
-	if !o.request.Expired && !errors.Is(err, errLost) && !errors.Is(err, context.DeadlineExceeded) {
+	if !o.request.Expired && !errors.Is(err, ErrConflict) && !errors.Is(err, context.DeadlineExceeded) {
 		w.Fail("%v: busy for no reason: %v", o, err)
 	}
 }
 
-func (w *world) judgeSuccess(o *op, r *Resource, l *List) {
+func (w *world) judgeSuccess(o *op, r *Resource, l *ListResult) {
 	switch {
 	case o.dead.has(o.target) && l == nil:
 		w.Fail("%v: found, though it was gone", o)
@@ -53,12 +53,12 @@ func (w *world) judgeSuccess(o *op, r *Resource, l *List) {
 	case o.verb == "change" && o.effects == 0:
 		w.judgeNothing(o)
 	}
-	if o.change != "" && !o.request.Hurried && !o.request.Expired {
+	if o.change != "" && !o.request.DeadlineNear && !o.request.Expired {
 		w.judgeApplied(o)
 	}
 	switch o.verb {
 	case "delete":
-		if !o.request.Hurried && !o.request.Expired {
+		if !o.request.DeadlineNear && !o.request.Expired {
 			w.acked |= bit(o.target)
 		}
 	case "find", "list":
@@ -106,7 +106,7 @@ func (w *world) judgeNothing(o *op) {
 
 // judgeList: what is listed is as if it were read; what was there all the time is listed, whatever its
 // name has become, and nothing twice.
-func (w *world) judgeList(o *op, l *List) {
+func (w *world) judgeList(o *op, l *ListResult) {
 	listed := idSet(0)
 	for _, r := range l.Resources {
 		x := w.x(r.ID())
@@ -155,12 +155,12 @@ func (w *world) judgeShown(o *op, r *Resource) {
 	}
 	v := &w.versions[x][ver]
 	ext, _ := r.Object()["externalId"].(string)
-	if shown := (simDoc{r.Object()[w.rts[kind(x)].Storage.Name].(string), ext}); shown != v.doc {
+	if shown := (simDoc{r.Object()[w.rts[kind(x)].Storage.NameAttribute].(string), ext}); shown != v.doc {
 		w.Fail("%v: version %d is shown as %q, but was %q", o, ver, shown, v.doc)
 	}
 	attribute, was := "groups", w.groupsAt[x][gver]
 	if kind(x) == 1 {
-		if attribute = "members"; o.bare || r.Partial {
+		if attribute = "members"; o.bare || r.MembersOmitted {
 			return
 		}
 		if was = v.members; o.effects == 1 && ver == o.at {

@@ -86,7 +86,7 @@ func (w *world) sum(s idSet) (sum int64) {
 	for x := range s.each {
 		d, ok := w.digests[w.ids[x]]
 		if !ok {
-			d = digest(w.ids[x])
+			d = MemberHash(w.ids[x])
 			w.digests[w.ids[x]] = d
 		}
 		sum += d

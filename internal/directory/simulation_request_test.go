@@ -195,7 +195,7 @@ func (w *world) begin(o *op) {
 			continue
 		}
 		_, it, lagging := w.Peek(w.headKey(x))
-		o.seen[x].ver, o.seen[x].gver = table.Int(it["ver"]), table.Int(it["gver"])
+		o.seen[x].ver, o.seen[x].gver = table.IntValue(it["ver"]), table.IntValue(it["gver"])
 		if it != nil {
 			o.there |= bit(x)
 		}
@@ -227,7 +227,7 @@ func (w *world) begin(o *op) {
 // perform sends the request and judges its answer.
 func (w *world) perform(o *op) {
 	var r *Resource
-	var l *List
+	var l *ListResult
 	var err error
 	rt, id, p := w.rts[kind(o.target)], w.ids[o.target], scim.Projection{}
 	if o.bare {
@@ -246,9 +246,9 @@ func (w *world) perform(o *op) {
 		r, err = w.d.Retrieve(o.request, rt, id, p)
 	case o.verb == "find":
 		f := w.filters[o.place()]
-		l, err = w.d.Query(o.request, Query{Types: only(rt), Filter: f, StartIndex: 1, Count: 100, Projection: p})
+		l, err = w.d.List(o.request, Params{Types: only(rt), Filter: f, StartIndex: 1, Count: 100, Projection: p})
 	case o.verb == "list":
-		l, err = w.d.Query(o.request, Query{Types: only(rt), StartIndex: 1, Count: 100, Projection: p})
+		l, err = w.d.List(o.request, Params{Types: only(rt), StartIndex: 1, Count: 100, Projection: p})
 	case o.how == "put":
 		r, err = w.d.Replace(o.request, rt, id, w.document(o), match, p)
 	default:
@@ -261,7 +261,7 @@ func (w *world) perform(o *op) {
 
 // document is the resource as the client sends it.
 func (w *world) document(o *op) scim.Object {
-	doc := scim.Object{w.rts[kind(o.target)].Storage.Name: o.name}
+	doc := scim.Object{w.rts[kind(o.target)].Storage.NameAttribute: o.name}
 	if o.ext != "" {
 		doc["externalId"] = o.ext
 	}
@@ -275,7 +275,7 @@ func (w *world) document(o *op) scim.Object {
 func (w *world) operations(o *op) (ops []patch.Operation) {
 	doc := scim.Object{}
 	if o.name != "" {
-		doc[w.rts[kind(o.target)].Storage.Name] = o.name
+		doc[w.rts[kind(o.target)].Storage.NameAttribute] = o.name
 	}
 	if o.setsExt && o.ext != "" {
 		doc["externalId"] = o.ext

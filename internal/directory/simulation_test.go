@@ -127,7 +127,7 @@ func (t tally) String() string {
 // told counts what one write of a transaction shows it to be.
 func (w *world) told(o *op, write table.Write, before, after table.Item) {
 	was, is := simText(before["state"]), simText(after["state"])
-	_, check := write.(table.Check)
+	_, check := write.(table.ConditionCheck)
 	switch k := write.Target(); {
 	case k.PK == "unfinished" && is == "prepared" && (check || was == ""):
 		w.tally.Prepares++
@@ -140,7 +140,7 @@ func (w *world) told(o *op, write table.Write, before, after table.Item) {
 		w.tally.Latches++
 	case simText(after["pending"]) != simText(before["pending"]) && after["pending"] != nil:
 		w.tally.Large++
-	case table.Int(before["left"]) > table.Int(after["left"]) && (o == nil || o.change != simText(before["pending"])):
+	case table.IntValue(before["left"]) > table.IntValue(after["left"]) && (o == nil || o.change != simText(before["pending"])):
 		w.tally.Helps++
 	}
 }
@@ -160,7 +160,7 @@ type stage struct {
 
 func newStage() *stage {
 	s := &stage{
-		types: scim.Standard(), parsed: map[string]simDoc{}, digests: map[string]int64{}, filters: map[place]filter.Expr{},
+		types: scim.StandardTypes(), parsed: map[string]simDoc{}, digests: map[string]int64{}, filters: map[place]filter.Expr{},
 	}
 	s.rts = [2]*scim.ResourceType{s.types.ByName("User"), s.types.ByName("Group")}
 	s.bare, _ = scim.NewProjection(s.types.ResourceTypes, "", "members")
@@ -169,7 +169,7 @@ func newStage() *stage {
 	s.usersPath = &users
 	for k, rt := range s.rts {
 		for slot := byte('a'); slot <= 'd'; slot++ {
-			s.filters[place{k, slot}], _ = filter.Parse(fmt.Sprintf("%s eq %q", rt.Storage.Name, string(slot)))
+			s.filters[place{k, slot}], _ = filter.Parse(fmt.Sprintf("%s eq %q", rt.Storage.NameAttribute, string(slot)))
 		}
 	}
 	return s
@@ -190,18 +190,18 @@ func (s *stage) play(seed uint64, trace func(string, ...any)) (failure string) {
 		for range w.Int(3) {
 			w.Start(w.sweep)
 		}
-		w.Play(wave == 0 && w.Int(2) == 0)
+		w.Run(wave == 0 && w.Int(2) == 0)
 		w.born, w.active = w.living(), nil
 	}
-	w.Calm()
+	w.StopFaults()
 	for range 4 { // all is quiet, and what is unfinished is old
-		w.Pass(time.Hour)
+		w.Advance(time.Hour)
 		w.Start(w.sweep)
-		w.Play(false)
+		w.Run(false)
 	}
 	if w.leftovers(); seed%8 == 0 {
 		w.Start(w.fsck)
-		w.Play(false)
+		w.Run(false)
 	}
 	s.tally.Events.Add(w.Events)
 	s.tally.Seeds++
@@ -209,14 +209,14 @@ func (s *stage) play(seed uint64, trace func(string, ...any)) (failure string) {
 }
 
 func (w *world) sweep() {
-	if _, err := Sweep(w.Begin(nil), w.d.Config); err != nil && !IsBusy(err) {
+	if _, err := Sweep(w.Begin(nil), w.d.Config); err != nil && !IsTransient(err) {
 		w.Fail("a sweep ends with %v", err)
 	}
 }
 
 // fsck finds nothing in what this test takes for right.
 func (w *world) fsck() {
-	f := Fsck{Config: w.d.Config, Report: func(line string) { w.Fail("fsck: %s", line) }}
+	f := Checker{Config: w.d.Config, Report: func(line string) { w.Fail("fsck: %s", line) }}
 	if n, err := f.Run(w.Begin(nil)); n > 0 || err != nil {
 		w.Fail("fsck: %d findings, %v", n, err)
 	}
@@ -229,21 +229,21 @@ func (s *stage) world(seed uint64, trace func(string, ...any)) *world {
 		names: map[place]int{}, lookups: [2]map[string]idSet{{}, {}}, shards: map[table.Key]int64{},
 		parts: map[string]map[string]simPart{}, markers: map[table.Key]string{}, applying: map[string][]*tabletest.Transaction{},
 	}
-	w.Simulation.Committed, w.Once = w.committed, creates
+	w.Simulation.Committed, w.RejectExpired = w.committed, creates
 	if trace != nil {
 		w.Trace = func(format string, args ...any) { trace("%s", w.short(fmt.Sprintf(format, args...))) }
 	}
 	w.Actions, w.modest = []int{6, 6, 6, 7, 8, 10}[w.Int(6)], []int{2, 8}[w.Int(2)]
 	c := Config{
-		Table: w, Types: s.types, Now: w.Now, Random: w, Backoff: w.Backoff(), Together: w.Together,
+		Table: w, Types: s.types, Now: w.Now, Random: w, Backoff: w.Backoff(), Runner: w.Together,
 		Log: slog.New(faultLog{w}),
-		sizes: sizes{
-			actions: w.Actions, log: 1 + w.Int(w.Actions), part: 1 + w.Int((w.Actions-2)/2), snapshot: 1 + w.Int(1+w.Int(w.Actions-1)),
-			query: []int{0, 1, 80}[w.Int(3)],
+		sizes: batchLimits{
+			transactionActions: w.Actions, changeItemsPerTransaction: 1 + w.Int(w.Actions), changeItemMembers: 1 + w.Int((w.Actions-2)/2), snapshotEdges: 1 + w.Int(1+w.Int(w.Actions-1)),
+			queryEdgesPerSnapshotEdge: []int{0, 1, 80}[w.Int(3)],
 		},
 	}
-	c.Abreast = w.Int(4)
-	c.sizes.some = c.sizes.snapshot * []int{1, 2, 4}[w.Int(3)]
+	c.ApplyConcurrency = w.Int(4)
+	c.sizes.snapshotMembers = c.sizes.snapshotEdges * []int{1, 2, 4}[w.Int(3)]
 	w.d = New(c, "t", base)
 	w.focus = w.some()
 	w.focus |= w.some()
@@ -310,12 +310,12 @@ func (w *world) initial(x int) (all []table.Item) {
 		attributes["PK"], attributes["SK"] = table.S(k.PK), table.S(k.SK)
 		all = append(all, attributes)
 	}
-	o := scim.Object{rt.Storage.Name: doc.name}
+	o := scim.Object{rt.Storage.NameAttribute: doc.name}
 	if doc.ext != "" {
 		o["externalId"] = doc.ext
 		put(table.Key{PK: "t#User#externalId#" + doc.ext, SK: id}, nil)
 	}
-	text, _ := encode(o)
+	text, _ := EncodeDocument(o)
 	h := table.Item{"tenant": table.S("t"), "doc": table.S(text), "ver": table.N(1), "gver": table.N(0)}
 	h["created"], h["modified"] = table.S("2200-01-01T00:00:00.000Z"), table.S("2200-01-01T00:00:00.000Z")
 	h["n"], h["sum"] = table.N(int64(w.spec[x].len())), table.N(w.sum(w.spec[x]))
@@ -357,7 +357,7 @@ func (l faultLog) WithAttrs([]slog.Attr) slog.Handler               { return l }
 func (l faultLog) WithGroup(string) slog.Handler                    { return l }
 func (l faultLog) Handle(_ context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool {
-		if err, ok := a.Value.Any().(error); ok && !IsBusy(err) && !errors.Is(err, errLost) {
+		if err, ok := a.Value.Any().(error); ok && !IsTransient(err) && !errors.Is(err, ErrConflict) {
 			l.w.Fail("logged: %s: %v", r.Message, err)
 		}
 		return true

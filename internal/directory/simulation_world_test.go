@@ -92,7 +92,7 @@ type place struct {
 type world struct {
 	*tabletest.Simulation
 	*stage
-	d     *Directory
+	d     *Store
 	ids   [simAll]string // as far as they were ever there
 	index map[string]int
 
@@ -344,8 +344,8 @@ func (w *world) count(rt string, k table.Key, it table.Item) {
 	if rt == "Group" {
 		i = 1
 	}
-	w.counts[i] += table.Int(it["n"]) - w.shards[k]
-	w.shards[k] = table.Int(it["n"])
+	w.counts[i] += table.IntValue(it["n"]) - w.shards[k]
+	w.shards[k] = table.IntValue(it["n"])
 }
 
 func (w *world) bear(rt, folded string, it table.Item) {
@@ -368,8 +368,8 @@ func (w *world) head(it table.Item) (h simHead) {
 		return h
 	}
 	h = simHead{
-		there: true, deleting: it["deleting"] != nil, ver: table.Int(it["ver"]), gver: table.Int(it["gver"]),
-		n: table.Int(it["n"]), sum: table.Int(it["sum"]), left: table.Int(it["left"]),
+		there: true, deleting: it["deleting"] != nil, ver: table.IntValue(it["ver"]), gver: table.IntValue(it["gver"]),
+		n: table.IntValue(it["n"]), sum: table.IntValue(it["sum"]), left: table.IntValue(it["left"]),
 		groups: w.set(simSet(it["groups"])), pending: simText(it["pending"]), doc: simText(it["doc"]),
 	}
 	h.simDoc = w.parse(h.doc)

@@ -24,36 +24,36 @@ type source interface {
 	count(ctx context.Context) (int, error)
 
 	// counted tells whether count costs less than to go through them.
-	counted() bool
+	hasCheapCount() bool
 }
 
 // candidate is the id of a resource that a query may mean, and its place in the order.
 type candidate struct {
-	id, place string
-	from      int // which selection's it is
+	id, orderKey string
+	subquery     int // which selection's it is
 }
 
-// keyRange is the candidates that stand in one partition of the table, in the order of their sort keys.
-type keyRange struct {
-	*Directory
-	said  string
-	where table.Range
-	mark  string // what sort keys begin with, and places do not
-	id    func(table.Item) string
-	there func(context.Context) (bool, error) // whether there are any at all; nil: yes
-	total func(context.Context) (int, error)  // nil: by counting keys
+// rangeSource is the candidates that stand in one partition of the table, in the order of their sort keys.
+type rangeSource struct {
+	*Store
+	description string
+	keyRange    table.Range
+	keyPrefix   string // what sort keys begin with, and places do not
+	id          func(table.Item) string
+	exists      func(context.Context) (bool, error) // whether there are any at all; nil: yes
+	countTotal  func(context.Context) (int, error)  // nil: by counting keys
 }
 
-func (s *keyRange) String() string { return s.said }
-func (s *keyRange) counted() bool  { return s.total != nil }
+func (s *rangeSource) String() string      { return s.description }
+func (s *rangeSource) hasCheapCount() bool { return s.countTotal != nil }
 
-func (s *keyRange) next(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error) {
-	if s.there == nil {
+func (s *rangeSource) next(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error) {
+	if s.exists == nil {
 		return s.read(ctx, after, backward, n)
 	}
 	there := true
-	err = s.beside(
-		func() (err error) { there, err = s.there(ctx); return err },
+	err = s.RunShortReads(
+		func() (err error) { there, err = s.exists(ctx); return err },
 		func() (err error) { found, end, err = s.read(ctx, after, backward, n); return err },
 	)
 	if !there {
@@ -62,19 +62,19 @@ func (s *keyRange) next(ctx context.Context, after mark, backward bool, n int) (
 	return found, end, err
 }
 
-func (s *keyRange) read(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error) {
-	r := s.where
-	if r.Backward = backward; after.Place != "" {
-		r.After = s.mark + after.Place
+func (s *rangeSource) read(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error) {
+	r := s.keyRange
+	if r.Backward = backward; after.OrderKey != "" {
+		r.ExclusiveStart = s.keyPrefix + after.OrderKey
 	}
-	if after.Place != "" && !strings.HasPrefix(r.After, r.Prefix) { // it is the place of another source of a union
-		if (r.After < r.Prefix) == backward {
+	if after.OrderKey != "" && !strings.HasPrefix(r.ExclusiveStart, r.Prefix) { // it is the place of another source of a union
+		if (r.ExclusiveStart < r.Prefix) == backward {
 			return nil, true, nil
 		}
-		r.After = ""
+		r.ExclusiveStart = ""
 	}
-	if after.With && r.After != "" { // a Range begins behind a key or before it, not with it
-		who, err := s.Table.Get(ctx, r.Attributes, table.Key{PK: r.PK, SK: r.After})
+	if after.Inclusive && r.ExclusiveStart != "" { // a Range begins behind a key or before it, not with it
+		who, err := s.Table.Get(ctx, r.Attributes, table.Key{PK: r.PK, SK: r.ExclusiveStart})
 		if err != nil {
 			return nil, false, err
 		}
@@ -87,75 +87,75 @@ func (s *keyRange) read(ctx context.Context, after mark, backward bool, n int) (
 			return nil, false, err
 		}
 		found = s.candidates(found, page.Items)
-		if r.After = page.Next.SK; r.After == "" {
+		if r.ExclusiveStart = page.LastEvaluatedKey.SK; r.ExclusiveStart == "" {
 			return found, true, nil
 		}
 	}
 	return found, false, nil
 }
 
-func (s *keyRange) candidates(found []candidate, items []table.Item) []candidate {
+func (s *rangeSource) candidates(found []candidate, items []table.Item) []candidate {
 	found = slices.Grow(found, len(items))
 	for _, it := range items {
-		found = append(found, candidate{id: s.id(it), place: strings.TrimPrefix(table.Text(it["SK"]), s.mark)})
+		found = append(found, candidate{id: s.id(it), orderKey: strings.TrimPrefix(table.StringValue(it["SK"]), s.keyPrefix)})
 	}
 	return found
 }
 
-func (s *keyRange) count(ctx context.Context) (int, error) {
-	if s.total != nil {
-		return s.total(ctx)
+func (s *rangeSource) count(ctx context.Context) (int, error) {
+	if s.countTotal != nil {
+		return s.countTotal(ctx)
 	}
-	return s.countIn(ctx, s.where)
+	return s.countRange(ctx, s.keyRange)
 }
 
-// countIn counts the items of a range.
-func (d *Directory) countIn(ctx context.Context, r table.Range) (n int, err error) {
+// countRange counts the items of a range.
+func (d *Store) countRange(ctx context.Context, r table.Range) (n int, err error) {
 	r.Attributes = []string{"SK"}
 	for {
 		page, err := d.Table.Query(ctx, r)
 		n += len(page.Items)
-		if r.After = page.Next.SK; err != nil || r.After == "" {
+		if r.ExclusiveStart = page.LastEvaluatedKey.SK; err != nil || r.ExclusiveStart == "" {
 			return n, err
 		}
 	}
 }
 
-// idList is a number of candidates that can be held, in the order of their ids.
-type idList struct {
-	said string
-	find func(context.Context) ([]string, error)
-	ids  []string // once found
-	done bool
+// idSource is a number of candidates that can be held, in the order of their ids.
+type idSource struct {
+	description string
+	load        func(context.Context) ([]string, error)
+	ids         []string // once found
+	loaded      bool
 }
 
-func (s *idList) String() string { return s.said }
-func (s *idList) counted() bool  { return false }
+func (s *idSource) String() string      { return s.description }
+func (s *idSource) hasCheapCount() bool { return false }
 
-func (s *idList) all(ctx context.Context) (ids []string, err error) {
-	if !s.done {
-		ids, err = s.find(ctx)
+func (s *idSource) all(ctx context.Context) (ids []string, err error) {
+	if !s.loaded {
+		ids, err = s.load(ctx)
 		slices.Sort(ids)
-		s.ids, s.done = slices.Compact(ids), err == nil
+		s.ids, s.loaded = slices.Compact(ids), err == nil
 	}
 	return s.ids, err
 }
 
-func (s *idList) count(ctx context.Context) (int, error) {
+func (s *idSource) count(ctx context.Context) (int, error) {
 	ids, err := s.all(ctx)
 	return len(ids), err
 }
 
-func (s *idList) next(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error) {
+func (s *idSource) next(ctx context.Context, after mark, backward bool, n int) (found []candidate, end bool, err error) {
 	ids, err := s.all(ctx)
-	at, there := slices.BinarySearch(ids, after.Place)
-	if there && after.With == backward {
+	at, there := slices.BinarySearch(ids, after.OrderKey)
+	if there && after.Inclusive == backward {
 		at++
 	}
 	switch {
 	case !backward:
 		ids = ids[at:]
-	case after.Place != "":
+	case after.OrderKey != "":
 		ids = ids[:at]
 	}
 	if backward {
@@ -163,82 +163,82 @@ func (s *idList) next(ctx context.Context, after mark, backward bool, n int) (fo
 		slices.Reverse(ids)
 	}
 	for _, id := range ids[:min(n, len(ids))] {
-		found = append(found, candidate{id: id, place: id})
+		found = append(found, candidate{id: id, orderKey: id})
 	}
 	return found, len(found) == len(ids), err
 }
 
-// none is what can mean nothing.
-func none() source { return &idList{said: "nobody", find: given()} }
+// noCandidates is what can mean nothing.
+func noCandidates() source { return &idSource{description: "nobody", load: fixedIDs()} }
 
-func given(ids ...string) func(context.Context) ([]string, error) {
+func fixedIDs(ids ...string) func(context.Context) ([]string, error) {
 	return func(context.Context) ([]string, error) { return ids, nil }
 }
 
-// everyone is all resources of a type.
-func (d *Directory) everyone(rt *scim.ResourceType) source {
-	return &keyRange{
-		Directory: d, said: "everyone", id: keyed,
-		where: table.Range{PK: d.keys.all(rt), Attributes: []string{"SK"}},
-		total: func(ctx context.Context) (int, error) { return d.Count(ctx, rt) },
+// allResources is all resources of a type.
+func (d *Store) allResources(rt *scim.ResourceType) source {
+	return &rangeSource{
+		Store: d, description: "everyone", id: idFromSortKey,
+		keyRange:   table.Range{PK: d.keys.AllPartition(rt), Attributes: []string{"SK"}},
+		countTotal: func(ctx context.Context) (int, error) { return d.Count(ctx, rt) },
 	}
 }
 
-// prefixed is the resources whose folded names begin alike, in the order of these.
-func (d *Directory) prefixed(rt *scim.ResourceType, folded string) source {
-	return &keyRange{
-		Directory: d, said: fmt.Sprintf("%s %q…", rt.Storage.Name, folded),
-		where: table.Range{PK: d.keys.resources(rt), Prefix: namePrefix(rt) + folded, Attributes: []string{"SK", "id"}},
-		id:    func(it table.Item) string { return table.Text(it["id"]) },
+// resourcesByNamePrefix is the resources whose folded names begin alike, in the order of these.
+func (d *Store) resourcesByNamePrefix(rt *scim.ResourceType, folded string) source {
+	return &rangeSource{
+		Store: d, description: fmt.Sprintf("%s %q…", rt.Storage.NameAttribute, folded),
+		keyRange: table.Range{PK: d.keys.TypePartition(rt), Prefix: NamePrefix(rt) + folded, Attributes: []string{"SK", "id"}},
+		id:       func(it table.Item) string { return table.StringValue(it["id"]) },
 	}
 }
 
-// byName is all resources of a type, in the order of their names.
-func (d *Directory) byName(rt *scim.ResourceType) source {
-	s := d.prefixed(rt, "").(*keyRange)
-	s.total = func(ctx context.Context) (int, error) { return d.Count(ctx, rt) }
+// allByName is all resources of a type, in the order of their names.
+func (d *Store) allByName(rt *scim.ResourceType) source {
+	s := d.resourcesByNamePrefix(rt, "").(*rangeSource)
+	s.countTotal = func(ctx context.Context) (int, error) { return d.Count(ctx, rt) }
 	return s
 }
 
-// bearers is the resources that have a folded value in an attribute.
-func (d *Directory) bearers(rt *scim.ResourceType, attribute, folded string) source {
-	return &keyRange{
-		Directory: d, said: fmt.Sprintf("%s %q", attribute, folded), id: keyed,
-		where: table.Range{PK: d.keys.lookup(rt, attribute, folded), Attributes: []string{"SK"}},
+// resourcesByIndexedValue is the resources that have a folded value in an attribute.
+func (d *Store) resourcesByIndexedValue(rt *scim.ResourceType, attribute, folded string) source {
+	return &rangeSource{
+		Store: d, description: fmt.Sprintf("%s %q", attribute, folded), id: idFromSortKey,
+		keyRange: table.Range{PK: d.keys.IndexPartition(rt, attribute, folded), Attributes: []string{"SK"}},
 	}
 }
 
-func keyed(it table.Item) string { return it.Key().SK }
+func idFromSortKey(it table.Item) string { return it.Key().SK }
 
-// only is the resource with an id.
-func (d *Directory) only(rt *scim.ResourceType, id string) source {
+// resourceByID is the resource with an id.
+func (d *Store) resourceByID(rt *scim.ResourceType, id string) source {
 	if !rt.IsID(id) {
-		return none()
+		return noCandidates()
 	}
-	return &idList{said: fmt.Sprintf("id %q", id), find: given(id)}
+	return &idSource{description: fmt.Sprintf("id %q", id), load: fixedIDs(id)}
 }
 
-// bearer is the resource with a folded name.
-func (d *Directory) bearer(rt *scim.ResourceType, folded string) source {
-	return &idList{said: fmt.Sprintf("%s %q", rt.Storage.Name, folded), find: func(ctx context.Context) ([]string, error) {
-		items, err := d.Table.Get(ctx, nil, d.keys.name(rt, folded))
+// resourceByName is the resource with a folded name.
+func (d *Store) resourceByName(rt *scim.ResourceType, folded string) source {
+	return &idSource{description: fmt.Sprintf("%s %q", rt.Storage.NameAttribute, folded), load: func(ctx context.Context) ([]string, error) {
+		items, err := d.Table.Get(ctx, nil, d.keys.Name(rt, folded))
 		if err != nil || len(items) == 0 {
 			return nil, err
 		}
-		n := name{}
-		err = unmarshal(items[0], &n)
-		return []string{n.ID}, err
+		n := NameItem{}
+		err = UnmarshalItem(items[0], &n)
+		return []string{n.ResourceID}, err
 	}}
 }
 
-// groupsOf is the groups that have a member, as the member tells.
-func (d *Directory) groupsOf(rt *scim.ResourceType, member string) source {
-	return &idList{said: fmt.Sprintf("groups of %q", member), find: func(ctx context.Context) ([]string, error) {
+// groupsOfMember is the groups that have a member, as the member tells.
+func (d *Store) groupsOfMember(rt *scim.ResourceType, member string) source {
+	return &idSource{description: fmt.Sprintf("groups of %q", member), load: func(ctx context.Context) ([]string, error) {
 		of := d.Types.ByID(member)
 		if of == nil {
 			return nil, nil
 		}
-		h, err := d.head(ctx, of, member)
+		h, err := d.ReadHead(ctx, of, member)
 		if err != nil || h == nil {
 			return nil, err
 		}
@@ -246,43 +246,45 @@ func (d *Directory) groupsOf(rt *scim.ResourceType, member string) source {
 	}}
 }
 
-// membersOf is the members of a group that are of a type, in the order of their ids.
-func (d *Directory) membersOf(rt *scim.ResourceType, group string) source {
+// membersOfGroup is the members of a group that are of a type, in the order of their ids.
+func (d *Store) membersOfGroup(rt *scim.ResourceType, group string) source {
 	of := d.Types.ByID(group)
 	if of == nil || !isGroup(of) {
-		return none()
+		return noCandidates()
 	}
-	prefix := memberPrefix + rt.Storage.Letter
-	s := &keyRange{
-		Directory: d, said: fmt.Sprintf("members of %q", group), mark: memberPrefix,
-		where: table.Range{PK: d.keys.resource(of, group), Prefix: prefix, Attributes: []string{"SK"}},
-		id:    func(it table.Item) string { return member(it.Key()) },
+	prefix := EdgePrefix + rt.Storage.IDPrefix
+	s := &rangeSource{
+		Store: d, description: fmt.Sprintf("members of %q", group), keyPrefix: EdgePrefix,
+		keyRange: table.Range{PK: d.keys.ResourcePartition(of, group), Prefix: prefix, Attributes: []string{"SK"}},
+		id:       func(it table.Item) string { return MemberID(it.Key()) },
 	}
-	s.there = func(ctx context.Context) (bool, error) {
-		h, err := d.head(ctx, of, group)
+	s.exists = func(ctx context.Context) (bool, error) {
+		h, err := d.ReadHead(ctx, of, group)
 		return h != nil, err
 	}
-	s.total = func(ctx context.Context) (int, error) { return d.membersLike(ctx, of, group, s.where.PK, prefix) }
+	s.countTotal = func(ctx context.Context) (int, error) {
+		return d.countMembersOfType(ctx, of, group, s.keyRange.PK, prefix)
+	}
 	return s
 }
 
-// membersLike is how many members of a group have sort keys with a prefix: all but those of other types, who are few.
-func (d *Directory) membersLike(ctx context.Context, rt *scim.ResourceType, group, pk, prefix string) (n int, err error) {
-	var h *head
+// countMembersOfType is how many members of a group have sort keys with a prefix: all but those of other types, who are few.
+func (d *Store) countMembersOfType(ctx context.Context, rt *scim.ResourceType, group, pk, prefix string) (n int, err error) {
+	var h *HeadItem
 	var before, behind int
-	err = d.beside(
-		func() (err error) { h, err = d.head(ctx, rt, group); return err },
+	err = d.RunShortReads(
+		func() (err error) { h, err = d.ReadHead(ctx, rt, group); return err },
 		func() (err error) {
-			before, err = d.countIn(ctx, table.Range{PK: pk, From: memberPrefix, To: prefix})
+			before, err = d.countRange(ctx, table.Range{PK: pk, From: EdgePrefix, To: prefix})
 			return err
 		},
 		func() (err error) {
-			behind, err = d.countIn(ctx, table.Range{PK: pk, From: prefix + "~", To: memberPrefix + "~"})
+			behind, err = d.countRange(ctx, table.Range{PK: pk, From: prefix + "~", To: EdgePrefix + "~"})
 			return err
 		},
 	)
 	if h == nil || err != nil {
 		return 0, err
 	}
-	return max(0, int(h.N)-before-behind), nil
+	return max(0, int(h.MemberCount)-before-behind), nil
 }

@@ -42,13 +42,13 @@ func joinings() []joining {
 // fail to and however large the change is; and nothing is written. Elsewhere the others become members.
 func TestMembersThatDoNotExist(t *testing.T) {
 	t.Parallel()
-	small := sizes{actions: 20, part: 3, log: 20, snapshot: 7, some: 7}
-	for name, of := range map[string]sizes{"in one transaction": {}, "beyond one": small} {
+	small := batchLimits{transactionActions: 20, changeItemMembers: 3, changeItemsPerTransaction: 20, snapshotEdges: 7, snapshotMembers: 7}
+	for name, of := range map[string]batchLimits{"in one transaction": {}, "beyond one": small} {
 		for _, j := range joinings() {
 			t.Run(j.name+" "+name, func(t *testing.T) {
 				t.Parallel()
 				f := newFixture(t, memory(t))
-				if of != (sizes{}) {
+				if of != (batchLimits{}) {
 					f.sizes = of
 				}
 				users := f.newUsers(14)
@@ -57,7 +57,7 @@ func TestMembersThatDoNotExist(t *testing.T) {
 				if err := f.Delete(f.ctx, f.user, unknown["deleted"][0], nil); err != nil {
 					t.Fatal(err)
 				}
-				latch := table.Update{Key: f.keys.head(f.user, unknown["latched"][0]), Set: table.Item{"deleting": table.BOOL(true)}}
+				latch := table.Update{Key: f.keys.Head(f.user, unknown["latched"][0]), Set: table.Item{"deleting": table.BOOL(true)}}
 				if err := f.Table.Write(f.ctx, latch); err != nil {
 					t.Fatal(err)
 				}

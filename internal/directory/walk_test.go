@@ -108,7 +108,7 @@ func TestWalksMeetEachUserOnce(t *testing.T) {
 			for size, n := range walkSizes(tab) {
 				t.Run(fmt.Sprintf("%s, by %d", w.name, size), func(t *testing.T) {
 					c := newThrong(t, tab, t.Name(), n)
-					q := Query{Types: only(c.user), Count: size}
+					q := Params{Types: only(c.user), Count: size}
 					if w.filter != nil {
 						var err error
 						if q.Filter, err = filter.Parse(w.filter(c)); err != nil {
@@ -138,7 +138,7 @@ func walkSizes(tab table.Table) map[int]int {
 func newThrong(t *testing.T, tab table.Table, tenant string, n int) *throng {
 	t.Helper()
 	c := &throng{fixture: newFixture(t, tab).tenant(tenant)}
-	s := seeder{c.Directory, c.user, c.group}
+	s := seeder{c.Store, c.user, c.group}
 	var err error
 	c.ids, err = s.users(c.ctx, n, func(i int) scim.Object {
 		letter := 'w'
@@ -176,7 +176,7 @@ func (c *throng) meanwhile(always deed, limited []deed, do func()) {
 					next = limited[rand.N(len(limited))]
 					w.room--
 				}
-				if err := next(c, w); err != nil && !IsBusy(err) {
+				if err := next(c, w); err != nil && !IsTransient(err) {
 					c.Errorf("a writer: %v", err)
 				}
 				c.written.Add(1)
@@ -189,11 +189,11 @@ func (c *throng) meanwhile(always deed, limited []deed, do func()) {
 }
 
 // walkers are two by startIndex and three by cursor, who then go back.
-func (c *throng) walkers(q Query, half bool) {
+func (c *throng) walkers(q Params, half bool) {
 	var all sync.WaitGroup
 	for i := range 5 {
 		q, what := q, "by cursor"
-		if q.Reader = fmt.Sprint("reader ", i); i < 2 {
+		if q.Client = fmt.Sprint("reader ", i); i < 2 {
 			q.StartIndex, what = 1, "by startIndex"
 		}
 		all.Go(func() {
@@ -208,7 +208,7 @@ func (c *throng) walkers(q Query, half bool) {
 }
 
 // forth walks as Okta does and gives the ids that it met, and the last page.
-func (c *throng) forth(q Query) (met []string, last *List) {
+func (c *throng) forth(q Params) (met []string, last *ListResult) {
 	for more := true; more && c.goesOn(met); more = following(&q, last) {
 		if last = c.ask(q); last == nil {
 			return nil, nil
@@ -219,9 +219,9 @@ func (c *throng) forth(q Query) (met []string, last *List) {
 }
 
 // back walks from the last page to the first.
-func (c *throng) back(q Query, last *List) []string {
+func (c *throng) back(q Params, last *ListResult) []string {
 	met := idsOf(last)
-	for q.Cursor = last.Previous; q.Cursor != "" && c.goesOn(met); q.Cursor = last.Previous {
+	for q.Cursor = last.PreviousCursor; q.Cursor != "" && c.goesOn(met); q.Cursor = last.PreviousCursor {
 		if last = c.ask(q); last == nil {
 			return nil
 		}
@@ -241,19 +241,19 @@ func (c *throng) goesOn(met []string) bool {
 	return !c.Failed()
 }
 
-func (c *throng) ask(q Query) *List {
-	l, err := c.Query(c.ctx, q)
+func (c *throng) ask(q Params) *ListResult {
+	l, err := c.List(c.ctx, q)
 	if err != nil {
-		c.Errorf("%s at %d, %q: %v", q.Reader, q.StartIndex, q.Cursor, err)
+		c.Errorf("%s at %d, %q: %v", q.Client, q.StartIndex, q.Cursor, err)
 		return nil
 	}
 	if len(l.Resources) > q.Count {
-		c.Errorf("%s: a page of %d resources, want %d at most", q.Reader, len(l.Resources), q.Count)
+		c.Errorf("%s: a page of %d resources, want %d at most", q.Client, len(l.Resources), q.Count)
 	}
 	return l
 }
 
-func idsOf(l *List) (ids []string) {
+func idsOf(l *ListResult) (ids []string) {
 	for _, r := range l.Resources {
 		ids = append(ids, r.ID())
 	}

@@ -19,7 +19,7 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// differences compares an answer with what is expected. Status, checked headers and body must be equal, but
+// compareResponse compares an answer with what is expected. Status, checked headers and body must be equal, but
 //
 //   - meta.created and meta.lastModified need only be times, meta.version and ETag entity-tags, detail a text;
 //   - of meta.location, $ref and Location the last two segments count, the endpoint and the id, and that what is
@@ -29,22 +29,22 @@ import (
 //
 // The ids in mine are those of this conversation; seen are those of the list's pages before, to which this one's are
 // added.
-func differences(step Step, got Answer, mine, seen map[string]bool) []string {
+func compareResponse(step Step, got Response, mine, seen map[string]bool) []string {
 	var d diff
 	if got.Status != step.Want.Status {
-		d.add("status", "want %d, got %d: %s", step.Want.Status, got.Status, abridged(got.Body))
+		d.add("status", "want %d, got %d: %s", step.Want.Status, got.Status, truncate(got.Body))
 		return d.lines
 	}
 	for name, want := range step.Want.Headers {
-		d.compare(name, strings.ToLower(name), any(want), any(got.Header.Get(name)))
+		d.compareValues(name, strings.ToLower(name), any(want), any(got.Header.Get(name)))
 	}
 	slices.Sort(d.lines)
-	switch want, err := decode(step.Want.Body); {
+	switch want, err := decodeJSON(step.Want.Body); {
 	case err != nil:
 		d.add("body", "what is expected is not JSON: %v", err)
 	case want == nil:
 		if len(got.Body) > 0 {
-			d.add("body", "want none, got %s", abridged(got.Body))
+			d.add("body", "want none, got %s", truncate(got.Body))
 		}
 	default:
 		d.body(step, want, got.Body, mine, seen)
@@ -59,23 +59,23 @@ func (d *diff) add(at, format string, args ...any) {
 }
 
 func (d *diff) body(step Step, want any, body []byte, mine, seen map[string]bool) {
-	got, err := decode(body)
+	got, err := decodeJSON(body)
 	if err != nil || got == nil {
-		d.add("body", "want JSON, got %q (%v)", abridged(body), err)
+		d.add("body", "want JSON, got %q (%v)", truncate(body), err)
 		return
 	}
 	wantList, ok := want.(map[string]any)
 	gotList, ok2 := got.(map[string]any)
 	if ok && ok2 && unfiltered(step) && wantList["Resources"] != nil {
-		d.paging(step, gotList)
-		d.list(step, wantList, gotList, mine, seen)
+		d.checkPaging(step, gotList)
+		d.compareList(step, wantList, gotList, mine, seen)
 		for _, list := range []map[string]any{wantList, gotList} {
 			for _, name := range []string{"Resources", "totalResults", "itemsPerPage"} {
 				delete(list, name)
 			}
 		}
 	}
-	d.compare("body", "", want, got)
+	d.compareValues("body", "", want, got)
 }
 
 func unfiltered(step Step) bool {
@@ -83,18 +83,18 @@ func unfiltered(step Step) bool {
 	return step.Event.HTTPMethod == http.MethodGet && len(query["filter"]) == 0
 }
 
-// paging checks that the paging numbers of a list are integers that fit each other, the page and the request.
-func (d *diff) paging(step Step, got map[string]any) {
+// checkPaging checks that the paging numbers of a list are integers that fit each other, the page and the request.
+func (d *diff) checkPaging(step Step, got map[string]any) {
 	resources, ok := got["Resources"].([]any)
 	if !ok {
-		d.add("body.Resources", "want an array, got %s", text(got["Resources"]))
+		d.add("body.Resources", "want an array, got %s", jsonText(got["Resources"]))
 	}
 	n := len(resources)
 	total, ok1 := integer(got["totalResults"])
 	page, ok2 := integer(got["itemsPerPage"])
 	if !ok1 || !ok2 || page != n || total < page {
 		d.add("body", "totalResults %s, itemsPerPage %s and %d resources do not fit",
-			text(got["totalResults"]), text(got["itemsPerPage"]), n)
+			jsonText(got["totalResults"]), jsonText(got["itemsPerPage"]), n)
 	}
 	start, count := parameter(step, "startIndex", 1), parameter(step, "count", math.MaxInt)
 	if n > max(count, 0) {
@@ -114,9 +114,9 @@ func parameter(step Step, name string, otherwise int) int {
 	return i
 }
 
-// list checks that each resource of a list has an id that was not seen before, and no password; that those of this
+// compareList checks that each resource of a list has an id that was not seen before, and no password; that those of this
 // conversation are as expected, if they are expected here; and that a discovery list has what was recorded.
-func (d *diff) list(step Step, want, got map[string]any, mine, seen map[string]bool) {
+func (d *diff) compareList(step Step, want, got map[string]any, mine, seen map[string]bool) {
 	wanted := map[string]any{}
 	recorded, _ := want["Resources"].([]any)
 	for _, r := range recorded {
@@ -135,7 +135,7 @@ func (d *diff) list(step Step, want, got map[string]any, mine, seen map[string]b
 		case seen[id]:
 			d.add(at, "%s is in the list a second time", id)
 		case mine[id] && wanted[id] != nil:
-			d.compare(at, "", wanted[id], o)
+			d.compareValues(at, "", wanted[id], o)
 		}
 		if o["password"] != nil {
 			d.add(at, "has a password")
@@ -157,21 +157,21 @@ func integer(v any) (int, bool) {
 	return int(i), err == nil && i >= 0
 }
 
-// compare adds the differences of two values that stand under a name.
-func (d *diff) compare(at, name string, want, got any) {
+// compareValues adds the differences of two values that stand under a name.
+func (d *diff) compareValues(at, name string, want, got any) {
 	switch want := want.(type) {
 	case map[string]any:
 		if got, ok := got.(map[string]any); ok {
-			d.objects(at, want, got)
+			d.compareObjects(at, want, got)
 			return
 		}
 	case []any:
 		if got, ok := got.([]any); ok {
-			d.arrays(at, want, got)
+			d.compareArrays(at, want, got)
 			return
 		}
 	case string:
-		if got, ok := got.(string); ok && same(name, want, got) {
+		if got, ok := got.(string); ok && equalText(name, want, got) {
 			return
 		}
 	default:
@@ -179,11 +179,11 @@ func (d *diff) compare(at, name string, want, got any) {
 			return
 		}
 	}
-	d.add(at, "want %s, got %s", text(want), text(got))
+	d.add(at, "want %s, got %s", jsonText(want), jsonText(got))
 }
 
-// same compares texts, the volatile ones by their form.
-func same(name, want, got string) bool {
+// equalText compares texts, the volatile ones by their form.
+func equalText(name, want, got string) bool {
 	switch name {
 	case "created", "lastModified":
 		_, err := time.Parse(time.RFC3339, got)
@@ -193,7 +193,7 @@ func same(name, want, got string) bool {
 	case "detail":
 		return got != ""
 	case "location", "$ref":
-		return tail(want) == tail(got) && (absolute(got) || !absolute(want))
+		return lastTwoSegments(want) == lastTwoSegments(got) && (isAbsoluteURL(got) || !isAbsoluteURL(want))
 	}
 	return want == got
 }
@@ -201,36 +201,38 @@ func same(name, want, got string) bool {
 // entityTag is RFC 9110 §8.8.3.
 var entityTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(W/)?"[!#-~\x{80}-\x{10ffff}]*"$`) })
 
-func absolute(address string) bool {
+func isAbsoluteURL(address string) bool {
 	u, err := url.Parse(address)
 	return err == nil && u.IsAbs() && u.Host != ""
 }
 
-func tail(address string) string { return path.Join(path.Base(path.Dir(address)), path.Base(address)) }
+func lastTwoSegments(address string) string {
+	return path.Join(path.Base(path.Dir(address)), path.Base(address))
+}
 
-func (d *diff) objects(at string, want, got map[string]any) {
-	for _, key := range keys(want, got) {
+func (d *diff) compareObjects(at string, want, got map[string]any) {
+	for _, key := range unionKeys(want, got) {
 		w, wanted := want[key]
 		g, there := got[key]
 		switch {
 		case !there:
-			d.add(at+"."+key, "want %s, it is missing", text(w))
+			d.add(at+"."+key, "want %s, it is missing", jsonText(w))
 		case !wanted:
-			d.add(at+"."+key, "not expected: %s", text(g))
+			d.add(at+"."+key, "not expected: %s", jsonText(g))
 		default:
-			d.compare(at+"."+key, key, w, g)
+			d.compareValues(at+"."+key, key, w, g)
 		}
 	}
 }
 
-// arrays pairs equal elements; what is left over is compared in order.
-func (d *diff) arrays(at string, want, got []any) {
+// compareArrays pairs equal elements; what is left over is compared in order.
+func (d *diff) compareArrays(at string, want, got []any) {
 	left := slices.Clone(got)
 	var missing []any
 	for _, w := range want {
 		i := slices.IndexFunc(left, func(g any) bool {
 			var sub diff
-			sub.compare("", "", w, g)
+			sub.compareValues("", "", w, g)
 			return sub.lines == nil
 		})
 		if i < 0 {
@@ -243,16 +245,16 @@ func (d *diff) arrays(at string, want, got []any) {
 		at := fmt.Sprintf("%s[%d]", at, i)
 		switch {
 		case i >= len(left):
-			d.add(at, "want %s, it is missing", text(missing[i]))
+			d.add(at, "want %s, it is missing", jsonText(missing[i]))
 		case i >= len(missing):
-			d.add(at, "not expected: %s", text(left[i]))
+			d.add(at, "not expected: %s", jsonText(left[i]))
 		default:
-			d.compare(at, "", missing[i], left[i])
+			d.compareValues(at, "", missing[i], left[i])
 		}
 	}
 }
 
-func keys(objects ...map[string]any) []string {
+func unionKeys(objects ...map[string]any) []string {
 	var all []string
 	for _, o := range objects {
 		for key := range o {
@@ -263,8 +265,8 @@ func keys(objects ...map[string]any) []string {
 	return slices.Compact(all)
 }
 
-// decode reads one JSON text, in which no member may stand twice and behind which nothing may stand.
-func decode(body []byte) (any, error) {
+// decodeJSON reads one JSON text, in which no member may stand twice and behind which nothing may stand.
+func decodeJSON(body []byte) (any, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil
 	}
@@ -279,12 +281,12 @@ func decode(body []byte) (any, error) {
 	return v, err
 }
 
-func text(v any) string {
+func jsonText(v any) string {
 	b, _ := json.Marshal(v)
-	return abridged(b)
+	return truncate(b)
 }
 
-func abridged(b []byte) string {
+func truncate(b []byte) string {
 	b = bytes.TrimSpace(b)
 	if len(b) > 600 {
 		return string(b[:600]) + " …"

@@ -78,7 +78,7 @@ func TestWhatCountsInAnAnswer(t *testing.T) {
 		step := Step{Event: events.APIGatewayProxyRequest{HTTPMethod: "GET", Path: at}}
 		step.Event.MultiValueQueryStringParameters, _ = url.ParseQuery(query)
 		step.Want.Status, step.Want.Body = 200, json.RawMessage(c.want)
-		got := strings.Join(differences(step, Answer{Status: 200, Body: []byte(c.got)}, mine, map[string]bool{"before": true}), "\n")
+		got := strings.Join(compareResponse(step, Response{Status: 200, Body: []byte(c.got)}, mine, map[string]bool{"before": true}), "\n")
 		if (c.differ == "") != (got == "") || !strings.HasPrefix(got, c.differ) {
 			t.Errorf("%s: difference %q, want %q", c.rule, got, c.differ)
 		}
@@ -93,18 +93,18 @@ func TestHeadersWorthChecking(t *testing.T) {
 	header.Set("Location", "http://b/Users/1")
 	header.Set("ETag", `W/"7"`)
 	header.Set("Content-Type", "application/scim+json")
-	if diff := differences(step, Answer{Status: 204, Header: header}, nil, nil); diff != nil {
+	if diff := compareResponse(step, Response{Status: 204, Header: header}, nil, nil); diff != nil {
 		t.Errorf("differences %q between equal headers", diff)
 	}
 	header.Set("Location", "/Users/1")
 	header.Set("ETag", "7")
-	if diff := differences(step, Answer{Status: 204, Header: header}, nil, nil); len(diff) != 2 {
+	if diff := compareResponse(step, Response{Status: 204, Header: header}, nil, nil); len(diff) != 2 {
 		t.Errorf("differences %q, want one for a relative Location and one for an ETag that is none", diff)
 	}
 	header.Set("Content-Type", "application/json")
 	header.Set("Location", "http://b/Users/2")
 	header.Del("ETag")
-	if diff := differences(step, Answer{Status: 204, Header: header}, nil, nil); len(diff) != 3 || !strings.HasPrefix(diff[0], "Content-Type") {
+	if diff := compareResponse(step, Response{Status: 204, Header: header}, nil, nil); len(diff) != 3 || !strings.HasPrefix(diff[0], "Content-Type") {
 		t.Errorf("differences %q, want one for each of three headers", diff)
 	}
 }

@@ -25,8 +25,8 @@ var ErrBinary = errors.New("gateway: the answer is not UTF-8 text")
 // would refuse it, and aws-lambda-go end the process.
 var ErrTooLarge = errors.New("gateway: the answer is too large for Lambda")
 
-// maxPayload is Lambda's limit for an answer, in bytes of JSON.
-const maxPayload = 6_291_556
+// maxPayloadBytes is Lambda's limit for an answer, in bytes of JSON.
+const maxPayloadBytes = 6_291_556
 
 // Handler answers API Gateway proxy events. It is a lambda.Handler, so that lambda.Start(handler) serves it.
 type Handler struct{ http http.Handler }
@@ -89,7 +89,7 @@ func (h *Handler) invokeREST(ctx context.Context, payload []byte) ([]byte, error
 		return nil, err
 	}
 	answer, err := w.GetProxyResponse()
-	return encode(answer, answer.IsBase64Encoded, err)
+	return encodeResponse(answer, answer.IsBase64Encoded, err)
 }
 
 func (h *Handler) invokeHTTP(ctx context.Context, payload []byte) ([]byte, error) {
@@ -106,10 +106,10 @@ func (h *Handler) invokeHTTP(ctx context.Context, payload []byte) ([]byte, error
 		return nil, err
 	}
 	answer, err := w.GetProxyResponse()
-	return encode(answer, answer.IsBase64Encoded, err)
+	return encodeResponse(answer, answer.IsBase64Encoded, err)
 }
 
-func encode(answer any, binary bool, err error) ([]byte, error) {
+func encodeResponse(answer any, binary bool, err error) ([]byte, error) {
 	if err == nil && binary {
 		err = ErrBinary
 	}
@@ -123,8 +123,8 @@ func encode(answer any, binary bool, err error) ([]byte, error) {
 		return nil, err
 	}
 	out := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
-	if len(out) > maxPayload {
-		return nil, fmt.Errorf("%w: %d bytes of JSON, the limit is %d", ErrTooLarge, len(out), maxPayload)
+	if len(out) > maxPayloadBytes {
+		return nil, fmt.Errorf("%w: %d bytes of JSON, the limit is %d", ErrTooLarge, len(out), maxPayloadBytes)
 	}
 	return out, nil
 }
@@ -136,22 +136,22 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (err error) {
 			err = fmt.Errorf("gateway: the handler panicked: %v", v)
 		}
 	}()
-	rw := &writer{ResponseWriter: w, bodiless: r.Method == http.MethodHead}
+	rw := &responseWriter{ResponseWriter: w, bodiless: r.Method == http.MethodHead}
 	h.http.ServeHTTP(rw, r)
 	rw.WriteHeader(http.StatusOK)
 	w.Header().Del("Content-Length") // API Gateway counts what it sends, which it may have compressed
 	return nil
 }
 
-// writer adds net/http's rules, which the library's writers lack: the first status stands, a handler that writes
+// responseWriter adds net/http's rules, which the library's writers lack: the first status stands, a handler that writes
 // nothing answers 200, and HEAD, 204 and 304 have no body.
-type writer struct {
+type responseWriter struct {
 	http.ResponseWriter
 	bodiless bool
 	wrote    bool
 }
 
-func (w *writer) WriteHeader(status int) {
+func (w *responseWriter) WriteHeader(status int) {
 	if w.wrote || status < http.StatusOK {
 		return
 	}
@@ -160,7 +160,7 @@ func (w *writer) WriteHeader(status int) {
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *writer) Write(p []byte) (int, error) {
+func (w *responseWriter) Write(p []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
 	if w.bodiless {
 		return len(p), nil

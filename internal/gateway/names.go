@@ -12,9 +12,9 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// names adds the suffix of a run to the names of a conversation, and takes it off again. Letters of either case are the
+// runNames adds the suffix of a run to the names of a conversation, and takes it off again. Letters of either case are the
 // same, as RFC 7643 has it for userName and many a probe assumes.
-type names struct {
+type runNames struct {
 	run    string
 	known  map[string]bool // in lower case
 	suffix *regexp.Regexp
@@ -25,12 +25,12 @@ var filterName = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\b(?:userName|displayName|externalId) +(?:eq|ne|co|sw|ew|gt|ge|lt|le) +("(?:[^"\\]|\\.)*")`)
 })
 
-var quoted = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(?:[^"\\]|\\.)*"`) })
+var quotedString = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(?:[^"\\]|\\.)*"`) })
 
-// namesOf collects the names of a conversation: every userName and externalId in a body, the displayName of groups, what
+// collectNames collects the names of a conversation: every userName and externalId in a body, the displayName of groups, what
 // a PATCH gives these as the value of a path, and what filters compare them with.
-func namesOf(c Conversation, run string) names {
-	n := names{run: run, known: map[string]bool{}, suffix: regexp.MustCompile(`(?i)[-+]` + regexp.QuoteMeta(run))}
+func collectNames(c Conversation, run string) runNames {
+	n := runNames{run: run, known: map[string]bool{}, suffix: regexp.MustCompile(`(?i)[-+]` + regexp.QuoteMeta(run))}
 	for _, step := range c.Steps {
 		for _, values := range step.Event.MultiValueQueryStringParameters {
 			for _, v := range values {
@@ -38,18 +38,18 @@ func namesOf(c Conversation, run string) names {
 			}
 		}
 		var body any
-		if text, err := bodyOf(step.Event); err == nil && json.Unmarshal(text, &body) == nil {
+		if text, err := decodedBody(step.Event); err == nil && json.Unmarshal(text, &body) == nil {
 			n.collect(body, strings.Contains(step.Event.Path, "/Groups"))
 		}
 	}
 	return n
 }
 
-func (n names) collect(value any, group bool) {
+func (n runNames) collect(value any, group bool) {
 	switch value := value.(type) {
 	case string:
 		for _, m := range filterName().FindAllStringSubmatch(value, -1) {
-			n.learn(unquote(m[1]))
+			n.addName(unquote(m[1]))
 		}
 	case []any:
 		for _, v := range value {
@@ -65,14 +65,14 @@ func (n names) collect(value any, group bool) {
 		for key, v := range value {
 			name, _ := v.(string)
 			if isName(key, group) || strings.EqualFold(key, "value") && isName(path, group) {
-				n.learn(name)
+				n.addName(name)
 			}
 			n.collect(v, group)
 		}
 	}
 }
 
-func (n names) learn(name string) {
+func (n runNames) addName(name string) {
 	if name != "" {
 		n.known[strings.ToLower(name)] = true
 	}
@@ -84,37 +84,37 @@ func isName(attribute string, group bool) bool {
 	return attribute == "username" || attribute == "externalid" || attribute == "displayname" && group
 }
 
-// grammar are the members and parameters whose values are the protocol's words, which a group may be named like.
-var grammar = []string{"attributes", "excludedattributes", "op", "path", "resourcetype", "schemas", "sortby", "type"}
+// protocolMembers are the members and parameters whose values are the protocol's words, which a group may be named like.
+var protocolMembers = []string{"attributes", "excludedattributes", "op", "path", "resourcetype", "schemas", "sortby", "type"}
 
-// add gives the value of a member or parameter the suffix if it is a name, or to the names that it holds in quotes, as
+// addSuffix gives the value of a member or parameter the suffix if it is a name, or to the names that it holds in quotes, as
 // filters and paths do.
-func (n names) add(member, value string) string {
+func (n runNames) addSuffix(member, value string) string {
 	if n.run == "" {
 		return value
 	}
-	if n.known[strings.ToLower(value)] && !slices.Contains(grammar, strings.ToLower(member)) {
-		return suffixed(value, n.run)
+	if n.known[strings.ToLower(value)] && !slices.Contains(protocolMembers, strings.ToLower(member)) {
+		return withSuffix(value, n.run)
 	}
-	return quoted().ReplaceAllStringFunc(value, func(q string) string {
+	return quotedString().ReplaceAllStringFunc(value, func(q string) string {
 		name := unquote(q)
 		if !n.known[strings.ToLower(name)] {
 			return q
 		}
-		b, _ := jsontext.AppendQuote(nil, suffixed(name, n.run))
+		b, _ := jsontext.AppendQuote(nil, withSuffix(name, n.run))
 		return string(b)
 	})
 }
 
-func (n names) remove(text string) string {
+func (n runNames) removeSuffix(text string) string {
 	if n.run == "" {
 		return text
 	}
 	return n.suffix.ReplaceAllString(text, "")
 }
 
-// suffixed is a name of this run. An address stays one (RFC 5233).
-func suffixed(name, run string) string {
+// withSuffix is a name of this run. An address stays one (RFC 5233).
+func withSuffix(name, run string) string {
 	if local, domain, ok := strings.Cut(name, "@"); ok {
 		return local + "+" + run + "@" + domain
 	}

@@ -20,10 +20,10 @@ func TestNamesComeBack(t *testing.T) {
 			body, _ := json.Marshal(map[string]any{"displayName": n})
 			c.Steps = append(c.Steps, Step{Event: events.APIGatewayProxyRequest{Path: "/Groups", Body: string(body)}})
 		}
-		n := namesOf(c, "k3f9x2")
+		n := collectNames(c, "k3f9x2")
 		first, _ := json.Marshal(list[0])
 		doc, _ := json.Marshal(map[string]any{"#a": list, "#b": `members[display eq ` + string(first) + `]`, "#c": "other"})
-		add := func(text string) string { return string(mapJSON([]byte(text), n.add)) }
+		add := func(text string) string { return string(mapJSON([]byte(text), n.addSuffix)) }
 		out := add(string(doc))
 		for _, recorded := range list {
 			b, _ := json.Marshal(recorded)
@@ -31,8 +31,8 @@ func TestNamesComeBack(t *testing.T) {
 				t.Fatalf("%q is sent as recorded: %s", recorded, out)
 			}
 		}
-		if !json.Valid([]byte(out)) || n.remove(out) != string(doc) {
-			t.Fatalf("%s became %s and then %s", doc, out, n.remove(out))
+		if !json.Valid([]byte(out)) || n.removeSuffix(out) != string(doc) {
+			t.Fatalf("%s became %s and then %s", doc, out, n.removeSuffix(out))
 		}
 		if upper := add(strings.ToUpper(string(first))); !strings.EqualFold(upper, add(string(first))) {
 			t.Fatalf("the probe in capitals is %s, not %s", upper, add(string(first)))
@@ -68,8 +68,8 @@ func TestNamesAreFound(t *testing.T) {
 		at, query, _ := strings.Cut(c.at, "?")
 		e := events.APIGatewayProxyRequest{Path: at, Body: c.body,
 			MultiValueQueryStringParameters: map[string][]string{"filter": {query}}}
-		n := namesOf(Conversation{Steps: []Step{{Event: e}}}, "r")
-		if got := string(mapJSON([]byte(c.body), n.add)) + n.add("filter", query); got != c.sent {
+		n := collectNames(Conversation{Steps: []Step{{Event: e}}}, "r")
+		if got := string(mapJSON([]byte(c.body), n.addSuffix)) + n.addSuffix("filter", query); got != c.sent {
 			t.Errorf("%s %s\nis sent as %s\nwant       %s", c.at, c.body, got, c.sent)
 		}
 	}
@@ -78,7 +78,7 @@ func TestNamesAreFound(t *testing.T) {
 // Some servers answer in capitals.
 func TestASuffixInCapitalsIsTakenOff(t *testing.T) {
 	t.Parallel()
-	if got := namesOf(Conversation{}, "k3f9x2").remove(`"ANN+K3F9X2@B.C","STAFF-K3F9X2"`); got != `"ANN@B.C","STAFF"` {
+	if got := collectNames(Conversation{}, "k3f9x2").removeSuffix(`"ANN+K3F9X2@B.C","STAFF-K3F9X2"`); got != `"ANN@B.C","STAFF"` {
 		t.Errorf("what is left is %s", got)
 	}
 }

@@ -34,20 +34,20 @@ type Step struct {
 
 // An Expectation is the content of a file NN-name.answer.json.
 type Expectation struct {
-	Fidelity string            `json:"fidelity"` // how the request is known: recorded, documented or derived
-	Note     string            `json:"note,omitempty"`
-	Status   int               `json:"status"`
-	Headers  map[string]string `json:"headers,omitempty"` // those worth checking
-	Body     json.RawMessage   `json:"body,omitempty"`    // absent if there is to be none
+	Provenance string            `json:"fidelity"` // how the request is known: recorded, documented or derived
+	Note       string            `json:"note,omitempty"`
+	Status     int               `json:"status"`
+	Headers    map[string]string `json:"headers,omitempty"` // those worth checking
+	Body       json.RawMessage   `json:"body,omitempty"`    // absent if there is to be none
 }
 
-const answerSuffix = ".answer.json"
+const expectationSuffix = ".answer.json"
 
-var stepName = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{2}-[a-z0-9-]+\.json$`) })
+var stepNamePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{2}-[a-z0-9-]+\.json$`) })
 
-// Load reads the conversations in folders: each may be one, or hold any number of them at any depth. They come in the
+// LoadConversations reads the conversations in folders: each may be one, or hold any number of them at any depth. They come in the
 // order of their names.
-func Load(dirs ...string) ([]Conversation, error) {
+func LoadConversations(dirs ...string) ([]Conversation, error) {
 	var all []Conversation
 	for _, dir := range dirs {
 		err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
@@ -65,7 +65,7 @@ func Load(dirs ...string) ([]Conversation, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no conversation (NN-name.json, NN-name%s) in %s", answerSuffix, strings.Join(dirs, ", "))
+		return nil, fmt.Errorf("no conversation (NN-name.json, NN-name%s) in %s", expectationSuffix, strings.Join(dirs, ", "))
 	}
 	return all, nil
 }
@@ -78,7 +78,7 @@ func loadConversation(dir string) (Conversation, error) {
 	}
 	for _, f := range files {
 		file := filepath.Join(dir, f.Name())
-		if event, ok := strings.CutSuffix(file, answerSuffix); ok {
+		if event, ok := strings.CutSuffix(file, expectationSuffix); ok {
 			if _, err := os.Stat(event + ".json"); err != nil {
 				return c, fmt.Errorf("%s has no event beside it", file)
 			}
@@ -98,24 +98,24 @@ func loadConversation(dir string) (Conversation, error) {
 
 func loadStep(file string) (Step, error) {
 	s := Step{Name: strings.TrimSuffix(filepath.Base(file), ".json")}
-	if !stepName().MatchString(filepath.Base(file)) {
+	if !stepNamePattern().MatchString(filepath.Base(file)) {
 		return s, fmt.Errorf("%s: the name of a step is NN-name.json", file)
 	}
 	if err := readJSON(file, &s.Event, false); err != nil {
 		return s, err
 	}
-	answer := strings.TrimSuffix(file, ".json") + answerSuffix
+	answer := strings.TrimSuffix(file, ".json") + expectationSuffix
 	if err := readJSON(answer, &s.Want, true); err != nil {
 		return s, err
 	}
-	_, err := bodyOf(s.Event)
+	_, err := decodedBody(s.Event)
 	switch {
 	case err != nil:
 		return s, fmt.Errorf("%s: the body: %w", file, err)
 	case s.Event.HTTPMethod == "" || s.Event.Path == "":
 		return s, fmt.Errorf("%s: not an event of a REST API", file)
-	case !slices.Contains([]string{"recorded", "documented", "derived"}, s.Want.Fidelity):
-		return s, fmt.Errorf("%s: fidelity %q is not recorded, documented or derived", answer, s.Want.Fidelity)
+	case !slices.Contains([]string{"recorded", "documented", "derived"}, s.Want.Provenance):
+		return s, fmt.Errorf("%s: fidelity %q is not recorded, documented or derived", answer, s.Want.Provenance)
 	}
 	return s, nil
 }
@@ -132,23 +132,23 @@ func readJSON(file string, v any, strict bool) error {
 	if err := d.Decode(v); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
-	if _, err := decode(b); err != nil {
+	if _, err := decodeJSON(b); err != nil {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
 }
 
-var timestamp = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(created|lastModified)":\s*"[^"]*"`) })
+var timestampPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(created|lastModified)":\s*"[^"]*"`) })
 
-// Rewrite makes what was answered what is expected: status, body, and the headers that were checked before; fidelity
+// UpdateExpectation makes what was answered what is expected: status, body, and the headers that were checked before; fidelity
 // and note stay. Times are written as a fixed one, so that they do not differ from one rewriting to the next.
-func Rewrite(c Conversation, o Outcome) error {
+func UpdateExpectation(c Conversation, o StepResult) error {
 	want := o.Step.Want
 	want.Status, want.Body = o.Got.Status, o.Got.Body
 	for name := range want.Headers {
 		want.Headers[name] = o.Got.Header.Get(name)
 	}
-	want.Body = timestamp().ReplaceAll(want.Body, []byte(`"$1":"2026-01-01T00:00:00Z"`))
+	want.Body = timestampPattern().ReplaceAll(want.Body, []byte(`"$1":"2026-01-01T00:00:00Z"`))
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -156,5 +156,5 @@ func Rewrite(c Conversation, o Outcome) error {
 	if err := e.Encode(want); err != nil {
 		return fmt.Errorf("%s %s: %w", c.Name(), o.Step.Name, err)
 	}
-	return os.WriteFile(filepath.Join(c.Dir, o.Step.Name+answerSuffix), b.Bytes(), 0o644)
+	return os.WriteFile(filepath.Join(c.Dir, o.Step.Name+expectationSuffix), b.Bytes(), 0o644)
 }

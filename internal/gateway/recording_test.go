@@ -14,12 +14,12 @@ func TestRewriteKeepsWhatIsKnownAboutTheRequest(t *testing.T) {
 	t.Parallel()
 	s := &store{resources: map[string]map[string]any{}}
 	c := conversation(t, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"recorded1","userName":"old"}`})
-	r := gateway.Replay{Target: gateway.Function(gateway.New(s).Invoke), Token: "secret", Run: "r"}
-	r.Each = func(o gateway.Outcome) {
+	r := gateway.Player{Target: gateway.FunctionTarget(gateway.New(s).Invoke), Token: "secret", RunSuffix: "r"}
+	r.OnStep = func(o gateway.StepResult) {
 		if len(o.Diff) == 0 {
 			t.Error("the recording is made to differ")
 		}
-		if err := gateway.Rewrite(c, o); err != nil {
+		if err := gateway.UpdateExpectation(c, o); err != nil {
 			t.Error(err)
 		}
 	}
@@ -47,7 +47,7 @@ func TestRewriteKeepsWhatIsKnownAboutTheRequest(t *testing.T) {
 	if string(b) != want {
 		t.Errorf("rewritten:\n%s", b)
 	}
-	again, err := gateway.Load(c.Dir)
+	again, err := gateway.LoadConversations(c.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestAFolderMayHaveAnyName(t *testing.T) {
 	write(t, filepath.Join(dir, "01-a.json"), string(b))
 	write(t, filepath.Join(dir, "01-a.answer.json"), `{"fidelity":"recorded","status":200}`)
 	write(t, filepath.Join(dir, "README.md"), "notes")
-	if all, err := gateway.Load(dir); err != nil || len(all) != 1 || len(all[0].Steps) != 1 {
+	if all, err := gateway.LoadConversations(dir); err != nil || len(all) != 1 || len(all[0].Steps) != 1 {
 		t.Errorf("loaded %v, %v", all, err)
 	}
 }
@@ -92,11 +92,11 @@ func TestLoadRefusesWhatIsNoConversation(t *testing.T) {
 		for name, text := range files {
 			write(t, filepath.Join(dir, name), text)
 		}
-		if _, err := gateway.Load(dir); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := gateway.LoadConversations(dir); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: error %v, want %q", files, err, want)
 		}
 	}
-	if _, err := gateway.Load("does-not-exist"); err == nil {
+	if _, err := gateway.LoadConversations("does-not-exist"); err == nil {
 		t.Error("a missing folder is an error")
 	}
 }

@@ -14,27 +14,27 @@ import (
 //   - the id that the server gives where an id was recorded stands for that one from then on;
 //   - the recorded token is replaced, unless it is "wrong";
 //   - what a conversation created is deleted at its end, however that comes about.
-type Replay struct {
-	Target Target
-	Token  string        // the bearer token
-	Run    string        // letters and digits that no other run has, and that no recorded text holds
-	Each   func(Outcome) // called after each step
+type Player struct {
+	Target    Target
+	Token     string           // the bearer token
+	RunSuffix string           // letters and digits that no other run has, and that no recorded text holds
+	OnStep    func(StepResult) // called after each step
 }
 
 // An Outcome is what came of a step.
-type Outcome struct {
+type StepResult struct {
 	Step Step
-	Got  Answer   // with the names and ids of the recording
+	Got  Response // with the names and ids of the recording
 	Diff []string // how it differs from what is expected, a line each, with this run's names and this server's ids
 }
 
 // Play plays a conversation to its end, whatever is answered, and returns the number of steps that differ. It stops
 // between steps when ctx ends. An error means that it did, that the server could not be reached, or that something is
 // left behind or may be.
-func (r *Replay) Play(ctx context.Context, c Conversation) (differ int, err error) {
+func (r *Player) Play(ctx context.Context, c Conversation) (differ int, err error) {
 	s := newSession(r, c)
 	for _, step := range c.Steps {
-		var o Outcome
+		var o StepResult
 		if err = ctx.Err(); err == nil {
 			o, err = s.play(ctx, step)
 		}
@@ -45,18 +45,18 @@ func (r *Replay) Play(ctx context.Context, c Conversation) (differ int, err erro
 		if len(o.Diff) > 0 {
 			differ++
 		}
-		if r.Each != nil {
-			r.Each(o)
+		if r.OnStep != nil {
+			r.OnStep(o)
 		}
 	}
-	return differ, errors.Join(err, s.clean(ctx, c))
+	return differ, errors.Join(err, s.deleteCreated(ctx, c))
 }
 
 // PlayAll plays conversations one after another and writes its progress, the differences and a summary to w. It stops
 // at the first error.
-func (r Replay) PlayAll(ctx context.Context, w io.Writer, conversations []Conversation) (differ int, err error) {
+func (r Player) PlayAll(ctx context.Context, w io.Writer, conversations []Conversation) (differ int, err error) {
 	steps := 0
-	r.Each = func(o Outcome) {
+	r.OnStep = func(o StepResult) {
 		steps++
 		mark := "ok  "
 		if len(o.Diff) > 0 {

@@ -26,11 +26,11 @@ func restRequest(ctx context.Context, e events.APIGatewayProxyRequest, encoded b
 		header[key] = append(header[key], values...)
 	}
 	if e.MultiValueHeaders == nil {
-		header = single(e.Headers)
+		header = singleValueHeader(e.Headers)
 	}
 	query := url.Values(e.MultiValueQueryStringParameters)
 	if query == nil {
-		query = values(e.QueryStringParameters)
+		query = singleValueQuery(e.QueryStringParameters)
 	}
 	address := origin(e.RequestContext.DomainName, header)
 	setPath(address, publicPath(e), encoded)
@@ -43,13 +43,13 @@ func restRequest(ctx context.Context, e events.APIGatewayProxyRequest, encoded b
 		return nil, err
 	}
 	r.Pattern = e.Resource
-	return readdress(r, address, header), nil
+	return setAddress(r, address, header), nil
 }
 
 // httpRequest makes the request of a v2 event. An HTTP API decodes the path (a "%" in it is a percent sign) and leaves
 // the query as the client sent it.
 func httpRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, error) {
-	header := single(e.Headers)
+	header := singleValueHeader(e.Headers)
 	address := origin(e.RequestContext.DomainName, header)
 	path := e.RawPath
 	if path == "" {
@@ -58,7 +58,7 @@ func httpRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.R
 	setPath(address, path, false)
 	address.RawQuery = e.RawQueryString
 	if address.RawQuery == "" {
-		address.RawQuery = values(e.QueryStringParameters).Encode()
+		address.RawQuery = singleValueQuery(e.QueryStringParameters).Encode()
 	}
 
 	e.RawPath, e.RawQueryString, e.Headers, e.QueryStringParameters = "/", "", nil, nil
@@ -67,12 +67,12 @@ func httpRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.R
 		return nil, err
 	}
 	_, r.Pattern, _ = strings.Cut(e.RouteKey, " ")
-	return readdress(r, address, header), nil
+	return setAddress(r, address, header), nil
 }
 
-// readdress gives the library's request its address and headers, as net/http's own server would: the host is a field,
+// setAddress gives the library's request its address and headers, as net/http's own server would: the host is a field,
 // and the length is that of the body as it is read here, after base64.
-func readdress(r *http.Request, address *url.URL, header http.Header) *http.Request {
+func setAddress(r *http.Request, address *url.URL, header http.Header) *http.Request {
 	header.Del("Host")
 	header.Del("Content-Length")
 	if r.ContentLength > 0 {
@@ -131,9 +131,9 @@ func isPort(s string) bool {
 	return err == nil
 }
 
-// single is a header of one value for each name. HTTP APIs join what a client repeats with commas; a comma may as well
+// singleValueHeader is a header of one value for each name. HTTP APIs join what a client repeats with commas; a comma may as well
 // belong to the value (dates, User-Agent), and RFC 9110 §5.3 gives the joined form the same meaning.
-func single(values map[string]string) http.Header {
+func singleValueHeader(values map[string]string) http.Header {
 	header := make(http.Header, len(values))
 	for name, value := range values {
 		header.Set(name, value)
@@ -141,7 +141,7 @@ func single(values map[string]string) http.Header {
 	return header
 }
 
-func values(single map[string]string) url.Values {
+func singleValueQuery(single map[string]string) url.Values {
 	v := make(url.Values, len(single))
 	for name, value := range single {
 		v.Set(name, value)

@@ -11,7 +11,7 @@ func TestIdsAreSwappedWhole(t *testing.T) {
 		`members[value eq "1" or value eq "12"]`: `members[value eq "12" or value eq "a-b"]`,
 		"112":                                    "112", "1.12": "1.12", "1 12": "1 12", "x-1": "x-1", "h:1/x": "h:1/x", "1é": "1é", "": "",
 	} {
-		if got := swap(text, ids); got != want {
+		if got := replaceIDs(text, ids); got != want {
 			t.Errorf("%q became %q, want %q", text, got, want)
 		}
 	}

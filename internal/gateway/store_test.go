@@ -100,7 +100,7 @@ func targets(t *testing.T, s *store) map[string]gateway.Target {
 	server := httptest.NewServer(http.StripPrefix("/base", s))
 	t.Cleanup(server.Close)
 	return map[string]gateway.Target{
-		"HTTP":     gateway.HTTP(server.Client(), server.URL+"/base/"),
-		"function": gateway.Function(gateway.New(s).Invoke),
+		"HTTP":     gateway.HTTPTarget(server.Client(), server.URL+"/base/"),
+		"function": gateway.FunctionTarget(gateway.New(s).Invoke),
 	}
 }

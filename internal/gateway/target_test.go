@@ -26,7 +26,7 @@ func TestARedirectionIsAnAnswer(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusPermanentRedirect))
 	defer server.Close()
-	got, err := gateway.HTTP(server.Client(), server.URL)(t.Context(), rest("GET", "/Users"))
+	got, err := gateway.HTTPTarget(server.Client(), server.URL)(t.Context(), rest("GET", "/Users"))
 	if err != nil || got.Status != 308 {
 		t.Errorf("%d, %v; want the 308 that the server sent", got.Status, err)
 	}
@@ -43,7 +43,7 @@ func TestHTTPSendsWhatTheClientSentAndNotWhatItsConnectionDid(t *testing.T) {
 		"Accept": {"application/scim+json"}, "Accept-Encoding": {"deflate"}, "Host": {"recorded.example"},
 		"X-Forwarded-For": {"203.0.113.10"}, "X-Amzn-Trace-Id": {"Root=1"}, "Connection": {"close"},
 	}
-	if _, err := gateway.HTTP(server.Client(), server.URL+"/base")(t.Context(), event); err != nil {
+	if _, err := gateway.HTTPTarget(server.Client(), server.URL+"/base")(t.Context(), event); err != nil {
 		t.Fatal(err)
 	}
 	if want := "/base/Users/a%2Fb?filter=userName%20eq%20%22a%2Bb%22"; got.RequestURI != want {

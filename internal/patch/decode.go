@@ -8,8 +8,8 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// Message is the schema of a PATCH request.
-const Message = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
+// PatchOpSchema is the schema of a PATCH request.
+const PatchOpSchema = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
 // maxOperations bounds one request, because each operation can look at all of an attribute.
 const maxOperations = 1000
@@ -21,8 +21,8 @@ func Decode(body []byte) ([]Operation, error) {
 	if err != nil {
 		return nil, err
 	}
-	if urns := o.Get("schemas"); urns != nil && !names(urns, Message) {
-		return nil, scim.BadRequest(scim.InvalidSyntax, "schemas does not name %s. Send a PATCH message.", Message)
+	if urns := o.Get("schemas"); urns != nil && !containsURN(urns, PatchOpSchema) {
+		return nil, scim.BadRequest(scim.InvalidSyntax, "schemas does not name %s. Send a PATCH message.", PatchOpSchema)
 	}
 	list, _ := o.Get("Operations").([]any)
 	if len(list) == 0 {
@@ -40,7 +40,7 @@ func Decode(body []byte) ([]Operation, error) {
 	return ops, nil
 }
 
-func names(urns any, urn string) bool {
+func containsURN(urns any, urn string) bool {
 	list, _ := urns.([]any)
 	for _, u := range list {
 		if s, ok := u.(string); ok && strings.EqualFold(s, urn) {
@@ -66,7 +66,7 @@ func decodeOperation(raw any) (op Operation, err error) {
 	if op.Path == nil && op.Op == Remove {
 		return op, scim.BadRequest(scim.NoTarget, "A remove needs a path that says what to remove.")
 	}
-	if !has(o, "value") && op.Op != Remove {
+	if !hasName(o, "value") && op.Op != Remove {
 		return op, scim.BadRequest(scim.InvalidValue, "The operation %s needs a value.", op.Op)
 	}
 	op.Value = o.Get("value")
@@ -89,7 +89,7 @@ func decodePath(raw any) (*filter.Path, error) {
 	return &p, nil
 }
 
-func has(o scim.Object, name string) bool {
+func hasName(o scim.Object, name string) bool {
 	for n := range o {
 		if strings.EqualFold(n, name) {
 			return true

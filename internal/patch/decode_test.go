@@ -13,10 +13,10 @@ func TestDecodeReadsMessages(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ want, body string }{ // want: op, path, value of each operation
 		{`add title "T"`,
-			`{"schemas": ["` + Message + `"], "Operations": [{"op": "add", "path": "title", "value": "T"}]}`},
+			`{"schemas": ["` + PatchOpSchema + `"], "Operations": [{"op": "add", "path": "title", "value": "T"}]}`},
 		{`add name.givenName null`, `{"operations": [{"OP": "Add", "Path": "name.givenName", "Value": null}]}`},
 		{`replace  {"a":[1]}; remove emails[type eq "work"] null`,
-			`{"SCHEMAS": ["x", "` + strings.ToUpper(Message) + `"], "Operations": [
+			`{"SCHEMAS": ["x", "` + strings.ToUpper(PatchOpSchema) + `"], "Operations": [
 			 {"op": "REPLACE", "value": {"a": [1]}}, {"op": "Remove", "path": "emails[type eq work]"}]}`},
 		{`replace  []; add  {}`,
 			`{"Operations": [{"op": "replace", "path": "", "value": []}, {"op": "add", "path": null, "value": {}}]}`},
@@ -57,7 +57,7 @@ func TestDecodeRefuses(t *testing.T) {
 		{"400 invalidSyntax", `{"Operations": [{"op": "add", "OP": "remove", "value": {}}]}`},
 		{"400 invalidSyntax", `{"schemas": ["urn:x"], "Operations": [{"op": "add", "value": {}}]}`},
 		{"400 invalidSyntax", `{"schemas": [], "Operations": [{"op": "add", "value": {}}]}`},
-		{"400 invalidSyntax", `{"schemas": "` + Message + `", "Operations": [{"op": "add", "value": {}}]}`},
+		{"400 invalidSyntax", `{"schemas": "` + PatchOpSchema + `", "Operations": [{"op": "add", "value": {}}]}`},
 		{"400 invalidSyntax", `{"Operations": [{"value": {}}]}`},
 		{"400 invalidSyntax", `{"Operations": [{"op": 1, "value": {}}]}`},
 		{"400 invalidSyntax", `{"Operations": [{"op": "move", "value": {}}]}`},

@@ -11,8 +11,8 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// values is the elements that raw gives for a multi-valued attribute: an array, or one without the array around it.
-func values(a *scim.Attribute, raw any) ([]any, error) {
+// canonicalElements is the elements that raw gives for a multi-valued attribute: an array, or one without the array around it.
+func canonicalElements(a *scim.Attribute, raw any) ([]any, error) {
 	if _, many := raw.([]any); !many {
 		raw = []any{raw}
 	}
@@ -34,18 +34,18 @@ func values(a *scim.Attribute, raw any) ([]any, error) {
 
 // addValues appends what is not there yet. What is there, by its identity, takes over what else is given.
 func addValues(c scim.Object, a *scim.Attribute, raw any) error {
-	given, err := values(a, raw)
+	given, err := canonicalElements(a, raw)
 	if err != nil {
 		return err
 	}
 	list, _ := c[a.Name].([]any)
 	at := make(map[identity]int, len(list))
 	for i, e := range list {
-		at[identify(a, e)] = i
+		at[identityOf(a, e)] = i
 	}
 	changed := make(map[int]bool, len(given))
 	for _, x := range given {
-		id := identify(a, x)
+		id := identityOf(a, x)
 		i, there := at[id]
 		if !there {
 			i, at[id] = len(list), len(list)
@@ -55,27 +55,27 @@ func addValues(c scim.Object, a *scim.Attribute, raw any) error {
 		}
 		changed[i] = true
 	}
-	demote(list, changed)
-	return setList(c, a, list)
+	clearOtherPrimaries(list, changed)
+	return setElements(c, a, list)
 }
 
 // merge sets what x says beyond its identity: an address that differs in case only keeps its spelling.
 func merge(a *scim.Attribute, e, x any, id identity) error {
 	o, complex := e.(scim.Object)
-	if !complex || id.whole != "" {
+	if !complex || id.json != "" {
 		return nil
 	}
 	in := maps.Clone(scim.AsObject(x))
 	delete(in, "value")
 	delete(in, "type")
-	return give(a, o, in)
+	return setSubAttributes(a, o, in)
 }
 
-// give sets the sub-attributes of o that in has.
-func give(a *scim.Attribute, o, in scim.Object) error {
+// setSubAttributes sets the sub-attributes of o that in has.
+func setSubAttributes(a *scim.Attribute, o, in scim.Object) error {
 	for _, sub := range a.SubAttributes {
 		if v, given := in[sub.Name]; given {
-			if err := set(o, sub, v); err != nil {
+			if err := setAttribute(o, sub, v); err != nil {
 				return err
 			}
 		}
@@ -86,36 +86,36 @@ func give(a *scim.Attribute, o, in scim.Object) error {
 // removeValues removes the elements that raw names: Entra ID and JumpCloud remove members so. One without a type means
 // each type.
 func removeValues(c scim.Object, a *scim.Attribute, raw any) error {
-	given, err := values(a, unwrap(a, raw))
+	given, err := canonicalElements(a, unwrapRepeatedName(a, raw))
 	if err != nil {
 		return err
 	}
 	gone := make(map[identity]bool, len(given))
 	for _, x := range given {
-		gone[identify(a, x)] = true
+		gone[identityOf(a, x)] = true
 	}
 	list, _ := c[a.Name].([]any)
 	var kept []any
 	for _, e := range list {
-		id := identify(a, e)
-		if !gone[id] && !gone[identity{value: id.value, whole: id.whole}] {
+		id := identityOf(a, e)
+		if !gone[id] && !gone[identity{value: id.value, json: id.json}] {
 			kept = append(kept, e)
 		}
 	}
-	return setList(c, a, kept)
+	return setElements(c, a, kept)
 }
 
-// unwrap gives what Ruby clients mean, who name the attribute again: {"members": […]} under the path members.
-func unwrap(a *scim.Attribute, raw any) any {
+// unwrapRepeatedName gives what Ruby clients mean, who name the attribute again: {"members": […]} under the path members.
+func unwrapRepeatedName(a *scim.Attribute, raw any) any {
 	if in, ok := raw.(scim.Object); ok && a.Sub(a.Name) == nil && in.Get(a.Name) != nil {
 		return in.Get(a.Name)
 	}
 	return raw
 }
 
-// changeElements performs an operation on those elements of which the target's filter is true, or on their
+// applyToElements performs an operation on those elements of which the target's filter is true, or on their
 // sub-attribute.
-func (t target) changeElements(c scim.Object, op string, raw any) error {
+func (t target) applyToElements(c scim.Object, op string, raw any) error {
 	list, _ := c[t.ref.Attr.Name].([]any)
 	var after []any
 	changed, matched := map[int]bool{}, false
@@ -131,59 +131,59 @@ func (t target) changeElements(c scim.Object, op string, raw any) error {
 			continue
 		}
 		matched = true
-		e, err := t.changeElement(e, op, raw)
+		e, err := t.applyToElement(e, op, raw)
 		if err != nil {
 			return err
 		}
 		put(e)
 	}
-	if !matched && op != Remove && !unassigned(raw) {
-		e, err := t.create(raw)
+	if !matched && op != Remove && !isUnassigned(raw) {
+		e, err := t.createElement(raw)
 		if err != nil {
 			return err
 		}
 		put(e)
 	}
-	demote(after, changed)
+	clearOtherPrimaries(after, changed)
 	if t.ref.Sub == nil && op != Remove {
-		after = distinct(t.ref.Attr, after)
+		after = dedupe(t.ref.Attr, after)
 	}
-	return setList(c, t.ref.Attr, after)
+	return setElements(c, t.ref.Attr, after)
 }
 
-// changeElement gives what becomes of one element, nil if it goes.
-func (t target) changeElement(e any, op string, raw any) (any, error) {
+// applyToElement gives what becomes of one element, nil if it goes.
+func (t target) applyToElement(e any, op string, raw any) (any, error) {
 	o, _ := e.(scim.Object)
 	switch {
 	case t.ref.Sub != nil:
-		return o, change(o, t.ref.Sub, op, raw)
-	case op == Remove || op == Replace && unassigned(raw):
+		return o, applyToAttribute(o, t.ref.Sub, op, raw)
+	case op == Remove || op == Replace && isUnassigned(raw):
 		return nil, nil
-	case unassigned(raw):
+	case isUnassigned(raw):
 		return e, nil
 	case op == Replace:
 		// RFC 7644 §3.5.2.3: the whole of a matching value is replaced; what the filter says of it stays true.
-		seed, _ := t.seed()
-		return t.element(seed, e, raw)
+		seed, _ := t.elementFromFilter()
+		return t.mergeElement(seed, e, raw)
 	}
-	return t.element(o, e, raw)
+	return t.mergeElement(o, e, raw)
 }
 
-// create makes the element that the filter asks for, as Entra ID expects of emails[type eq "work"].value.
-func (t target) create(raw any) (any, error) {
-	o, ok := t.seed()
+// createElement makes the element that the filter asks for, as Entra ID expects of emails[type eq "work"].value.
+func (t target) createElement(raw any) (any, error) {
+	o, ok := t.elementFromFilter()
 	if !ok {
 		return nil, scim.BadRequest(scim.NoTarget, "No value of %s matches %s. Add one first.", t.ref.Attr.Name, t.filter)
 	}
 	if t.ref.Sub != nil {
-		return o, change(o, t.ref.Sub, Add, raw)
+		return o, applyToAttribute(o, t.ref.Sub, Add, raw)
 	}
-	return t.element(o, nil, raw)
+	return t.mergeElement(o, nil, raw)
 }
 
-// element is o with what raw gives; where elements are simple, just that; and old if raw gives nothing that is known.
-func (t target) element(o scim.Object, old, raw any) (any, error) {
-	v, err := t.ref.Attr.Element(raw)
+// mergeElement is o with what raw gives; where elements are simple, just that; and old if raw gives nothing that is known.
+func (t target) mergeElement(o scim.Object, old, raw any) (any, error) {
+	v, err := t.ref.Attr.CanonicalElement(raw)
 	if v == nil || err != nil {
 		return old, err
 	}
@@ -191,12 +191,12 @@ func (t target) element(o scim.Object, old, raw any) (any, error) {
 	if !complex {
 		return v, nil
 	}
-	return o, give(t.ref.Attr, o, in)
+	return o, setSubAttributes(t.ref.Attr, o, in)
 }
 
-// seed is what a filter says of an element: {"type": "work"} of type eq "work". It is known for an eq on one of the
+// elementFromFilter is what a filter says of an element: {"type": "work"} of type eq "work". It is known for an eq on one of the
 // canonical types, or on being primary, and for no filter at all.
-func (t target) seed() (scim.Object, bool) {
+func (t target) elementFromFilter() (scim.Object, bool) {
 	if t.filter == nil {
 		return scim.Object{}, true
 	}
@@ -209,7 +209,7 @@ func (t target) seed() (scim.Object, bool) {
 	if sub == nil || sub.Mutability == "readOnly" || t.ref.Attr.Edges {
 		return none, false
 	}
-	v, err := sub.Element(f.Value)
+	v, err := sub.CanonicalElement(f.Value)
 	if sub.Name == "primary" {
 		return scim.Object{"primary": true}, err == nil && v == true
 	}
@@ -221,9 +221,9 @@ func (t target) seed() (scim.Object, bool) {
 	return none, false
 }
 
-// demote takes primary from the elements that are not among the changed, if one of those has it (RFC 7644 §3.5.2).
+// clearOtherPrimaries takes primary from the elements that are not among the changed, if one of those has it (RFC 7644 §3.5.2).
 // Two in one operation are left for Validate to refuse.
-func demote(list []any, changed map[int]bool) {
+func clearOtherPrimaries(list []any, changed map[int]bool) {
 	promoted := false
 	for i := range changed {
 		promoted = promoted || scim.AsObject(list[i])["primary"] == true
@@ -235,22 +235,22 @@ func demote(list []any, changed map[int]bool) {
 	}
 }
 
-// setList gives a multi-valued attribute its elements; none unassign it.
-func setList(c scim.Object, a *scim.Attribute, list []any) error {
+// setElements gives a multi-valued attribute its elements; none unassign it.
+func setElements(c scim.Object, a *scim.Attribute, list []any) error {
 	if len(list) == 0 {
-		return unset(c, a)
+		return removeAttribute(c, a)
 	}
-	if err := a.Fits(len(list)); err != nil {
+	if err := a.CheckElementCount(len(list)); err != nil {
 		return err
 	}
-	return set(c, a, list)
+	return setAttribute(c, a, list)
 }
 
-// distinct is the list with each element once.
-func distinct(a *scim.Attribute, list []any) []any {
+// dedupe is the list with each element once.
+func dedupe(a *scim.Attribute, list []any) []any {
 	seen := make(map[identity]bool, len(list))
 	return slices.DeleteFunc(list, func(e any) bool {
-		id := identify(a, e)
+		id := identityOf(a, e)
 		again := seen[id]
 		seen[id] = true
 		return again
@@ -258,26 +258,26 @@ func distinct(a *scim.Attribute, list []any) []any {
 }
 
 // identity is what makes two elements the same: value and type (RFC 7643 §2.4), or where there is no value all of it.
-type identity struct{ value, kind, whole string }
+type identity struct{ value, typ, json string }
 
-func identify(a *scim.Attribute, e any) identity {
+func identityOf(a *scim.Attribute, e any) identity {
 	o, complex := e.(scim.Object)
 	if !complex {
-		return identity{value: fold(a, e)}
+		return identity{value: foldValue(a, e)}
 	}
 	v, ok := o["value"]
 	if !ok {
 		b, _ := json.Marshal(o) // a tree of strings, booleans and numbers: no error
-		return identity{whole: string(b)}
+		return identity{json: string(b)}
 	}
-	id := identity{value: fold(a.Sub("value"), v)}
+	id := identity{value: foldValue(a.Sub("value"), v)}
 	if kind := a.Sub("type"); kind != nil && kind.Mutability != "readOnly" && !a.Edges && o["type"] != nil {
-		id.kind = fold(kind, o["type"])
+		id.typ = foldValue(kind, o["type"])
 	}
 	return id
 }
 
-func fold(a *scim.Attribute, v any) string {
+func foldValue(a *scim.Attribute, v any) string {
 	if s, ok := v.(string); ok && !a.CaseExact {
 		return scim.Fold(s)
 	}

@@ -12,7 +12,7 @@ import (
 
 // Twice the input is twice the work, counted in allocations, not its square. (The test is not parallel: it counts.)
 func TestWorkIsLinearInTheInput(t *testing.T) {
-	rt := scim.Standard().ByName("User")
+	rt := scim.StandardTypes().ByName("User")
 	repeat := func(n int, format, sep string) string {
 		parts := make([]string, n)
 		for i := range parts {

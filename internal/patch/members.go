@@ -8,9 +8,9 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// Members is what operations do to the members of a group, said without knowing who they are.
-type Members struct {
-	Replaced    bool     // the list becomes Add, whatever it was, and Remove is empty
+// MemberChanges is what operations do to the members of a group, said without knowing who they are.
+type MemberChanges struct {
+	ReplaceAll  bool     // the list becomes Add, whatever it was, and Remove is empty
 	Add, Remove []string // ids of members, each in one of the two at most
 }
 
@@ -18,39 +18,39 @@ type Members struct {
 // and the delta, applied to the member list, have the same effect as all of them applied to the whole group. With ok
 // false there is no such delta, because an operation depends on more of the members than their ids: then load them and
 // Apply all. Its errors are *scim.Error with status 400.
-func SplitMembers(rt *scim.ResourceType, ops []Operation) (rest []Operation, m Members, ok bool, err error) {
-	d := delta{added: map[string]bool{}}
+func SplitMembers(rt *scim.ResourceType, ops []Operation) (rest []Operation, m MemberChanges, ok bool, err error) {
+	d := memberDelta{added: map[string]bool{}}
 	for _, op := range ops {
 		if op.Path == nil {
-			op, ok, err = d.takeAttributes(rt, op)
-		} else if t, unknown := locate(rt, *op.Path); unknown == nil && isMembers(t) {
-			if ok, err = d.take(t, op.Op, op.Value); ok {
+			op, ok, err = d.extractFromValue(rt, op)
+		} else if t, unknown := resolveTarget(rt, *op.Path); unknown == nil && isMembers(t) {
+			if ok, err = d.extract(t, op.Op, op.Value); ok {
 				continue
 			}
 		} else {
 			ok = true
 		}
 		if !ok || err != nil {
-			return ops, Members{}, false, err
+			return ops, MemberChanges{}, false, err
 		}
 		rest = append(rest, op)
 	}
-	return rest, d.members(), true, nil
+	return rest, d.changes(), true, nil
 }
 
 func isMembers(t target) bool {
 	return t.ref.Attr != nil && t.ref.Attr.Name == "members" && t.ref.Extension == ""
 }
 
-// delta collects Members. The last word on an id counts.
-type delta struct {
+// memberDelta collects Members. The last word on an id counts.
+type memberDelta struct {
 	replaced bool
 	ids      []string        // in the order of their first mention
 	added    map[string]bool // of each of ids: whether it is added, or removed
 }
 
-func (d *delta) members() Members {
-	m := Members{Replaced: d.replaced}
+func (d *memberDelta) changes() MemberChanges {
+	m := MemberChanges{ReplaceAll: d.replaced}
 	for _, id := range d.ids {
 		if d.added[id] {
 			m.Add = append(m.Add, id)
@@ -61,7 +61,7 @@ func (d *delta) members() Members {
 	return m
 }
 
-func (d *delta) put(added bool, ids ...string) {
+func (d *memberDelta) record(added bool, ids ...string) {
 	for _, id := range ids {
 		if _, there := d.added[id]; !there {
 			d.ids = append(d.ids, id)
@@ -70,10 +70,10 @@ func (d *delta) put(added bool, ids ...string) {
 	}
 }
 
-func (d *delta) clear() { *d = delta{replaced: true, added: map[string]bool{}} }
+func (d *memberDelta) clear() { *d = memberDelta{replaced: true, added: map[string]bool{}} }
 
-// takeAttributes takes members out of the value of an operation without a path, and gives what is left.
-func (d *delta) takeAttributes(rt *scim.ResourceType, op Operation) (Operation, bool, error) {
+// extractFromValue takes members out of the value of an operation without a path, and gives what is left.
+func (d *memberDelta) extractFromValue(rt *scim.ResourceType, op Operation) (Operation, bool, error) {
 	list, err := assignments(rt, "", op.Value)
 	if err != nil {
 		return op, true, nil // Apply says the same
@@ -83,10 +83,10 @@ func (d *delta) takeAttributes(rt *scim.ResourceType, op Operation) (Operation, 
 		if !isMembers(a.target) {
 			continue
 		}
-		if ok, err := d.take(a.target, op.Op, a.raw); !ok || err != nil {
+		if ok, err := d.extract(a.target, op.Op, a.raw); !ok || err != nil {
 			return op, false, err
 		}
-		value, _ := attributeSet(left)
+		value, _ := asAttributeObject(left)
 		value = maps.Clone(value)
 		delete(value, a.name)
 		left = value
@@ -95,27 +95,27 @@ func (d *delta) takeAttributes(rt *scim.ResourceType, op Operation) (Operation, 
 	return op, true, nil
 }
 
-// take takes one operation on members, and tells whether it could.
-func (d *delta) take(t target, op string, raw any) (bool, error) {
+// extract takes one operation on members, and tells whether it could.
+func (d *memberDelta) extract(t target, op string, raw any) (bool, error) {
 	switch {
 	case t.ref.Sub != nil:
 		return false, nil
 	case t.filter != nil:
-		ids, ok := idsOf(t.filter)
+		ids, ok := idsFromFilter(t.filter)
 		if ok = ok && op == Remove; ok {
-			d.put(false, ids...)
+			d.record(false, ids...)
 		}
 		return ok, nil
-	case op == Remove && raw == nil || op == Replace && unassigned(raw):
+	case op == Remove && raw == nil || op == Replace && isUnassigned(raw):
 		d.clear()
 		return true, nil
-	case unassigned(raw):
+	case isUnassigned(raw):
 		return true, nil
 	}
 	if op == Remove {
-		raw = unwrap(t.ref.Attr, raw)
+		raw = unwrapRepeatedName(t.ref.Attr, raw)
 	}
-	list, err := values(t.ref.Attr, raw)
+	list, err := canonicalElements(t.ref.Attr, raw)
 	if err != nil {
 		return false, err
 	}
@@ -124,17 +124,17 @@ func (d *delta) take(t target, op string, raw any) (bool, error) {
 	}
 	for _, e := range list {
 		id, _ := scim.AsObject(e)["value"].(string)
-		d.put(op != Remove, id)
+		d.record(op != Remove, id)
 	}
 	return true, nil
 }
 
-// idsOf is the ids that a filter names, if it is value eq "…", or several of these with or.
-func idsOf(f filter.Expr) ([]string, bool) {
+// idsFromFilter is the ids that a filter names, if it is value eq "…", or several of these with or.
+func idsFromFilter(f filter.Expr) ([]string, bool) {
 	switch f := f.(type) {
 	case *filter.Or:
-		x, ok := idsOf(f.X)
-		y, ok2 := idsOf(f.Y)
+		x, ok := idsFromFilter(f.X)
+		y, ok2 := idsFromFilter(f.Y)
 		return append(x, y...), ok && ok2
 	case *filter.Compare:
 		id, ok := f.Value.(string)

@@ -51,44 +51,44 @@ type patcher struct {
 
 func (p patcher) apply(op Operation) error {
 	if op.Path == nil {
-		return p.attributes("", op.Op, op.Value)
+		return p.applyAttributes("", op.Op, op.Value)
 	}
-	t, err := locate(p.rt, *op.Path)
+	t, err := resolveTarget(p.rt, *op.Path)
 	if err != nil {
 		return err
 	}
-	if t.readOnly() {
+	if t.isReadOnly() {
 		return scim.BadRequest(scim.Mutability, "%s is read-only. Leave it out.", op.Path)
 	}
-	return p.at(t, op.Op, op.Value)
+	return p.applyAt(t, op.Op, op.Value)
 }
 
-// attributes performs an operation whose value holds attributes: of an extension, or with urn "" of the resource.
-func (p patcher) attributes(urn, op string, raw any) error {
+// applyAttributes performs an operation whose value holds attributes: of an extension, or with urn "" of the resource.
+func (p patcher) applyAttributes(urn, op string, raw any) error {
 	list, err := assignments(p.rt, urn, raw)
 	for _, a := range list {
 		if err == nil {
-			err = p.at(a.target, op, a.raw)
+			err = p.applyAt(a.target, op, a.raw)
 		}
 	}
 	return err
 }
 
-func (p patcher) at(t target, op string, raw any) error {
-	if !t.many() {
-		raw = only(raw)
+func (p patcher) applyAt(t target, op string, raw any) error {
+	if !t.takesArray() {
+		raw = unwrapSingle(raw)
 	}
 	switch r := t.ref; {
-	case r.Attr == nil && op == Add && unassigned(raw):
+	case r.Attr == nil && op == Add && isUnassigned(raw):
 		return nil
-	case r.Attr == nil && (op == Remove || unassigned(raw)):
+	case r.Attr == nil && (op == Remove || isUnassigned(raw)):
 		return p.removeExtension(r.Extension)
 	case r.Attr == nil:
-		return p.attributes(r.Extension, op, raw)
+		return p.applyAttributes(r.Extension, op, raw)
 	case r.Extension != "":
-		return inside(p.o, r.Extension, func(c scim.Object) error { return t.change(c, op, raw) })
+		return editObject(p.o, r.Extension, func(c scim.Object) error { return t.apply(c, op, raw) })
 	}
-	return t.change(p.o, op, raw)
+	return t.apply(p.o, op, raw)
 }
 
 func (p patcher) removeExtension(urn string) error {
@@ -99,9 +99,9 @@ func (p patcher) removeExtension(urn string) error {
 	return nil
 }
 
-// inside lets do change an object within an object. It is made if it is absent, and goes when nothing is left of it
+// editObject lets do change an object within an object. It is made if it is absent, and goes when nothing is left of it
 // (RFC 7644 §3.5.2.2).
-func inside(c scim.Object, name string, do func(scim.Object) error) error {
+func editObject(c scim.Object, name string, do func(scim.Object) error) error {
 	v, _ := c[name].(scim.Object)
 	if v == nil {
 		v = scim.Object{}
@@ -117,12 +117,12 @@ func inside(c scim.Object, name string, do func(scim.Object) error) error {
 
 // target is what a path means in a resource type.
 type target struct {
-	ref    scim.Ref
+	ref    scim.AttributeRef
 	filter filter.Expr
 	match  scim.Predicate // of filter; nil without one
 }
 
-func locate(rt *scim.ResourceType, p filter.Path) (target, error) {
+func resolveTarget(rt *scim.ResourceType, p filter.Path) (target, error) {
 	ref, ok := rt.Resolve(p.Attr)
 	if !ok {
 		return target{}, scim.BadRequest(scim.InvalidPath, "%s names no attribute of %s.", p, rt.Name)
@@ -139,7 +139,7 @@ func locate(rt *scim.ResourceType, p filter.Path) (target, error) {
 	return t, err
 }
 
-func (t target) readOnly() bool {
+func (t target) isReadOnly() bool {
 	a, sub := t.ref.Attr, t.ref.Sub
 	return a != nil && a.Mutability == "readOnly" || sub != nil && sub.Mutability == "readOnly"
 }
@@ -155,7 +155,7 @@ type assignment struct {
 // "urn:…:User:employeeNumber". As in the body of a PUT, what is unknown or read-only is left out: Okta sends the id
 // along with a group's new name.
 func assignments(rt *scim.ResourceType, urn string, raw any) ([]assignment, error) {
-	value, ok := attributeSet(raw)
+	value, ok := asAttributeObject(raw)
 	if !ok {
 		return nil, scim.BadRequest(scim.InvalidValue, "Without the path of an attribute, value must be an object.")
 	}
@@ -171,31 +171,31 @@ func assignments(rt *scim.ResourceType, urn string, raw any) ([]assignment, erro
 		if _, known := rt.Resolve(path.Attr); !known {
 			continue
 		}
-		t, err := locate(rt, path)
+		t, err := resolveTarget(rt, path)
 		if err != nil {
 			return nil, err
 		}
-		if !t.readOnly() {
+		if !t.isReadOnly() {
 			list = append(list, assignment{name, t, value[name]})
 		}
 	}
 	return list, nil
 }
 
-// attributeSet is raw as an object. Java clients send an array of one.
-func attributeSet(raw any) (scim.Object, bool) {
-	o, ok := only(raw).(scim.Object)
+// asAttributeObject is raw as an object. Java clients send an array of one.
+func asAttributeObject(raw any) (scim.Object, bool) {
+	o, ok := unwrapSingle(raw).(scim.Object)
 	return o, ok
 }
 
-// many tells whether an array is what the target takes.
-func (t target) many() bool {
+// takesArray tells whether an array is what the target takes.
+func (t target) takesArray() bool {
 	leaf := t.ref.Leaf()
 	return leaf != nil && leaf.MultiValued && (t.ref.Sub != nil || t.filter == nil)
 }
 
-// only is the one value of an array of one, in which Java clients wrap values that are no arrays.
-func only(raw any) any {
+// unwrapSingle is the one value of an array of one, in which Java clients wrap values that are no arrays.
+func unwrapSingle(raw any) any {
 	if list, ok := raw.([]any); ok && len(list) == 1 {
 		return list[0]
 	}

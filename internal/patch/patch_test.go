@@ -13,7 +13,7 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-var types = scim.Standard()
+var types = scim.StandardTypes()
 
 func decodeResource(t testing.TB, rt *scim.ResourceType, text string) scim.Object {
 	t.Helper()
@@ -26,7 +26,7 @@ func decodeResource(t testing.TB, rt *scim.ResourceType, text string) scim.Objec
 
 func decode(t testing.TB, operations string) []Operation {
 	t.Helper()
-	ops, err := Decode([]byte(`{"schemas": ["` + Message + `"], "Operations": ` + operations + `}`))
+	ops, err := Decode([]byte(`{"schemas": ["` + PatchOpSchema + `"], "Operations": ` + operations + `}`))
 	if err != nil {
 		t.Fatalf("%s: %v", operations, err)
 	}
@@ -97,7 +97,7 @@ func (c testCase) run(t *testing.T) {
 	t.Parallel()
 	before, ops := decodeResource(t, c.rt, c.before), decode(t, c.patch)
 	got, err := Apply(context.Background(), c.rt, before, ops)
-	if !scim.Same(before, decodeResource(t, c.rt, c.before)) {
+	if !scim.Equal(before, decodeResource(t, c.rt, c.before)) {
 		t.Errorf("Apply changed what it was given into %s", text(before))
 	}
 	if c.want == "error:" {
@@ -114,11 +114,11 @@ func (c testCase) run(t *testing.T) {
 	if c.want != "unchanged" {
 		want = decodeResource(t, c.rt, c.after)
 	}
-	if !scim.Same(got, want) {
+	if !scim.Equal(got, want) {
 		t.Fatalf("got %s\nwant %s", text(got), text(want))
 	}
 	if c.about != "once" {
-		if again, err := Apply(context.Background(), c.rt, got, ops); err != nil || !scim.Same(again, want) {
+		if again, err := Apply(context.Background(), c.rt, got, ops); err != nil || !scim.Equal(again, want) {
 			t.Fatalf("performed again: %s, %v\nwant no change", text(again), err)
 		}
 	}
@@ -133,7 +133,7 @@ func TestElementsAreTheSameWhateverTheServerAddsToThem(t *testing.T) {
 		scim.Object{"value": "g2", "type": "Group", "display": "Two"},
 	}}
 	same, err := Apply(context.Background(), rt, group, decode(t, `[{"op": "add", "path": "members", "value": [{"value": "u1", "type": "x"}]}]`))
-	if err != nil || !scim.Same(same, group) {
+	if err != nil || !scim.Equal(same, group) {
 		t.Errorf("add of a member that is there: %s, %v; want no change", text(same), err)
 	}
 	for _, operations := range []string{
@@ -142,7 +142,7 @@ func TestElementsAreTheSameWhateverTheServerAddsToThem(t *testing.T) {
 		`[{"op": "remove", "path": "members[type eq \"user\"]"}]`,
 	} {
 		got, err := Apply(context.Background(), rt, group, decode(t, operations))
-		if !scim.Same(got["members"], group["members"].([]any)[1:]) {
+		if !scim.Equal(got["members"], group["members"].([]any)[1:]) {
 			t.Errorf("%s: %s, %v; want the other member alone, as it was", operations, text(got), err)
 		}
 	}

@@ -87,10 +87,10 @@ func TestApplyIsPureAndGivesCanonicalResources(t *testing.T) {
 		kept, given := before.Clone(), text(ops)
 		got, err := Apply(context.Background(), rt, before, ops)
 		again, err2 := Apply(context.Background(), rt, before, ops)
-		if !scim.Same(before, kept) || text(ops) != given {
+		if !scim.Equal(before, kept) || text(ops) != given {
 			t.Fatalf("%s\nchanged what Apply was given", operations)
 		}
-		if fmt.Sprint(err) != fmt.Sprint(err2) || !scim.Same(got, again) {
+		if fmt.Sprint(err) != fmt.Sprint(err2) || !scim.Equal(got, again) {
 			t.Fatalf("%s\ngives %s, %v and then %s, %v", operations, text(got), err, text(again), err2)
 		}
 		check(t, rt, got, err)
@@ -112,7 +112,7 @@ func check(t fataler, rt *scim.ResourceType, got scim.Object, err error) {
 		}
 		return
 	}
-	if put, err := rt.Decode([]byte(text(got))); err != nil || !scim.Same(put, got) {
+	if put, err := rt.Decode([]byte(text(got))); err != nil || !scim.Equal(put, got) {
 		t.Fatalf("%s\nis not canonical: %s, %v", text(got), text(put), err)
 	}
 }
@@ -134,7 +134,7 @@ func TestAnOperationPerformedAgainChangesNothing(t *testing.T) {
 		if err != nil {
 			return
 		}
-		if twice, err := Apply(context.Background(), rt, once, ops); err != nil || !scim.Same(once, twice) {
+		if twice, err := Apply(context.Background(), rt, once, ops); err != nil || !scim.Equal(once, twice) {
 			t.Fatalf("%s\nonce: %s\ntwice: %s, %v", operation, text(once), text(twice), err)
 		}
 	})
@@ -149,7 +149,7 @@ func FuzzPatch(f *testing.F) {
 		`{"op": "remove", "path": "members[value eq \"u1\" or display sw x]"}`,
 		`{"op": "replace", "path": "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:manager", "value": ""}`,
 	} {
-		f.Add([]byte(`{"schemas": ["` + Message + `"], "Operations": [` + s + `]}`))
+		f.Add([]byte(`{"schemas": ["` + PatchOpSchema + `"], "Operations": [` + s + `]}`))
 	}
 	user, group := types.ByName("User"), types.ByName("Group")
 	f.Fuzz(func(t *testing.T, body []byte) {

@@ -14,8 +14,8 @@ import (
 // Fold is the form in which strings without case are compared, and under which names are unique: NFKC, then full case
 // folding, then NFKC again, because folding can undo it. It is not lower-casing: İ and i stay different.
 func Fold(s string) string {
-	if ascii(s) {
-		return lower(s)
+	if isASCII(s) {
+		return lowerASCII(s)
 	}
 	folded := cases.Fold().String(norm.NFKC.String(s))
 	return norm.NFKC.String(strings.Map(foldCherokee, folded))
@@ -30,7 +30,7 @@ func foldCherokee(r rune) rune {
 	return r
 }
 
-func ascii(s string) bool {
+func isASCII(s string) bool {
 	for i := range len(s) {
 		if s[i] >= 0x80 {
 			return false
@@ -49,7 +49,7 @@ func (a *Attribute) Compare(x, y any) (order int, ok bool) {
 			return 0, false
 		}
 		if a.Type == "dateTime" {
-			return compareInstants(x, y)
+			return compareDateTimes(x, y)
 		}
 		return strings.Compare(a.Fold(x), a.Fold(y)), true
 	case bool:
@@ -84,14 +84,14 @@ func (a *Attribute) Fold(s string) string {
 	return Fold(s)
 }
 
-func compareInstants(x, y string) (int, bool) {
-	s, ok := instant(x)
-	t, ok2 := instant(y)
+func compareDateTimes(x, y string) (int, bool) {
+	s, ok := parseDateTime(x)
+	t, ok2 := parseDateTime(y)
 	return s.Compare(t), ok && ok2
 }
 
-// instant reads an xsd:dateTime (RFC 7643 §2.3.5); without a time zone it is taken as UTC.
-func instant(s string) (time.Time, bool) {
+// parseDateTime reads an xsd:dateTime (RFC 7643 §2.3.5); without a time zone it is taken as UTC.
+func parseDateTime(s string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
 		if t, err := time.Parse(layout, s); err == nil {
 			return t, true

@@ -75,7 +75,7 @@ func (a *Attribute) Canonical(raw any) (any, error) {
 		return nil, nil
 	}
 	if !a.MultiValued {
-		return a.Element(raw)
+		return a.CanonicalElement(raw)
 	}
 	list, ok := raw.([]any)
 	if !ok {
@@ -83,7 +83,7 @@ func (a *Attribute) Canonical(raw any) (any, error) {
 	}
 	var values []any
 	for _, x := range list {
-		v, err := a.Element(x)
+		v, err := a.CanonicalElement(x)
 		if err != nil {
 			return nil, err
 		}
@@ -91,36 +91,36 @@ func (a *Attribute) Canonical(raw any) (any, error) {
 			values = append(values, v)
 		}
 	}
-	if values = a.distinct(values); len(values) == 0 {
+	if values = a.dedupe(values); len(values) == 0 {
 		return nil, nil
 	}
-	return values, a.Fits(len(values))
+	return values, a.CheckElementCount(len(values))
 }
 
 // maxElements bounds the work that one request can make of a multi-valued attribute. Memberships have limits of their own.
 const maxElements = 1000
 
-// Fits refuses more values than a multi-valued attribute can have with a 413.
-func (a *Attribute) Fits(n int) error {
+// CheckElementCount refuses more values than a multi-valued attribute can have with a 413.
+func (a *Attribute) CheckElementCount(n int) error {
 	if n <= maxElements || a.Edges {
 		return nil
 	}
 	return &Error{Status: 413, Detail: fmt.Sprintf("%s has more than %d values. Send fewer.", a.Name, maxElements)}
 }
 
-// distinct drops elements that stand there before.
-func (a *Attribute) distinct(values []any) []any {
+// dedupe drops elements that stand there before.
+func (a *Attribute) dedupe(values []any) []any {
 	seen, kept := make(map[string]bool, len(values)), values[:0]
 	for _, v := range values {
-		if key := a.identity(v); !seen[key] {
+		if key := a.elementKey(v); !seen[key] {
 			seen[key], kept = true, append(kept, v)
 		}
 	}
 	return kept
 }
 
-// identity is the same of elements that are the same: of a member, which has nothing else, its value.
-func (a *Attribute) identity(v any) string {
+// elementKey is the same of elements that are the same: of a member, which has nothing else, its value.
+func (a *Attribute) elementKey(v any) string {
 	if o, ok := v.(Object); ok && a.Edges {
 		v = o["value"]
 	}
@@ -134,21 +134,21 @@ func (a *Attribute) identity(v any) string {
 	return string(b)
 }
 
-// Element is Canonical for one element of a multi-valued attribute, or for the value of one that is not.
-func (a *Attribute) Element(raw any) (any, error) {
+// CanonicalElement is Canonical for one element of a multi-valued attribute, or for the value of one that is not.
+func (a *Attribute) CanonicalElement(raw any) (any, error) {
 	if raw == nil {
 		return nil, nil
 	}
 	v, ok := any(nil), false
 	switch a.Type {
 	case "complex":
-		return a.complex(raw)
+		return a.canonicalComplex(raw)
 	case "boolean":
-		v, ok = boolean(raw)
+		v, ok = canonicalBoolean(raw)
 	case "integer", "decimal":
-		v, ok = number(raw, a.Type == "integer")
+		v, ok = canonicalNumber(raw, a.Type == "integer")
 	default:
-		v, ok = a.text(raw)
+		v, ok = a.canonicalString(raw)
 	}
 	if !ok {
 		return nil, BadRequest(InvalidValue, "A value of %s has the wrong type. It must be a %s.", a.Name, a.Type)
@@ -156,7 +156,7 @@ func (a *Attribute) Element(raw any) (any, error) {
 	return v, nil
 }
 
-func (a *Attribute) complex(raw any) (any, error) {
+func (a *Attribute) canonicalComplex(raw any) (any, error) {
 	if s, ok := raw.(string); ok && !a.MultiValued && a.Sub("value") != nil {
 		if s == "" { // Entra ID sends manager as a bare id, and "" to clear it.
 			return nil, nil
@@ -187,16 +187,16 @@ func (a *Attribute) complex(raw any) (any, error) {
 	return nil, nil
 }
 
-// boolean takes strings, too: Entra ID and OneLogin send "True" and "False".
-func boolean(raw any) (any, bool) {
+// canonicalBoolean takes strings, too: Entra ID and OneLogin send "True" and "False".
+func canonicalBoolean(raw any) (any, bool) {
 	if s, ok := raw.(string); ok {
-		return lower(s) == "true", lower(s) == "true" || lower(s) == "false"
+		return lowerASCII(s) == "true", lowerASCII(s) == "true" || lowerASCII(s) == "false"
 	}
 	b, ok := raw.(bool)
 	return b, ok
 }
 
-func number(raw any, integer bool) (any, bool) {
+func canonicalNumber(raw any, integer bool) (any, bool) {
 	n, ok := raw.(json.Number)
 	if !ok || len(n) > 64 || integer && strings.ContainsAny(string(n), ".eE") {
 		return nil, false
@@ -210,12 +210,12 @@ func number(raw any, integer bool) (any, bool) {
 	return n, ok
 }
 
-func (a *Attribute) text(raw any) (any, bool) {
+func (a *Attribute) canonicalString(raw any) (any, bool) {
 	s, ok := raw.(string)
 	switch {
 	case !ok:
 	case a.Type == "dateTime":
-		_, ok = instant(s)
+		_, ok = parseDateTime(s)
 	case a.Type == "binary":
 		_, err := base64.StdEncoding.DecodeString(s)
 		ok = err == nil
@@ -274,8 +274,8 @@ func (a *Attribute) validate(v any) error {
 	return nil
 }
 
-// Schemas is the URNs of the schemas of which a resource has attributes (RFC 7643 §3).
-func (rt *ResourceType) Schemas(o Object) []any {
+// SchemaURNs is the URNs of the schemas of which a resource has attributes (RFC 7643 §3).
+func (rt *ResourceType) SchemaURNs(o Object) []any {
 	urns := []any{rt.Schema}
 	for _, ext := range rt.extensions {
 		if o[ext.ID] != nil {
@@ -285,14 +285,14 @@ func (rt *ResourceType) Schemas(o Object) []any {
 	return urns
 }
 
-// Same tells whether two canonical values are the same, in every letter. The order of elements counts.
-func Same(a, b any) bool { return reflect.DeepEqual(a, b) }
+// Equal tells whether two canonical values are the same, in every letter. The order of elements counts.
+func Equal(a, b any) bool { return reflect.DeepEqual(a, b) }
 
 // Replace is o in the place of old (RFC 7644 §3.5.1): an immutable attribute that is set stays, and cannot become
 // another. Neither is changed.
 func (rt *ResourceType) Replace(old, o Object) (Object, error) {
 	o = o.Clone()
-	if err := keep(rt.core.Attributes, old, o); err != nil {
+	if err := keepImmutable(rt.core.Attributes, old, o); err != nil {
 		return nil, err
 	}
 	for _, ext := range rt.extensions {
@@ -301,7 +301,7 @@ func (rt *ResourceType) Replace(old, o Object) (Object, error) {
 		if is == nil {
 			is = Object{}
 		}
-		if err := keep(ext.Attributes, was, is); err != nil {
+		if err := keepImmutable(ext.Attributes, was, is); err != nil {
 			return nil, err
 		}
 		if len(is) > 0 {
@@ -311,14 +311,14 @@ func (rt *ResourceType) Replace(old, o Object) (Object, error) {
 	return o, nil
 }
 
-func keep(attributes []*Attribute, old, o Object) error {
+func keepImmutable(attributes []*Attribute, old, o Object) error {
 	for _, a := range attributes {
 		was, is := old[a.Name], o[a.Name]
 		switch {
 		case a.Mutability != "immutable" || was == nil:
 		case is == nil:
 			o[a.Name] = was
-		case !Same(was, is):
+		case !Equal(was, is):
 			return BadRequest(Mutability, "%s cannot be changed once it is set. Leave it out.", a.Name)
 		}
 	}

@@ -13,7 +13,7 @@ import (
 
 const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
-var standardTypes = Standard()
+var standardTypes = StandardTypes()
 
 func user() *ResourceType  { return standardTypes.ByName("User") }
 func group() *ResourceType { return standardTypes.ByName("Group") }
@@ -113,10 +113,10 @@ func TestDecodeIsIdempotent(t *testing.T) {
 			t.Fatal(err)
 		}
 		again, err := rt.Decode([]byte(text(o)))
-		if err != nil || !Same(o, again) {
+		if err != nil || !Equal(o, again) {
 			t.Fatalf("%s becomes %s %v", text(o), text(again), err)
 		}
-		if parsed, err := ParseObject([]byte(text(o))); err != nil || !Same(o, parsed) {
+		if parsed, err := ParseObject([]byte(text(o))); err != nil || !Equal(o, parsed) {
 			t.Fatalf("%s is read back as %s %v", text(o), text(parsed), err)
 		}
 	})
@@ -158,7 +158,7 @@ func anyUser() *rapid.Generator[Object] {
 
 func TestIDsTellTheirType(t *testing.T) {
 	t.Parallel()
-	types := Standard()
+	types := StandardTypes()
 	for _, rt := range types.ResourceTypes {
 		rapid.Check(t, func(r *rapid.T) {
 			id := rt.NewID([16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(r, "random")))

@@ -12,18 +12,18 @@ import (
 
 // AppendSchemas appends the array of the URNs of the schemas of which a document has attributes (RFC 7643 §3).
 func (rt *ResourceType) AppendSchemas(b []byte, doc string) []byte {
-	b = append(append(b, '['), rt.core.quoted...)
+	b = append(append(b, '['), rt.core.quotedID...)
 	for _, ext := range rt.extensions {
-		if strings.Contains(doc, ext.member) {
-			b = append(append(b, ','), ext.quoted...)
+		if strings.Contains(doc, ext.extensionPrefix) {
+			b = append(append(b, ','), ext.quotedID...)
 		}
 	}
 	return append(b, ']')
 }
 
-// ShowsWhole tells whether a projection shows all that a document has.
-func (rt *ResourceType) ShowsWhole(doc string, p Projection) bool {
-	if p.only || p.stored {
+// ReturnsAll tells whether a projection shows all that a document has.
+func (rt *ResourceType) ReturnsAll(doc string, p Projection) bool {
+	if p.inclusive || p.namesStored {
 		return false
 	}
 	for _, name := range rt.hidden {
@@ -34,26 +34,26 @@ func (rt *ResourceType) ShowsWhole(doc string, p Projection) bool {
 	return true
 }
 
-// hidden is the names, as they stand in a document, of attributes that are not returned by default. That one is not
+// notReturnedByDefault is the names, as they stand in a document, of attributes that are not returned by default. That one is not
 // kept today does not mean that it never was.
-func hidden(attributes []*Attribute) (list []string) {
+func notReturnedByDefault(attributes []*Attribute) (list []string) {
 	for _, a := range attributes {
 		if a.Returned == "never" || a.Returned == "request" {
-			list = append(list, quote(a.Name)+":")
+			list = append(list, quoteJSON(a.Name)+":")
 		}
-		list = append(list, hidden(a.SubAttributes)...)
+		list = append(list, notReturnedByDefault(a.SubAttributes)...)
 	}
 	return list
 }
 
-// quote is a string as it stands in a document.
-func quote(s string) string {
-	text, _ := Text(s) // strings have no error
+// quoteJSON is a string as it stands in a document.
+func quoteJSON(s string) string {
+	text, _ := EncodeJSON(s) // strings have no error
 	return string(text)
 }
 
-// Text is a value as JSON, as it stands in a document.
-func Text(v any) ([]byte, error) {
+// EncodeJSON is a value as JSON, as it stands in a document.
+func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)

@@ -18,7 +18,7 @@ func FuzzDecode(f *testing.F) {
 			return
 		}
 		again, err := rt.Decode([]byte(text(o)))
-		if err != nil || !Same(o, again) {
+		if err != nil || !Equal(o, again) {
 			t.Fatalf("%q is decoded as %s, and that as %s %v", body, text(o), text(again), err)
 		}
 	})

@@ -8,12 +8,12 @@ const idAlphabet = "0123456789abcdefghijklmnopqrstuv"
 // NewID makes an id of the resource type from bytes that no other has: its letter and 26 characters of lower-case
 // base32hex, which keeps their order. An id tells its resource type, because a membership is given by the member's id alone.
 func (rt *ResourceType) NewID(unique [16]byte) string {
-	return rt.Storage.Letter + base32.NewEncoding(idAlphabet).WithPadding(base32.NoPadding).EncodeToString(unique[:])
+	return rt.Storage.IDPrefix + base32.NewEncoding(idAlphabet).WithPadding(base32.NoPadding).EncodeToString(unique[:])
 }
 
 // IsID tells whether a string has the form of an id of the resource type.
 func (rt *ResourceType) IsID(s string) bool {
-	if len(s) != 27 || s[:1] != rt.Storage.Letter {
+	if len(s) != 27 || s[:1] != rt.Storage.IDPrefix {
 		return false
 	}
 	for i := range 26 {

@@ -35,7 +35,7 @@ func TestSetsOfResourceTypes(t *testing.T) {
 	if err != nil || text(o) != `{"urn:example:Shirt":{"size":"L"},"userName":"u"}` {
 		t.Errorf("an extension of User by a folder is not decoded: %s %v", text(o), err)
 	}
-	if len(Standard().ByName("User").SchemaExtensions) != 1 {
+	if len(StandardTypes().ByName("User").SchemaExtensions) != 1 {
 		t.Error("what one service provider adds is not another's")
 	}
 }

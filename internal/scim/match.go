@@ -13,39 +13,41 @@ type Predicate func(Object) bool
 
 // Matcher makes a predicate of a filter (RFC 7644 §3.4.2.2). It refuses names that the resource type does not have
 // and comparisons that make no sense with a 400 invalidFilter.
-func (rt *ResourceType) Matcher(f filter.Expr) (Predicate, error) { return matcher(f, rt.Resolve) }
+func (rt *ResourceType) Matcher(f filter.Expr) (Predicate, error) { return compile(f, rt.Resolve) }
 
 // ElementMatcher is Matcher for the filter of a value path, whose names are sub-attributes. Elements of simple
 // multi-valued attributes are matched as an object with the one name "value".
-func (a *Attribute) ElementMatcher(f filter.Expr) (Predicate, error) { return matcher(f, a.element) }
+func (a *Attribute) ElementMatcher(f filter.Expr) (Predicate, error) {
+	return compile(f, a.resolveElement)
+}
 
 // resolver finds what a name in a filter means.
-type resolver func(filter.Attr) (Ref, bool)
+type resolver func(filter.Attr) (AttributeRef, bool)
 
-// element is the resolver of names within a value path of the attribute.
-func (a *Attribute) element(n filter.Attr) (Ref, bool) {
+// resolveElement is the resolver of names within a value path of the attribute.
+func (a *Attribute) resolveElement(n filter.Attr) (AttributeRef, bool) {
 	sub := a.Sub(n.Name)
-	if sub == nil && len(a.SubAttributes) == 0 && lower(n.Name) == "value" {
+	if sub == nil && len(a.SubAttributes) == 0 && lowerASCII(n.Name) == "value" {
 		value := *a
 		value.Name, value.MultiValued, sub = "value", false, &value
 	}
-	return Ref{Attr: sub}, sub != nil && n.Sub == "" && n.URN == ""
+	return AttributeRef{Attr: sub}, sub != nil && n.Sub == "" && n.URN == ""
 }
 
-func matcher(f filter.Expr, resolve resolver) (Predicate, error) {
+func compile(f filter.Expr, resolve resolver) (Predicate, error) {
 	switch f := f.(type) {
 	case *filter.And:
-		x, y, err := both(f.X, f.Y, resolve)
+		x, y, err := compileBoth(f.X, f.Y, resolve)
 		return func(o Object) bool { return x(o) && y(o) }, err
 	case *filter.Or:
-		x, y, err := both(f.X, f.Y, resolve)
+		x, y, err := compileBoth(f.X, f.Y, resolve)
 		return func(o Object) bool { return x(o) || y(o) }, err
 	case *filter.Not:
-		x, err := matcher(f.X, resolve)
+		x, err := compile(f.X, resolve)
 		return func(o Object) bool { return !x(o) }, err
 	case *filter.Present:
-		r, err := lookUp(f.Attr, resolve)
-		return func(o Object) bool { return present(r.Values(o)) }, err
+		r, err := resolveForFilter(f.Attr, resolve)
+		return func(o Object) bool { return isPresent(r.Values(o)) }, err
 	case *filter.ValuePath:
 		return valuePathMatcher(f, resolve)
 	case *filter.Compare:
@@ -54,16 +56,16 @@ func matcher(f filter.Expr, resolve resolver) (Predicate, error) {
 	return nil, BadRequest(InvalidFilter, "The filter is empty.")
 }
 
-func both(x, y filter.Expr, resolve resolver) (Predicate, Predicate, error) {
-	p, err := matcher(x, resolve)
+func compileBoth(x, y filter.Expr, resolve resolver) (Predicate, Predicate, error) {
+	p, err := compile(x, resolve)
 	if err != nil {
 		return nil, nil, err
 	}
-	q, err := matcher(y, resolve)
+	q, err := compile(y, resolve)
 	return p, q, err
 }
 
-func lookUp(n filter.Attr, resolve resolver) (Ref, error) {
+func resolveForFilter(n filter.Attr, resolve resolver) (AttributeRef, error) {
 	r, ok := resolve(n)
 	if !ok {
 		return r, BadRequest(InvalidFilter, "The filter names %s, which is no attribute here.", n)
@@ -74,22 +76,22 @@ func lookUp(n filter.Attr, resolve resolver) (Ref, error) {
 	return r, nil
 }
 
-// present is true of values that are not empty (RFC 7644 §3.4.2.2, operator pr).
-func present(values []any) bool {
+// isPresent is true of values that are not empty (RFC 7644 §3.4.2.2, operator pr).
+func isPresent(values []any) bool {
 	return slices.ContainsFunc(values, func(v any) bool {
 		switch v := v.(type) {
 		case Object:
-			return present(slices.Collect(maps.Values(v)))
+			return isPresent(slices.Collect(maps.Values(v)))
 		case []any:
-			return present(v)
+			return isPresent(v)
 		}
 		return v != ""
 	})
 }
 
-// bracketed is the attribute of a value path.
-func bracketed(f *filter.ValuePath, resolve resolver) (Ref, error) {
-	r, err := lookUp(f.Attr, resolve)
+// valuePathAttribute is the attribute of a value path.
+func valuePathAttribute(f *filter.ValuePath, resolve resolver) (AttributeRef, error) {
+	r, err := resolveForFilter(f.Attr, resolve)
 	if err == nil && (r.Attr == nil || r.Sub != nil) {
 		err = BadRequest(InvalidFilter, "%s takes no filter in brackets.", f.Attr)
 	}
@@ -97,7 +99,7 @@ func bracketed(f *filter.ValuePath, resolve resolver) (Ref, error) {
 }
 
 func valuePathMatcher(f *filter.ValuePath, resolve resolver) (Predicate, error) {
-	r, err := bracketed(f, resolve)
+	r, err := valuePathAttribute(f, resolve)
 	if err != nil {
 		return nil, err
 	}
@@ -121,12 +123,12 @@ func AsObject(v any) Object {
 }
 
 func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
-	r, err := lookUp(f.Attr, resolve)
+	r, err := resolveForFilter(f.Attr, resolve)
 	if err != nil {
 		return nil, err
 	}
 	if f.Value == nil && (f.Op == filter.EQ || f.Op == filter.NE) { // RFC 7643 §2.5: null is unassigned
-		return func(o Object) bool { return present(r.Values(o)) == (f.Op == filter.NE) }, nil
+		return func(o Object) bool { return isPresent(r.Values(o)) == (f.Op == filter.NE) }, nil
 	}
 	if leaf := r.Leaf(); leaf != nil && leaf.Type == "complex" && r.Sub == nil {
 		r.Sub = leaf.Sub("value") // emails eq "x" compares emails.value
@@ -135,12 +137,12 @@ func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
 	if a == nil || a.Type == "complex" {
 		return nil, BadRequest(InvalidFilter, "%s is complex. Name one of its sub-attributes.", f.Attr)
 	}
-	want, ok := a.comparand(f.Value)
-	if !ok || !a.takes(f.Op) {
+	want, ok := a.canonicalOperand(f.Value)
+	if !ok || !a.supportsOperator(f.Op) {
 		return nil, BadRequest(InvalidFilter, "%s is a %s, and %q with this value makes no sense for it.",
 			f.Attr, a.Type, f.Op)
 	}
-	test := a.test(f.Op, want)
+	test := a.comparison(f.Op, want)
 	return func(o Object) bool {
 		for _, v := range r.Values(o) {
 			if test(v) {
@@ -151,22 +153,22 @@ func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
 	}, nil
 }
 
-// comparand is the canonical form of a value in a filter.
-func (a *Attribute) comparand(v filter.Value) (any, bool) {
+// canonicalOperand is the canonical form of a value in a filter.
+func (a *Attribute) canonicalOperand(v filter.Value) (any, bool) {
 	switch a.Type {
 	case "boolean":
-		return boolean(v)
+		return canonicalBoolean(v)
 	case "integer", "decimal":
-		return number(v, false)
+		return canonicalNumber(v, false)
 	case "dateTime":
-		return a.text(v)
+		return a.canonicalString(v)
 	}
 	s, ok := v.(string)
 	return s, ok
 }
 
-// takes tells whether an operator makes sense for the attribute's type.
-func (a *Attribute) takes(op filter.Op) bool {
+// supportsOperator tells whether an operator makes sense for the attribute's type.
+func (a *Attribute) supportsOperator(op filter.Op) bool {
 	switch op {
 	case filter.EQ, filter.NE:
 		return true
@@ -176,8 +178,8 @@ func (a *Attribute) takes(op filter.Op) bool {
 	return a.Type != "boolean" && a.Type != "binary"
 }
 
-// test is the operator applied to one value; ne is tested as eq, and its caller inverts it.
-func (a *Attribute) test(op filter.Op, want any) func(any) bool {
+// comparison is the operator applied to one value; ne is tested as eq, and its caller inverts it.
+func (a *Attribute) comparison(op filter.Op, want any) func(any) bool {
 	text, _ := want.(string)
 	text = a.Fold(text)
 	contains := map[filter.Op]func(string, string) bool{

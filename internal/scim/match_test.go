@@ -141,7 +141,7 @@ func complement(x string) string {
 func TestProjection(t *testing.T) {
 	t.Parallel()
 	o := decoded(t, ada)
-	o["schemas"] = user().Schemas(o)
+	o["schemas"] = user().SchemaURNs(o)
 	schemas := `"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","` + enterprise + `"]`
 	for _, c := range []struct{ attributes, excluded, want string }{
 		{"userName", "", `{"id":"uX",` + schemas + `,"userName":"Ada@example.com"}`},

@@ -81,14 +81,14 @@ func parse(d *jsontext.Decoder, depth int) (any, error) {
 
 func parseObject(d *jsontext.Decoder, depth int) (any, error) {
 	o := Object{}
-	folded := folds{names: make([]string, 0, 16)}
+	folded := nameSet{names: make([]string, 0, 16)}
 	for d.PeekKind() != '}' {
 		t, err := d.ReadToken()
 		if err != nil {
 			return nil, err
 		}
 		name := t.String()
-		if folded.has(lower(name)) {
+		if folded.addName(lowerASCII(name)) {
 			return nil, BadRequest(InvalidSyntax, "The name %q stands twice in one object. Send it once.", name)
 		}
 		if o[name], err = parse(d, depth+1); err != nil {
@@ -99,14 +99,14 @@ func parseObject(d *jsontext.Decoder, depth int) (any, error) {
 	return o, err
 }
 
-// folds is the names of an object in lower case. They are few, unless somebody means harm.
-type folds struct {
+// nameSet is the names of an object in lower case. They are few, unless somebody means harm.
+type nameSet struct {
 	names []string
 	set   map[string]bool // if they are many
 }
 
-// has tells whether a name is there, and adds it.
-func (f *folds) has(name string) bool {
+// addName tells whether a name is there, and adds it.
+func (f *nameSet) addName(name string) bool {
 	if f.set == nil && len(f.names) < cap(f.names) {
 		if slices.Contains(f.names, name) {
 			return true
@@ -144,7 +144,7 @@ func (o Object) Get(name string) any {
 		return v
 	}
 	for n, v := range o {
-		if lower(n) == lower(name) {
+		if lowerASCII(n) == lowerASCII(name) {
 			return v
 		}
 	}

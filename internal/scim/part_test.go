@@ -64,7 +64,7 @@ func TestPartOfAFilter(t *testing.T) {
 			t.Fatal(text, err)
 		}
 		for i, rt := range types {
-			part, all, err := rt.Part(f, types)
+			part, all, err := rt.SpecializeFilter(f, types)
 			got := map[bool]string{true: "all", false: "none"}[all]
 			if part != nil {
 				got = part.String()
@@ -99,7 +99,7 @@ func TestPartRefuses(t *testing.T) {
 			t.Fatal(text, err)
 		}
 		for _, rt := range types {
-			_, _, err := rt.Part(f, types)
+			_, _, err := rt.SpecializeFilter(f, types)
 			if e, _ := err.(*Error); e == nil || e.Type != InvalidFilter || !strings.Contains(e.Detail, detail) {
 				t.Errorf("%s of a %s: %v, want invalidFilter with %q", text, rt.Name, err, detail)
 			}
@@ -116,7 +116,7 @@ func TestSortOfSeveralTypes(t *testing.T) {
 		a, _ := filter.ParseAttr(by)
 		of, err := user().Sorter(a, false, user(), b)
 		among, err2 := b.Sorter(a, false, user(), b)
-		got := map[int]string{-1: "user", 0: "neither", 1: "badge"}[among.Compare(of.Key(ada), among.Key(one))]
+		got := map[int]string{-1: "user", 0: "neither", 1: "badge"}[among.Compare(of.SortValue(ada), among.SortValue(one))]
 		if err != nil || err2 != nil || got != want {
 			t.Errorf("by %s: %s is first, want %s; %v %v", by, got, want, err, err2)
 		}

@@ -6,15 +6,15 @@ import (
 	"serverless-scim/internal/filter"
 )
 
-// Ref is what the name of an attribute means in a resource type: a top-level attribute, perhaps of an extension, and
+// AttributeRef is what the name of an attribute means in a resource type: a top-level attribute, perhaps of an extension, and
 // perhaps a sub-attribute; or, with Attr nil, a whole extension.
-type Ref struct {
+type AttributeRef struct {
 	Extension string // URN; "" for the core schema and the common attributes
 	Attr, Sub *Attribute
 }
 
 // Leaf is the attribute that holds the value: Sub if there is one.
-func (r Ref) Leaf() *Attribute {
+func (r AttributeRef) Leaf() *Attribute {
 	if r.Sub != nil {
 		return r.Sub
 	}
@@ -22,7 +22,7 @@ func (r Ref) Leaf() *Attribute {
 }
 
 // String is the name in the schema's spelling, without the URN of a core schema.
-func (r Ref) String() string {
+func (r AttributeRef) String() string {
 	if r.Attr == nil {
 		return r.Extension
 	}
@@ -38,7 +38,7 @@ func (r Ref) String() string {
 
 // Resolve finds what a name means; ok is false if nothing of the resource type has it. A name without a URN is looked
 // for in the core schema, in the common attributes, and last in the extensions (RFC 7644 §3.10).
-func (rt *ResourceType) Resolve(a filter.Attr) (r Ref, ok bool) {
+func (rt *ResourceType) Resolve(a filter.Attr) (r AttributeRef, ok bool) {
 	if a.URN == "" {
 		if r.Attr = rt.core.Attribute(a.Name); r.Attr == nil {
 			r.Attr = rt.common.Attribute(a.Name)
@@ -47,10 +47,10 @@ func (rt *ResourceType) Resolve(a filter.Attr) (r Ref, ok bool) {
 			r.Extension, r.Attr = rt.extensions[i].ID, rt.extensions[i].Attribute(a.Name)
 		}
 	} else if ext := rt.extension(a.URN + ":" + a.Name); ext != nil && a.Sub == "" {
-		return Ref{Extension: ext.ID}, true
+		return AttributeRef{Extension: ext.ID}, true
 	} else if ext := rt.extension(a.URN); ext != nil {
 		r.Extension, r.Attr = ext.ID, ext.Attribute(a.Name)
-	} else if lower(a.URN) == lower(rt.core.ID) || isOldCore(a.URN) {
+	} else if lowerASCII(a.URN) == lowerASCII(rt.core.ID) || isPreRFCCoreURN(a.URN) {
 		if r.Attr = rt.core.Attribute(a.Name); r.Attr == nil {
 			r.Attr = rt.common.Attribute(a.Name)
 		}
@@ -62,7 +62,7 @@ func (rt *ResourceType) Resolve(a filter.Attr) (r Ref, ok bool) {
 }
 
 func (rt *ResourceType) extension(urn string) *Schema {
-	return find(rt.extensions, func(s *Schema) bool { return lower(s.ID) == canonicalURN(urn) })
+	return find(rt.extensions, func(s *Schema) bool { return lowerASCII(s.ID) == canonicalURN(urn) })
 }
 
 // Attributes is the definitions of all top-level attributes outside extensions.
@@ -78,9 +78,9 @@ func (rt *ResourceType) Attribute(name string) *Attribute {
 	return rt.common.attributes[name]
 }
 
-// Lookup finds an attribute of Storage.Lookups, or the sub-attribute value of a complex one.
-func (rt *ResourceType) Lookup(name string) (Ref, bool) {
-	r := Ref{Attr: rt.Attribute(name)}
+// IndexedAttribute finds an attribute of Storage.Lookups, or the sub-attribute value of a complex one.
+func (rt *ResourceType) IndexedAttribute(name string) (AttributeRef, bool) {
+	r := AttributeRef{Attr: rt.Attribute(name)}
 	if r.Attr != nil {
 		r.Sub = r.Attr.Sub("value")
 	}
@@ -89,7 +89,7 @@ func (rt *ResourceType) Lookup(name string) (Ref, bool) {
 
 // Container is the object of a resource that holds the attribute: the resource itself or the extension's object. It
 // is nil where the extension is absent.
-func (r Ref) Container(o Object) Object {
+func (r AttributeRef) Container(o Object) Object {
 	if r.Extension == "" {
 		return o
 	}
@@ -99,7 +99,7 @@ func (r Ref) Container(o Object) Object {
 
 // Values is the values that the name has in a resource: of each element of a multi-valued attribute; of an attribute
 // without a sub-attribute its own.
-func (r Ref) Values(o Object) []any {
+func (r AttributeRef) Values(o Object) []any {
 	if r.Attr == nil {
 		if ext, ok := o[r.Extension]; ok {
 			return []any{ext}

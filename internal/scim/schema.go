@@ -23,12 +23,12 @@ type Attribute struct {
 	Uniqueness      string       `json:"uniqueness"` // none, server, global
 	ReferenceTypes  []string     `json:"referenceTypes,omitempty"`
 
-	Edges bool  `json:"-"` // its elements are memberships: known by their value alone, the server adds the rest
-	subs  names // of SubAttributes
+	Edges    bool           `json:"-"` // its elements are memberships: known by their value alone, the server adds the rest
+	subIndex attributeIndex // of SubAttributes
 }
 
 // Sub is the sub-attribute of a name in any case, nil if there is none.
-func (a *Attribute) Sub(name string) *Attribute { return a.subs.find(name) }
+func (a *Attribute) Sub(name string) *Attribute { return a.subIndex.find(name) }
 
 // Schema is a set of attributes under a URN (RFC 7643 §7).
 type Schema struct {
@@ -37,38 +37,38 @@ type Schema struct {
 	Description string       `json:"description"`
 	Attributes  []*Attribute `json:"attributes"`
 
-	attributes names
-	quoted     string // ID, as it stands in a document
-	member     string // the beginning of the object of an extension there
+	attributes      attributeIndex
+	quotedID        string // ID, as it stands in a document
+	extensionPrefix string // the beginning of the object of an extension there
 }
 
 // Attribute is the attribute of a name in any case, nil if there is none.
 func (s *Schema) Attribute(name string) *Attribute { return s.attributes.find(name) }
 
-// names finds attributes by name. Attribute names are ASCII and compared without case (RFC 7643 §2.1).
-type names map[string]*Attribute
+// attributeIndex finds attributes by name. Attribute names are ASCII and compared without case (RFC 7643 §2.1).
+type attributeIndex map[string]*Attribute
 
-func (n names) find(name string) *Attribute {
+func (n attributeIndex) find(name string) *Attribute {
 	if a, ok := n[name]; ok {
 		return a
 	}
-	return n[lower(name)]
+	return n[lowerASCII(name)]
 }
 
-func index(attributes []*Attribute) names {
-	n := make(names, 2*len(attributes))
+func newAttributeIndex(attributes []*Attribute) attributeIndex {
+	n := make(attributeIndex, 2*len(attributes))
 	for _, a := range attributes {
-		n[a.Name], n[lower(a.Name)] = a, a
+		n[a.Name], n[lowerASCII(a.Name)] = a, a
 		a.Type, a.Mutability = cmp.Or(a.Type, "string"), cmp.Or(a.Mutability, "readWrite")
 		a.Returned, a.Uniqueness = cmp.Or(a.Returned, "default"), cmp.Or(a.Uniqueness, "none")
-		a.subs = index(a.SubAttributes)
+		a.subIndex = newAttributeIndex(a.SubAttributes)
 	}
 	return n
 }
 
-// lower folds ASCII letters alone: Unicode has letters that fold to ASCII ones, such as ſ to s, and an attribute must
+// lowerASCII folds ASCII letters alone: Unicode has letters that fold to ASCII ones, such as ſ to s, and an attribute must
 // not be reachable by two spellings of which only one is checked.
-func lower(s string) string {
+func lowerASCII(s string) string {
 	for i := range len(s) {
 		if c := s[i]; 'A' <= c && c <= 'Z' {
 			b := []byte(s)
@@ -106,10 +106,10 @@ type Extension struct {
 
 // Storage is what a table must know of a resource type.
 type Storage struct {
-	Letter  string   `json:"letter"`  // the first letter of its ids
-	Name    string   `json:"name"`    // the attribute that names a resource, unique in a tenant
-	Lookups []string `json:"lookups"` // further attributes by which resources are found
-	Edges   string   `json:"edges"`   // the attribute whose elements are memberships; "": none
+	IDPrefix          string   `json:"letter"`  // the first letter of its ids
+	NameAttribute     string   `json:"name"`    // the attribute that names a resource, unique in a tenant
+	IndexedAttributes []string `json:"lookups"` // further attributes by which resources are found
+	Edges             string   `json:"edges"`   // the attribute whose elements are memberships; "": none
 }
 
 // Types is the resource types of a service provider and their schemas.
@@ -118,8 +118,8 @@ type Types struct {
 	Schemas       []*Schema
 }
 
-// Only is the resource types with some names, and their schemas.
-func (t *Types) Only(names []string) *Types {
+// Subset is the resource types with some names, and their schemas.
+func (t *Types) Subset(names []string) *Types {
 	only := &Types{}
 	for _, rt := range t.ResourceTypes {
 		if slices.Contains(names, rt.Name) {
@@ -127,20 +127,20 @@ func (t *Types) Only(names []string) *Types {
 		}
 	}
 	for _, s := range t.Schemas {
-		if slices.ContainsFunc(only.ResourceTypes, func(rt *ResourceType) bool { return rt.has(s.ID) }) {
+		if slices.ContainsFunc(only.ResourceTypes, func(rt *ResourceType) bool { return rt.usesSchema(s.ID) }) {
 			only.Schemas = append(only.Schemas, s)
 		}
 	}
 	return only
 }
 
-func (rt *ResourceType) has(urn string) bool {
+func (rt *ResourceType) usesSchema(urn string) bool {
 	return rt.Schema == urn || slices.ContainsFunc(rt.SchemaExtensions, func(e Extension) bool { return e.Schema == urn })
 }
 
 // Schema is the schema with a URN, in any case; nil if there is none.
 func (t *Types) Schema(urn string) *Schema {
-	return find(t.Schemas, func(s *Schema) bool { return lower(s.ID) == lower(urn) })
+	return find(t.Schemas, func(s *Schema) bool { return lowerASCII(s.ID) == lowerASCII(urn) })
 }
 
 // ByName is the resource type with a name, nil if there is none.
@@ -150,7 +150,7 @@ func (t *Types) ByName(name string) *ResourceType {
 
 // ByEndpoint is the resource type behind a path segment such as Users, in any case; nil if there is none.
 func (t *Types) ByEndpoint(segment string) *ResourceType {
-	return find(t.ResourceTypes, func(rt *ResourceType) bool { return lower(rt.Endpoint) == "/"+lower(segment) })
+	return find(t.ResourceTypes, func(rt *ResourceType) bool { return lowerASCII(rt.Endpoint) == "/"+lowerASCII(segment) })
 }
 
 // ByID is the resource type that the form of an id tells, nil if it is no id of ours.

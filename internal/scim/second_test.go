@@ -298,12 +298,12 @@ func (s second) object(r *rapid.T, prefix string, attributes []*Attribute) Objec
 			for range rapid.IntRange(0, 2).Draw(r, "more") {
 				list = append(list, draw())
 			}
-			v = slices.DeleteFunc(list, func(v any) bool { return Same(v, Object{}) })
+			v = slices.DeleteFunc(list, func(v any) bool { return Equal(v, Object{}) })
 			if len(v.([]any)) == 0 {
 				continue
 			}
 		}
-		if !Same(v, Object{}) {
+		if !Equal(v, Object{}) {
 			o[a.Name] = v
 		}
 	}

@@ -8,8 +8,8 @@ import (
 
 // Sorter orders resources by an attribute (RFC 7644 §3.4.2.3).
 type Sorter struct {
-	ref        Ref        // where the key is; the zero Ref: nowhere
-	leaf       *Attribute // as which keys are compared
+	ref        AttributeRef // where the key is; the zero Ref: nowhere
+	leaf       *Attribute   // as which keys are compared
 	descending bool
 }
 
@@ -35,22 +35,22 @@ func (rt *ResourceType) Sorter(by filter.Attr, descending bool, among ...*Resour
 }
 
 // sortable is the attribute of a name, if it has an order.
-func (rt *ResourceType) sortable(by filter.Attr) (Ref, error) {
+func (rt *ResourceType) sortable(by filter.Attr) (AttributeRef, error) {
 	r, ok := rt.Resolve(by)
 	if !ok || r.Attr == nil {
-		return Ref{}, BadRequest(InvalidPath, "sortBy names %s, which is no attribute here.", by)
+		return AttributeRef{}, BadRequest(InvalidPath, "sortBy names %s, which is no attribute here.", by)
 	}
 	if r.Leaf().Type == "complex" {
 		r.Sub = r.Attr.Sub("value")
 	}
 	if leaf := r.Leaf(); leaf == nil || leaf.Type == "complex" || leaf.Returned == "never" {
-		return Ref{}, BadRequest(InvalidPath, "Resources cannot be sorted by %s. Name one of its sub-attributes.", by)
+		return AttributeRef{}, BadRequest(InvalidPath, "Resources cannot be sorted by %s. Name one of its sub-attributes.", by)
 	}
 	return r, nil
 }
 
-// Key is the value by which a resource is ordered, nil if it has none. Of several, it is the primary one, or the first.
-func (s Sorter) Key(o Object) any {
+// SortValue is the value by which a resource is ordered, nil if it has none. Of several, it is the primary one, or the first.
+func (s Sorter) SortValue(o Object) any {
 	if s.ref.Attr == nil {
 		return nil
 	}

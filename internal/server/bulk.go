@@ -19,21 +19,21 @@ const (
 	maxBulkOperations = 1000
 )
 
-// job is the work of one bulk request.
-type job struct {
+// bulkJob is the work of one bulk request.
+type bulkJob struct {
 	*request
-	server     *server
-	operations []operation
-	posts      map[string]int // the operations that create resources, by bulkId
-	most       int            // errors after which it stops; 0: whatever fails, it goes on
-	failed     int
+	server       *server
+	operations   []bulkOperation
+	postByBulkID map[string]int // the operations that create resources, by bulkId
+	failOnErrors int            // errors after which it stops; 0: whatever fails, it goes on
+	failed       int
 }
 
-// operation is one operation of a bulk request, and what became of it.
-type operation struct {
+// bulkOperation is one operation of a bulk request, and what became of it.
+type bulkOperation struct {
 	method, path, bulkID, version string // path without slashes around it
 	data                          any
-	refers                        []string    // the bulkIds in path and data
+	bulkIDRefs                    []string    // the bulkIds in path and data
 	err                           error       // why it failed, or must
 	result                        scim.Object // nil until it was its turn
 	id                            string      // of the resource that it created
@@ -42,15 +42,15 @@ type operation struct {
 // bulk is POST on /Bulk (RFC 7644 §3.7): each operation does what the request that it stands for would do, in the
 // request's order, but what others refer to comes before them.
 func (s *server) bulk(r *request) (*response, error) {
-	j := &job{request: r, server: s, posts: map[string]int{}}
+	j := &bulkJob{request: r, server: s, postByBulkID: map[string]int{}}
 	if err := j.decode(); err != nil {
 		return nil, err
 	}
-	for _, circle := range circles(len(j.operations), j.referred) {
+	for _, circle := range dependencyOrder(len(j.operations), j.dependencies) {
 		if j.stopped() {
 			break
 		}
-		j.perform(circle)
+		j.executeCycle(circle)
 	}
 	results := []any{}
 	for _, op := range j.operations {
@@ -62,10 +62,10 @@ func (s *server) bulk(r *request) (*response, error) {
 }
 
 // decode reads the message. What is wrong with one operation is noted there.
-func (j *job) decode() error {
+func (j *bulkJob) decode() error {
 	body, err := j.body()
 	if known := (*scim.Error)(nil); errors.As(err, &known) && known.Status == http.StatusRequestEntityTooLarge {
-		return bulkTooLarge("maxPayloadSize", maxBody) // RFC 7644 §3.7.4
+		return bulkTooLarge("maxPayloadSize", maxBodyBytes) // RFC 7644 §3.7.4
 	}
 	if err != nil {
 		return err
@@ -85,11 +85,11 @@ func (j *job) decode() error {
 	if len(list) > maxBulkOperations {
 		return bulkTooLarge("maxOperations", maxBulkOperations)
 	}
-	if j.most, err = failOnErrors(o.Get("failOnErrors")); err != nil {
+	if j.failOnErrors, err = parseFailOnErrors(o.Get("failOnErrors")); err != nil {
 		return err
 	}
 	for _, raw := range list {
-		j.operations = append(j.operations, j.operation(raw))
+		j.operations = append(j.operations, j.parseOperation(raw))
 	}
 	return nil
 }
@@ -104,8 +104,8 @@ func bulkTooLarge(limit string, most int) error {
 		Detail: fmt.Sprintf("The bulk request exceeds %s (%d). Send several smaller ones.", limit, most)}
 }
 
-// failOnErrors is the number of errors after which a job stops. Clients with a plain integer send 0 for none.
-func failOnErrors(raw any) (int, error) {
+// parseFailOnErrors is the number of errors after which a job stops. Clients with a plain integer send 0 for none.
+func parseFailOnErrors(raw any) (int, error) {
 	if raw == nil {
 		return 0, nil
 	}
@@ -117,8 +117,8 @@ func failOnErrors(raw any) (int, error) {
 	return most, nil
 }
 
-// operation reads the next operation.
-func (j *job) operation(raw any) (op operation) {
+// parseOperation reads the next operation.
+func (j *bulkJob) parseOperation(raw any) (op bulkOperation) {
 	o, ok := raw.(scim.Object)
 	if !ok {
 		op.err = scim.BadRequest(scim.InvalidSyntax, "Each of Operations must be an object.")
@@ -138,15 +138,15 @@ func (j *job) operation(raw any) (op operation) {
 	}
 	if op.err == nil {
 		op.substitute(func(bulkID string) string {
-			op.refers = append(op.refers, bulkID)
-			return reference + bulkID
+			op.bulkIDRefs = append(op.bulkIDRefs, bulkID)
+			return bulkIDPrefix + bulkID
 		})
 	}
 	return op
 }
 
 // check tells what RFC 7644 §3.7 requires of an operation, beside what its endpoint does.
-func (j *job) check(op *operation, data any) (err error) {
+func (j *bulkJob) check(op *bulkOperation, data any) (err error) {
 	if op.method == "" || op.path == "" {
 		return scim.BadRequest(scim.InvalidSyntax, "An operation needs a method and a path.")
 	}
@@ -154,10 +154,10 @@ func (j *job) check(op *operation, data any) (err error) {
 		if op.bulkID == "" {
 			return scim.BadRequest(scim.InvalidSyntax, "A POST needs a bulkId.")
 		}
-		if _, taken := j.posts[op.bulkID]; taken {
+		if _, taken := j.postByBulkID[op.bulkID]; taken {
 			return scim.BadRequest(scim.InvalidSyntax, "An operation before has the same bulkId. Give each POST its own.")
 		}
-		j.posts[op.bulkID] = len(j.operations)
+		j.postByBulkID[op.bulkID] = len(j.operations)
 	}
 	if slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, op.method) {
 		op.data, err = bulkData(op.method, data)
@@ -181,27 +181,27 @@ func bulkData(method string, raw any) (_ any, err error) {
 	return raw, nil
 }
 
-// referred is the operations that the i-th refers to.
-func (j *job) referred(i int) (others []int) {
-	for _, bulkID := range j.operations[i].refers {
-		if k, known := j.posts[bulkID]; known {
+// dependencies is the operations that the i-th refers to.
+func (j *bulkJob) dependencies(i int) (others []int) {
+	for _, bulkID := range j.operations[i].bulkIDRefs {
+		if k, known := j.postByBulkID[bulkID]; known {
 			others = append(others, k)
 		}
 	}
 	return others
 }
 
-func (j *job) stopped() bool { return j.most > 0 && j.failed >= j.most }
+func (j *bulkJob) stopped() bool { return j.failOnErrors > 0 && j.failed >= j.failOnErrors }
 
-// report sets the result of an operation (RFC 7644 §3.7.3). Of a success no body is shown.
-func (j *job) report(op *operation, resp *response, err error) {
+// setResult sets the result of an operation (RFC 7644 §3.7.3). Of a success no body is shown.
+func (j *bulkJob) setResult(op *bulkOperation, resp *response, err error) {
 	if err != nil {
-		op.err, resp = err, problem(err)
+		op.err, resp = err, errorResponse(err)
 		j.failed++
 	}
 	location := resp.header["Location"]
 	if op.method != http.MethodPost && op.path != "" {
-		location = j.address(op.path)
+		location = j.operationLocation(op.path)
 	}
 	op.result = scim.Object{"status": strconv.Itoa(resp.status)}
 	for name, v := range map[string]string{
@@ -216,11 +216,11 @@ func (j *job) report(op *operation, resp *response, err error) {
 	}
 }
 
-// address is the location that a path names, in the schema's spelling if there is such an endpoint.
-func (j *job) address(path string) string {
+// operationLocation is the location that a path names, in the schema's spelling if there is such an endpoint.
+func (j *bulkJob) operationLocation(path string) string {
 	endpoint, id, _ := strings.Cut(path, "/")
 	if rt := j.types.ByEndpoint(endpoint); rt != nil && id != "" {
 		return j.directory.Location(rt, id)
 	}
-	return j.base + "/" + path
+	return j.baseURL + "/" + path
 }

@@ -15,19 +15,19 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// bulkReserve is how long before the deadline no operation begins any more, lest it be cut off.
-const bulkReserve = 3 * time.Second
+// bulkDeadlineReserve is how long before the deadline no operation begins any more, lest it be cut off.
+const bulkDeadlineReserve = 3 * time.Second
 
-// perform performs an operation, or several POSTs that refer to each other in a circle: each is created without what
+// executeCycle performs an operation, or several POSTs that refer to each other in a circle: each is created without what
 // it says of those that are not there yet, and that is added once all are (RFC 7644 §3.7.1).
-func (j *job) perform(circle []int) {
-	late := map[*operation]scim.Object{}
+func (j *bulkJob) executeCycle(circle []int) {
+	late := map[*bulkOperation]scim.Object{}
 	for _, i := range circle {
 		op := &j.operations[i]
-		resp, rest, err := j.attempt(op)
-		j.report(op, resp, err)
+		resp, rest, err := j.execute(op)
+		j.setResult(op, resp, err)
 		if err != nil {
-			j.giveUp(circle, err)
+			j.rollBackCycle(circle, err)
 			return
 		}
 		if len(rest) > 0 {
@@ -36,44 +36,44 @@ func (j *job) perform(circle []int) {
 	}
 	for _, i := range circle {
 		op := &j.operations[i]
-		if err := j.complete(op, late[op]); err != nil {
-			j.giveUp(circle, err)
+		if err := j.addDeferred(op, late[op]); err != nil {
+			j.rollBackCycle(circle, err)
 			return
 		}
 	}
 }
 
-// attempt performs an operation and gives what of it had to be left out.
-func (j *job) attempt(op *operation) (resp *response, late scim.Object, err error) {
+// execute performs an operation and gives what of it had to be left out.
+func (j *bulkJob) execute(op *bulkOperation) (resp *response, late scim.Object, err error) {
 	if op.err != nil {
 		return nil, nil, op.err
 	}
-	if end, limited := j.Context().Deadline(); j.Context().Err() != nil || limited && time.Until(end) < bulkReserve {
+	if end, limited := j.Context().Deadline(); j.Context().Err() != nil || limited && time.Until(end) < bulkDeadlineReserve {
 		return nil, nil, &scim.Error{Status: http.StatusTooManyRequests, Err: context.DeadlineExceeded,
 			Detail: "The time of the bulk request ran out before this operation. Send it again."}
 	}
-	for _, bulkID := range op.refers {
-		if err := j.unresolvable(bulkID); err != nil {
+	for _, bulkID := range op.bulkIDRefs {
+		if err := j.checkReference(bulkID); err != nil {
 			return nil, nil, err
 		}
 	}
 	op.substitute(j.resolve)
 	if op.method == http.MethodPost {
-		late = leaveOut(op.data.(scim.Object))
+		late = deferReferences(op.data.(scim.Object))
 	}
-	if resp, err = j.send(op.method, op.path, op.version, op.data); err == nil && op.method == http.MethodPost {
+	if resp, err = j.dispatchOperation(op.method, op.path, op.version, op.data); err == nil && op.method == http.MethodPost {
 		location := resp.header["Location"]
 		op.id = location[strings.LastIndexByte(location, '/')+1:]
 	}
 	return resp, late, err
 }
 
-// complete adds to a resource what was left out when it was created.
-func (j *job) complete(op *operation, late scim.Object) error {
+// addDeferred adds to a resource what was left out when it was created.
+func (j *bulkJob) addDeferred(op *bulkOperation, late scim.Object) error {
 	if late == nil {
 		return nil
 	}
-	resp, err := j.send(http.MethodPatch, op.path+"/"+op.id, "", scim.Object{"schemas": []any{patch.Message},
+	resp, err := j.dispatchOperation(http.MethodPatch, op.path+"/"+op.id, "", scim.Object{"schemas": []any{patch.PatchOpSchema},
 		"Operations": []any{scim.Object{"op": patch.Add, "value": substitute(late, j.resolve)}}})
 	if err == nil {
 		op.result["version"] = resp.header["ETag"]
@@ -81,54 +81,54 @@ func (j *job) complete(op *operation, late scim.Object) error {
 	return err
 }
 
-// giveUp is for a circle of which one operation failed: since the others refer to it, by others perhaps, they fail, too,
+// rollBackCycle is for a circle of which one operation failed: since the others refer to it, by others perhaps, they fail, too,
 // and what they created is deleted.
-func (j *job) giveUp(circle []int, cause error) {
+func (j *bulkJob) rollBackCycle(circle []int, cause error) {
 	for _, i := range circle {
 		op := &j.operations[i]
 		created := op.id != ""
 		if created {
-			if _, err := j.send(http.MethodDelete, op.path+"/"+op.id, "", nil); err != nil {
+			if _, err := j.dispatchOperation(http.MethodDelete, op.path+"/"+op.id, "", nil); err != nil {
 				j.server.Log.ErrorContext(j.Context(), "bulk operation not undone", "id", op.id, "error", err)
 			}
 		}
 		if created || op.result == nil && !j.stopped() {
-			j.report(op, nil, unresolved(cause))
+			j.setResult(op, nil, dependencyError(cause))
 		}
 	}
 }
 
-// unresolvable is why a reference cannot be resolved, nil if it can or if its resource is yet to come.
-func (j *job) unresolvable(bulkID string) error {
-	k, known := j.posts[bulkID]
+// checkReference is why a reference cannot be resolved, nil if it can or if its resource is yet to come.
+func (j *bulkJob) checkReference(bulkID string) error {
+	k, known := j.postByBulkID[bulkID]
 	if !known {
 		return scim.BadRequest(scim.InvalidValue, "The operation refers to a bulkId that no POST of this request has.")
 	}
 	if op := &j.operations[k]; op.result != nil && op.err != nil {
-		return unresolved(op.err)
+		return dependencyError(op.err)
 	}
 	return nil
 }
 
-// unresolved is the failure of an operation that refers to one that failed. What passes for that one passes for this.
-func unresolved(cause error) error {
-	if directory.IsBusy(cause) {
+// dependencyError is the failure of an operation that refers to one that failed. What passes for that one passes for this.
+func dependencyError(cause error) error {
+	if directory.IsTransient(cause) {
 		return cause
 	}
 	return &scim.Error{Status: http.StatusConflict, // RFC 7644 §3.7.1
 		Detail: "The operation refers by bulkId to one of this request that failed. Correct that one and repeat both."}
 }
 
-// send answers the request that an operation stands for, as if it had come alone. Its body is not shown, so nothing is
+// dispatchOperation answers the request that an operation stands for, as if it had come alone. Its body is not shown, so nothing is
 // read for it.
-func (j *job) send(method, path, version string, data any) (resp *response, err error) {
+func (j *bulkJob) dispatchOperation(method, path, version string, data any) (resp *response, err error) {
 	r := *j.request
 	defer func() {
 		if p := recover(); p != nil {
-			resp, err = nil, &panicked{value: p, stack: stack()}
+			resp, err = nil, &panicError{value: p, stack: stack()}
 		}
-		if err != nil && problem(err).status >= http.StatusInternalServerError {
-			j.server.Log.ErrorContext(j.Context(), "bulk operation", "method", r.verb(), "route", r.route(), "error", cause(err))
+		if err != nil && errorResponse(err).status >= http.StatusInternalServerError {
+			j.server.Log.ErrorContext(j.Context(), "bulk operation", "method", r.loggedMethod(), "route", r.loggedRoute(), "error", loggableCause(err))
 		}
 	}()
 	body, err := json.Marshal(data)
@@ -151,7 +151,7 @@ func (j *job) send(method, path, version string, data any) (resp *response, err 
 	if h := m[method]; h != nil {
 		return h(&r)
 	}
-	return nil, &methodNotAllowed{m}
+	return nil, &methodNotAllowedError{m}
 }
 
 // bulkMethods is the methods that a path of an operation has: those of resource types and resources, but GET.
@@ -163,9 +163,9 @@ func (s *server) bulkMethods(r *request, path string) (methods, error) {
 	if len(segments) > 1 {
 		r.id = segments[1]
 	}
-	m := s.resourceEndpoint(r, segments)
+	m := s.resourceMethods(r, segments)
 	if m == nil || r.id == searchSegment {
-		return nil, notThere()
+		return nil, noEndpointError()
 	}
 	delete(m, http.MethodGet)
 	return m, nil

@@ -22,7 +22,7 @@ import (
 // What fails for a reason that is not the operation's own is told there; the rest goes on.
 func TestBulkSurvivesFaults(t *testing.T) {
 	t.Parallel()
-	for want, fault := range map[string]error{"429": &table.Busy{Err: errors.New("throttled")}, "500": errors.New("a damaged item")} {
+	for want, fault := range map[string]error{"429": &table.TransientError{Err: errors.New("throttled")}, "500": errors.New("a damaged item")} {
 		c := newClient(t)
 		c.config.Directory.Table = tabletest.Faults{Table: c.config.Directory.Table, Before: func(call tabletest.Call) error {
 			keys := fmt.Sprint(call.Keys)
@@ -62,9 +62,9 @@ type closing struct {
 
 func (c *closing) Deadline() (time.Time, bool) {
 	if c.near.Load() {
-		return time.Now().Add(bulkReserve / 2), true
+		return time.Now().Add(bulkDeadlineReserve / 2), true
 	}
-	return time.Now().Add(10 * bulkReserve), true
+	return time.Now().Add(10 * bulkDeadlineReserve), true
 }
 
 // Near the deadline nothing is begun any more, and what was done is told.

@@ -9,11 +9,11 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// reference is what stands before a bulkId where it refers to the resource of that POST (RFC 7644 §3.7.2).
-const reference = "bulkId:"
+// bulkIDPrefix is what stands before a bulkId where it refers to the resource of that POST (RFC 7644 §3.7.2).
+const bulkIDPrefix = "bulkId:"
 
 // substitute replaces all references of an operation by what to gives for their bulkIds.
-func (op *operation) substitute(to func(bulkID string) string) {
+func (op *bulkOperation) substitute(to func(bulkID string) string) {
 	op.path, op.data = substitute(op.path, to).(string), substitute(op.data, to)
 	if o, ok := op.data.(scim.Object); ok && op.method == http.MethodPatch {
 		list, _ := o.Get("Operations").([]any)
@@ -27,7 +27,7 @@ func (op *operation) substitute(to func(bulkID string) string) {
 func substitute(v any, to func(bulkID string) string) any {
 	switch v := v.(type) {
 	case string:
-		before, bulkID, ok := strings.Cut(v, reference)
+		before, bulkID, ok := strings.Cut(v, bulkIDPrefix)
 		if ok && (before == "" || strings.HasSuffix(before, "/")) {
 			return before + to(bulkID)
 		}
@@ -49,7 +49,7 @@ func substituteInPath(operation any, to func(bulkID string) string) {
 	o, _ := operation.(scim.Object)
 	for name, v := range o {
 		text, _ := v.(string)
-		if !strings.EqualFold(name, "path") || !strings.Contains(text, reference) {
+		if !strings.EqualFold(name, "path") || !strings.Contains(text, bulkIDPrefix) {
 			continue
 		}
 		if p, err := filter.ParsePath(text); err == nil {
@@ -76,27 +76,27 @@ func substituteInFilter(e filter.Expr, to func(bulkID string) string) {
 }
 
 // resolve is the id of the resource that a POST created, and the reference as it was if there is none yet.
-func (j *job) resolve(bulkID string) string {
-	if k, known := j.posts[bulkID]; known && j.operations[k].id != "" {
+func (j *bulkJob) resolve(bulkID string) string {
+	if k, known := j.postByBulkID[bulkID]; known && j.operations[k].id != "" {
 		return j.operations[k].id
 	}
-	return reference + bulkID
+	return bulkIDPrefix + bulkID
 }
 
-// leaveOut takes out of a resource what still holds references, as a resource of its own: the elements of multi-valued
+// deferReferences takes out of a resource what still holds references, as a resource of its own: the elements of multi-valued
 // attributes, other attributes as a whole.
-func leaveOut(o scim.Object) scim.Object {
+func deferReferences(o scim.Object) scim.Object {
 	late := scim.Object{}
 	for name, v := range o {
 		list, many := v.([]any)
 		extension, _ := v.(scim.Object)
 		switch {
-		case !refers(v):
+		case !hasReference(v):
 		case many:
-			late[name] = slices.DeleteFunc(slices.Clone(list), func(e any) bool { return !refers(e) })
-			o[name] = slices.DeleteFunc(list, refers)
+			late[name] = slices.DeleteFunc(slices.Clone(list), func(e any) bool { return !hasReference(e) })
+			o[name] = slices.DeleteFunc(list, hasReference)
 		case extension != nil && strings.HasPrefix(strings.ToLower(name), "urn:"):
-			late[name] = leaveOut(extension)
+			late[name] = deferReferences(extension)
 		default:
 			late[name] = v
 			delete(o, name)
@@ -105,19 +105,19 @@ func leaveOut(o scim.Object) scim.Object {
 	return late
 }
 
-// refers tells whether there is a reference in a value.
-func refers(v any) (found bool) {
+// hasReference tells whether there is a reference in a value.
+func hasReference(v any) (found bool) {
 	substitute(v, func(bulkID string) string {
 		found = true
-		return reference + bulkID
+		return bulkIDPrefix + bulkID
 	})
 	return found
 }
 
-// circles is the numbers 0 … n-1 in an order in which each comes after those that it refers to, and otherwise as near
+// dependencyOrder is the numbers 0 … n-1 in an order in which each comes after those that it refers to, and otherwise as near
 // to their own order as that allows. Those that refer to each other in a circle stand together: they are the strongly
 // connected components of the graph, as Tarjan's algorithm finds them.
-func circles(n int, referred func(i int) []int) (order [][]int) {
+func dependencyOrder(n int, referred func(i int) []int) (order [][]int) {
 	seen, low, stack := make([]int, n), make([]int, n), []int(nil)
 	count := 0
 	var visit func(i int)

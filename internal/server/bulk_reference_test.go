@@ -192,7 +192,7 @@ func TestBulkLeavesOutReferencesAlone(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	late, _ := json.Marshal(leaveOut(o))
+	late, _ := json.Marshal(deferReferences(o))
 	rest, _ := json.Marshal(o)
 	if string(late) != `{"list":[{"value":"bulkId:v"},"bulkId:w"],"urn:x":{"a":"bulkId:u"},"x":{"a":"bulkId:u","b":1}}` ||
 		string(rest) != `{"list":[1],"urn:x":{"b":1},"userName":"u"}` {

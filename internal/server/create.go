@@ -4,7 +4,7 @@ import "net/http"
 
 // create is POST on a resource type's endpoint (RFC 7644 §3.3).
 func create(r *request) (*response, error) {
-	o, p, err := r.input()
+	o, p, err := r.decodeResource()
 	if err != nil {
 		return nil, err
 	}
@@ -12,5 +12,5 @@ func create(r *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.resource(http.StatusCreated, res, p)
+	return r.resourceResponse(http.StatusCreated, res, p)
 }

@@ -49,7 +49,7 @@ func TestNothingIsFoundAcrossTenants(t *testing.T) {
 	g := c.create("/Groups", `{"displayName":"g","members":[{"value":"`+u+`"}]}`)
 	before := c.dump()
 	c.secret = token.New("test")
-	if err := c.config.Tokens.Replace(t.Context(), "other", "test", c.secret); err != nil {
+	if err := c.config.Tokens.ReplaceToken(t.Context(), "other", "test", c.secret); err != nil {
 		t.Fatal(err)
 	}
 	for _, path := range []string{"/Users/" + u, "/Groups/" + g} {

@@ -16,7 +16,7 @@ func serviceProviderConfig(r *request) (*response, error) {
 		"schemas":          []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"documentationUri": "https://www.rfc-editor.org/rfc/rfc7644",
 		"patch":            supported(true),
-		"bulk":             scim.Object{"supported": true, "maxOperations": maxBulkOperations, "maxPayloadSize": maxBody},
+		"bulk":             scim.Object{"supported": true, "maxOperations": maxBulkOperations, "maxPayloadSize": maxBodyBytes},
 		"filter":           scim.Object{"supported": true, "maxResults": maxCount},
 		"changePassword":   supported(false),
 		"sort":             supported(true),
@@ -38,31 +38,31 @@ func serviceProviderConfig(r *request) (*response, error) {
 
 // resourceTypes is GET /ResourceTypes and /ResourceTypes/{name} (RFC 7643 §6).
 func resourceTypes(r *request) (*response, error) {
-	var all []described
+	var all []discoveryItem
 	for _, rt := range r.types.ResourceTypes {
-		all = append(all, described{rt.ID, "ResourceType", "/ResourceTypes/", rt})
+		all = append(all, discoveryItem{rt.ID, "ResourceType", "/ResourceTypes/", rt})
 	}
-	return r.describe(all)
+	return r.discoveryResponse(all)
 }
 
 // schemas is GET /Schemas and /Schemas/{URN} (RFC 7643 §7).
 func schemas(r *request) (*response, error) {
-	var all []described
+	var all []discoveryItem
 	for _, s := range r.types.Schemas {
-		all = append(all, described{s.ID, "Schema", "/Schemas/", s})
+		all = append(all, discoveryItem{s.ID, "Schema", "/Schemas/", s})
 	}
-	return r.describe(all)
+	return r.discoveryResponse(all)
 }
 
-// described is something that a service provider tells of itself.
-type described struct {
+// discoveryItem is something that a service provider tells of itself.
+type discoveryItem struct {
 	id, resourceType, endpoint string
 	value                      any
 }
 
-// describe answers with the one that is asked for, or all.
-func (r *request) describe(all []described) (*response, error) {
-	p, err := r.parameters()
+// discoveryResponse answers with the one that is asked for, or all.
+func (r *request) discoveryResponse(all []discoveryItem) (*response, error) {
+	p, err := r.queryParameters()
 	if err != nil {
 		return nil, err
 	}
@@ -71,7 +71,7 @@ func (r *request) describe(all []described) (*response, error) {
 	}
 	var list []any
 	for _, one := range all {
-		o, err := r.described(one)
+		o, err := r.discoveryObject(one)
 		if err != nil {
 			return nil, err
 		}
@@ -83,15 +83,15 @@ func (r *request) describe(all []described) (*response, error) {
 	if r.id != "" {
 		return nil, scim.NotFound("There is no %s with the id %q.", all[0].resourceType, r.id)
 	}
-	b, err := scim.Text(list)
+	b, err := scim.EncodeJSON(list)
 	if err != nil {
 		return nil, err
 	}
-	b = append(beginList(len(b), len(list), &directory.List{Total: len(list), StartIndex: 1}), b[len("["):]...)
-	return &response{status: http.StatusOK, body: text(append(b, '}'))}, nil
+	b = append(beginList(len(b), len(list), &directory.ListResult{TotalResults: len(list), StartIndex: 1}), b[len("["):]...)
+	return &response{status: http.StatusOK, body: rawJSON(append(b, '}'))}, nil
 }
 
-func (r *request) described(d described) (o map[string]any, err error) {
+func (r *request) discoveryObject(d discoveryItem) (o map[string]any, err error) {
 	b, err := json.Marshal(d.value)
 	if err == nil {
 		err = json.Unmarshal(b, &o)
@@ -105,5 +105,5 @@ func (r *request) described(d described) (o map[string]any, err error) {
 }
 
 func (r *request) meta(resourceType, path string) scim.Object {
-	return scim.Object{"resourceType": resourceType, "location": r.base + path}
+	return scim.Object{"resourceType": resourceType, "location": r.baseURL + path}
 }

@@ -99,7 +99,7 @@ func told(a answer, l loot) string {
 func (c *client) partOf(tenant string) string {
 	var b strings.Builder
 	for line := range strings.SplitSeq(strings.ReplaceAll(c.dump(), `{"PK"`, "\n"+`{"PK"`), "\n") {
-		if strings.Contains(line, `"Value":"`+table.Escape(tenant)+`#`) {
+		if strings.Contains(line, `"Value":"`+table.EscapeKeyPart(tenant)+`#`) {
 			b.WriteString(line)
 		}
 	}
@@ -149,7 +149,7 @@ func TestTenantsAreStrangers(t *testing.T) {
 // settle makes a tenant with the same names as any other, and gives what another would like to have.
 func (c *client) settle(t *testing.T, tenant string) (l loot) {
 	c.TB, c.secret = t, token.New(tenant)
-	if err := c.config.Tokens.Replace(t.Context(), tenant, "test", c.secret); err != nil {
+	if err := c.config.Tokens.ReplaceToken(t.Context(), tenant, "test", c.secret); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 5 {

@@ -23,7 +23,7 @@ func (c *client) enlarge(group string, n int) {
 		hash := sha256.Sum256([]byte(id))
 		sum += int64(binary.BigEndian.Uint64(hash[:8]) >> 24)
 		writes = append(writes, table.Put{Item: table.Item{"PK": table.S(pk), "SK": table.S("Member#" + id), "type": table.S("User")}})
-		if len(writes) < table.MaxActions-1 && i < n-1 {
+		if len(writes) < table.MaxTransactionActions-1 && i < n-1 {
 			continue
 		}
 		counted := table.Item{"n": table.N(int64(len(writes))), "sum": table.N(sum), "ver": table.N(1)}

@@ -20,7 +20,7 @@ func (c *client) set(s token.Settings) {
 
 func (c *client) change(change func(*token.Tenant)) {
 	c.Helper()
-	_, err := c.config.Tokens.ChangeTenant(c.Context(), "test", func(t *token.Tenant) error { change(t); return nil })
+	_, err := c.config.Tokens.UpdateTenant(c.Context(), "test", func(t *token.Tenant) error { change(t); return nil })
 	if err != nil {
 		c.Fatal(err)
 	}
@@ -67,7 +67,7 @@ func TestTooManyRequestsHaveToWait(t *testing.T) {
 	}
 	other := *c
 	other.secret = token.New("other")
-	if err := c.config.Tokens.Replace(t.Context(), "other", "test", other.secret); err != nil {
+	if err := c.config.Tokens.ReplaceToken(t.Context(), "other", "test", other.secret); err != nil {
 		t.Fatal(err)
 	}
 	other.want(other.do("GET", "/Users", ""), 200)
@@ -121,7 +121,7 @@ func TestTheGuardStopsWhatTakesTooManyUsersAway(t *testing.T) {
 			if a := deprovision(c, last, "u50"); a.status != 429 || name != "Bulk" && a.header.Get("Retry-After") == "" {
 				t.Errorf("an hour later it is still to be released: %d", a.status)
 			}
-			c.change(func(t *token.Tenant) { t.Stopped = time.Time{} })
+			c.change(func(t *token.Tenant) { t.DeprovisioningStoppedAt = time.Time{} })
 			if a := deprovision(c, last, "u50"); a.status >= 300 {
 				t.Errorf("released: %d %s", a.status, a.text)
 			}

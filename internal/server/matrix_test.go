@@ -22,7 +22,7 @@ var paths = map[string][]string{
 
 // routes is every path of the service, and some that lead nowhere.
 func routes(c *client, id string) (all []string) {
-	for _, endpoint := range endpoints() {
+	for _, endpoint := range serviceEndpoints() {
 		if len(paths[endpoint]) == 0 {
 			c.Errorf("say in paths what is behind %s", endpoint)
 		}
@@ -58,7 +58,7 @@ func ways(c *client, k *clock) (all []way) {
 	}
 	closed := func(tenant string, close func(*token.Tenant)) string {
 		secret, _ := made(tenant, time.Hour)
-		if _, err := c.config.Tokens.ChangeTenant(ctx, tenant, func(t *token.Tenant) error { close(t); return nil }); err != nil {
+		if _, err := c.config.Tokens.UpdateTenant(ctx, tenant, func(t *token.Tenant) error { close(t); return nil }); err != nil {
 			c.Fatal(err)
 		}
 		return secret
@@ -69,8 +69,8 @@ func ways(c *client, k *clock) (all []way) {
 	if err := c.config.Tokens.Revoke(ctx, "test", one.ID); err != nil {
 		c.Fatal(err)
 	}
-	disabled := closed("disabled", func(t *token.Tenant) { t.Disabled = k.now() })
-	deleted := closed("deleted", func(t *token.Tenant) { t.Deleted = k.now() })
+	disabled := closed("disabled", func(t *token.Tenant) { t.DisabledAt = k.now() })
+	deleted := closed("deleted", func(t *token.Tenant) { t.DeletedAt = k.now() })
 	basic := func(pair string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(pair)) }
 	for name, header := range map[string]string{"Bearer": "Bearer " + good, "lower case": "bearer " + good, "bare": good, "Basic": basic("okta:" + good)} {
 		all = append(all, way{name, []string{header}, "", true})
@@ -130,7 +130,7 @@ func TestNobodyGetsInWithoutAToken(t *testing.T) {
 	t.Logf("%d requests", cells)
 	other := *c
 	other.secret = token.New("other")
-	if err := c.config.Tokens.Replace(t.Context(), "other", "test", other.secret); err != nil {
+	if err := c.config.Tokens.ReplaceToken(t.Context(), "other", "test", other.secret); err != nil {
 		t.Fatal(err)
 	}
 	for _, method := range []string{"GET", "PUT", "PATCH", "DELETE"} {

@@ -22,16 +22,16 @@ func modify(r *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	quiet := r.identity.Tenant.Settings.NoContent && !p.Chooses()
+	quiet := r.identity.Tenant.Settings.NoContent && !p.IsExplicit()
 	if quiet {
-		p = scim.Nothing()
+		p = scim.MinimalProjection()
 	}
 	res, err := r.directory.Modify(r.Context(), r.rt, r.id, ops, r.ifMatch(), p)
 	if err != nil {
 		return nil, err
 	}
-	if quiet || res.Partial {
-		return &response{status: http.StatusNoContent, header: map[string]string{"ETag": res.Version}, change: res.Change}, nil
+	if quiet || res.MembersOmitted {
+		return &response{status: http.StatusNoContent, header: map[string]string{"ETag": res.Version}, change: res.Summary}, nil
 	}
-	return r.resource(http.StatusOK, res, p)
+	return r.resourceResponse(http.StatusOK, res, p)
 }

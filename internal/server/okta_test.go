@@ -63,7 +63,7 @@ func TestOktaSpecification(t *testing.T) {
 		}
 	}
 	again := get("/Users/"+created.at("id").(string), 200, user)
-	if !scim.Same(again.body, created.body) {
+	if !scim.Equal(again.body, created.body) {
 		t.Errorf("the user is read as %s, and was created as %s", again.text, created.text)
 	}
 	c.want(c.do("POST", "/Users", body, "Content-Type", "application/json"), 409, scim.Uniqueness)

@@ -4,7 +4,7 @@ import "net/http"
 
 // replace is PUT (RFC 7644 §3.5.1).
 func replace(r *request) (*response, error) {
-	o, p, err := r.input()
+	o, p, err := r.decodeResource()
 	if err != nil {
 		return nil, err
 	}
@@ -12,5 +12,5 @@ func replace(r *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.resource(http.StatusOK, res, p)
+	return r.resourceResponse(http.StatusOK, res, p)
 }

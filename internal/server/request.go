@@ -17,11 +17,11 @@ import (
 // request is an authenticated request: whose directory it is about, which resource type, which resource.
 type request struct {
 	*http.Request
-	name      string // in the log
+	requestID string // in the log
 	identity  token.Identity
 	types     *scim.Types // those that the tenant has switched on
-	directory *directory.Directory
-	base      string   // address before the endpoint
+	directory *directory.Store
+	baseURL   string   // address before the endpoint
 	segments  []string // of the path behind it, if that leads to an endpoint
 	rt        *scim.ResourceType
 	id        string
@@ -35,7 +35,7 @@ func (r *request) body() ([]byte, error) {
 			return nil, &scim.Error{Status: 415, Detail: "Send the body as application/scim+json."}
 		}
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBody))
+	b, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBodyBytes))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, &scim.Error{Status: 413, Detail: "The request body is larger than 4 MB. " +
 			"Change large groups by PATCH, in several requests."}
@@ -46,9 +46,9 @@ func (r *request) body() ([]byte, error) {
 	return b, nil
 }
 
-// parameters is the query string, strictly: url.URL.Query drops what it cannot read, and a filter that is dropped
+// queryParameters is the query string, strictly: url.URL.Query drops what it cannot read, and a filter that is dropped
 // lists everybody. Names are folded to lower case.
-func (r *request) parameters() (map[string]string, error) {
+func (r *request) queryParameters() (map[string]string, error) {
 	p := map[string]string{}
 	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") { // and not at a semicolon, which url.ParseQuery refuses
 		name, v, _ := strings.Cut(pair, "=")
@@ -74,15 +74,15 @@ func isParameter(name string) bool {
 }
 
 func (r *request) projection() (scim.Projection, error) {
-	p, err := r.parameters()
+	p, err := r.queryParameters()
 	if err != nil {
 		return scim.Projection{}, err
 	}
-	return scim.NewProjection(r.targets(), p["attributes"], p["excludedattributes"])
+	return scim.NewProjection(r.targetTypes(), p["attributes"], p["excludedattributes"])
 }
 
-// input is the resource that a request sends, and what its answer is to show.
-func (r *request) input() (o scim.Object, p scim.Projection, err error) {
+// decodeResource is the resource that a request sends, and what its answer is to show.
+func (r *request) decodeResource() (o scim.Object, p scim.Projection, err error) {
 	if p, err = r.projection(); err != nil {
 		return nil, p, err
 	}
@@ -93,8 +93,8 @@ func (r *request) input() (o scim.Object, p scim.Projection, err error) {
 	return o, p, err
 }
 
-// targets is the resource types that the request is about: that of the endpoint, or all at the root.
-func (r *request) targets() []*scim.ResourceType {
+// targetTypes is the resource types that the request is about: that of the endpoint, or all at the root.
+func (r *request) targetTypes() []*scim.ResourceType {
 	if r.rt == nil {
 		return r.types.ResourceTypes
 	}
@@ -103,11 +103,11 @@ func (r *request) targets() []*scim.ResourceType {
 
 // ifMatch is the precondition of a request that changes a resource (RFC 7644 §3.14).
 func (r *request) ifMatch() directory.Precondition {
-	return precondition(r.Header.Values("If-Match"))
+	return parseEntityTags(r.Header.Values("If-Match"))
 }
 
-// precondition is true of versions among entity tags, nil without any. Tags are compared weakly: ours are weak.
-func precondition(headers []string) directory.Precondition {
+// parseEntityTags is true of versions among entity tags, nil without any. Tags are compared weakly: ours are weak.
+func parseEntityTags(headers []string) directory.Precondition {
 	if len(headers) == 0 {
 		return nil
 	}

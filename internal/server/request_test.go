@@ -190,7 +190,7 @@ func TestABusyTableIs429WithWholeSeconds(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	c.config.Directory.Table = tabletest.Faults{Table: c.config.Directory.Table, Before: func(tabletest.Call) error {
-		return &table.Busy{Err: errors.New("throttled")}
+		return &table.TransientError{Err: errors.New("throttled")}
 	}}
 	c.handler = New(c.config)
 	for _, method := range []string{"GET", "POST"} {
@@ -212,7 +212,7 @@ func TestMediaTypes(t *testing.T) {
 
 func TestEveryBasePathIsServed(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, func(c *Config) { c.Base = "" })
+	c := newClient(t, func(c *Config) { c.BaseURL = "" })
 	for address, want := range map[string]string{
 		"https://api.example.com/prod/Users":          "https://api.example.com/prod/Users/",
 		"https://api.example.com/Users":               "https://api.example.com/Users/",

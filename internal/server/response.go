@@ -19,29 +19,29 @@ import (
 
 // response is what a handler answers. This file alone writes to the connection.
 type response struct {
-	status int
-	header map[string]string
-	body   any    // nil: none; text: as it is; anything else: as JSON
-	found  bool   // the body is what the request is for, whatever its method: nothing was done
-	id     string // of the one resource that the body is about, if it is
-	change directory.Change
+	status   int
+	header   map[string]string
+	body     any    // nil: none; text: as it is; anything else: as JSON
+	readOnly bool   // the body is what the request is for, whatever its method: nothing was done
+	id       string // of the one resource that the body is about, if it is
+	change   directory.ChangeSummary
 }
 
-// text is a body that is JSON already.
-type text []byte
+// rawJSON is a body that is JSON already.
+type rawJSON []byte
 
 const mediaType = "application/scim+json"
 
 // write sends the response and tells its status.
 func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
 	body, err := resp.encode()
-	if err == nil && !fits(body) {
-		if err = tooLarge(resp.id); !resp.found && r.Method != http.MethodGet && r.Method != http.MethodHead {
+	if err == nil && !fitsLambdaResponse(body) {
+		if err = tooLargeError(resp.id); !resp.readOnly && r.Method != http.MethodGet && r.Method != http.MethodHead {
 			resp, body, err = &response{status: http.StatusNoContent}, nil, nil // what is done is done, and told without a body
 		}
 	}
 	if err != nil {
-		resp = problem(err)
+		resp = errorResponse(err)
 		body, _ = resp.encode()
 	}
 	if body != nil {
@@ -60,16 +60,16 @@ func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
 	return resp.status
 }
 
-// maxResponse is the largest body, with its quotes escaped as they are within an answer of a Lambda function, of which
+// maxResponseBytes is the largest body, with its quotes escaped as they are within an answer of a Lambda function, of which
 // 6 MB are taken.
-const maxResponse = 6<<20 - 16<<10
+const maxResponseBytes = 6<<20 - 16<<10
 
-func fits(body []byte) bool {
-	return len(body)+bytes.Count(body, []byte{'"'})+bytes.Count(body, []byte{'\\'}) <= maxResponse
+func fitsLambdaResponse(body []byte) bool {
+	return len(body)+bytes.Count(body, []byte{'"'})+bytes.Count(body, []byte{'\\'}) <= maxResponseBytes
 }
 
-// tooLarge is the answer in place of one that is too large. The members of a group are also found page by page.
-func tooLarge(group string) error {
+// tooLargeError is the answer in place of one that is too large. The members of a group are also found page by page.
+func tooLargeError(group string) error {
 	group = cmp.Or(group, "ID")
 	return scim.BadRequest(scim.TooMany, "The answer is larger than 6 MB. Ask for less: excludedAttributes=members, attributes "+
 		"or a smaller count. The members of a group are also found page by page: /Users?filter=groups.value eq \"%s\".", group)
@@ -79,55 +79,55 @@ func (resp *response) encode() ([]byte, error) {
 	switch body := resp.body.(type) {
 	case nil:
 		return nil, nil
-	case text:
+	case rawJSON:
 		return body, nil
 	default:
-		return scim.Text(body)
+		return scim.EncodeJSON(body)
 	}
 }
 
-// methodNotAllowed says that the endpoint has other methods.
-type methodNotAllowed struct{ methods methods }
+// methodNotAllowedError says that the endpoint has other methods.
+type methodNotAllowedError struct{ methods methods }
 
-func (e *methodNotAllowed) Error() string { return "method not allowed" }
+func (e *methodNotAllowedError) Error() string { return "method not allowed" }
 
-// panicked is a recovered panic.
-type panicked struct {
+// panicError is a recovered panic.
+type panicError struct {
 	value any
 	stack string
 }
 
-func (e *panicked) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
+func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
 
 func stack() string { return string(debug.Stack()) }
 
-// problem is the response to an error (RFC 7644 §3.12). What is no fault of the request and passes is 429: the one
+// errorResponse is the response to an error (RFC 7644 §3.12). What is no fault of the request and passes is 429: the one
 // failure that Okta repeats by itself, if Retry-After is in whole seconds.
-func problem(err error) *response {
+func errorResponse(err error) *response {
 	var known *scim.Error
-	var method *methodNotAllowed
-	var waits *wait
+	var method *methodNotAllowedError
+	var waits *retryAfterError
 	switch {
 	case errors.As(err, &waits):
-		return failure(waits.told, map[string]string{"Retry-After": strconv.Itoa(waits.seconds)})
+		return newErrorResponse(waits.err, map[string]string{"Retry-After": strconv.Itoa(waits.seconds)})
 	case errors.As(err, &known):
-		return failure(known, nil)
+		return newErrorResponse(known, nil)
 	case errors.Is(err, token.ErrUnauthorized):
-		return failure(&scim.Error{Status: http.StatusUnauthorized,
+		return newErrorResponse(&scim.Error{Status: http.StatusUnauthorized,
 			Detail: "Send a valid token, as Authorization: Bearer TOKEN."}, map[string]string{"WWW-Authenticate": "Bearer"})
-	case directory.IsBusy(err):
-		return failure(&scim.Error{Status: http.StatusTooManyRequests,
+	case directory.IsTransient(err):
+		return newErrorResponse(&scim.Error{Status: http.StatusTooManyRequests,
 			Detail: "The service is busy. Repeat the request in a few seconds."}, map[string]string{"Retry-After": "2"})
 	case errors.As(err, &method):
 		allowed := strings.Join(slices.Sorted(maps.Keys(method.methods)), ", ")
-		return failure(&scim.Error{Status: http.StatusMethodNotAllowed,
+		return newErrorResponse(&scim.Error{Status: http.StatusMethodNotAllowed,
 			Detail: "This endpoint takes only " + allowed + "."}, map[string]string{"Allow": allowed})
 	}
-	return failure(&scim.Error{Status: http.StatusInternalServerError,
+	return newErrorResponse(&scim.Error{Status: http.StatusInternalServerError,
 		Detail: "The request failed for a reason that is not its own. Tell the operator; the log has the cause."}, nil)
 }
 
-func failure(e *scim.Error, header map[string]string) *response {
+func newErrorResponse(e *scim.Error, header map[string]string) *response {
 	body := scim.Object{
 		"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:Error"},
 		"status":  strconv.Itoa(e.Status),
@@ -139,8 +139,8 @@ func failure(e *scim.Error, header map[string]string) *response {
 	return &response{status: e.Status, header: header, body: body}
 }
 
-// cause is what of an error belongs in the log. What the client is told stays between us: it may quote the request.
-func cause(err error) error {
+// loggableCause is what of an error belongs in the log. What the client is told stays between us: it may quote the request.
+func loggableCause(err error) error {
 	if known := (*scim.Error)(nil); errors.As(err, &known) {
 		return known.Err
 	}

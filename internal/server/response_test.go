@@ -32,7 +32,7 @@ func TestHeadTellsNoLength(t *testing.T) {
 	t.Parallel()
 	body := strings.Repeat("x", 1000)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		(&response{status: 200, body: text(body)}).write(w, r)
+		(&response{status: 200, body: rawJSON(body)}).write(w, r)
 	}))
 	defer s.Close()
 	for method, want := range map[string]int64{"GET": 1000, "HEAD": -1} {

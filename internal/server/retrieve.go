@@ -17,10 +17,10 @@ func retrieve(r *request) (*response, error) {
 		return nil, err
 	}
 	if match := r.ifMatch(); match != nil && !match(res.Version) {
-		return nil, directory.Stale(r.rt)
+		return nil, directory.PreconditionFailedError(r.rt)
 	}
-	if have := precondition(r.Header.Values("If-None-Match")); have != nil && have(res.Version) {
+	if have := parseEntityTags(r.Header.Values("If-None-Match")); have != nil && have(res.Version) {
 		return &response{status: http.StatusNotModified, header: map[string]string{"ETag": res.Version}}, nil
 	}
-	return r.resource(http.StatusOK, res, p)
+	return r.resourceResponse(http.StatusOK, res, p)
 }

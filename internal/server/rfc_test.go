@@ -203,5 +203,5 @@ func (p player) compare(want, got any) error {
 // What RFC 7644 prints is answered as it prints it, but for ids, versions and times.
 func TestPrintedConversations(t *testing.T) {
 	t.Parallel()
-	play(t, "rfc7644.txt", nil, func(c *Config) { c.Base = "https://example.com/v2" })
+	play(t, "rfc7644.txt", nil, func(c *Config) { c.BaseURL = "https://example.com/v2" })
 }

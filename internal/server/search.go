@@ -24,7 +24,7 @@ func search(r *request) (*response, error) {
 	}
 	p := map[string]string{}
 	for name, v := range o {
-		text, ok := parameter(v)
+		text, ok := parameterText(v)
 		if name = strings.ToLower(name); !ok && name != "schemas" {
 			return nil, scim.BadRequest(scim.InvalidValue, "The value of %s has the wrong type.", name)
 		}
@@ -35,8 +35,8 @@ func search(r *request) (*response, error) {
 	return r.list(p)
 }
 
-// parameter is a value of a SearchRequest as it would stand in a query string.
-func parameter(v any) (string, bool) {
+// parameterText is a value of a SearchRequest as it would stand in a query string.
+func parameterText(v any) (string, bool) {
 	switch v := v.(type) {
 	case nil:
 		return "", true
@@ -60,16 +60,16 @@ func parameter(v any) (string, bool) {
 
 const defaultCount, maxCount = 100, 1000
 
-// listing reads the parameters of a list (RFC 7644 §3.4.2), by their names in lower case.
-func (r *request) listing(p map[string]string) (q directory.Query, err error) {
-	q.Types, q.Reader = r.targets(), r.identity.Label
+// parseListParameters reads the parameters of a list (RFC 7644 §3.4.2), by their names in lower case.
+func (r *request) parseListParameters(p map[string]string) (q directory.Params, err error) {
+	q.Types, q.Client = r.targetTypes(), r.identity.Label
 	if q.Projection, err = scim.NewProjection(q.Types, p["attributes"], p["excludedattributes"]); err != nil {
 		return q, err
 	}
-	if q.StartIndex, err = integer(p, "startindex", "startIndex", 1); err != nil {
+	if q.StartIndex, err = parseInteger(p, "startindex", "startIndex", 1); err != nil {
 		return q, err
 	}
-	if q.Count, err = count(p); err != nil {
+	if q.Count, err = parseCount(p); err != nil {
 		return q, err
 	}
 	q.StartIndex = max(q.StartIndex, 1) // RFC 7644 §3.4.2.4: below 1 it is 1
@@ -81,13 +81,13 @@ func (r *request) listing(p map[string]string) (q directory.Query, err error) {
 			return q, scim.BadRequest(scim.InvalidFilter, "The filter cannot be read: %v", err)
 		}
 	}
-	q.SortBy, q.Descending, err = order(p["sortby"], p["sortorder"])
+	q.SortBy, q.Descending, err = parseSort(p["sortby"], p["sortorder"])
 	return q, err
 }
 
-// count reads how many resources a page has at most.
-func count(p map[string]string) (int, error) {
-	n, err := integer(p, "count", "count", defaultCount)
+// parseCount reads how many resources a page has at most.
+func parseCount(p map[string]string) (int, error) {
+	n, err := parseInteger(p, "count", "count", defaultCount)
 	if _, paged := p["cursor"]; paged && (err != nil || n < 1) { // RFC 9865 §2.1; a page of none would lead to itself
 		return 0, scim.BadRequest(scim.InvalidCount, "With cursor, count is a positive integer, and more than %d counts as "+
 			"%[1]d. Send one, or leave it out.", maxCount)
@@ -95,8 +95,8 @@ func count(p map[string]string) (int, error) {
 	return min(max(n, 0), maxCount), err // RFC 7644 §3.4.2.4: a negative count is 0
 }
 
-// order reads sortBy and sortOrder (RFC 7644 §3.4.2.3).
-func order(by, direction string) (a filter.Attr, descending bool, err error) {
+// parseSort reads sortBy and sortOrder (RFC 7644 §3.4.2.3).
+func parseSort(by, direction string) (a filter.Attr, descending bool, err error) {
 	switch strings.ToLower(direction) {
 	case "", "ascending":
 	case "descending":
@@ -113,7 +113,7 @@ func order(by, direction string) (a filter.Attr, descending bool, err error) {
 	return a, descending, nil
 }
 
-func integer(p map[string]string, name, shown string, otherwise int) (int, error) {
+func parseInteger(p map[string]string, name, shown string, otherwise int) (int, error) {
 	text, ok := p[name]
 	if !ok || text == "" {
 		return otherwise, nil

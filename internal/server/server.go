@@ -21,13 +21,13 @@ type Config struct {
 	Limiter   *token.Limiter
 	RateLimit int                        // requests a second for each token whose tenant has no limit of its own; 0: none
 	RequestID func(*http.Request) string // names a request in the log
-	Base      string                     // address of the service, without a slash at the end; "": as the request's URL has it, if absolute
+	BaseURL   string                     // address of the service, without a slash at the end; "": as the request's URL has it, if absolute
 	Timeout   time.Duration              // of one request
 	Log       *slog.Logger
 }
 
-// maxBody is the largest request body: Lambda's 6 MB hold it escaped.
-const maxBody = 4 << 20
+// maxBodyBytes is the largest request body: Lambda's 6 MB hold it escaped.
+const maxBodyBytes = 4 << 20
 
 // New is the handler of a service provider. It serves under any base path: what stands before the first segment that
 // names an endpoint.
@@ -43,18 +43,18 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
 	defer cancel()
-	ctx, cost := directory.Measure(ctx)
-	q := &request{Request: r.WithContext(ctx), types: s.types, base: s.Base, name: s.RequestID(r)}
-	resp, err := s.answer(q)
+	ctx, cost := directory.MeasureUsage(ctx)
+	q := &request{Request: r.WithContext(ctx), types: s.types, baseURL: s.BaseURL, requestID: s.RequestID(r)}
+	resp, err := s.handle(q)
 	if err != nil {
-		resp = problem(err)
+		resp = errorResponse(err)
 	}
 	status := resp.write(w, r)
-	attrs := []slog.Attr{slog.String("requestId", q.name), slog.String("tenant", q.identity.Tenant.Hash()),
-		slog.String("token", q.identity.ID), slog.String("method", q.verb()),
-		slog.String("route", q.route()), slog.Int("status", status),
+	attrs := []slog.Attr{slog.String("requestId", q.requestID), slog.String("tenant", q.identity.Tenant.Hash()),
+		slog.String("token", q.identity.ID), slog.String("method", q.loggedMethod()),
+		slog.String("route", q.loggedRoute()), slog.Int("status", status),
 		slog.Float64("milliseconds", float64(time.Since(begin).Microseconds())/1e3), slog.Any("table", cost())}
-	level, cause := slog.LevelInfo, cause(err)
+	level, cause := slog.LevelInfo, loggableCause(err)
 	if status == http.StatusInternalServerError {
 		level = slog.LevelError
 	}
@@ -64,17 +64,17 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Log.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// answer authenticates and dispatches a request. A panic is the fault of the code, and is told as any other.
-func (s *server) answer(r *request) (resp *response, err error) {
+// handle authenticates and dispatches a request. A panic is the fault of the code, and is told as any other.
+func (s *server) handle(r *request) (resp *response, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			resp, err = nil, &panicked{value: p, stack: stack()}
+			resp, err = nil, &panicError{value: p, stack: stack()}
 		}
 	}()
 	if r.identity, err = s.Tokens.Authenticate(r.Context(), r.Header.Values("Authorization")); err != nil {
 		return nil, err
 	}
-	if err := s.limit(r); err != nil {
+	if err := s.checkRateLimit(r); err != nil {
 		return nil, err
 	}
 	return s.dispatch(r)

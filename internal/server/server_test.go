@@ -65,11 +65,11 @@ func newClient(t testing.TB, change ...func(*Config)) *client {
 	c := &client{TB: t, secret: token.New("test"), log: &record{}}
 	log := slog.New(slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.config = Config{
-		Directory: directory.Config{Table: tab, Types: scim.Standard(), Now: time.Now, Random: &ascending{}, Log: log},
+		Directory: directory.Config{Table: tab, Types: scim.StandardTypes(), Now: time.Now, Random: &ascending{}, Log: log},
 		Tokens:    &token.Store{Table: tab, Now: time.Now}, Limiter: &token.Limiter{Table: tab, Now: time.Now, Log: log},
-		RequestID: func(*http.Request) string { return "request" }, Base: base, Timeout: time.Minute, Log: log,
+		RequestID: func(*http.Request) string { return "request" }, BaseURL: base, Timeout: time.Minute, Log: log,
 	}
-	if err := c.config.Tokens.Replace(t.Context(), "test", "test", c.secret); err != nil {
+	if err := c.config.Tokens.ReplaceToken(t.Context(), "test", "test", c.secret); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := c.config.Tokens.Authenticate(t.Context(), []string{c.secret}); err != nil { // which marks its first use
@@ -179,7 +179,7 @@ func (c *client) dump() string {
 			text, _ := json.Marshal(it)
 			b.Write(text)
 		}
-		if from = p.Next; from == (table.Key{}) {
+		if from = p.LastEvaluatedKey; from == (table.Key{}) {
 			return b.String()
 		}
 	}

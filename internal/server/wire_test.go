@@ -31,13 +31,13 @@ func onDynamoDB(t *testing.T, test func(*testing.T, *client, func(*tabletest.Wir
 	if len(endpoints) == 0 {
 		t.Skipf("set %s to the address of a DynamoDB emulator", variable)
 	}
-	name, direct := "wire-"+rand.Text(), dynamo.NewClient(dynamo.Account{Endpoint: endpoints[0]})
+	name, direct := "wire-"+rand.Text(), dynamo.NewClient(dynamo.ClientConfig{Endpoint: endpoints[0]})
 	clean := dynamo.New(direct, name)
 	if err := clean.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
 	c := newClient(t).over(clean).within(time.Minute)
-	if err := c.config.Tokens.Replace(t.Context(), "test", "test", c.secret); err != nil {
+	if err := c.config.Tokens.ReplaceToken(t.Context(), "test", "test", c.secret); err != nil {
 		t.Fatal(err)
 	}
 	test(t, c, func(w *tabletest.Wire) table.Table {
@@ -117,7 +117,7 @@ func (c *client) befallen(what string, chance map[tabletest.Fault]float64, open 
 func (c *client) tenant(t *testing.T) *client {
 	other := *c
 	other.TB, other.secret = t, token.New("test")
-	if err := c.config.Tokens.Replace(t.Context(), t.Name(), "test", other.secret); err != nil {
+	if err := c.config.Tokens.ReplaceToken(t.Context(), t.Name(), "test", other.secret); err != nil {
 		t.Fatal(err)
 	}
 	return &other
@@ -152,7 +152,7 @@ func (c *client) work(bad *client) (busy int) {
 	if members := ids(c.do("GET", "/Groups/"+common, "").body, "members"); len(members) != inCommon {
 		c.Errorf("the common group has the members %v, want %d", members, inCommon)
 	}
-	fsck := directory.Fsck{Config: c.config.Directory, Tenant: c.Name(), Report: func(line string) { c.Error(line) }}
+	fsck := directory.Checker{Config: c.config.Directory, Tenant: c.Name(), Report: func(line string) { c.Error(line) }}
 	if _, err := fsck.Run(c.Context()); err != nil {
 		c.Error(err)
 	}

@@ -18,8 +18,8 @@ type Backoff struct {
 // Wait waits before the next attempt; attempt counts those that failed, from 0. It returns an error, and at once, if
 // the context has ended or would end before the wait does.
 func (b Backoff) Wait(ctx context.Context, attempt int) error {
-	d := b.pause(attempt)
-	if err := ended(ctx, d); err != nil {
+	d := b.delay(attempt)
+	if err := checkDeadlineIn(ctx, d); err != nil {
 		return err
 	}
 	if b.Sleep == nil {
@@ -28,12 +28,12 @@ func (b Backoff) Wait(ctx context.Context, attempt int) error {
 	return b.Sleep(ctx, d)
 }
 
-// Ended is why no call may begin: the context has ended, or its deadline is over by the wall clock. A context goes by
+// CheckDeadline is why no call may begin: the context has ended, or its deadline is over by the wall clock. A context goes by
 // the monotonic clock, which may stand still while a machine is suspended.
-func Ended(ctx context.Context) error { return ended(ctx, 0) }
+func CheckDeadline(ctx context.Context) error { return checkDeadlineIn(ctx, 0) }
 
-// ended looks a time ahead.
-func ended(ctx context.Context, ahead time.Duration) error {
+// checkDeadlineIn looks a time ahead.
+func checkDeadlineIn(ctx context.Context, ahead time.Duration) error {
 	deadline, ok := ctx.Deadline()
 	if ok && deadline.Round(0).Sub(time.Now().Round(0)) <= ahead { // Round takes the monotonic reading away
 		return context.DeadlineExceeded
@@ -41,7 +41,7 @@ func ended(ctx context.Context, ahead time.Duration) error {
 	return ctx.Err()
 }
 
-func (b Backoff) pause(attempt int) time.Duration {
+func (b Backoff) delay(attempt int) time.Duration {
 	base, most, random := b.Base, b.Cap, b.Rand
 	if base <= 0 {
 		base = 25 * time.Millisecond

@@ -18,12 +18,12 @@ func TestPauseIsFullJitterUnderADoublingBound(t *testing.T) {
 		if attempt < 6 { // 25 ms · 2⁶ is more than a second
 			bound = 25 * time.Millisecond << attempt
 		}
-		least := Backoff{Rand: func(int64) int64 { return 0 }}.pause(attempt)
-		most := Backoff{Rand: func(n int64) int64 { return n - 1 }}.pause(attempt)
+		least := Backoff{Rand: func(int64) int64 { return 0 }}.delay(attempt)
+		most := Backoff{Rand: func(n int64) int64 { return n - 1 }}.delay(attempt)
 		if least != 0 || most != min(bound, time.Second)-1 {
 			t.Fatalf("attempt %d: from %v to %v, want less than %v", attempt, least, most, bound)
 		}
-		if d := (Backoff{Base: 5, Cap: 10}).pause(attempt); d < 0 || d >= 10 {
+		if d := (Backoff{Base: 5, Cap: 10}).delay(attempt); d < 0 || d >= 10 {
 			t.Fatalf("a pause of %d with the cap 10", d)
 		}
 	})

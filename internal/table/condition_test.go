@@ -16,8 +16,8 @@ func TestConditionsHoldAsDynamoDBJudgesThem(t *testing.T) {
 		want      string // by state: 1 where the condition holds
 	}{
 		"exists":            {Exists(), "01111"},
-		"absent":            {Absent(), "10000"},
-		"without a":         {Without("a"), "11000"},
+		"absent":            {NotExists(), "10000"},
+		"without a":         {AttributeNotExists("a"), "11000"},
 		"a = x":             {Equals("a", S("x")), "00100"},
 		"a = ''":            {Equals("a", S("")), "00000"},
 		"a = '1'":           {Equals("a", S("1")), "00000"},
@@ -26,15 +26,15 @@ func TestConditionsHoldAsDynamoDBJudgesThem(t *testing.T) {
 		"a = {a}":           {Equals("a", SS("a")), "00000"},
 		"a = {a, c}":        {Equals("a", SS("a", "c")), "00000"},
 		"nothing = nothing": {Equals("b", nil), "00000"},
-		"size(b) < 0":       {SizeBelow("b", 0), "11111"},
-		"size(a) < 3":       {SizeBelow("a", 3), "11001"},
+		"size(b) < 0":       {SetSizeBelow("b", 0), "11111"},
+		"size(a) < 3":       {SetSizeBelow("a", 3), "11001"},
 	} {
 		if got := judged(c.condition, states); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 	for n, want := range []bool{false, false, false, true} {
-		if got := SizeBelow("a", n).Holds(states[4]); got != want {
+		if got := SetSizeBelow("a", n).Holds(states[4]); got != want {
 			t.Errorf("two elements are below %d: %v", n, got)
 		}
 	}

@@ -12,22 +12,22 @@ import (
 
 func TestDeadlineIsOneOfTheWallClock(t *testing.T) {
 	t.Parallel()
-	ctx := tabletest.Suspended(t.Context())
+	ctx := tabletest.SuspendedContext(t.Context())
 	if deadline, _ := ctx.Deadline(); time.Until(deadline) <= 0 || ctx.Err() != nil {
 		t.Fatal("the context has ended by the monotonic clock, too")
 	}
-	if err := table.Ended(ctx); !errors.Is(err, context.DeadlineExceeded) {
+	if err := table.CheckDeadline(ctx); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Ended: %v", err)
 	}
 	if err := (table.Backoff{}).Wait(ctx, 0); !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Wait: %v", err)
 	}
 	later, cancel := context.WithTimeout(t.Context(), time.Hour)
-	if err := table.Ended(later); err != nil {
+	if err := table.CheckDeadline(later); err != nil {
 		t.Errorf("an hour before its end: %v", err)
 	}
 	cancel()
-	if err := table.Ended(later); !errors.Is(err, context.Canceled) {
+	if err := table.CheckDeadline(later); !errors.Is(err, context.Canceled) {
 		t.Errorf("canceled: %v", err)
 	}
 }

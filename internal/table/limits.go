@@ -12,18 +12,18 @@ import (
 
 // DynamoDB's limits, in bytes and items.
 const (
-	MaxPK          = 2048
-	MaxSK          = 1024
-	MaxItem        = 400 << 10
-	MaxPage        = 1 << 20
-	MaxTransaction = 4 << 20
-	MaxActions     = 100 // of one Write, and keys of one Snapshot
-	maxSegments    = 1_000_000
+	MaxPartitionKeyBytes  = 2048
+	MaxSortKeyBytes       = 1024
+	MaxItemBytes          = 400 << 10
+	MaxPageBytes          = 1 << 20
+	MaxTransactionBytes   = 4 << 20
+	MaxTransactionActions = 100 // of one Write, and keys of one Snapshot
+	maxSegments           = 1_000_000
 )
 
-// Size is what DynamoDB counts for an item, in bytes: names and values, in UTF-8. It documents the size of a number
+// ItemSize is what DynamoDB counts for an item, in bytes: names and values, in UTF-8. It documents the size of a number
 // as approximately one byte and another for every two digits.
-func Size(it Item) int {
+func ItemSize(it Item) int {
 	n := 0
 	for name, v := range it {
 		n += len(name) + size(v)
@@ -31,8 +31,8 @@ func Size(it Item) int {
 	return n
 }
 
-// SizeOfInt is what is counted for a number: zeros at its end are not.
-func SizeOfInt(i int64) (n int) {
+// NumberSize is what is counted for a number: zeros at its end are not.
+func NumberSize(i int64) (n int) {
 	if n = 1; i < 0 {
 		n++
 	}
@@ -49,7 +49,7 @@ func size(v types.AttributeValue) int {
 	case *types.AttributeValueMemberS:
 		return len(v.Value)
 	case *types.AttributeValueMemberN:
-		return SizeOfInt(Int(v))
+		return NumberSize(IntValue(v))
 	case *types.AttributeValueMemberSS:
 		n := 0
 		for _, s := range v.Value {
@@ -61,10 +61,10 @@ func size(v types.AttributeValue) int {
 	}
 }
 
-// CheckWrites refuses what Write cannot do whatever the table holds. The error is *Invalid or *TooLarge.
-func CheckWrites(writes []Write) error {
-	if len(writes) == 0 || len(writes) > MaxActions {
-		return invalid("%d writes in a transaction of 1 to %d", len(writes), MaxActions)
+// ValidateWrites refuses what Write cannot do whatever the table holds. The error is *Invalid or *TooLarge.
+func ValidateWrites(writes []Write) error {
+	if len(writes) == 0 || len(writes) > MaxTransactionActions {
+		return invalid("%d writes in a transaction of 1 to %d", len(writes), MaxTransactionActions)
 	}
 	keys, total := make([]Key, len(writes)), 0
 	for i, w := range writes {
@@ -75,20 +75,20 @@ func CheckWrites(writes []Write) error {
 		keys[i] = w.Target()
 		total += n
 	}
-	if total > MaxTransaction {
+	if total > MaxTransactionBytes {
 		return tooLarge("a transaction of %d bytes", total)
 	}
-	return CheckKeys(keys, MaxActions)
+	return ValidateKeys(keys, MaxTransactionActions)
 }
 
 // checkWrite returns how many bytes the item will at least have.
 func checkWrite(w Write) (n int, err error) {
 	switch w := w.(type) {
 	case Put:
-		n, err = Size(w.Item), checkItem(w.Item)
+		n, err = ItemSize(w.Item), checkItem(w.Item)
 	case Update:
-		n, err = Size(w.Set)+Size(w.Add), checkUpdate(w)
-	case Check:
+		n, err = ItemSize(w.Set)+ItemSize(w.Add), checkUpdate(w)
+	case ConditionCheck:
 		if len(w.If) == 0 {
 			err = invalid("a Check without a condition")
 		}
@@ -101,7 +101,7 @@ func checkWrite(w Write) (n int, err error) {
 			err = checkCondition(c)
 		}
 	}
-	if err == nil && n > MaxItem {
+	if err == nil && n > MaxItemBytes {
 		err = tooLarge("an item of %d bytes", n)
 	}
 	return n, err
@@ -156,30 +156,30 @@ func checkChanged(name string, removed []string, others ...Item) error {
 	return checkName(name)
 }
 
-// Result is the item that the update makes of an old one, which stays as it is and may be nil. It is *Invalid to add
+// Apply is the item that the update makes of an old one, which stays as it is and may be nil. It is *Invalid to add
 // to an attribute of another type, to delete from it, or to leave the 64 bits of a number (DynamoDB itself would go on
 // to 38 digits); the new item may be *TooLarge.
-func (w Update) Result(old Item) (Item, error) {
+func (w Update) Apply(old Item) (Item, error) {
 	for _, part := range []Item{w.Add, w.Delete} {
 		for name, v := range part {
 			there := old[name]
 			if there != nil && kind(there) != kind(v) {
 				return nil, invalid("the attribute %q is a %s, not a %s", name, kind(there), kind(v))
 			}
-			if a, b := Int(there), Int(v); (a+b > a) != (b > 0) {
+			if a, b := IntValue(there), IntValue(v); (a+b > a) != (b > 0) {
 				return nil, invalid("the sum of %q, %d and %d, has more than 64 bits", name, a, b)
 			}
 		}
 	}
-	it := w.apply(old)
-	if n := Size(it); n > MaxItem {
+	it := w.applyUnchecked(old)
+	if n := ItemSize(it); n > MaxItemBytes {
 		return nil, tooLarge("an item of %d bytes", n)
 	}
 	return it, nil
 }
 
-// CheckKeys refuses keys that cannot be, a key that is there twice, and more keys than at most (0: any number).
-func CheckKeys(keys []Key, most int) error {
+// ValidateKeys refuses keys that cannot be, a key that is there twice, and more keys than at most (0: any number).
+func ValidateKeys(keys []Key, most int) error {
 	if most > 0 && (len(keys) == 0 || len(keys) > most) {
 		return invalid("%d keys in a call for 1 to %d", len(keys), most)
 	}
@@ -196,19 +196,19 @@ func CheckKeys(keys []Key, most int) error {
 	return nil
 }
 
-// CheckGet refuses what Get cannot read.
-func CheckGet(attributes []string, keys []Key) error {
+// ValidateGet refuses what Get cannot read.
+func ValidateGet(attributes []string, keys []Key) error {
 	if err := checkNames(attributes); err != nil {
 		return err
 	}
-	return CheckKeys(keys, 0)
+	return ValidateKeys(keys, 0)
 }
 
 func checkKey(k Key) error {
-	if err := checkPart("PK", k.PK, MaxPK); err != nil {
+	if err := checkPart("PK", k.PK, MaxPartitionKeyBytes); err != nil {
 		return err
 	}
-	return checkPart("SK", k.SK, MaxSK)
+	return checkPart("SK", k.SK, MaxSortKeyBytes)
 }
 
 func checkPart(name, s string, most int) error {
@@ -218,14 +218,14 @@ func checkPart(name, s string, most int) error {
 	return nil
 }
 
-// CheckRange refuses what Query cannot read.
-func CheckRange(r Range) error {
-	if err := checkPart("PK", r.PK, MaxPK); err != nil {
+// ValidateRange refuses what Query cannot read.
+func ValidateRange(r Range) error {
+	if err := checkPart("PK", r.PK, MaxPartitionKeyBytes); err != nil {
 		return err
 	}
-	for _, s := range []string{r.Prefix, r.From, r.To, r.After} {
-		if len(s) > MaxSK || !utf8.ValidString(s) {
-			return invalid("a bound of %d bytes; it is UTF-8 of at most %d", len(s), MaxSK)
+	for _, s := range []string{r.Prefix, r.From, r.To, r.ExclusiveStart} {
+		if len(s) > MaxSortKeyBytes || !utf8.ValidString(s) {
+			return invalid("a bound of %d bytes; it is UTF-8 of at most %d", len(s), MaxSortKeyBytes)
 		}
 	}
 	switch {
@@ -235,7 +235,7 @@ func CheckRange(r Range) error {
 		return invalid("an interval with one end")
 	case r.From > r.To:
 		return invalid("an interval that ends before it begins")
-	case r.After != "" && !r.holds(r.After):
+	case r.ExclusiveStart != "" && !r.contains(r.ExclusiveStart):
 		return invalid("a page that would begin outside its range")
 	case r.Limit < 0:
 		return invalid("a limit of %d", r.Limit)
@@ -243,7 +243,7 @@ func CheckRange(r Range) error {
 	return checkNames(r.Attributes)
 }
 
-func (r Range) holds(sk string) bool {
+func (r Range) contains(sk string) bool {
 	return strings.HasPrefix(sk, r.Prefix) && (r.To == "" || r.From <= sk && sk <= r.To)
 }
 
@@ -263,8 +263,8 @@ func checkNames(names []string) error {
 	return nil
 }
 
-// CheckScan refuses a segment that is not one of them, and a beginning that is not a key.
-func CheckScan(segment, of int, from Key) error {
+// ValidateScan refuses a segment that is not one of them, and a beginning that is not a key.
+func ValidateScan(segment, of int, from Key) error {
 	if of < 1 || of > maxSegments || segment < 0 || segment >= of {
 		return invalid("segment %d of %d", segment, of)
 	}
@@ -328,16 +328,16 @@ func validSet(elements []string) bool {
 }
 
 func checkCondition(c Condition) error {
-	switch c.Test {
-	case ItemExists, ItemAbsent:
+	switch c.Op {
+	case OpItemExists, OpItemNotExists:
 		return nil
-	case IsEqual:
+	case OpEquals:
 		if err := checkValue(c.Attribute, c.Value); err != nil {
 			return err
 		}
-	case IsAbsent, IsBelow:
+	case OpAttributeNotExists, OpSetSizeBelow:
 	default:
-		return invalid("a condition of test %d", c.Test)
+		return invalid("a condition of test %d", c.Op)
 	}
 	return checkName(c.Attribute)
 }
@@ -355,5 +355,7 @@ func kind(v types.AttributeValue) string {
 	}
 }
 
-func invalid(format string, a ...any) error  { return &Invalid{Why: fmt.Sprintf(format, a...)} }
-func tooLarge(format string, a ...any) error { return &TooLarge{Why: fmt.Sprintf(format, a...)} }
+func invalid(format string, a ...any) error { return &InvalidError{Reason: fmt.Sprintf(format, a...)} }
+func tooLarge(format string, a ...any) error {
+	return &TooLargeError{Reason: fmt.Sprintf(format, a...)}
+}

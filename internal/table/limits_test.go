@@ -30,7 +30,7 @@ func TestSizeIsNamesAndValuesInBytes(t *testing.T) {
 		"-101":        {Item{"a": N(-101)}, 1 + 4},
 		"all of them": {Item{"PK": S("p"), "SK": S("s"), "n": N(12)}, 3 + 3 + 3},
 	} {
-		if got := Size(c.it); got != c.want {
+		if got := ItemSize(c.it); got != c.want {
 			t.Errorf("%s: %d bytes, want %d", name, got, c.want)
 		}
 	}
@@ -40,10 +40,10 @@ func TestUpdateLeavesTheOldItemAlone(t *testing.T) {
 	t.Parallel()
 	old := Item{"PK": S("p"), "SK": S("s"), "set": SS("a", "b"), "more": SS("a")}
 	u := Update{Key: old.Key(), Delete: Item{"set": SS("a")}, Add: Item{"more": SS("b")}, Remove: []string{"PK"}}
-	if _, err := u.Result(old); err != nil {
+	if _, err := u.Apply(old); err != nil {
 		t.Fatal(err)
 	}
-	if len(old) != 4 || len(Strings(old["set"])) != 2 || len(Strings(old["more"])) != 1 {
+	if len(old) != 4 || len(StringSetValue(old["set"])) != 2 || len(StringSetValue(old["more"])) != 1 {
 		t.Errorf("the old item became %v", old)
 	}
 }
@@ -53,10 +53,10 @@ func TestSumsKeepTo64Bits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		edge := rapid.OneOf(rapid.Int64(), rapid.SampledFrom([]int64{math.MinInt64, -1, 0, 1, math.MaxInt64}))
 		a, b := edge.Draw(t, "a"), edge.Draw(t, "b")
-		it, err := Update{Add: Item{"n": N(b)}}.Result(Item{"n": N(a)})
+		it, err := Update{Add: Item{"n": N(b)}}.Apply(Item{"n": N(a)})
 		sum := new(big.Int).Add(big.NewInt(a), big.NewInt(b))
-		var invalid *Invalid
-		if sum.IsInt64() && (err != nil || Int(it["n"]) != sum.Int64()) || !sum.IsInt64() && !errors.As(err, &invalid) {
+		var invalid *InvalidError
+		if sum.IsInt64() && (err != nil || IntValue(it["n"]) != sum.Int64()) || !sum.IsInt64() && !errors.As(err, &invalid) {
 			t.Fatalf("%d + %d: %v, %v", a, b, it["n"], err)
 		}
 	})
@@ -65,15 +65,15 @@ func TestSumsKeepTo64Bits(t *testing.T) {
 // What the call alone shows is refused before anything is sent; the drivers see the rest.
 func TestWhatTheCallShowsIsTooLarge(t *testing.T) {
 	t.Parallel()
-	half := S(strings.Repeat("x", MaxItem/2))
+	half := S(strings.Repeat("x", MaxItemBytes/2))
 	k := Key{PK: "p", SK: "s"}
-	var tooLarge *TooLarge
+	var tooLarge *TooLargeError
 	u := Update{Key: k, Set: Item{"a": half}, Add: Item{"b": SS(half.(*types.AttributeValueMemberS).Value)}}
-	if err := CheckWrites([]Write{u}); !errors.As(err, &tooLarge) {
+	if err := ValidateWrites([]Write{u}); !errors.As(err, &tooLarge) {
 		t.Errorf("an update that sets and adds 400 KB: %v", err)
 	}
 	u.Add = nil
-	if err := CheckWrites([]Write{u}); err != nil {
+	if err := ValidateWrites([]Write{u}); err != nil {
 		t.Errorf("an update that sets 200 KB: %v", err)
 	}
 }

@@ -19,14 +19,14 @@ import (
 //
 // Storage, backups and data transfer are not in it.
 type Usage struct {
-	Calls        int     // made
-	Waits        int     // of them, those that waited for each other: calls that overlap count once
-	ItemsRead    int     // brought back
-	ItemsWritten int     // put, updated or deleted
-	ReadUnits    float64 // RRU, as billed
-	WriteUnits   float64 // WRU, as billed
-	Retries      int     // by the driver
-	Conflicts    int     // of them, those because of another transaction
+	Calls                int     // made
+	RoundTrips           int     // of them, those that waited for each other: calls that overlap count once
+	ItemsRead            int     // brought back
+	ItemsWritten         int     // put, updated or deleted
+	ReadUnits            float64 // RRU, as billed
+	WriteUnits           float64 // WRU, as billed
+	Retries              int     // by the driver
+	TransactionConflicts int     // of them, those because of another transaction
 }
 
 // What AWS asks for a million request units on demand: us-east-1, table class Standard, since November 2024.
@@ -59,17 +59,17 @@ func WithUsage(ctx context.Context) (context.Context, func() Usage) {
 	}
 }
 
-// Charge adds capacity units. Drivers call it; DynamoDB does not tell them what a refused transaction has cost.
-func Charge(ctx context.Context, read, write float64) {
+// AddConsumedCapacity adds capacity units. Drivers call it; DynamoDB does not tell them what a refused transaction has cost.
+func AddConsumedCapacity(ctx context.Context, read, write float64) {
 	count(ctx, func(m *meter) { m.usage.ReadUnits += read; m.usage.WriteUnits += write })
 }
 
-// Retried counts an attempt after the first, and whether another transaction was what stood in the way of the one before.
+// CountRetry counts an attempt after the first, and whether another transaction was what stood in the way of the one before.
 // Drivers call it.
-func Retried(ctx context.Context, conflict bool) {
+func CountRetry(ctx context.Context, conflict bool) {
 	count(ctx, func(m *meter) {
 		if m.usage.Retries++; conflict {
-			m.usage.Conflicts++
+			m.usage.TransactionConflicts++
 		}
 	})
 }
@@ -85,13 +85,13 @@ func count(ctx context.Context, f func(*meter)) {
 // Metered counts the calls to a table in the Usage of their context.
 type Metered struct{ Table }
 
-// begin counts a call as one step deeper than the deepest that had ended before it: it may have waited for that one.
-func begin(ctx context.Context) (end func(read, written int)) {
+// beginCall counts a call as one step deeper than the deepest that had ended before it: it may have waited for that one.
+func beginCall(ctx context.Context) (end func(read, written int)) {
 	depth := 0
 	count(ctx, func(m *meter) {
 		depth = m.depth + 1
 		m.usage.Calls++
-		m.usage.Waits = max(m.usage.Waits, depth)
+		m.usage.RoundTrips = max(m.usage.RoundTrips, depth)
 	})
 	return func(read, written int) {
 		count(ctx, func(m *meter) {
@@ -107,7 +107,7 @@ func (m Metered) Get(ctx context.Context, attributes []string, keys ...Key) ([]I
 	if len(keys) == 0 {
 		return m.Table.Get(ctx, attributes)
 	}
-	end := begin(ctx)
+	end := beginCall(ctx)
 	items, err := m.Table.Get(ctx, attributes, keys...)
 	end(len(items), 0)
 	return items, err
@@ -115,7 +115,7 @@ func (m Metered) Get(ctx context.Context, attributes []string, keys ...Key) ([]I
 
 // Snapshot counts a call.
 func (m Metered) Snapshot(ctx context.Context, keys ...Key) ([]Item, error) {
-	end := begin(ctx)
+	end := beginCall(ctx)
 	items, err := m.Table.Snapshot(ctx, keys...)
 	end(len(items), 0)
 	return items, err
@@ -123,7 +123,7 @@ func (m Metered) Snapshot(ctx context.Context, keys ...Key) ([]Item, error) {
 
 // Query counts a call.
 func (m Metered) Query(ctx context.Context, r Range) (Page, error) {
-	end := begin(ctx)
+	end := beginCall(ctx)
 	p, err := m.Table.Query(ctx, r)
 	end(len(p.Items), 0)
 	return p, err
@@ -131,7 +131,7 @@ func (m Metered) Query(ctx context.Context, r Range) (Page, error) {
 
 // Scan counts a call.
 func (m Metered) Scan(ctx context.Context, segment, of int, from Key) (Page, error) {
-	end := begin(ctx)
+	end := beginCall(ctx)
 	p, err := m.Table.Scan(ctx, segment, of, from)
 	end(len(p.Items), 0)
 	return p, err
@@ -139,15 +139,15 @@ func (m Metered) Scan(ctx context.Context, segment, of int, from Key) (Page, err
 
 // Write counts a call.
 func (m Metered) Write(ctx context.Context, writes ...Write) error {
-	end := begin(ctx)
+	end := beginCall(ctx)
 	err := m.Table.Write(ctx, writes...)
-	end(0, changes(writes, err))
+	end(0, countChanges(writes, err))
 	return err
 }
 
-func changes(writes []Write, err error) (n int) {
+func countChanges(writes []Write, err error) (n int) {
 	for _, w := range writes {
-		if _, check := w.(Check); !check && err == nil {
+		if _, check := w.(ConditionCheck); !check && err == nil {
 			n++
 		}
 	}

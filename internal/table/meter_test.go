@@ -17,7 +17,7 @@ func TestDollarsAreThoseOfTheRequestUnits(t *testing.T) {
 		"a user, read by id":           {Usage{ReadUnits: 1}, 0.000000125},
 		"a user, patched":              {Usage{ReadUnits: 1, WriteUnits: 2}, 0.000001375},
 		"half a unit":                  {Usage{ReadUnits: 0.5}, 0.0000000625},
-		"calls, waits, items, retries": {Usage{Calls: 9, Waits: 9, ItemsRead: 9, ItemsWritten: 9, Retries: 9}, 0},
+		"calls, waits, items, retries": {Usage{Calls: 9, RoundTrips: 9, ItemsRead: 9, ItemsWritten: 9, Retries: 9}, 0},
 	} {
 		if got := c.u.Dollars(); math.Abs(got-c.want) > 1e-15 {
 			t.Errorf("%s: $%.10f, want $%.10f", name, got, c.want)

@@ -45,29 +45,29 @@ type Key struct {
 
 var escaper = strings.NewReplacer("%", "%25", "#", "%23")
 
-// Escape makes a string a part of a key between "#"s. Different strings never give the same part.
-func Escape(s string) string { return escaper.Replace(s) }
+// EscapeKeyPart makes a string a part of a key between "#"s. Different strings never give the same part.
+func EscapeKeyPart(s string) string { return escaper.Replace(s) }
 
 // Item is the attributes of one item, PK and SK among them. Only S, N, SS and BOOL are stored: text is UTF-8, a number
 // is whole and has 64 bits, a set has elements and none of them is empty; it comes back sorted.
 type Item map[string]types.AttributeValue
 
 // Key is the key of the item.
-func (i Item) Key() Key { return Key{PK: Text(i["PK"]), SK: Text(i["SK"])} }
+func (i Item) Key() Key { return Key{PK: StringValue(i["PK"]), SK: StringValue(i["SK"])} }
 
 // Range is a part of one partition: all of it, or the sort keys with Prefix, or those from From to To, both included.
 type Range struct {
-	PK         string
-	Prefix     string
-	From, To   string   // used together, and not with Prefix
-	After      string   // begin behind this sort key (before it, when Backward); it lies within the part
-	Backward   bool     // from the last sort key to the first
-	Limit      int      // items in a page at most; 0: as many as fit
-	Attributes []string // nil: all; otherwise these alone (PK and SK must be named to be read)
+	PK             string
+	Prefix         string
+	From, To       string   // used together, and not with Prefix
+	ExclusiveStart string   // begin behind this sort key (before it, when Backward); it lies within the part
+	Backward       bool     // from the last sort key to the first
+	Limit          int      // items in a page at most; 0: as many as fit
+	Attributes     []string // nil: all; otherwise these alone (PK and SK must be named to be read)
 }
 
 // Page is a part of an answer, 1 MB at most. It may be empty although there is more.
 type Page struct {
-	Items []Item
-	Next  Key // where to go on, even if nothing follows: Range.After takes its SK, Scan all of it; the zero Key at the end
+	Items            []Item
+	LastEvaluatedKey Key // where to go on, even if nothing follows: Range.After takes its SK, Scan all of it; the zero Key at the end
 }

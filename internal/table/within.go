@@ -5,32 +5,32 @@ import (
 	"strings"
 )
 
-// Within is a part of a table: the partitions whose keys begin with Prefix and, of the partition Shared, the sort keys
+// Scoped is a part of a table: the partitions whose keys begin with Prefix and, of the partition Shared, the sort keys
 // that do. A call that could reach anything else is *Invalid, and is not made; so is every Scan, which reads all. The
 // error keeps the keys to itself. An empty Prefix leaves nothing to be reached, an empty Shared no such partition.
-type Within struct {
+type Scoped struct {
 	Table
-	Prefix string
-	Shared string
+	Prefix          string
+	SharedPartition string
 }
 
-// holds tells whether this is the beginning of what can be reached.
-func (w Within) holds(s string) bool { return w.Prefix != "" && strings.HasPrefix(s, w.Prefix) }
+// hasPrefix tells whether this is the beginning of what can be reached.
+func (w Scoped) hasPrefix(s string) bool { return w.Prefix != "" && strings.HasPrefix(s, w.Prefix) }
 
-func (w Within) shares(pk string) bool { return w.Shared != "" && pk == w.Shared }
+func (w Scoped) isShared(pk string) bool { return w.SharedPartition != "" && pk == w.SharedPartition }
 
-func (w Within) check(k Key) error {
+func (w Scoped) check(k Key) error {
 	part := k.PK
-	if w.shares(part) {
+	if w.isShared(part) {
 		part = k.SK
 	}
-	if !w.holds(part) {
+	if !w.hasPrefix(part) {
 		return invalid("a key beyond the part of the table that this call may reach")
 	}
 	return nil
 }
 
-func (w Within) checkAll(keys []Key) error {
+func (w Scoped) checkAll(keys []Key) error {
 	for _, k := range keys {
 		if err := w.check(k); err != nil {
 			return err
@@ -41,13 +41,13 @@ func (w Within) checkAll(keys []Key) error {
 
 // checkRange asks of the shared partition for a prefix, or both ends of an interval: between two strings with a prefix
 // all have it.
-func (w Within) checkRange(r Range) error {
-	if !w.shares(r.PK) {
+func (w Scoped) checkRange(r Range) error {
+	if !w.isShared(r.PK) {
 		return w.check(Key{PK: r.PK})
 	}
 	bounded := r.Prefix != "" || r.From != "" && r.To != ""
-	for _, bound := range [...]string{r.Prefix, r.From, r.To, r.After} {
-		bounded = bounded && (bound == "" || w.holds(bound))
+	for _, bound := range [...]string{r.Prefix, r.From, r.To, r.ExclusiveStart} {
+		bounded = bounded && (bound == "" || w.hasPrefix(bound))
 	}
 	if !bounded {
 		return invalid("a range beyond the part of the table that this call may reach")
@@ -56,7 +56,7 @@ func (w Within) checkRange(r Range) error {
 }
 
 // Get reads what can be reached.
-func (w Within) Get(ctx context.Context, attributes []string, keys ...Key) ([]Item, error) {
+func (w Scoped) Get(ctx context.Context, attributes []string, keys ...Key) ([]Item, error) {
 	if err := w.checkAll(keys); err != nil {
 		return nil, err
 	}
@@ -64,7 +64,7 @@ func (w Within) Get(ctx context.Context, attributes []string, keys ...Key) ([]It
 }
 
 // Snapshot reads what can be reached.
-func (w Within) Snapshot(ctx context.Context, keys ...Key) ([]Item, error) {
+func (w Scoped) Snapshot(ctx context.Context, keys ...Key) ([]Item, error) {
 	if err := w.checkAll(keys); err != nil {
 		return nil, err
 	}
@@ -72,7 +72,7 @@ func (w Within) Snapshot(ctx context.Context, keys ...Key) ([]Item, error) {
 }
 
 // Query reads what can be reached.
-func (w Within) Query(ctx context.Context, r Range) (Page, error) {
+func (w Scoped) Query(ctx context.Context, r Range) (Page, error) {
 	if err := w.checkRange(r); err != nil {
 		return Page{}, err
 	}
@@ -80,7 +80,7 @@ func (w Within) Query(ctx context.Context, r Range) (Page, error) {
 }
 
 // Write does what can be reached; a transaction that goes beyond is not done at all.
-func (w Within) Write(ctx context.Context, writes ...Write) error {
+func (w Scoped) Write(ctx context.Context, writes ...Write) error {
 	for _, one := range writes {
 		if err := w.check(one.Target()); err != nil {
 			return err
@@ -90,6 +90,6 @@ func (w Within) Write(ctx context.Context, writes ...Write) error {
 }
 
 // Scan is refused.
-func (w Within) Scan(context.Context, int, int, Key) (Page, error) {
+func (w Scoped) Scan(context.Context, int, int, Key) (Page, error) {
 	return Page{}, invalid("a scan by who may reach a part of the table alone")
 }

@@ -18,11 +18,11 @@ func TestWithinNothingElseIsReached(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
-	bound := table.Within{Table: table.Metered{Table: b}, Prefix: "t#", Shared: "all"}
+	bound := table.Scoped{Table: table.Metered{Table: b}, Prefix: "t#", SharedPartition: "all"}
 	noPrefix, noShared := bound, bound
-	noPrefix.Prefix, noShared.Shared = "", ""
+	noPrefix.Prefix, noShared.SharedPartition = "", ""
 	for _, c := range []struct {
-		w        table.Within
+		w        table.Scoped
 		key      table.Key
 		reaching bool
 	}{
@@ -44,7 +44,7 @@ func TestWithinNothingElseIsReached(t *testing.T) {
 		{noShared, table.Key{PK: "t#User", SK: "x"}, true},
 		{noShared, table.Key{PK: "all", SK: "t#User#1"}, false},
 		{noShared, table.Key{PK: "", SK: "t#User#1"}, false},
-		{table.Within{Table: bound.Table}, table.Key{}, false},
+		{table.Scoped{Table: bound.Table}, table.Key{}, false},
 	} {
 		allowed := table.Key{PK: "t#User", SK: "allowed"}
 		reaches(t, c.reaching, c.key, func(ctx context.Context) error { _, err := c.w.Get(ctx, nil, allowed, c.key); return err })
@@ -53,7 +53,7 @@ func TestWithinNothingElseIsReached(t *testing.T) {
 			table.Put{Item: table.Item{"PK": table.S(c.key.PK), "SK": table.S(c.key.SK)}},
 			table.Update{Key: c.key, Set: table.Item{"a": table.S("b")}},
 			table.Delete{Key: c.key},
-			table.Check{Key: c.key, If: []table.Condition{table.Absent()}},
+			table.ConditionCheck{Key: c.key, If: []table.Condition{table.NotExists()}},
 		} {
 			reaches(t, c.reaching, w, func(ctx context.Context) error { return c.w.Write(ctx, table.Delete{Key: allowed}, w) })
 		}
@@ -67,23 +67,23 @@ func TestWithinThePartitionThatIsSharedRangesAreBounded(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { b.Close() })
-	w := table.Within{Table: table.Metered{Table: b}, Prefix: "t#", Shared: "all"}
+	w := table.Scoped{Table: table.Metered{Table: b}, Prefix: "t#", SharedPartition: "all"}
 	for _, c := range []struct {
 		r        table.Range
 		reaching bool
 	}{
 		{table.Range{PK: "t#User"}, true},
-		{table.Range{PK: "t#User", Prefix: "x", After: "xy"}, true},
+		{table.Range{PK: "t#User", Prefix: "x", ExclusiveStart: "xy"}, true},
 		{table.Range{PK: "t2#User", Prefix: "t#"}, false},
 		{table.Range{PK: "all", Prefix: "t#"}, true},
-		{table.Range{PK: "all", Prefix: "t#User", After: "t#User#1", Backward: true}, true},
+		{table.Range{PK: "all", Prefix: "t#User", ExclusiveStart: "t#User#1", Backward: true}, true},
 		{table.Range{PK: "all", From: "t#", To: "t#~"}, true},
-		{table.Range{PK: "all", From: "t#", To: "t#~", After: "t#x"}, true},
+		{table.Range{PK: "all", From: "t#", To: "t#~", ExclusiveStart: "t#x"}, true},
 		{table.Range{PK: "all"}, false},
-		{table.Range{PK: "all", After: "t#x"}, false},
+		{table.Range{PK: "all", ExclusiveStart: "t#x"}, false},
 		{table.Range{PK: "all", Prefix: "t"}, false},
 		{table.Range{PK: "all", Prefix: "t2#"}, false},
-		{table.Range{PK: "all", Prefix: "t#", After: "t2#x"}, false},
+		{table.Range{PK: "all", Prefix: "t#", ExclusiveStart: "t2#x"}, false},
 		{table.Range{PK: "all", From: "t#"}, false},
 		{table.Range{PK: "all", To: "t#"}, false},
 		{table.Range{PK: "all", From: "t", To: "t#"}, false},
@@ -99,7 +99,7 @@ func TestWithinThePartitionThatIsSharedRangesAreBounded(t *testing.T) {
 func reaches(t *testing.T, want bool, what any, call func(context.Context) error) {
 	t.Helper()
 	ctx, usage := table.WithUsage(t.Context())
-	err, invalid := call(ctx), (*table.Invalid)(nil)
+	err, invalid := call(ctx), (*table.InvalidError)(nil)
 	if made := usage().Calls == 1; made != want || want != (err == nil) {
 		t.Errorf("%#v: reached %t, %v; want %t", what, made, err, want)
 	}

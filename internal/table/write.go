@@ -37,29 +37,29 @@ type (
 		If  []Condition
 	}
 
-	// Check changes nothing, but lets the transaction depend on an item.
-	Check struct {
+	// ConditionCheck changes nothing, but lets the transaction depend on an item.
+	ConditionCheck struct {
 		Key Key
 		If  []Condition
 	}
 )
 
-func (w Put) Target() Key    { return w.Item.Key() }
-func (w Update) Target() Key { return w.Key }
-func (w Delete) Target() Key { return w.Key }
-func (w Check) Target() Key  { return w.Key }
+func (w Put) Target() Key            { return w.Item.Key() }
+func (w Update) Target() Key         { return w.Key }
+func (w Delete) Target() Key         { return w.Key }
+func (w ConditionCheck) Target() Key { return w.Key }
 
-func (w Put) Conditions() []Condition    { return w.If }
-func (w Update) Conditions() []Condition { return w.If }
-func (w Delete) Conditions() []Condition { return w.If }
-func (w Check) Conditions() []Condition  { return w.If }
+func (w Put) Conditions() []Condition            { return w.If }
+func (w Update) Conditions() []Condition         { return w.If }
+func (w Delete) Conditions() []Condition         { return w.If }
+func (w ConditionCheck) Conditions() []Condition { return w.If }
 
-func (Put) write()    {}
-func (Update) write() {}
-func (Delete) write() {}
-func (Check) write()  {}
+func (Put) write()            {}
+func (Update) write()         {}
+func (Delete) write()         {}
+func (ConditionCheck) write() {}
 
-func (w Update) apply(old Item) Item {
+func (w Update) applyUnchecked(old Item) Item {
 	it := make(Item, 2+len(old)+len(w.Set)+len(w.Add))
 	it["PK"], it["SK"] = S(w.Key.PK), S(w.Key.SK)
 	for name, v := range old {
@@ -69,10 +69,10 @@ func (w Update) apply(old Item) Item {
 		it[name] = v
 	}
 	for name, v := range w.Add {
-		it[name] = add(it[name], v)
+		it[name] = addValue(it[name], v)
 	}
 	for name, v := range w.Delete {
-		if left := without(it[name], v); left == nil {
+		if left := removeElements(it[name], v); left == nil {
 			delete(it, name)
 		} else {
 			it[name] = left
@@ -84,16 +84,16 @@ func (w Update) apply(old Item) Item {
 	return it
 }
 
-func add(old, more types.AttributeValue) types.AttributeValue {
+func addValue(old, more types.AttributeValue) types.AttributeValue {
 	if set, ok := more.(*types.AttributeValueMemberSS); ok {
-		return SS(append(Strings(old), set.Value...)...)
+		return SS(append(StringSetValue(old), set.Value...)...)
 	}
-	return N(Int(old) + Int(more))
+	return N(IntValue(old) + IntValue(more))
 }
 
-func without(old, less types.AttributeValue) types.AttributeValue {
-	gone := Strings(less)
-	left := slices.DeleteFunc(Strings(old), func(s string) bool { return slices.Contains(gone, s) })
+func removeElements(old, less types.AttributeValue) types.AttributeValue {
+	gone := StringSetValue(less)
+	left := slices.DeleteFunc(StringSetValue(old), func(s string) bool { return slices.Contains(gone, s) })
 	if len(left) == 0 {
 		return nil
 	}
@@ -118,16 +118,16 @@ func SS(elements ...string) types.AttributeValue {
 	return &types.AttributeValueMemberSS{Value: slices.Compact(sorted)}
 }
 
-// Text is the value of a string attribute, empty where it is absent.
-func Text(v types.AttributeValue) string {
+// StringValue is the value of a string attribute, empty where it is absent.
+func StringValue(v types.AttributeValue) string {
 	if s, ok := v.(*types.AttributeValueMemberS); ok {
 		return s.Value
 	}
 	return ""
 }
 
-// Int is the value of an integer attribute, 0 where it is absent.
-func Int(v types.AttributeValue) int64 {
+// IntValue is the value of an integer attribute, 0 where it is absent.
+func IntValue(v types.AttributeValue) int64 {
 	if n, ok := v.(*types.AttributeValueMemberN); ok {
 		i, _ := strconv.ParseInt(n.Value, 10, 64)
 		return i
@@ -135,8 +135,8 @@ func Int(v types.AttributeValue) int64 {
 	return 0
 }
 
-// Strings is a copy of the elements of a string set, none where it is absent.
-func Strings(v types.AttributeValue) []string {
+// StringSetValue is a copy of the elements of a string set, none where it is absent.
+func StringSetValue(v types.AttributeValue) []string {
 	if s, ok := v.(*types.AttributeValueMemberSS); ok {
 		return slices.Clone(s.Value)
 	}

@@ -13,9 +13,9 @@ import (
 )
 
 const (
-	remembered = 5 * time.Second // is how long a token that was found valid is taken for valid without asking the table
-	marked     = time.Hour       // is how old the time of its last use may be
-	marking    = time.Second     // is how long a request waits for that to be written
+	cacheTTL        = 5 * time.Second // is how long a token that was found valid is taken for valid without asking the table
+	lastUseInterval = time.Hour       // is how old the time of its last use may be
+	lastUseTimeout  = time.Second     // is how long a request waits for that to be written
 )
 
 // Identity is who a request speaks for.
@@ -30,70 +30,70 @@ type Store struct {
 	Table table.Table
 	Now   func() time.Time
 
-	mu   sync.Mutex
-	seen map[string]entry // by hash
+	mu    sync.Mutex
+	cache map[string]cacheEntry // by hash
 }
 
-// entry is what a token opens, as the table had it.
-type entry struct {
-	token  item
-	tenant Tenant
-	until  time.Time
+// cacheEntry is what a token opens, as the table had it.
+type cacheEntry struct {
+	token     tokenItem
+	tenant    Tenant
+	expiresAt time.Time
 }
 
 // Authenticate finds who sends a request from its Authorization headers. It gives ErrUnauthorized, or the table's
 // error.
 func (s *Store) Authenticate(ctx context.Context, authorization []string) (Identity, error) {
-	secret, ok := presented(authorization)
+	secret, ok := tokenFromHeaders(authorization)
 	if !ok {
 		return Identity{}, ErrUnauthorized
 	}
-	named, ok := tenantIn(secret)
+	named, ok := tenantFromToken(secret)
 	if !ok {
 		return Identity{}, ErrUnauthorized
 	}
-	e, err := s.find(ctx, hashed(secret), named)
+	e, err := s.lookUp(ctx, hashToken(secret), named)
 	if err != nil {
 		return Identity{}, err
 	}
-	if s.Now().Unix() >= e.token.Expires {
+	if s.Now().Unix() >= e.token.ExpiresAt {
 		return Identity{}, ErrUnauthorized
 	}
-	return Identity{Tenant: e.tenant, ID: id(e.token.hash()), Label: e.token.Label}, nil
+	return Identity{Tenant: e.tenant, ID: tokenID(e.token.hash()), Label: e.token.Label}, nil
 }
 
-// find reads a token and its tenant, unless they are remembered. What is refused is not remembered.
-func (s *Store) find(ctx context.Context, hash, named string) (entry, error) {
+// lookUp reads a token and its tenant, unless they are remembered. What is refused is not remembered.
+func (s *Store) lookUp(ctx context.Context, hash, named string) (cacheEntry, error) {
 	s.mu.Lock()
-	e, ok := s.seen[hash]
+	e, ok := s.cache[hash]
 	s.mu.Unlock()
-	if ok && s.Now().Before(e.until) {
+	if ok && s.Now().Before(e.expiresAt) {
 		return e, nil
 	}
-	e, err := s.read(ctx, hash, named)
+	e, err := s.load(ctx, hash, named)
 	if err != nil {
-		return entry{}, err
+		return cacheEntry{}, err
 	}
-	if s.Now().Unix() < e.token.Expires {
-		s.mark(ctx, &e.token)
+	if s.Now().Unix() < e.token.ExpiresAt {
+		s.recordUse(ctx, &e.token)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.seen == nil || len(s.seen) > 1000 {
-		s.seen = map[string]entry{}
+	if s.cache == nil || len(s.cache) > 1000 {
+		s.cache = map[string]cacheEntry{}
 	}
-	s.seen[hash] = e
+	s.cache[hash] = e
 	return e, nil
 }
 
-// read gives a token and its tenant, in one call where the token names the tenant.
-func (s *Store) read(ctx context.Context, hash, named string) (e entry, err error) {
+// load gives a token and its tenant, in one call where the token names the tenant.
+func (s *Store) load(ctx context.Context, hash, named string) (e cacheEntry, err error) {
 	t := metered(s.Table)
-	keys := []table.Key{key(hash)}
+	keys := []table.Key{tokenKey(hash)}
 	if named != "" {
 		keys = append(keys, tenantKey(named))
 	}
-	e.until = s.Now().Add(remembered)
+	e.expiresAt = s.Now().Add(cacheTTL)
 	items, err := t.Get(ctx, nil, keys...)
 	if err != nil {
 		return e, err
@@ -102,8 +102,8 @@ func (s *Store) read(ctx context.Context, hash, named string) (e entry, err erro
 	for _, it := range items {
 		found[it.Key()] = it
 	}
-	it := found[key(hash)]
-	if it == nil || subtle.ConstantTimeCompare([]byte(it.Key().PK), []byte(key(hash).PK)) != 1 {
+	it := found[tokenKey(hash)]
+	if it == nil || subtle.ConstantTimeCompare([]byte(it.Key().PK), []byte(tokenKey(hash).PK)) != 1 {
 		return e, ErrUnauthorized
 	}
 	if err := unmarshal(it, &e.token); err != nil {
@@ -115,7 +115,7 @@ func (s *Store) read(ctx context.Context, hash, named string) (e entry, err erro
 		}
 		it = items[0]
 	}
-	if e.tenant, err = tenantOf(it); err == nil && !e.tenant.open() {
+	if e.tenant, err = decodeTenant(it); err == nil && !e.tenant.isActive() {
 		err = ErrUnauthorized
 	}
 	return e, err
@@ -128,17 +128,17 @@ func orUnauthorized(err error) error {
 	return err
 }
 
-// mark writes down that a token is in use, at most once an hour, unless that has been revoked meanwhile. Whether it
+// recordUse writes down that a token is in use, at most once an hour, unless that has been revoked meanwhile. Whether it
 // succeeds is nothing to the request.
-func (s *Store) mark(ctx context.Context, it *item) {
-	now, before := s.Now().Unix(), table.Without("used")
-	if it.Used != 0 {
-		before = table.Equals("used", table.N(it.Used))
+func (s *Store) recordUse(ctx context.Context, it *tokenItem) {
+	now, before := s.Now().Unix(), table.AttributeNotExists("used")
+	if it.LastUsedAt != 0 {
+		before = table.Equals("used", table.N(it.LastUsedAt))
 	}
-	if now-it.Used < int64(marked.Seconds()) {
+	if now-it.LastUsedAt < int64(lastUseInterval.Seconds()) {
 		return
 	}
-	ctx, cancel := context.WithTimeout(ctx, marking)
+	ctx, cancel := context.WithTimeout(ctx, lastUseTimeout)
 	defer cancel()
 	_ = metered(s.Table).Write(ctx, table.Update{
 		Key: it.Key, Set: table.Item{"used": table.N(now)}, If: []table.Condition{table.Exists(), before},

@@ -15,7 +15,7 @@ import (
 func (i *instances) deprovision(tenant string, by int, ahead time.Duration) int {
 	i.Helper()
 	s := &Store{Table: i.Table, Now: func() time.Time { return i.now.Add(ahead) }}
-	sum, err := s.Deprovisioned(i.Context(), tenant, by)
+	sum, err := s.AddDeprovisioned(i.Context(), tenant, by)
 	if err != nil {
 		i.Error(err)
 	}
@@ -77,12 +77,12 @@ func TestADeprovisioningIsAWriteAndAQueryAndExpires(t *testing.T) {
 	i := newInstances(t)
 	ctx, usage := table.WithUsage(t.Context())
 	s := &Store{Table: i.Table, Now: func() time.Time { return i.now }}
-	if sum, err := s.Deprovisioned(ctx, "a#b", 3); sum != 3 || err != nil || usage().Calls != 2 {
+	if sum, err := s.AddDeprovisioned(ctx, "a#b", 3); sum != 3 || err != nil || usage().Calls != 2 {
 		t.Errorf("%d, %v after %d calls", sum, err, usage().Calls)
 	}
 	k := table.Key{PK: "a%23b#counter", SK: "deprovisioned#000030000000"}
 	items, err := i.Get(t.Context(), nil, k)
-	if err != nil || len(items) != 1 || table.Int(items[0]["expires"]) != i.now.Unix()+3600 {
+	if err != nil || len(items) != 1 || table.IntValue(items[0]["expires"]) != i.now.Unix()+3600 {
 		t.Errorf("%v, %v; want %s with an end an hour later", items, err, k.SK)
 	}
 }
@@ -99,7 +99,7 @@ func TestWhatCannotBeCountedIsAnError(t *testing.T) {
 			return nil
 		}}
 		s := &Store{Table: faulty, Now: func() time.Time { return i.now }}
-		if sum, err := s.Deprovisioned(t.Context(), "a", 1); !errors.Is(err, lost) {
+		if sum, err := s.AddDeprovisioned(t.Context(), "a", 1); !errors.Is(err, lost) {
 			t.Errorf("%s: %d, %v", method, sum, err)
 		}
 	}

@@ -56,7 +56,7 @@ func (i *instances) item() (window, n int64) {
 	if err != nil || len(items) != 1 {
 		i.Fatal(items, err)
 	}
-	return table.Int(items[0]["window"]), table.Int(items[0]["n"])
+	return table.IntValue(items[0]["window"]), table.IntValue(items[0]["n"])
 }
 
 func TestAWindowHasRoomForTenTimesTheLimit(t *testing.T) {
@@ -155,7 +155,7 @@ func TestCallsAreFew(t *testing.T) {
 func TestATableThatFailsLetsPassAndIsWarnedOfOnceAWindow(t *testing.T) {
 	t.Parallel()
 	for _, method := range []string{"Write", "Get"} {
-		for _, failure := range []error{&table.Busy{Err: context.DeadlineExceeded}, errors.New("lost")} {
+		for _, failure := range []error{&table.TransientError{Err: context.DeadlineExceeded}, errors.New("lost")} {
 			i := newInstances(t)
 			i.Table = tabletest.Faults{Table: i.Table, Before: func(c tabletest.Call) error {
 				if c.Method == method {
@@ -186,7 +186,7 @@ func TestWhatATableDidNotTakeIsToldAgain(t *testing.T) {
 		fails := true
 		i.Table = tabletest.Faults{Table: i.Table, Before: func(c tabletest.Call) error {
 			if fails && c.Method == method {
-				return &table.Busy{Err: context.DeadlineExceeded}
+				return &table.TransientError{Err: context.DeadlineExceeded}
 			}
 			return nil
 		}}

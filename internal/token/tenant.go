@@ -29,12 +29,12 @@ type Settings struct {
 
 // Tenant is an organization, or one connection of an identity provider.
 type Tenant struct {
-	Name     string
-	Settings Settings
-	Created  time.Time
-	Disabled time.Time // since when its tokens open nothing; zero: they do
-	Deleted  time.Time // since when it counts as deleted; zero: it is not
-	Stopped  time.Time // since when too many of its users were deprovisioned; zero: an administrator has released it
+	Name                    string
+	Settings                Settings
+	Created                 time.Time
+	DisabledAt              time.Time // since when its tokens open nothing; zero: they do
+	DeletedAt               time.Time // since when it counts as deleted; zero: it is not
+	DeprovisioningStoppedAt time.Time // since when too many of its users were deprovisioned; zero: an administrator has released it
 
 	version int64
 }
@@ -48,30 +48,30 @@ func (t *Tenant) Hash() string {
 	return hex.EncodeToString(sum[:6])
 }
 
-// open tells whether tokens open the tenant.
-func (t *Tenant) open() bool { return t.Disabled.IsZero() && t.Deleted.IsZero() }
+// isActive tells whether tokens open the tenant.
+func (t *Tenant) isActive() bool { return t.DisabledAt.IsZero() && t.DeletedAt.IsZero() }
 
 // tenantItem is a tenant in the table. Times are in seconds of Unix time.
 type tenantItem struct {
 	table.Key
-	Settings string `dynamodbav:"settings"` // JSON
-	Created  int64  `dynamodbav:"created"`
-	Disabled int64  `dynamodbav:"disabled,omitempty"`
-	Deleted  int64  `dynamodbav:"deleted,omitempty"`
-	Stopped  int64  `dynamodbav:"stopped,omitempty"`
-	Ver      int64  `dynamodbav:"ver"`
+	Settings                string `dynamodbav:"settings"` // JSON
+	Created                 int64  `dynamodbav:"created"`
+	DisabledAt              int64  `dynamodbav:"disabled,omitempty"`
+	DeletedAt               int64  `dynamodbav:"deleted,omitempty"`
+	DeprovisioningStoppedAt int64  `dynamodbav:"stopped,omitempty"`
+	Ver                     int64  `dynamodbav:"ver"`
 }
 
-const tenants = "tenant" // the partition of all of them
+const tenantPartition = "tenant" // the partition of all of them
 
-func tenantKey(name string) table.Key { return table.Key{PK: tenants, SK: name} }
+func tenantKey(name string) table.Key { return table.Key{PK: tenantPartition, SK: name} }
 
-func tenantOf(it table.Item) (Tenant, error) {
+func decodeTenant(it table.Item) (Tenant, error) {
 	var i tenantItem
 	if err := unmarshal(it, &i); err != nil {
 		return Tenant{}, err
 	}
-	t := Tenant{Name: i.SK, Created: at(i.Created), Disabled: at(i.Disabled), Deleted: at(i.Deleted), Stopped: at(i.Stopped),
+	t := Tenant{Name: i.SK, Created: fromUnix(i.Created), DisabledAt: fromUnix(i.DisabledAt), DeletedAt: fromUnix(i.DeletedAt), DeprovisioningStoppedAt: fromUnix(i.DeprovisioningStoppedAt),
 		version: i.Ver}
 	if err := json.Unmarshal([]byte(i.Settings), &t.Settings); err != nil {
 		return Tenant{}, fmt.Errorf("token: damaged settings: %w", err)
@@ -84,19 +84,19 @@ func (t *Tenant) item() table.Item {
 	if err != nil {
 		panic(err) // it is numbers, strings and truth values
 	}
-	return marshal(tenantItem{Key: tenantKey(t.Name), Settings: string(settings), Created: seconds(t.Created),
-		Disabled: seconds(t.Disabled), Deleted: seconds(t.Deleted), Stopped: seconds(t.Stopped), Ver: t.version})
+	return marshal(tenantItem{Key: tenantKey(t.Name), Settings: string(settings), Created: toUnix(t.Created),
+		DisabledAt: toUnix(t.DisabledAt), DeletedAt: toUnix(t.DeletedAt), DeprovisioningStoppedAt: toUnix(t.DeprovisioningStoppedAt), Ver: t.version})
 }
 
-// at is a time in seconds of Unix time, and zero for none.
-func at(seconds int64) time.Time {
+// fromUnix is a time in seconds of Unix time, and zero for none.
+func fromUnix(seconds int64) time.Time {
 	if seconds == 0 {
 		return time.Time{}
 	}
 	return time.Unix(seconds, 0).UTC()
 }
 
-func seconds(t time.Time) int64 {
+func toUnix(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
@@ -105,13 +105,13 @@ func seconds(t time.Time) int64 {
 
 // CreateTenant makes a tenant with the default settings, or gives ErrTenantExists.
 func (s *Store) CreateTenant(ctx context.Context, name string) (Tenant, error) {
-	t := Tenant{Name: name, Created: at(s.Now().Unix()), version: 1}
-	return t, refusedAs(ErrTenantExists, s.Table.Write(ctx, table.Put{Item: t.item(), If: []table.Condition{table.Absent()}}))
+	t := Tenant{Name: name, Created: fromUnix(s.Now().Unix()), version: 1}
+	return t, asConditionError(ErrTenantExists, s.Table.Write(ctx, table.Put{Item: t.item(), If: []table.Condition{table.NotExists()}}))
 }
 
-// refusedAs gives an error the meaning that a condition which does not hold has.
-func refusedAs(meaning, err error) error {
-	if refused := (*table.Refused)(nil); errors.As(err, &refused) {
+// asConditionError gives an error the meaning that a condition which does not hold has.
+func asConditionError(meaning, err error) error {
+	if refused := (*table.ConditionError)(nil); errors.As(err, &refused) {
 		return meaning
 	}
 	return err
@@ -126,33 +126,33 @@ func (s *Store) Tenant(ctx context.Context, name string) (Tenant, error) {
 	if len(items) == 0 {
 		return Tenant{}, ErrNoTenant
 	}
-	return tenantOf(items[0])
+	return decodeTenant(items[0])
 }
 
 // Tenants reads all of them, in the order of their names.
 func (s *Store) Tenants(ctx context.Context) (all []Tenant, err error) {
-	r := table.Range{PK: tenants}
+	r := table.Range{PK: tenantPartition}
 	for {
 		page, err := s.Table.Query(ctx, r)
 		if err != nil {
 			return nil, err
 		}
 		for _, it := range page.Items {
-			t, err := tenantOf(it)
+			t, err := decodeTenant(it)
 			if err != nil {
 				return nil, err
 			}
 			all = append(all, t)
 		}
-		if r.After = page.Next.SK; r.After == "" {
+		if r.ExclusiveStart = page.LastEvaluatedKey.SK; r.ExclusiveStart == "" {
 			return all, nil
 		}
 	}
 }
 
-// ChangeTenant changes a tenant by a function, which may be called again where another change came between; or gives
+// UpdateTenant changes a tenant by a function, which may be called again where another change came between; or gives
 // ErrNoTenant, or the function's error.
-func (s *Store) ChangeTenant(ctx context.Context, name string, change func(*Tenant) error) (Tenant, error) {
+func (s *Store) UpdateTenant(ctx context.Context, name string, change func(*Tenant) error) (Tenant, error) {
 	for {
 		t, err := s.Tenant(ctx, name)
 		if err != nil {
@@ -164,27 +164,27 @@ func (s *Store) ChangeTenant(ctx context.Context, name string, change func(*Tena
 			return t, err
 		}
 		err = s.Table.Write(ctx, table.Put{Item: t.item(), If: []table.Condition{seen}})
-		if refused := (*table.Refused)(nil); !errors.As(err, &refused) {
+		if refused := (*table.ConditionError)(nil); !errors.As(err, &refused) {
 			return t, err
 		}
 	}
 }
 
-// StopTenant notes that too many users of a tenant were deprovisioned, and tells whether it was not noted yet.
-func (s *Store) StopTenant(ctx context.Context, name string) (first bool, err error) {
-	_, err = s.ChangeTenant(ctx, name, func(t *Tenant) error {
-		if first = t.Stopped.IsZero(); first {
-			t.Stopped = at(s.Now().Unix())
+// StopDeprovisioning notes that too many users of a tenant were deprovisioned, and tells whether it was not noted yet.
+func (s *Store) StopDeprovisioning(ctx context.Context, name string) (first bool, err error) {
+	_, err = s.UpdateTenant(ctx, name, func(t *Tenant) error {
+		if first = t.DeprovisioningStoppedAt.IsZero(); first {
+			t.DeprovisioningStoppedAt = fromUnix(s.Now().Unix())
 		}
 		return nil
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.seen = nil // so that it holds here at once
+	s.cache = nil // so that it holds here at once
 	return first, err
 }
 
-// Forget removes a tenant, of which nothing else may be left, unless it has changed since it was read.
-func (s *Store) Forget(ctx context.Context, t Tenant) error {
+// PurgeTenant removes a tenant, of which nothing else may be left, unless it has changed since it was read.
+func (s *Store) PurgeTenant(ctx context.Context, t Tenant) error {
 	return s.Table.Write(ctx, table.Delete{Key: tenantKey(t.Name), If: []table.Condition{table.Equals("ver", table.N(t.version))}})
 }

@@ -11,17 +11,17 @@ import (
 func TestATenantThatIsDisabledOrDeletedIsClosed(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
-	secret, _ := create(t, s, "a", Lifetime)
+	secret, _ := create(t, s, "a", DefaultLifetime)
 	for name, change := range map[string]func(*Tenant) *time.Time{
-		"disabled": func(t *Tenant) *time.Time { return &t.Disabled },
-		"deleted":  func(t *Tenant) *time.Time { return &t.Deleted },
+		"disabled": func(t *Tenant) *time.Time { return &t.DisabledAt },
+		"deleted":  func(t *Tenant) *time.Time { return &t.DeletedAt },
 	} {
 		for _, since := range []time.Time{now.UTC(), {}} {
-			_, err := s.ChangeTenant(t.Context(), "a", func(t *Tenant) error { *change(t) = since; return nil })
+			_, err := s.UpdateTenant(t.Context(), "a", func(t *Tenant) error { *change(t) = since; return nil })
 			if err != nil {
 				t.Fatal(err)
 			}
-			if *now = now.Add(remembered); s.opens(secret) != since.IsZero() {
+			if *now = now.Add(cacheTTL); s.opens(secret) != since.IsZero() {
 				t.Errorf("%s since %v: open is %v", name, since, !since.IsZero())
 			}
 		}
@@ -31,19 +31,19 @@ func TestATenantThatIsDisabledOrDeletedIsClosed(t *testing.T) {
 func TestWithoutATenantThereIsNoToken(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
-	if _, err := s.Create(t.Context(), "a", "okta", New("a"), Lifetime); !errors.Is(err, ErrNoTenant) {
+	if _, err := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime); !errors.Is(err, ErrNoTenant) {
 		t.Errorf("no tenant: %v", err)
 	}
-	_, made := create(t, s, "a", Lifetime)
+	_, made := create(t, s, "a", DefaultLifetime)
 	if _, err := s.CreateTenant(t.Context(), "a"); !errors.Is(err, ErrTenantExists) {
 		t.Errorf("again: %v", err)
 	}
-	_, err := s.ChangeTenant(t.Context(), "a", func(t *Tenant) error { t.Deleted = now.UTC(); return nil })
+	_, err := s.UpdateTenant(t.Context(), "a", func(t *Tenant) error { t.DeletedAt = now.UTC(); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, create := s.Create(t.Context(), "a", "okta", New("a"), Lifetime)
-	_, rotate := s.Rotate(t.Context(), "a", made.ID, New("a"), Overlap)
+	_, create := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime)
+	_, rotate := s.Rotate(t.Context(), "a", made.ID, New("a"), DefaultOverlap)
 	for _, err := range []error{create, rotate} {
 		if !errors.Is(err, ErrNoTenant) {
 			t.Errorf("a deleted tenant: %v", err)
@@ -61,7 +61,7 @@ func TestTenantsAreWhatWasSet(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	changed, err := s.ChangeTenant(t.Context(), "t1", func(t *Tenant) error { t.Settings = settings; return nil })
+	changed, err := s.UpdateTenant(t.Context(), "t1", func(t *Tenant) error { t.Settings = settings; return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -77,7 +77,7 @@ func TestTenantsAreWhatWasSet(t *testing.T) {
 	if _, err := s.Tenant(t.Context(), "none"); !errors.Is(err, ErrNoTenant) {
 		t.Error(err)
 	}
-	if _, err := s.ChangeTenant(t.Context(), "none", func(*Tenant) error { return nil }); !errors.Is(err, ErrNoTenant) {
+	if _, err := s.UpdateTenant(t.Context(), "none", func(*Tenant) error { return nil }); !errors.Is(err, ErrNoTenant) {
 		t.Error(err)
 	}
 }
@@ -91,7 +91,7 @@ func TestChangesOfATenantAreNotLost(t *testing.T) {
 	var wg sync.WaitGroup
 	for range 20 {
 		wg.Go(func() {
-			_, err := s.ChangeTenant(t.Context(), "a", func(t *Tenant) error { t.Settings.Deprovisioning++; return nil })
+			_, err := s.UpdateTenant(t.Context(), "a", func(t *Tenant) error { t.Settings.Deprovisioning++; return nil })
 			if err != nil {
 				t.Error(err)
 			}
@@ -122,14 +122,14 @@ func TestRotationOverlaps(t *testing.T) {
 	if s.opens(old) || !s.opens(fresh) {
 		t.Error("the old one ends with the overlap")
 	}
-	third, err := s.Rotate(t.Context(), "a", made.ID, New("a"), Overlap)
+	third, err := s.Rotate(t.Context(), "a", made.ID, New("a"), DefaultOverlap)
 	if err != nil || third.Expires.Sub(third.Created) != 48*time.Hour || s.opens(old) {
 		t.Errorf("rotation of one that has ended gives it no more time: %+v, %v", third, err)
 	}
-	if _, err := s.Rotate(t.Context(), "a", "none", New("a"), Overlap); !errors.Is(err, ErrNoToken) {
+	if _, err := s.Rotate(t.Context(), "a", "none", New("a"), DefaultOverlap); !errors.Is(err, ErrNoToken) {
 		t.Error(err)
 	}
-	if _, err := s.Create(t.Context(), "a", made.Label, New("a"), Lifetime); !errors.Is(err, ErrLabelTaken) {
+	if _, err := s.Create(t.Context(), "a", made.Label, New("a"), DefaultLifetime); !errors.Is(err, ErrLabelTaken) {
 		t.Errorf("a second token with the label is one of a rotation: %v", err)
 	}
 }
@@ -138,16 +138,16 @@ func TestATenantHasNotTooManyTokens(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
 	var last Token
-	for range Most {
+	for range MaxTokens {
 		_, last = create(t, s, "a", time.Hour)
 	}
-	_, create := s.Create(t.Context(), "a", "okta", New("a"), Lifetime)
-	_, rotate := s.Rotate(t.Context(), "a", last.ID, New("a"), Overlap)
-	if !errors.Is(create, ErrTooMany) || !errors.Is(rotate, ErrTooMany) {
+	_, create := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime)
+	_, rotate := s.Rotate(t.Context(), "a", last.ID, New("a"), DefaultOverlap)
+	if !errors.Is(create, ErrTooManyTokens) || !errors.Is(rotate, ErrTooManyTokens) {
 		t.Errorf("%v, %v", create, rotate)
 	}
 	*now = now.Add(time.Hour)
-	if _, err := s.Create(t.Context(), "a", "okta", New("a"), Lifetime); err != nil {
+	if _, err := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime); err != nil {
 		t.Errorf("those that have ended do not count: %v", err)
 	}
 }
@@ -155,7 +155,7 @@ func TestATenantHasNotTooManyTokens(t *testing.T) {
 func TestWhatLooksLikeATokenMustBeOne(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)
-	if err := s.Replace(t.Context(), "a", "given", "scim_chosen"); err == nil {
+	if err := s.ReplaceToken(t.Context(), "a", "given", "scim_chosen"); err == nil {
 		t.Error("it would never open anything")
 	}
 	replace(t, s, "a", "given", "shared")

@@ -22,9 +22,9 @@ var ErrUnauthorized = errors.New("token: unauthorized")
 const Prefix = "scim_"
 
 const (
-	longest  = 512 // bytes of an Authorization header
-	random   = 52  // letters
-	checksum = 7   // letters
+	maxHeaderBytes  = 512 // bytes of an Authorization header
+	randomLetters   = 52  // letters
+	checksumLetters = 7   // letters
 )
 
 var letters = base32.HexEncoding.WithPadding(base32.NoPadding)
@@ -35,34 +35,34 @@ func New(tenant string) string {
 	b := make([]byte, 32)
 	rand.Read(b) // never fails
 	s := Prefix + tenant + "_" + encode(b)
-	return s + sum(s)
+	return s + checksumOf(s)
 }
 
 func encode(b []byte) string { return strings.ToLower(letters.EncodeToString(b)) }
 
-func sum(s string) string {
+func checksumOf(s string) string {
 	return encode(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(s))))
 }
 
-// tenantIn is the tenant that a token names; ok is false where it is no token that was made here. A token that an
+// tenantFromToken is the tenant that a token names; ok is false where it is no token that was made here. A token that an
 // operator chose has neither prefix nor name.
-func tenantIn(secret string) (tenant string, ok bool) {
+func tenantFromToken(secret string) (tenant string, ok bool) {
 	rest, ours := strings.CutPrefix(secret, Prefix)
 	if !ours {
 		return "", true
 	}
-	at := len(rest) - random - checksum - 1
+	at := len(rest) - randomLetters - checksumLetters - 1
 	if at < 1 || rest[at] != '_' || strings.Trim(rest[at+1:], "0123456789abcdefghijklmnopqrstuv") != "" ||
-		sum(secret[:len(secret)-checksum]) != secret[len(secret)-checksum:] {
+		checksumOf(secret[:len(secret)-checksumLetters]) != secret[len(secret)-checksumLetters:] {
 		return "", false
 	}
 	return rest[:at], true
 }
 
-// presented is the token in the Authorization headers of a request, in one of the ways in which Okta sends it: as Bearer
+// tokenFromHeaders is the token in the Authorization headers of a request, in one of the ways in which Okta sends it: as Bearer
 // (RFC 6750 §2.1), as the password of Basic (RFC 7617 §2), or bare.
-func presented(authorization []string) (secret string, ok bool) {
-	if len(authorization) != 1 || len(authorization[0]) > longest || strings.ContainsFunc(authorization[0], isNoLetter) {
+func tokenFromHeaders(authorization []string) (secret string, ok bool) {
+	if len(authorization) != 1 || len(authorization[0]) > maxHeaderBytes || strings.ContainsFunc(authorization[0], isNotPrintableASCII) {
 		return "", false
 	}
 	fields := strings.Split(strings.TrimSpace(authorization[0]), " ")
@@ -83,13 +83,13 @@ func presented(authorization []string) (secret string, ok bool) {
 	return secret, secret != ""
 }
 
-// isNoLetter tells what no header of ours holds: anything but printable ASCII.
-func isNoLetter(r rune) bool { return r < ' ' || r > '~' }
+// isNotPrintableASCII tells what no header of ours holds: anything but printable ASCII.
+func isNotPrintableASCII(r rune) bool { return r < ' ' || r > '~' }
 
-func hashed(secret string) string {
+func hashToken(secret string) string {
 	hash := sha256.Sum256([]byte(secret))
 	return hex.EncodeToString(hash[:])
 }
 
-// id is how people name a token: the beginning of its hash, which tells nothing of the token.
-func id(hash string) string { return hash[:16] }
+// tokenID is how people name a token: the beginning of its hash, which tells nothing of the token.
+func tokenID(hash string) string { return hash[:16] }

@@ -29,7 +29,7 @@ func newStore(t *testing.T) (*Store, *time.Time) {
 
 func replace(t *testing.T, s *Store, tenant, label, secret string) {
 	t.Helper()
-	if err := s.Replace(t.Context(), tenant, label, secret); err != nil {
+	if err := s.ReplaceToken(t.Context(), tenant, label, secret); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -41,7 +41,7 @@ func create(t *testing.T, s *Store, tenant string, lifetime time.Duration) (stri
 		t.Fatal(err)
 	}
 	secret := New(tenant)
-	label := fmt.Sprint("connection ", hashed(secret)[:8])
+	label := fmt.Sprint("connection ", hashToken(secret)[:8])
 	made, err := s.Create(t.Context(), tenant, label, secret, lifetime)
 	if err != nil {
 		t.Fatal(err)
@@ -65,7 +65,7 @@ func TestATokenOpensItsTenantAlone(t *testing.T) {
 	replace(t, s, "b", "okta", b)
 	for secret, tenant := range map[string]string{a: "a", b: "b"} {
 		identity, err := s.Authenticate(t.Context(), []string{"Bearer " + secret})
-		if err != nil || identity.Tenant.Name != tenant || identity.Label != "okta" || identity.ID != id(hashed(secret)) {
+		if err != nil || identity.Tenant.Name != tenant || identity.Label != "okta" || identity.ID != tokenID(hashToken(secret)) {
 			t.Errorf("got %v %v, want tenant %s", identity, err, tenant)
 		}
 	}
@@ -83,12 +83,12 @@ func TestATokenIsRecognised(t *testing.T) {
 		if string(damaged) == a {
 			continue
 		}
-		if _, ok := tenantIn(string(damaged)); ok && strings.HasPrefix(string(damaged), Prefix) {
+		if _, ok := tenantFromToken(string(damaged)); ok && strings.HasPrefix(string(damaged), Prefix) {
 			t.Errorf("%s passes for a token", damaged)
 		}
 	}
 	for secret, tenant := range map[string]string{a: "acme", New("a_b"): "a_b", New("x/y#%"): "x/y#%", "chosen": ""} {
-		if named, ok := tenantIn(secret); !ok || named != tenant {
+		if named, ok := tenantFromToken(secret); !ok || named != tenant {
 			t.Errorf("%s names %q, want %q", secret, named, tenant)
 		}
 	}
@@ -145,7 +145,7 @@ func TestAReplacedTokenEnds(t *testing.T) {
 	}
 	replace(t, s, "a", "automatic", fresh)
 	replace(t, s, "a", "automatic", fresh) // again is no harm
-	if *now = now.Add(remembered); s.opens(old) || !s.opens(fresh) || !s.opens(other) {
+	if *now = now.Add(cacheTTL); s.opens(old) || !s.opens(fresh) || !s.opens(other) {
 		t.Error("the token before it ends after what may be remembered, and no other does")
 	}
 }
@@ -165,9 +165,9 @@ func TestATokenEndsAtOnceWhenItExpires(t *testing.T) {
 func TestARevokedTokenEndsWithinSeconds(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
-	secret, made := create(t, s, "a", Lifetime)
-	unused, second := create(t, s, "a", Lifetime)
-	other, _ := create(t, s, "b", Lifetime)
+	secret, made := create(t, s, "a", DefaultLifetime)
+	unused, second := create(t, s, "a", DefaultLifetime)
+	other, _ := create(t, s, "b", DefaultLifetime)
 	if !s.opens(secret) || !s.opens(other) {
 		t.Fatal("not valid")
 	}
@@ -185,7 +185,7 @@ func TestARevokedTokenEndsWithinSeconds(t *testing.T) {
 	if s.opens(unused) {
 		t.Error("what is not remembered ends at once")
 	}
-	if *now = now.Add(remembered); s.opens(secret) || !s.opens(other) {
+	if *now = now.Add(cacheTTL); s.opens(secret) || !s.opens(other) {
 		t.Error("a revoked token ends after what may be remembered, and no other does")
 	}
 }
@@ -204,7 +204,7 @@ func TestAValidTokenIsRemembered(t *testing.T) {
 	if first, second := calls(secret), calls(secret); first != 2 || second != 0 {
 		t.Errorf("%d calls, then %d; want 2 (one marks the use), then none for 5 s", first, second)
 	}
-	if *now = now.Add(remembered); calls(secret) != 1 {
+	if *now = now.Add(cacheTTL); calls(secret) != 1 {
 		t.Error("a token and its tenant are asked for again after 5 s, in one call")
 	}
 	if calls("chosen"); calls("chosen") != 0 {
@@ -223,7 +223,7 @@ func TestAValidTokenIsRemembered(t *testing.T) {
 func TestTheLastUseIsWrittenOnceAnHour(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
-	secret, _ := create(t, s, "a", Lifetime)
+	secret, _ := create(t, s, "a", DefaultLifetime)
 	used := func() time.Time {
 		list, err := s.Tokens(t.Context(), "a")
 		if err != nil || len(list) != 1 {
@@ -249,7 +249,7 @@ func TestTheLastUseIsWrittenOnceAnHour(t *testing.T) {
 func TestMarkingBringsNothingBack(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)
-	secret, made := create(t, s, "a", Lifetime)
+	secret, made := create(t, s, "a", DefaultLifetime)
 	plain := s.Table
 	s.Table = tabletest.Faults{Table: plain, Before: func(c tabletest.Call) error {
 		if c.Method != "Write" {
@@ -260,7 +260,7 @@ func TestMarkingBringsNothingBack(t *testing.T) {
 	if !s.opens(secret) {
 		t.Error("whether the use can be marked is nothing to the request")
 	}
-	if s.seen = nil; s.opens(secret) {
+	if s.cache = nil; s.opens(secret) {
 		t.Error("a revoked token is back")
 	}
 }

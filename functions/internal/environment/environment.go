@@ -32,7 +32,7 @@ func Table(env func(name string) string) (*dynamo.Table, error) {
 			return nil, fmt.Errorf("the environment variable %s is missing", name)
 		}
 	}
-	return dynamo.New(dynamo.NewClient(dynamo.Account{
+	return dynamo.New(dynamo.NewClient(dynamo.ClientConfig{
 		Region: env("AWS_REGION"), Endpoint: env("DYNAMODB_ENDPOINT"), AccessKey: env("AWS_ACCESS_KEY_ID"),
 		SecretKey: env("AWS_SECRET_ACCESS_KEY"), SessionToken: env("AWS_SESSION_TOKEN"),
 	}), env("TABLE_NAME")), nil
@@ -44,7 +44,7 @@ func Directory(env func(name string) string, t table.Table, log *slog.Logger) (d
 	if err != nil {
 		return directory.Config{}, err
 	}
-	budget, err := Number(env, "SCAN_BUDGET", directory.Budget)
+	budget, err := NonNegativeInt(env, "SCAN_BUDGET", directory.DefaultScanBudget)
 	if err == nil && budget == 0 {
 		err = errors.New("the environment variable SCAN_BUDGET is 0, and so lets no request test anything")
 	}
@@ -52,11 +52,11 @@ func Directory(env func(name string) string, t table.Table, log *slog.Logger) (d
 		return directory.Config{}, err
 	}
 	return directory.Config{Table: t, Types: types, Now: time.Now, Random: rand.Reader, Log: log, Budget: budget,
-		Cursors: &directory.Cursors{}}, nil
+		Cursors: &directory.CursorKeyCache{}}, nil
 }
 
-// Number is a variable that is a number and not negative, or what it is where it is not set.
-func Number(env func(name string) string, name string, unset int) (int, error) {
+// NonNegativeInt is a variable that is a number and not negative, or what it is where it is not set.
+func NonNegativeInt(env func(name string) string, name string, unset int) (int, error) {
 	n, err := strconv.Atoi(cmp.Or(env(name), strconv.Itoa(unset)))
 	if err != nil || n < 0 {
 		return 0, fmt.Errorf("the environment variable %s is %q, and no number", name, env(name))

@@ -25,7 +25,7 @@ func TestWithoutAnEmulatorTheAccountIsRequired(t *testing.T) {
 
 func TestABudgetIsANumber(t *testing.T) {
 	t.Parallel()
-	for given, want := range map[string]int{"": directory.Budget, "7": 7, "0": 0, "-1": 0, "many": 0} {
+	for given, want := range map[string]int{"": directory.DefaultScanBudget, "7": 7, "0": 0, "-1": 0, "many": 0} {
 		c, err := Directory(func(name string) string {
 			return map[string]string{"SCAN_BUDGET": given}[name]
 		}, nil, slog.New(slog.DiscardHandler))

@@ -32,7 +32,7 @@ func prepare(wire func(func(string) string, directory.Config) (any, error), log 
 	if err != nil {
 		return nil, err
 	}
-	defer warm(t, log)()
+	defer preconnect(t, log)()
 	c, err := Directory(os.Getenv, t, log)
 	if err != nil {
 		return nil, err
@@ -51,16 +51,16 @@ func Log(env func(string) string) *slog.Logger {
 
 // limitMemory lets garbage stand until it would matter: a function has its memory to itself.
 func limitMemory(env func(string) string) {
-	if mb, err := Number(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 0); err == nil && mb > 0 {
+	if mb, err := NonNegativeInt(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 0); err == nil && mb > 0 {
 		debug.SetGCPercent(400)
 		debug.SetMemoryLimit(int64(mb) << 20 * 3 / 4)
 	}
 }
 
-// warm begins to read what is not there, so that the first request finds a connection: making one costs more than all
+// preconnect begins to read what is not there, so that the first request finds a connection: making one costs more than all
 // else that a new instance does. The function that it returns waits for the answer. Without one the function starts all
 // the same, and requests tell what is wrong.
-func warm(t table.Table, log *slog.Logger) (wait func()) {
+func preconnect(t table.Table, log *slog.Logger) (wait func()) {
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

@@ -12,14 +12,14 @@ import (
 	"serverless-scim/internal/table/bolt"
 )
 
-// Embedded is the configuration of a directory on a table in memory, as environment makes it of variables.
-func Embedded(t *testing.T, log io.Writer) directory.Config {
+// EmbeddedConfig is the configuration of a directory on a table in memory, as environment makes it of variables.
+func EmbeddedConfig(t *testing.T, log io.Writer) directory.Config {
 	t.Helper()
 	tab, err := bolt.Open(":memory:")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tab.Close() })
-	return directory.Config{Table: tab, Types: scim.Standard(), Now: time.Now, Random: rand.Reader,
-		Log: slog.New(slog.NewJSONHandler(log, nil)), Cursors: &directory.Cursors{}}
+	return directory.Config{Table: tab, Types: scim.StandardTypes(), Now: time.Now, Random: rand.Reader,
+		Log: slog.New(slog.NewJSONHandler(log, nil)), Cursors: &directory.CursorKeyCache{}}
 }

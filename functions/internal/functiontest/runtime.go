@@ -18,8 +18,8 @@ import (
 	"time"
 )
 
-// Build makes the function in the folder of the test, or in another, as it is deployed, and gives the file.
-func Build(t testing.TB, folder string) string {
+// BuildFunction makes the function in the folder of the test, or in another, as it is deployed, and gives the file.
+func BuildFunction(t testing.TB, folder string) string {
 	binary := filepath.Join(t.TempDir(), "bootstrap")
 	cmd := exec.Command("go", "build", "-tags", "lambda.norpc,nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", binary, folder)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
@@ -29,8 +29,8 @@ func Build(t testing.TB, folder string) string {
 	return binary
 }
 
-// NamesWhatIsMissing checks that a function without its variables ends with one line that names the first of them.
-func NamesWhatIsMissing(t *testing.T, binary string) {
+// CheckMissingVariable checks that a function without its variables ends with one line that names the first of them.
+func CheckMissingVariable(t *testing.T, binary string) {
 	t.Helper()
 	cmd := exec.Command(binary)
 	cmd.Env = []string{"DYNAMODB_ENDPOINT=http://127.0.0.1:1"}
@@ -46,20 +46,22 @@ type Instance struct {
 	Stop func() string // ends the instance, and gives what it wrote
 
 	events   chan []byte
-	outcomes chan Outcome
+	outcomes chan InvokeResult
 }
 
-// Outcome is what a function answered to an event, or its error.
-type Outcome struct {
+// InvokeResult is what a function answered to an event, or its error.
+type InvokeResult struct {
 	Failed  bool
 	Payload []byte
 }
 
-func (o Outcome) String() string { return fmt.Sprintf("failed: %t, payload: %s", o.Failed, o.Payload) }
+func (o InvokeResult) String() string {
+	return fmt.Sprintf("failed: %t, payload: %s", o.Failed, o.Payload)
+}
 
-// Start starts an instance, which ends with the test at the latest.
-func Start(t *testing.T, binary string, env ...string) *Instance {
-	i := &Instance{events: make(chan []byte), outcomes: make(chan Outcome, 1)}
+// StartInstance starts an instance, which ends with the test at the latest.
+func StartInstance(t *testing.T, binary string, env ...string) *Instance {
+	i := &Instance{events: make(chan []byte), outcomes: make(chan InvokeResult, 1)}
 	const invocation = "/2018-06-01/runtime/invocation/"
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET "+invocation+"next", i.next)
@@ -109,11 +111,11 @@ func (i *Instance) next(w http.ResponseWriter, r *http.Request) {
 func (i *Instance) done(w http.ResponseWriter, r *http.Request, failed bool) {
 	payload, _ := io.ReadAll(r.Body)
 	w.WriteHeader(http.StatusAccepted)
-	i.outcomes <- Outcome{failed, payload}
+	i.outcomes <- InvokeResult{failed, payload}
 }
 
 // Invoke gives the instance one event.
-func (i *Instance) Invoke(t *testing.T, event []byte) Outcome {
+func (i *Instance) Invoke(t *testing.T, event []byte) InvokeResult {
 	t.Helper()
 	late := time.After(time.Minute) // an instance that has died asks for nothing
 	select {

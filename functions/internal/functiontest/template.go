@@ -18,8 +18,8 @@ import (
 // is {"Fn::Sub": "X"}.
 type Template struct{ root map[string]any }
 
-// Open reads the template of the repository that the test's folder is in.
-func Open(t *testing.T) Template {
+// OpenTemplate reads the template of the repository that the test's folder is in.
+func OpenTemplate(t *testing.T) Template {
 	t.Helper()
 	for dir := "."; ; dir = filepath.Join(dir, "..") {
 		b, err := os.ReadFile(filepath.Join(dir, "template.yaml"))
@@ -65,8 +65,8 @@ func value(n *yaml.Node) any {
 	}
 }
 
-// At is what is at a path of names, nil if there is nothing. Numbers and truths are texts, as they are written.
-func (t Template) At(path ...string) any {
+// Value is what is at a path of names, nil if there is nothing. Numbers and truths are texts, as they are written.
+func (t Template) Value(path ...string) any {
 	var v any = t.root
 	for _, name := range path {
 		o, _ := v.(map[string]any)
@@ -77,7 +77,7 @@ func (t Template) At(path ...string) any {
 
 // Object is what is at a path, if it is an object.
 func (t Template) Object(path ...string) map[string]any {
-	o, _ := t.At(path...).(map[string]any)
+	o, _ := t.Value(path...).(map[string]any)
 	return o
 }
 
@@ -92,9 +92,9 @@ func (t Template) Resources(typ string) (names []string) {
 	return names
 }
 
-// Actions is what a role may do to the table.
-func (t Template) Actions(role string) (actions []string) {
-	policies, _ := t.At("Resources", role, "Properties", "Policies").([]any)
+// AllowedActions is what a role may do to the table.
+func (t Template) AllowedActions(role string) (actions []string) {
+	policies, _ := t.Value("Resources", role, "Properties", "Policies").([]any)
 	for _, p := range policies {
 		statements := p.(map[string]any)["PolicyDocument"].(map[string]any)["Statement"].([]any)
 		for _, s := range statements {
@@ -109,8 +109,8 @@ func (t Template) Actions(role string) (actions []string) {
 	return actions
 }
 
-// MayDoWhatItDoes checks that a role allows what a function asks of the table when it is used, and nothing else.
-func MayDoWhatItDoes(t *testing.T, role string, tab table.Table, use func(table.Table)) {
+// CheckPermissions checks that a role allows what a function asks of the table when it is used, and nothing else.
+func CheckPermissions(t *testing.T, role string, tab table.Table, use func(table.Table)) {
 	t.Helper()
 	var mu sync.Mutex
 	var asked []string
@@ -121,7 +121,7 @@ func MayDoWhatItDoes(t *testing.T, role string, tab table.Table, use func(table.
 		return nil
 	}})
 	slices.Sort(asked)
-	if asked, allowed := slices.Compact(asked), Open(t).Actions(role); !slices.Equal(asked, allowed) {
+	if asked, allowed := slices.Compact(asked), OpenTemplate(t).AllowedActions(role); !slices.Equal(asked, allowed) {
 		t.Errorf("%s allows %v, but what is asked is %v", role, allowed, asked)
 	}
 }

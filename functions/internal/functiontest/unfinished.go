@@ -16,12 +16,12 @@ import (
 	"serverless-scim/internal/table/tabletest"
 )
 
-// Unfinished leaves what a process leaves that died at a time: a new group, and the delete of another, that have taken
+// LeaveUnfinished leaves what a process leaves that died at a time: a new group, and the delete of another, that have taken
 // effect and whose 60 memberships each are still to be written and removed.
-func Unfinished(t *testing.T, tab table.Table, tenant string, at time.Time) {
+func LeaveUnfinished(t *testing.T, tab table.Table, tenant string, at time.Time) {
 	t.Helper()
 	var writes atomic.Int64 // that are left to live
-	types := scim.Standard()
+	types := scim.StandardTypes()
 	d := directory.New(directory.Config{
 		Table: tabletest.Faults{Table: tab, Before: func(c tabletest.Call) error {
 			if c.Method == "Write" && writes.Add(-1) < 0 {

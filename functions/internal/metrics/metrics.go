@@ -10,9 +10,9 @@ import (
 
 // Metric is a figure that lines of the log tell.
 type Metric struct {
-	Name string
-	Unit string // one of CloudWatch's
-	of   func(line) (value float64, told bool)
+	Name    string
+	Unit    string // one of CloudWatch's
+	extract func(logAttributes) (value float64, told bool)
 }
 
 // All is the metrics by the message of the lines that tell them. How many requests there were is the sample count of
@@ -20,33 +20,33 @@ type Metric struct {
 func All() map[string][]Metric {
 	metrics := map[string][]Metric{
 		"request": {
-			{"Latency", "Milliseconds", figure("milliseconds")},
+			{"Latency", "Milliseconds", attribute("milliseconds")},
 			{"Answers2xx", "Count", status(200, 299)},
 			{"Answers4xx", "Count", status(400, 499)},
 			{"Answers5xx", "Count", status(500, 599)},
 			{"Answers429", "Count", status(429, 429)},
-			{"ReadUnits", "Count", figure("table.readUnits")},
-			{"WriteUnits", "Count", figure("table.writeUnits")},
-			{"Retries", "Count", some("table.retries")},
-			{"Conflicts", "Count", some("table.conflicts")},
-			{"ColdStarts", "Count", first()},
+			{"ReadUnits", "Count", attribute("table.readUnits")},
+			{"WriteUnits", "Count", attribute("table.writeUnits")},
+			{"Retries", "Count", nonZero("table.retries")},
+			{"Conflicts", "Count", nonZero("table.conflicts")},
+			{"ColdStarts", "Count", firstOnly()},
 		},
 		"audit": {{"Deprovisioned", "Count", deprovisioned}},
 		"sweep": {
-			{"OldestUnfinished", "Seconds", figure("swept.oldest")},
-			{"OldestPrepared", "Seconds", figure("swept.waiting")},
+			{"OldestUnfinished", "Seconds", attribute("swept.oldest")},
+			{"OldestPrepared", "Seconds", attribute("swept.waiting")},
 		},
-		"fsck":                   {{"Findings", "Count", figure("findings")}},
+		"fsck":                   {{"Findings", "Count", attribute("findings")}},
 		"a token ends soon":      {{"TokensEnding", "Count", always}},
 		"deprovisioning stopped": {{"DeprovisioningStopped", "Count", always}},
 	}
 	return metrics
 }
 
-// line is the attributes of a line that are numbers or truths, by name; those in groups as group.name.
-type line map[string]float64
+// logAttributes is the attributes of a line that are numbers or truths, by name; those in groups as group.name.
+type logAttributes map[string]float64
 
-func (l line) add(prefix string, a slog.Attr) {
+func (l logAttributes) add(prefix string, a slog.Attr) {
 	v := a.Value.Resolve()
 	switch v.Kind() {
 	case slog.KindGroup:
@@ -64,28 +64,30 @@ func (l line) add(prefix string, a slog.Attr) {
 	}
 }
 
-func figure(name string) func(line) (float64, bool) {
-	return func(l line) (float64, bool) { v, told := l[name]; return v, told }
+func attribute(name string) func(logAttributes) (float64, bool) {
+	return func(l logAttributes) (float64, bool) { v, told := l[name]; return v, told }
 }
 
-// some is a figure that is told unless it is 0.
-func some(name string) func(line) (float64, bool) {
-	return func(l line) (float64, bool) { return l[name], l[name] != 0 }
+// nonZero is a figure that is told unless it is 0.
+func nonZero(name string) func(logAttributes) (float64, bool) {
+	return func(l logAttributes) (float64, bool) { return l[name], l[name] != 0 }
 }
 
-func status(from, to float64) func(line) (float64, bool) {
-	return func(l line) (float64, bool) { return 1, l["status"] >= from && l["status"] <= to }
+func status(from, to float64) func(logAttributes) (float64, bool) {
+	return func(l logAttributes) (float64, bool) { return 1, l["status"] >= from && l["status"] <= to }
 }
 
-func always(line) (float64, bool) { return 1, true }
+func always(logAttributes) (float64, bool) { return 1, true }
 
-// first is told by the first line alone: that of an instance that has just started.
-func first() func(line) (float64, bool) {
+// firstOnly is told by the first line alone: that of an instance that has just started.
+func firstOnly() func(logAttributes) (float64, bool) {
 	var later atomic.Bool
-	return func(line) (float64, bool) { return 1, !later.Swap(true) }
+	return func(logAttributes) (float64, bool) { return 1, !later.Swap(true) }
 }
 
-func deprovisioned(l line) (float64, bool) { return 1, l["deprovisions"] != 0 && l["status"] < 300 }
+func deprovisioned(l logAttributes) (float64, bool) {
+	return 1, l["deprovisions"] != 0 && l["status"] < 300
+}
 
 // Handler hands lines on to another handler.
 type Handler struct {
@@ -117,12 +119,12 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	if len(metrics) == 0 {
 		return h.Handler.Handle(ctx, r)
 	}
-	l := line{}
+	l := logAttributes{}
 	r.Attrs(func(a slog.Attr) bool { l.add("", a); return true })
 	r = r.Clone()
 	var told []definition
 	for _, m := range metrics {
-		if v, ok := m.of(l); ok {
+		if v, ok := m.extract(l); ok {
 			r.AddAttrs(slog.Float64(m.Name, v))
 			told = append(told, definition{m.Name, m.Unit})
 		}

@@ -26,14 +26,14 @@ var (
 
 // Table is a table.Table in a file.
 type Table struct {
-	db       *bbolt.DB
-	path     string
-	volatile bool // the file vanishes
+	db        *bbolt.DB
+	path      string
+	temporary bool // the file vanishes
 
-	damage  atomic.Pointer[error] // what was met first
-	damaged chan struct{}         // closed when there is damage
+	corruption atomic.Pointer[error] // what was met first
+	corrupted  chan struct{}         // closed when there is damage
 
-	queue   chan *request
+	queue   chan *writeRequest
 	stopped chan struct{} // closed when the committer has returned
 
 	mu     sync.RWMutex // guards closed, and is never held for longer: a call may hang in a damaged file
@@ -59,16 +59,16 @@ func Open(path string) (*Table, error) {
 		path = f.Name()
 		options.NoSync, options.NoGrowSync, options.NoFreelistSync = true, true, true
 	}
-	t := &Table{path: path, volatile: volatile, damaged: make(chan struct{}),
-		queue: make(chan *request, 256), stopped: make(chan struct{})}
-	err := t.guard(func() error { return t.open(options) })
+	t := &Table{path: path, temporary: volatile, corrupted: make(chan struct{}),
+		queue: make(chan *writeRequest, 256), stopped: make(chan struct{})}
+	err := t.catchCorruption(func() error { return t.open(options) })
 	if volatile {
 		os.Remove(path) // where the system refuses while the file is open, Close removes it
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bolt: %w", err)
 	}
-	go t.commit()
+	go t.commitLoop()
 	return t, nil
 }
 
@@ -91,36 +91,36 @@ func (t *Table) open(options *bbolt.Options) error {
 	return nil
 }
 
-// guard makes an error of a panic, which is how bbolt tells of a damaged file, and of a fault, which is how the system
+// catchCorruption makes an error of a panic, which is how bbolt tells of a damaged file, and of a fault, which is how the system
 // tells of one that was cut off. After damage nothing is tried again: a lock may be left that would be waited for.
-func (t *Table) guard(do func() error) (err error) {
-	if err := t.Damage(); err != nil {
+func (t *Table) catchCorruption(do func() error) (err error) {
+	if err := t.CorruptionError(); err != nil {
 		return err
 	}
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
 		if p := recover(); p != nil {
-			err = t.condemn(fmt.Errorf("%s is damaged: %v", t.path, p))
+			err = t.setCorruption(fmt.Errorf("%s is damaged: %v", t.path, p))
 		}
 	}()
 	return do()
 }
 
-// condemn makes an error the damage of the table, unless it has one.
-func (t *Table) condemn(err error) error {
-	if t.damage.CompareAndSwap(nil, &err) {
-		close(t.damaged)
+// setCorruption makes an error the damage of the table, unless it has one.
+func (t *Table) setCorruption(err error) error {
+	if t.corruption.CompareAndSwap(nil, &err) {
+		close(t.corrupted)
 	}
 	return err
 }
 
-// Damaged is closed when the file has turned out to be damaged. From then on every call fails, but reads that had begun
+// Corrupted is closed when the file has turned out to be damaged. From then on every call fails, but reads that had begun
 // may never return: bbolt leaves locks behind, which nobody else can open. The process can only end.
-func (t *Table) Damaged() <-chan struct{} { return t.damaged }
+func (t *Table) Corrupted() <-chan struct{} { return t.corrupted }
 
-// Damage is why Damaged is closed, and nil before.
-func (t *Table) Damage() error {
-	if err := t.damage.Load(); err != nil {
+// CorruptionError is why Damaged is closed, and nil before.
+func (t *Table) CorruptionError() error {
+	if err := t.corruption.Load(); err != nil {
 		return *err
 	}
 	return nil
@@ -137,30 +137,30 @@ func (t *Table) Close() error {
 		return errClosed
 	}
 	ended := make(chan error, 1)
-	go func() { ended <- t.end() }()
+	go func() { ended <- t.shutDown() }()
 	var err error
 	select {
 	case err = <-ended:
-	case <-t.damaged:
-		err = t.Damage()
+	case <-t.corrupted:
+		err = t.CorruptionError()
 	}
-	if t.volatile {
+	if t.temporary {
 		os.Remove(t.path)
 	}
 	return err
 }
 
-func (t *Table) end() error {
+func (t *Table) shutDown() error {
 	t.calls.Wait()
 	close(t.queue)
 	<-t.stopped
-	return t.guard(t.db.Close)
+	return t.catchCorruption(t.db.Close)
 }
 
-// enter begins a call; unless it fails, t.calls.Done ends it.
-func (t *Table) enter(ctx context.Context) error {
-	if err := table.Ended(ctx); err != nil {
-		return &table.Busy{Err: err}
+// beginCall begins a call; unless it fails, t.calls.Done ends it.
+func (t *Table) beginCall(ctx context.Context) error {
+	if err := table.CheckDeadline(ctx); err != nil {
+		return &table.TransientError{Err: err}
 	}
 	t.mu.RLock()
 	defer t.mu.RUnlock()
@@ -173,11 +173,11 @@ func (t *Table) enter(ctx context.Context) error {
 
 // view runs a call that reads, in one read transaction.
 func (t *Table) view(ctx context.Context, read func(*bbolt.Bucket) error) error {
-	if err := t.enter(ctx); err != nil {
+	if err := t.beginCall(ctx); err != nil {
 		return err
 	}
 	defer t.calls.Done()
-	return t.guard(func() error {
+	return t.catchCorruption(func() error {
 		return t.db.View(func(tx *bbolt.Tx) error { return read(tx.Bucket(items)) })
 	})
 }

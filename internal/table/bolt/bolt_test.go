@@ -32,7 +32,7 @@ func TestContract(t *testing.T) {
 	for name, open := range map[string]func(*testing.T) table.Table{
 		"memory":  func(t *testing.T) table.Table { return openTest(t, ":memory:") },
 		"file":    func(t *testing.T) table.Table { return openTest(t, inFile(t)) },
-		"partial": func(t *testing.T) table.Table { return &tabletest.Partial{Table: openTest(t, ":memory:")} },
+		"partial": func(t *testing.T) table.Table { return &tabletest.PartialVisibility{Table: openTest(t, ":memory:")} },
 		"faults":  func(t *testing.T) table.Table { return tabletest.Faults{Table: openTest(t, ":memory:")} },
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -184,7 +184,7 @@ func TestTransactionOfLargeItemsIsTooLarge(t *testing.T) {
 	}
 	_, read := b.Snapshot(t.Context(), keys...)
 	_, fits := b.Snapshot(t.Context(), keys[:10]...)
-	var tooLarge *table.TooLarge
+	var tooLarge *table.TooLargeError
 	if !errors.As(read, &tooLarge) || fits != nil {
 		t.Errorf("a Snapshot of 4.2 MB: %v; of 3.8 MB: %v", read, fits)
 	}
@@ -216,8 +216,8 @@ func TestRefusedTransactionIsCharged(t *testing.T) {
 	t.Parallel()
 	b := openTest(t, ":memory:")
 	ctx, usage := table.WithUsage(t.Context())
-	err := b.Write(ctx, put(1), table.Check{Key: table.Key{PK: "p", SK: "none"}, If: []table.Condition{table.Exists()}})
-	var refused *table.Refused
+	err := b.Write(ctx, put(1), table.ConditionCheck{Key: table.Key{PK: "p", SK: "none"}, If: []table.Condition{table.Exists()}})
+	var refused *table.ConditionError
 	if u := usage(); !errors.As(err, &refused) || u.WriteUnits != 4 {
 		t.Errorf("%v, %v units; two writes of less than 1 KB cost 4", err, u.WriteUnits)
 	}

@@ -127,10 +127,10 @@ func TestWritesAndCloseOfADamagedFileReturn(t *testing.T) {
 		if err := os.Truncate(path, 0); err != nil {
 			t.Fatal(err)
 		}
-		within(t, "Damaged", func() { <-b.Damaged() })
+		within(t, "Damaged", func() { <-b.Corrupted() })
 		within(t, "a Write", writers.Wait)
 		within(t, "Close", func() { err = b.Close() })
-		for _, err := range []error{err, b.Damage()} {
+		for _, err := range []error{err, b.CorruptionError()} {
 			if err == nil || !strings.Contains(err.Error(), path+" is damaged: ") {
 				t.Error(err)
 			}
@@ -142,8 +142,8 @@ func TestWritesAndCloseOfADamagedFileReturn(t *testing.T) {
 func TestDamageEndsEveryWaitForTheFile(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &Table{queue: make(chan *request, 1), damaged: make(chan struct{}), stopped: make(chan struct{})}
-		if err := b.enter(t.Context()); err != nil {
+		b := &Table{queue: make(chan *writeRequest, 1), corrupted: make(chan struct{}), stopped: make(chan struct{})}
+		if err := b.beginCall(t.Context()); err != nil {
 			t.Fatal(err)
 		}
 		ended := make(chan error, 3)
@@ -156,7 +156,7 @@ func TestDamageEndsEveryWaitForTheFile(t *testing.T) {
 		if len(ended) > 0 {
 			t.Fatalf("before any damage: %v", <-ended)
 		}
-		err := b.guard(func() error { panic("at the file") })
+		err := b.catchCorruption(func() error { panic("at the file") })
 		synctest.Wait()
 		if len(ended) < cap(ended) {
 			t.Errorf("only %d calls have ended", len(ended))
@@ -199,7 +199,7 @@ func TestDamagedItemIsAnError(t *testing.T) {
 	_, scan := b.Scan(t.Context(), 0, 1, table.Key{})
 	update := b.Write(t.Context(), table.Update{Key: head, Remove: []string{"x"}})
 	for _, err := range []error{get, query, scan, update} {
-		if !errors.Is(err, errDamaged) {
+		if !errors.Is(err, errCorruptItem) {
 			t.Errorf("%v", err)
 		}
 	}

@@ -24,7 +24,7 @@ func TestCallsThatOverlapCountOnce(t *testing.T) {
 	ctx, usage := table.WithUsage(t.Context())
 	waits := func(want int, when string) {
 		t.Helper()
-		if got := usage().Waits; got != want {
+		if got := usage().RoundTrips; got != want {
 			t.Errorf("%s: %d calls waited for each other, want %d", when, got, want)
 		}
 	}
@@ -54,7 +54,7 @@ func TestPartialShowsTransactionsInPart(t *testing.T) {
 	t.Parallel()
 	const n = 5
 	ctx := t.Context()
-	p := &tabletest.Partial{Table: openTest(t, ":memory:")}
+	p := &tabletest.PartialVisibility{Table: openTest(t, ":memory:")}
 	var writes []table.Write
 	var seen []int
 	for i := range n {
@@ -69,7 +69,7 @@ func TestPartialShowsTransactionsInPart(t *testing.T) {
 		seen = append(seen, len(page.Items))
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
-		var busy *table.Busy
+		var busy *table.TransientError
 		if _, err := p.Snapshot(ended, writes[0].Target()); !errors.As(err, &busy) {
 			t.Errorf("a Snapshot of an item that is being written: %v", err)
 		}
@@ -87,7 +87,7 @@ func TestPartialShowsTransactionsInPart(t *testing.T) {
 
 func TestFaultsTakeTheCallOrTheAnswer(t *testing.T) {
 	t.Parallel()
-	lost := &table.Busy{Err: errors.New("lost")}
+	lost := &table.TransientError{Err: errors.New("lost")}
 	fail := func(method string) func(tabletest.Call) error {
 		return func(c tabletest.Call) error {
 			if c.Method == method && c.Keys[0] == head {

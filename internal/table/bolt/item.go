@@ -14,7 +14,7 @@ import (
 // An item is stored as the version, the number of its attributes and then each, in the order of their names: name,
 // type, value. Texts have their length before them, sets their number of elements; all numbers are varints. There is
 // exactly one encoding of each item, and row.read takes no other.
-const version = 1
+const encodingVersion = 1
 
 const (
 	typeS byte = iota + 1
@@ -24,21 +24,21 @@ const (
 	typeTrue
 )
 
-var errDamaged = errors.New("bolt: a damaged item")
+var errCorruptItem = errors.New("bolt: a damaged item")
 
 func encode(it table.Item) []byte {
-	b := binary.AppendUvarint(append(make([]byte, 0, room(it)), version), uint64(len(it)))
-	for _, name := range names(it) {
+	b := binary.AppendUvarint(append(make([]byte, 0, encodedSizeLimit(it)), encodingVersion), uint64(len(it)))
+	for _, name := range sortedNames(it) {
 		b = appendValue(appendText(b, name), it[name])
 	}
 	return b
 }
 
-// room is how many bytes an item takes at most, unless its sets are large.
-func room(it table.Item) int { return table.Size(it) + 16*(len(it)+1) }
+// encodedSizeLimit is how many bytes an item takes at most, unless its sets are large.
+func encodedSizeLimit(it table.Item) int { return table.ItemSize(it) + 16*(len(it)+1) }
 
-// names is the names of an item in their order.
-func names(it table.Item) []string {
+// sortedNames is the names of an item in their order.
+func sortedNames(it table.Item) []string {
 	all := make([]string, 0, 16)
 	for name := range it {
 		all = append(all, name)
@@ -56,7 +56,7 @@ func appendValue(b []byte, v types.AttributeValue) []byte {
 	case *types.AttributeValueMemberS:
 		return appendText(append(b, typeS), v.Value)
 	case *types.AttributeValueMemberN:
-		return binary.AppendVarint(append(b, typeN), table.Int(v))
+		return binary.AppendVarint(append(b, typeN), table.IntValue(v))
 	case *types.AttributeValueMemberSS:
 		b = binary.AppendUvarint(append(b, typeSS), uint64(len(v.Value)))
 		elements := v.Value
@@ -76,11 +76,11 @@ func appendValue(b []byte, v types.AttributeValue) []byte {
 }
 
 // item makes an item of a row, or of some of its attributes. It shares no memory with the row.
-func (r *row) item(attributes []string) table.Item {
+func (r *encodedItem) item(attributes []string) table.Item {
 	if r.absent() {
 		return nil
 	}
-	m := maker{row: r}
+	m := itemBuilder{encodedItem: r}
 	if attributes == nil {
 		m.all = string(r.b)
 	}
@@ -91,23 +91,23 @@ func (r *row) item(attributes []string) table.Item {
 	m.texts, m.numbers = make([]types.AttributeValueMemberS, 0, n), make([]types.AttributeValueMemberN, 0, n)
 	it := make(table.Item, n)
 	for _, a := range r.attributes {
-		if name, wanted := m.take(a, attributes); wanted {
-			it[name] = m.make(a)
+		if name, wanted := m.selectName(a, attributes); wanted {
+			it[name] = m.buildValue(a)
 		}
 	}
 	return it
 }
 
-// maker makes an item with as few pieces of memory as it can: one for all names and texts, if it takes all of them, and
+// itemBuilder makes an item with as few pieces of memory as it can: one for all names and texts, if it takes all of them, and
 // one for the values that hold texts and one for those that hold numbers.
-type maker struct {
-	*row
+type itemBuilder struct {
+	*encodedItem
 	all     string // the row's bytes
 	texts   []types.AttributeValueMemberS
 	numbers []types.AttributeValueMemberN
 }
 
-func (m *maker) take(a attribute, wanted []string) (string, bool) {
+func (m *itemBuilder) selectName(a attribute, wanted []string) (string, bool) {
 	if wanted == nil {
 		return m.all[a.name:a.value], true
 	}
@@ -119,14 +119,14 @@ func (m *maker) take(a attribute, wanted []string) (string, bool) {
 	return "", false
 }
 
-func (m *maker) text(from, to int) string {
+func (m *itemBuilder) text(from, to int) string {
 	if m.all != "" {
 		return m.all[from:to]
 	}
 	return string(m.b[from:to])
 }
 
-func (m *maker) make(a attribute) types.AttributeValue {
+func (m *itemBuilder) buildValue(a attribute) types.AttributeValue {
 	b := m.b[a.value+1 : a.end]
 	switch m.b[a.value] {
 	case typeS:
@@ -143,7 +143,7 @@ func (m *maker) make(a attribute) types.AttributeValue {
 	return table.BOOL(m.b[a.value] == typeTrue)
 }
 
-func (m *maker) set(a attribute) types.AttributeValue {
+func (m *itemBuilder) set(a attribute) types.AttributeValue {
 	n, at := binary.Uvarint(m.b[a.value+1 : a.end])
 	at += a.value + 1
 	set := &types.AttributeValueMemberSS{Value: make([]string, n)}

@@ -28,7 +28,7 @@ func drawItem(t *rapid.T) table.Item {
 
 // decode reads an item, all of it or some attributes; what it returns shares no memory with b.
 func decode(b []byte, attributes []string) (table.Item, error) {
-	r := row{}
+	r := encodedItem{}
 	if err := r.read(b); err != nil {
 		return nil, err
 	}
@@ -54,9 +54,9 @@ func TestItemsSurviveEncoding(t *testing.T) {
 		if got, err := decode(b, append(names, "\xff")); err != nil || !reflect.DeepEqual(got, part) {
 			t.Fatalf("of %v, %q are %v, %v", it, names, got, err)
 		}
-		r := row{}
-		if err := r.read(b); err != nil || r.size != table.Size(it) {
-			t.Fatalf("%v has %d bytes, not %d: %v", it, table.Size(it), r.size, err)
+		r := encodedItem{}
+		if err := r.read(b); err != nil || r.size != table.ItemSize(it) {
+			t.Fatalf("%v has %d bytes, not %d: %v", it, table.ItemSize(it), r.size, err)
 		}
 		for i := range b { // a text may be another text; what must not be is a second encoding or a panic
 			damaged := bytes.Clone(b)
@@ -74,30 +74,30 @@ func TestItemsSurviveEncoding(t *testing.T) {
 
 func TestOtherEncodingsAreDamage(t *testing.T) {
 	t.Parallel()
-	whole := []byte{version, 2, 1, 'a', typeN, 2, 1, 'b', typeSS, 2, 1, 'x', 1, 'y'}
+	whole := []byte{encodingVersion, 2, 1, 'a', typeN, 2, 1, 'b', typeSS, 2, 1, 'x', 1, 'y'}
 	if it, err := decode(whole, nil); err != nil || len(it) != 2 {
 		t.Fatalf("%v, %v", it, err)
 	}
 	for what, b := range map[string][]byte{
 		"nothing":                {},
-		"another version":        {version + 1, 0},
-		"a name twice":           {version, 2, 1, 'a', typeTrue, 1, 'a', typeFalse},
-		"names out of order":     {version, 2, 1, 'b', typeTrue, 1, 'a', typeTrue},
-		"no name":                {version, 1, 0, typeTrue},
-		"a name not of UTF-8":    {version, 1, 1, 255, typeTrue},
-		"a text not of UTF-8":    {version, 1, 1, 'a', typeS, 1, 255},
-		"an unknown type":        {version, 1, 1, 'a', 99},
-		"an empty set":           {version, 1, 1, 'a', typeSS, 0},
-		"an element twice":       {version, 1, 1, 'a', typeSS, 2, 1, 'x', 1, 'x'},
-		"elements out of order":  {version, 1, 1, 'a', typeSS, 2, 1, 'y', 1, 'x'},
-		"an empty element":       {version, 1, 1, 'a', typeSS, 1, 0},
-		"a padded number":        {version, 1, 1, 'a', typeN, 0x82, 0},
-		"a padded length":        {version, 1, 0x81, 0, 'a', typeTrue},
-		"a number without end":   {version, 1, 1, 'a', typeN, 0x82},
-		"a length beyond memory": {version, 1, 1, 'a', typeS, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1},
-		"more than it says":      {version, 0, 1, 'a', typeTrue},
+		"another version":        {encodingVersion + 1, 0},
+		"a name twice":           {encodingVersion, 2, 1, 'a', typeTrue, 1, 'a', typeFalse},
+		"names out of order":     {encodingVersion, 2, 1, 'b', typeTrue, 1, 'a', typeTrue},
+		"no name":                {encodingVersion, 1, 0, typeTrue},
+		"a name not of UTF-8":    {encodingVersion, 1, 1, 255, typeTrue},
+		"a text not of UTF-8":    {encodingVersion, 1, 1, 'a', typeS, 1, 255},
+		"an unknown type":        {encodingVersion, 1, 1, 'a', 99},
+		"an empty set":           {encodingVersion, 1, 1, 'a', typeSS, 0},
+		"an element twice":       {encodingVersion, 1, 1, 'a', typeSS, 2, 1, 'x', 1, 'x'},
+		"elements out of order":  {encodingVersion, 1, 1, 'a', typeSS, 2, 1, 'y', 1, 'x'},
+		"an empty element":       {encodingVersion, 1, 1, 'a', typeSS, 1, 0},
+		"a padded number":        {encodingVersion, 1, 1, 'a', typeN, 0x82, 0},
+		"a padded length":        {encodingVersion, 1, 0x81, 0, 'a', typeTrue},
+		"a number without end":   {encodingVersion, 1, 1, 'a', typeN, 0x82},
+		"a length beyond memory": {encodingVersion, 1, 1, 'a', typeS, 255, 255, 255, 255, 255, 255, 255, 255, 255, 1},
+		"more than it says":      {encodingVersion, 0, 1, 'a', typeTrue},
 	} {
-		if it, err := decode(b, nil); !errors.Is(err, errDamaged) {
+		if it, err := decode(b, nil); !errors.Is(err, errCorruptItem) {
 			t.Errorf("%s: %v, %v", what, it, err)
 		}
 	}
@@ -111,7 +111,7 @@ func onlyEncoding(t interface{ Fatalf(string, ...any) }, b []byte) {
 
 func FuzzDecode(f *testing.F) {
 	f.Add([]byte{})
-	f.Add([]byte{version, 1, 1, 'a', typeSS, 255, 255, 255, 255, 15})
+	f.Add([]byte{encodingVersion, 1, 1, 'a', typeSS, 255, 255, 255, 255, 15})
 	f.Add(encode(table.Item{"PK": table.S("p"), "SK": table.S("s"), "n": table.N(math.MinInt64), "set": table.SS("a", "b")}))
 	f.Fuzz(func(t *testing.T, b []byte) { onlyEncoding(t, b) })
 }

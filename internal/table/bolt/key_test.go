@@ -29,7 +29,7 @@ func TestBucketKeysAreDistinctAndOrdered(t *testing.T) {
 		if a.PK == b.PK && order != strings.Compare(a.SK, b.SK) {
 			t.Fatalf("%+q and %+q are out of order", a, b)
 		}
-		if bytes.Equal(partitionOf(bucketKey(a)), partitionOf(bucketKey(b))) != (a.PK == b.PK) {
+		if bytes.Equal(partitionPart(bucketKey(a)), partitionPart(bucketKey(b))) != (a.PK == b.PK) {
 			t.Fatalf("%+q and %+q: the partition is not what is before the end mark", a, b)
 		}
 	})
@@ -47,14 +47,14 @@ func TestBoundsHoldTheRangeAlone(t *testing.T) {
 			r.From, r.To = drawPart(t, "from"), drawPart(t, "to")
 		}
 		if rapid.Bool().Draw(t, "goes on") {
-			r.After = drawPart(t, "after")
+			r.ExclusiveStart = drawPart(t, "after")
 		}
 		inside := k.PK == r.PK && strings.HasPrefix(k.SK, r.Prefix) && (r.To == "" || r.From <= k.SK && k.SK <= r.To)
-		behind := r.After == "" || !r.Backward && k.SK > r.After || r.Backward && k.SK < r.After
-		if table.CheckRange(r) != nil {
+		behind := r.ExclusiveStart == "" || !r.Backward && k.SK > r.ExclusiveStart || r.Backward && k.SK < r.ExclusiveStart
+		if table.ValidateRange(r) != nil {
 			t.Skip("no such range")
 		}
-		from, to := bounds(r)
+		from, to := rangeBounds(r)
 		at := bucketKey(k)
 		if got := bytes.Compare(from, at) <= 0 && bytes.Compare(at, to) < 0; got != (inside && behind) {
 			t.Fatalf("%+q in %+v: %v", k, r, got)

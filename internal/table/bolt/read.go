@@ -13,7 +13,7 @@ import (
 
 // Get reads all keys as of one instant, which is more than the contract promises.
 func (t *Table) Get(ctx context.Context, attributes []string, keys ...table.Key) ([]table.Item, error) {
-	if err := table.CheckGet(attributes, keys); err != nil {
+	if err := table.ValidateGet(attributes, keys); err != nil {
 		return nil, err
 	}
 	found, _, err := t.read(ctx, 1, attributes, keys)
@@ -22,12 +22,12 @@ func (t *Table) Get(ctx context.Context, attributes []string, keys ...table.Key)
 
 // Snapshot reads at most 100 keys as of one instant.
 func (t *Table) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
-	if err := table.CheckKeys(keys, table.MaxActions); err != nil {
+	if err := table.ValidateKeys(keys, table.MaxTransactionActions); err != nil {
 		return nil, err
 	}
 	found, size, err := t.read(ctx, 2, nil, keys)
-	if size > table.MaxTransaction {
-		return nil, &table.TooLarge{Why: fmt.Sprintf("a transaction of %d bytes", size)}
+	if size > table.MaxTransactionBytes {
+		return nil, &table.TooLargeError{Reason: fmt.Sprintf("a transaction of %d bytes", size)}
 	}
 	return found, err
 }
@@ -39,8 +39,8 @@ func (t *Table) read(ctx context.Context, unit int, attributes []string, keys []
 	units := 0
 	found = make([]table.Item, 0, len(keys))
 	err = t.view(ctx, func(b *bbolt.Bucket) error {
-		var r row
-		at := finder{Cursor: b.Cursor()}
+		var r encodedItem
+		at := seeker{Cursor: b.Cursor()}
 		for _, k := range keys {
 			if err := r.find(&at, bucketKey(k)); err != nil {
 				return err
@@ -49,34 +49,34 @@ func (t *Table) read(ctx context.Context, unit int, attributes []string, keys []
 				found = append(found, r.item(attributes))
 			}
 			size += r.size
-			units += unit * blocks(r.size, 4)
+			units += unit * capacityUnits(r.size, 4)
 		}
 		return nil
 	})
-	table.Charge(ctx, float64(units), 0)
+	table.AddConsumedCapacity(ctx, float64(units), 0)
 	return found, size, err
 }
 
 // find takes what stands under a key.
-func (r *row) find(at *finder, key []byte) error {
+func (r *encodedItem) find(at *seeker, key []byte) error {
 	v := at.find(key)
 	if v == nil {
-		*r = row{attributes: r.attributes[:0]}
+		*r = encodedItem{attributes: r.attributes[:0]}
 		return nil
 	}
 	return r.read(v)
 }
 
-// finder finds what stands under keys. From one to a later one it goes on rather than down from the root again: what is read
+// seeker finds what stands under keys. From one to a later one it goes on rather than down from the root again: what is read
 // or written together often stands side by side.
-type finder struct {
+type seeker struct {
 	*bbolt.Cursor
-	sought, k, v []byte // last, and what stands there or behind
+	lastKey, k, v []byte // last, and what stands there or behind
 }
 
-func (f *finder) find(key []byte) []byte {
-	later := f.sought != nil && bytes.Compare(f.sought, key) < 0
-	if f.sought = key; later && f.k != nil && bytes.Compare(f.k, key) < 0 {
+func (f *seeker) find(key []byte) []byte {
+	later := f.lastKey != nil && bytes.Compare(f.lastKey, key) < 0
+	if f.lastKey = key; later && f.k != nil && bytes.Compare(f.k, key) < 0 {
 		f.k, f.v = f.Next()
 		later = f.k == nil || bytes.Compare(f.k, key) >= 0
 	}
@@ -89,16 +89,16 @@ func (f *finder) find(key []byte) []byte {
 	return f.v
 }
 
-// blocks is how many blocks of some KB are billed for so many bytes, at least one.
-func blocks(n, kb int) int { return max(1, (n+kb<<10-1)/(kb<<10)) }
+// capacityUnits is how many blocks of some KB are billed for so many bytes, at least one.
+func capacityUnits(n, kb int) int { return max(1, (n+kb<<10-1)/(kb<<10)) }
 
 // Query reads a page. As DynamoDB does, it says where to go on whenever it stopped at a limit, even if nothing follows.
 func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
-	if err := table.CheckRange(r); err != nil {
+	if err := table.ValidateRange(r); err != nil {
 		return table.Page{}, err
 	}
 	p := &page{limit: r.Limit, attributes: r.Attributes}
-	from, to := bounds(r)
+	from, to := rangeBounds(r)
 	err := t.view(ctx, func(b *bbolt.Bucket) error {
 		if r.Backward {
 			return p.backward(b.Cursor(), from, to)
@@ -108,14 +108,14 @@ func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 	if err != nil {
 		return table.Page{}, err
 	}
-	table.Charge(ctx, float64(blocks(p.size, 4)), 0)
+	table.AddConsumedCapacity(ctx, float64(capacityUnits(p.size, 4)), 0)
 	return p.Page, nil
 }
 
 // page is a page that is being filled.
 type page struct {
 	table.Page
-	row        row // the last
+	row        encodedItem // the last
 	size       int
 	limit      int      // 0: none
 	attributes []string // nil: all
@@ -152,31 +152,31 @@ func (p *page) add(v []byte) (more bool, err error) {
 	if err := p.row.read(v); err != nil {
 		return false, err
 	}
-	if p.size+p.row.size > table.MaxPage {
+	if p.size+p.row.size > table.MaxPageBytes {
 		if err := p.row.read(last); err != nil {
 			return false, err
 		}
-		p.Next = p.row.key()
+		p.LastEvaluatedKey = p.row.key()
 		return false, nil
 	}
 	p.Items, p.size = append(p.Items, p.row.item(p.attributes)), p.size+p.row.size
 	if len(p.Items) == p.limit {
-		p.Next = p.row.key()
+		p.LastEvaluatedKey = p.row.key()
 		return false, nil
 	}
 	return true, nil
 }
 
-func (r *row) key() table.Key { return r.item([]string{"PK", "SK"}).Key() }
+func (r *encodedItem) key() table.Key { return r.item([]string{"PK", "SK"}).Key() }
 
 // Scan reads a page of the partitions that fall to a segment by the hash of their name.
 func (t *Table) Scan(ctx context.Context, segment, of int, from table.Key) (table.Page, error) {
-	if err := table.CheckScan(segment, of, from); err != nil {
+	if err := table.ValidateScan(segment, of, from); err != nil {
 		return table.Page{}, err
 	}
 	var start []byte
 	if from != (table.Key{}) {
-		start = behind(bucketKey(from))
+		start = keyAfter(bucketKey(from))
 	}
 	p := &page{}
 	err := t.view(ctx, func(b *bbolt.Bucket) error {
@@ -194,12 +194,12 @@ func (t *Table) Scan(ctx context.Context, segment, of int, from table.Key) (tabl
 	if err != nil {
 		return table.Page{}, err
 	}
-	table.Charge(ctx, float64(blocks(p.size, 4)), 0)
+	table.AddConsumedCapacity(ctx, float64(capacityUnits(p.size, 4)), 0)
 	return p.Page, nil
 }
 
 func segmentOf(key []byte, of int) int {
 	h := fnv.New32a()
-	h.Write(partitionOf(key))
+	h.Write(partitionPart(key))
 	return int(h.Sum32() % uint32(of))
 }

@@ -9,9 +9,9 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// row is a stored item as it stands in the file, where all of it has been found right but nothing was copied: it is
+// encodedItem is a stored item as it stands in the file, where all of it has been found right but nothing was copied: it is
 // there until the transaction of the file ends. The zero row is that of no item.
-type row struct {
+type encodedItem struct {
 	b          []byte
 	attributes []attribute // in the order of their names
 	size       int         // table.Size of the item
@@ -21,40 +21,40 @@ type row struct {
 // it adds to the size.
 type attribute struct{ name, value, end, size int }
 
-func (r *row) absent() bool { return r.b == nil }
+func (r *encodedItem) absent() bool { return r.b == nil }
 
 // read takes a row in place of the one before.
-func (r *row) read(b []byte) error {
+func (r *encodedItem) read(b []byte) error {
 	r.b, r.attributes, r.size = b, r.attributes[:0], 0
-	in := reader{b: b}
-	if in.byte() != version {
-		return errDamaged
+	in := itemReader{b: b}
+	if in.byte() != encodingVersion {
+		return errCorruptItem
 	}
-	n := in.count()
+	n := in.length()
 	r.attributes = slices.Grow(r.attributes, min(n, 64))
-	for last := []byte(nil); n > 0 && !in.damaged; n-- {
+	for last := []byte(nil); n > 0 && !in.corrupt; n-- {
 		name := in.text()
 		at := len(b) - len(in.b)
-		in.damaged = in.damaged || bytes.Compare(name, last) <= 0
+		in.corrupt = in.corrupt || bytes.Compare(name, last) <= 0
 		size := len(name) + in.value()
 		r.attributes = append(r.attributes, attribute{at - len(name), at, len(b) - len(in.b), size})
 		r.size, last = r.size+size, name
 	}
-	if in.damaged || len(in.b) > 0 {
-		return errDamaged
+	if in.corrupt || len(in.b) > 0 {
+		return errCorruptItem
 	}
 	return nil
 }
 
-// with is the row in which the attributes of an item are in the place of those with their names and with some others.
-func (r *row) with(it table.Item, others []string) (b []byte, size int) {
+// merge is the row in which the attributes of an item are in the place of those with their names and with some others.
+func (r *encodedItem) merge(it table.Item, others []string) (b []byte, size int) {
 	left := slices.DeleteFunc(slices.Clone(r.attributes), func(a attribute) bool {
 		name := r.b[a.name:a.value]
 		_, changed := it[string(name)]
 		return changed || slices.ContainsFunc(others, func(s string) bool { return s == string(name) })
 	})
-	b = binary.AppendUvarint(append(make([]byte, 0, len(r.b)+room(it)), version), uint64(len(left)+len(it)))
-	for _, name := range names(it) {
+	b = binary.AppendUvarint(append(make([]byte, 0, len(r.b)+encodedSizeLimit(it)), encodingVersion), uint64(len(left)+len(it)))
+	for _, name := range sortedNames(it) {
 		for len(left) > 0 && string(r.b[left[0].name:left[0].value]) < name {
 			b, size, left = r.append(b, left[0]), size+left[0].size, left[1:]
 		}
@@ -63,23 +63,23 @@ func (r *row) with(it table.Item, others []string) (b []byte, size int) {
 	for _, a := range left {
 		b, size = r.append(b, a), size+a.size
 	}
-	return b, size + table.Size(it)
+	return b, size + table.ItemSize(it)
 }
 
-func (r *row) append(b []byte, a attribute) []byte {
+func (r *encodedItem) append(b []byte, a attribute) []byte {
 	b = binary.AppendUvarint(b, uint64(a.value-a.name))
 	return append(b, r.b[a.name:a.end]...)
 }
 
-// reader takes values off the front; after the first damage what it returns means nothing.
-type reader struct {
+// itemReader takes values off the front; after the first damage what it returns means nothing.
+type itemReader struct {
 	b       []byte
-	damaged bool
+	corrupt bool
 }
 
-func (r *reader) take(n int) []byte {
+func (r *itemReader) take(n int) []byte {
 	if n < 0 || n > len(r.b) {
-		r.damaged, r.b = true, nil
+		r.corrupt, r.b = true, nil
 		return nil
 	}
 	taken := r.b[:n]
@@ -87,55 +87,55 @@ func (r *reader) take(n int) []byte {
 	return taken
 }
 
-func (r *reader) byte() byte {
+func (r *itemReader) byte() byte {
 	if b := r.take(1); b != nil {
 		return b[0]
 	}
 	return 0
 }
 
-// count is a length or a number of things, each of which takes a byte at least.
-func (r *reader) count() int {
+// length is a length or a number of things, each of which takes a byte at least.
+func (r *itemReader) length() int {
 	u, n := binary.Uvarint(r.b)
 	if n <= 0 || n > 1 && r.b[n-1] == 0 || u > uint64(len(r.b)) {
-		r.damaged, n, u = true, 0, 0
+		r.corrupt, n, u = true, 0, 0
 	}
 	r.take(n)
 	return int(u)
 }
 
-func (r *reader) text() []byte {
-	s := r.take(r.count())
-	r.damaged = r.damaged || !utf8.Valid(s)
+func (r *itemReader) text() []byte {
+	s := r.take(r.length())
+	r.corrupt = r.corrupt || !utf8.Valid(s)
 	return s
 }
 
 // value takes a value with its type, and tells its size.
-func (r *reader) value() int {
+func (r *itemReader) value() int {
 	switch r.byte() {
 	case typeS:
 		return len(r.text())
 	case typeN:
 		i, n := binary.Varint(r.b)
-		r.damaged = r.damaged || n <= 0 || n > 1 && r.b[n-1] == 0
+		r.corrupt = r.corrupt || n <= 0 || n > 1 && r.b[n-1] == 0
 		r.take(max(n, 0))
-		return table.SizeOfInt(i)
+		return table.NumberSize(i)
 	case typeSS:
 		return r.set()
 	case typeFalse, typeTrue:
 		return 1
 	default:
-		r.damaged = true
+		r.corrupt = true
 		return 0
 	}
 }
 
-func (r *reader) set() (size int) {
-	n := r.count()
-	r.damaged = r.damaged || n == 0
-	for last := []byte(nil); n > 0 && !r.damaged; n-- {
+func (r *itemReader) set() (size int) {
+	n := r.length()
+	r.corrupt = r.corrupt || n == 0
+	for last := []byte(nil); n > 0 && !r.corrupt; n-- {
 		s := r.text()
-		r.damaged = r.damaged || bytes.Compare(s, last) <= 0
+		r.corrupt = r.corrupt || bytes.Compare(s, last) <= 0
 		size, last = size+len(s), s
 	}
 	return size

@@ -13,8 +13,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// request is a Write on its way to the committer, which alone touches it until done is closed.
-type request struct {
+// writeRequest is a Write on its way to the committer, which alone touches it until done is closed.
+type writeRequest struct {
 	writes []table.Write
 	units  int
 	err    error
@@ -24,43 +24,43 @@ type request struct {
 // Write hands the writes to the committer and waits for the outcome, also beyond the end of the context. When the file
 // turns out to be damaged the outcome stays unknown: the committer may hang.
 func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
-	if err := table.CheckWrites(writes); err != nil {
+	if err := table.ValidateWrites(writes); err != nil {
 		return err
 	}
-	if err := t.enter(ctx); err != nil {
+	if err := t.beginCall(ctx); err != nil {
 		return err
 	}
 	defer t.calls.Done()
-	r := &request{writes: writes, done: make(chan struct{})}
+	r := &writeRequest{writes: writes, done: make(chan struct{})}
 	select {
 	case t.queue <- r:
 	case <-ctx.Done():
-		return &table.Busy{Err: ctx.Err()}
-	case <-t.damaged:
-		return t.Damage()
+		return &table.TransientError{Err: ctx.Err()}
+	case <-t.corrupted:
+		return t.CorruptionError()
 	}
 	select {
 	case <-r.done:
-	case <-t.damaged:
-		return t.Damage()
+	case <-t.corrupted:
+		return t.CorruptionError()
 	}
-	table.Charge(ctx, 0, float64(r.units))
+	table.AddConsumedCapacity(ctx, 0, float64(r.units))
 	return r.err
 }
 
-// commit is the one writer. It takes whatever is waiting into one transaction of the file, so that writers who come
+// commitLoop is the one writer. It takes whatever is waiting into one transaction of the file, so that writers who come
 // together share an fsync. Writers who have met twice, in each of the last two commits or waiting for its end, are likely
 // to come again at once: it waits for them as long as they would wait for it, the time of a commit. A lone one waits for
 // nobody; nor does the last write of a request behind one commit of many that it made at once, and that will not come
 // again. Behind several, as a change of more than some 400 members makes them, 16 writes at a time, it waits in vain.
-func (t *Table) commit() {
+func (t *Table) commitLoop() {
 	defer close(t.stopped)
 	before, met, took := 0, 0, time.Duration(0)
 	for r := range t.queue {
 		runtime.Gosched() // who comes at the same time may not have been here yet
-		batch := t.gather([]*request{r}, min(before, met), took)
+		batch := t.collectBatch([]*writeRequest{r}, min(before, met), took)
 		began := time.Now()
-		err := t.guard(func() error { return t.apply(batch) })
+		err := t.catchCorruption(func() error { return t.applyBatch(batch) })
 		before, met, took = met, len(batch)+len(t.queue), time.Since(began)
 		for _, r := range batch {
 			if err != nil {
@@ -71,14 +71,14 @@ func (t *Table) commit() {
 	}
 }
 
-const shortest = 50 * time.Microsecond // wait that is worth it
+const minBatchWait = 50 * time.Microsecond // wait that is worth it
 
-// gather adds to a batch who is waiting, and who comes within a time until there are as many as have met.
-func (t *Table) gather(batch []*request, met int, within time.Duration) []*request {
+// collectBatch adds to a batch who is waiting, and who comes within a time until there are as many as have met.
+func (t *Table) collectBatch(batch []*writeRequest, met int, within time.Duration) []*writeRequest {
 	for range len(t.queue) {
 		batch = append(batch, <-t.queue)
 	}
-	if len(batch) >= met || within < shortest {
+	if len(batch) >= met || within < minBatchWait {
 		return batch
 	}
 	over := time.NewTimer(within)
@@ -97,9 +97,9 @@ func (t *Table) gather(batch []*request, met int, within time.Duration) []*reque
 	return batch
 }
 
-// apply does each request on the state that those before it left. An error is one of the file, and fails them all;
+// applyBatch does each request on the state that those before it left. An error is one of the file, and fails them all;
 // what is wrong with a request alone is in its err, and it has written nothing.
-func (t *Table) apply(batch []*request) error {
+func (t *Table) applyBatch(batch []*writeRequest) error {
 	tx, err := t.db.Begin(true)
 	if err != nil {
 		return err
@@ -107,8 +107,8 @@ func (t *Table) apply(batch []*request) error {
 	defer tx.Rollback() // which after a commit does nothing
 	changed := false
 	for _, r := range batch {
-		var planned []change
-		if planned, r.err = r.plan(tx.Bucket(items)); r.err != nil {
+		var planned []itemChange
+		if planned, r.err = r.evaluate(tx.Bucket(items)); r.err != nil {
 			continue
 		}
 		for _, c := range planned {
@@ -123,108 +123,108 @@ func (t *Table) apply(batch []*request) error {
 	}
 	id := tx.ID()
 	if err := tx.Commit(); err != nil {
-		return t.failed(id, err)
+		return t.commitError(id, err)
 	}
 	return nil
 }
 
-// failed is the error of a commit that failed. If only the sync of its last page did, everybody sees by now what its
+// commitError is the error of a commit that failed. If only the sync of its last page did, everybody sees by now what its
 // writers are told has failed, and a power cut may still take it: nobody may build on such a file.
-func (t *Table) failed(id int, err error) error {
+func (t *Table) commitError(id int, err error) error {
 	seen := 0 // also where nothing can be read any longer
 	_ = t.db.View(func(tx *bbolt.Tx) error { seen = tx.ID(); return nil })
 	if seen < id {
 		return err
 	}
-	return t.condemn(fmt.Errorf("%s is damaged: what it shows may not last: %w", t.path, err))
+	return t.setCorruption(fmt.Errorf("%s is damaged: what it shows may not last: %w", t.path, err))
 }
 
-// change is what a write makes of an item; nil: nothing is left.
-type change struct {
+// itemChange is what a write makes of an item; nil: nothing is left.
+type itemChange struct {
 	of        int // the number of the write
 	key, item []byte
 }
 
-// inOrder is the changes that are to be made, in the order of their keys.
-func (r *request) inOrder() []change {
-	all := make([]change, len(r.writes))
+// sortedChanges is the changes that are to be made, in the order of their keys.
+func (r *writeRequest) sortedChanges() []itemChange {
+	all := make([]itemChange, len(r.writes))
 	for i, w := range r.writes {
-		all[i] = change{of: i, key: bucketKey(w.Target())}
+		all[i] = itemChange{of: i, key: bucketKey(w.Target())}
 	}
-	slices.SortFunc(all, func(a, b change) int { return bytes.Compare(a.key, b.key) })
+	slices.SortFunc(all, func(a, b itemChange) int { return bytes.Compare(a.key, b.key) })
 	return all
 }
 
-func (c change) do(b *bbolt.Bucket) error {
+func (c itemChange) do(b *bbolt.Bucket) error {
 	if c.item == nil {
 		return b.Delete(c.key)
 	}
 	return b.Put(c.key, c.item)
 }
 
-// plan checks every condition and then every limit, and charges what DynamoDB would: a transaction costs two units
+// evaluate checks every condition and then every limit, and charges what DynamoDB would: a transaction costs two units
 // for every KB of the larger of the old and the new item, whatever it does to it and even if it is refused.
-func (r *request) plan(b *bbolt.Bucket) ([]change, error) {
+func (r *writeRequest) evaluate(b *bbolt.Bucket) ([]itemChange, error) {
 	failed := map[int]table.Item{}
-	planned, size := make([]change, 0, len(r.writes)), 0
+	planned, size := make([]itemChange, 0, len(r.writes)), 0
 	var wrong error
-	var old row
-	at := finder{Cursor: b.Cursor()}
-	for _, c := range r.inOrder() {
+	var old encodedItem
+	at := seeker{Cursor: b.Cursor()}
+	for _, c := range r.sortedChanges() {
 		w, i := r.writes[c.of], c.of
 		if err := old.find(&at, c.key); err != nil {
 			return nil, err
 		}
-		after, held, err := c.make(w, &old)
+		after, held, err := c.buildItem(w, &old)
 		if err != nil {
 			wrong = err
 		}
 		if !held {
 			failed[i] = old.item(nil)
 		}
-		if _, check := w.(table.Check); !check {
+		if _, check := w.(table.ConditionCheck); !check {
 			planned = append(planned, c)
 		}
 		n := max(old.size, after)
 		size += n
-		r.units += 2 * blocks(n, 1)
+		r.units += 2 * capacityUnits(n, 1)
 	}
 	switch {
 	case len(failed) > 0:
-		return nil, &table.Refused{Failed: failed}
+		return nil, &table.ConditionError{Items: failed}
 	case wrong != nil:
 		return nil, wrong
-	case size > table.MaxTransaction:
-		return nil, &table.TooLarge{Why: fmt.Sprintf("a transaction of %d bytes", size)}
+	case size > table.MaxTransactionBytes:
+		return nil, &table.TooLargeError{Reason: fmt.Sprintf("a transaction of %d bytes", size)}
 	}
 	return planned, nil
 }
 
-// make makes the new item, and tells its size and whether the conditions hold. Of the old one it looks only at what the
+// buildItem makes the new item, and tells its size and whether the conditions hold. Of the old one it looks only at what the
 // write speaks of; the rest is copied.
-func (c *change) make(w table.Write, old *row) (size int, held bool, err error) {
+func (c *itemChange) buildItem(w table.Write, old *encodedItem) (size int, held bool, err error) {
 	u, update := w.(table.Update)
-	names := mentioned(w.Conditions(), u)
+	names := attributeNames(w.Conditions(), u)
 	known := old.item(names)
 	held = !slices.ContainsFunc(w.Conditions(), func(one table.Condition) bool { return !one.Holds(known) })
 	if p, put := w.(table.Put); put {
 		c.item = encode(p.Item)
-		return table.Size(p.Item), held, nil
+		return table.ItemSize(p.Item), held, nil
 	}
 	if !update {
 		return 0, held, nil
 	}
-	if known, err = u.Result(known); err != nil {
+	if known, err = u.Apply(known); err != nil {
 		return 0, held, err
 	}
-	if c.item, size = old.with(known, names); size > table.MaxItem {
-		err = &table.TooLarge{Why: fmt.Sprintf("an item of %d bytes", size)}
+	if c.item, size = old.merge(known, names); size > table.MaxItemBytes {
+		err = &table.TooLargeError{Reason: fmt.Sprintf("an item of %d bytes", size)}
 	}
 	return size, held, err
 }
 
-// mentioned is the names of the attributes that a write asks for or changes.
-func mentioned(conditions []table.Condition, u table.Update) []string {
+// attributeNames is the names of the attributes that a write asks for or changes.
+func attributeNames(conditions []table.Condition, u table.Update) []string {
 	names := make([]string, 0, 8)
 	for _, c := range conditions {
 		if c.Attribute != "" { // otherwise it asks for the item itself

@@ -21,24 +21,24 @@ import (
 func TestBatchDoesEachRequestOnTheStateOfThoseBefore(t *testing.T) {
 	t.Parallel()
 	b := openTest(t, ":memory:")
-	absent := []table.Condition{table.Absent()}
+	absent := []table.Condition{table.NotExists()}
 	first, second := put(1), put(2)
 	first.If, second.If = absent, absent
 	other := table.Put{Item: table.Item{"PK": table.S("p"), "SK": table.S("other")}}
 	third := table.Update{Key: head, Add: table.Item{"n": table.N(10)}, If: []table.Condition{table.Equals("n", table.N(1))}}
-	batch := []*request{{writes: []table.Write{first}}, {writes: []table.Write{other, second}}, {writes: []table.Write{third}}}
-	if err := b.apply(batch); err != nil {
+	batch := []*writeRequest{{writes: []table.Write{first}}, {writes: []table.Write{other, second}}, {writes: []table.Write{third}}}
+	if err := b.applyBatch(batch); err != nil {
 		t.Fatal(err)
 	}
-	var refused *table.Refused
-	if !errors.As(batch[1].err, &refused) || table.Int(refused.Failed[1]["n"]) != 1 {
+	var refused *table.ConditionError
+	if !errors.As(batch[1].err, &refused) || table.IntValue(refused.Items[1]["n"]) != 1 {
 		t.Errorf("the second, which the first stands in the way of: %v", batch[1].err)
 	}
 	if batch[0].err != nil || batch[2].err != nil {
 		t.Errorf("those around a refused one: %v, %v", batch[0].err, batch[2].err)
 	}
 	p, err := b.Query(t.Context(), table.Range{PK: "p"})
-	if err != nil || len(p.Items) != 1 || table.Int(p.Items[0]["n"]) != 11 {
+	if err != nil || len(p.Items) != 1 || table.IntValue(p.Items[0]["n"]) != 11 {
 		t.Errorf("stored: %v, %v", p.Items, err)
 	}
 }
@@ -93,7 +93,7 @@ func TestFailedCommitThatIsSeenIsDamage(t *testing.T) {
 			continue
 		}
 		_, read := b.Get(t.Context(), nil, head)
-		for _, err := range []error{b.Damage(), read, b.Write(t.Context(), put(2))} {
+		for _, err := range []error{b.CorruptionError(), read, b.Write(t.Context(), put(2))} {
 			if !errors.Is(err, broken) || !strings.Contains(err.Error(), path+" is damaged: ") {
 				t.Errorf("%s: %v", name, err)
 			}
@@ -115,7 +115,7 @@ func TestFailedChangeUndoesItsBatch(t *testing.T) {
 	t.Parallel()
 	b := openTest(t, ":memory:")
 	long := table.Put{Item: table.Item{"PK": table.S("p"), "SK": table.S(strings.Repeat("s", bbolt.MaxKeySize))}}
-	if err := b.apply([]*request{{writes: []table.Write{put(1)}}, {writes: []table.Write{long}}}); err == nil {
+	if err := b.applyBatch([]*writeRequest{{writes: []table.Write{put(1)}}, {writes: []table.Write{long}}}); err == nil {
 		t.Error("the file took a key that is too long for it")
 	}
 	nothingStands(t, b)
@@ -143,10 +143,10 @@ func next(t *testing.T, b *Table, meanwhile func()) int {
 func TestWritersWhoComeTogetherShareACommit(t *testing.T) {
 	t.Parallel()
 	b := openTest(t, ":memory:")
-	var all []*request
+	var all []*writeRequest
 	first := next(t, b, func() { // while the file is locked the committer can only take requests and wait
 		for i := range 32 {
-			r := &request{writes: []table.Write{put(i)}, done: make(chan struct{})}
+			r := &writeRequest{writes: []table.Write{put(i)}, done: make(chan struct{})}
 			all = append(all, r)
 			b.queue <- r
 		}
@@ -164,10 +164,10 @@ func TestWritersWhoComeTogetherShareACommit(t *testing.T) {
 func TestContextEndsTheWaitForTheCommitterAlone(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		b := &Table{queue: make(chan *request)}
+		b := &Table{queue: make(chan *writeRequest)}
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		var busy *table.Busy
+		var busy *table.TransientError
 		if err := b.Write(ctx, put(1)); !errors.As(err, &busy) {
 			t.Errorf("in the queue: %v", err)
 		}
@@ -176,10 +176,10 @@ func TestContextEndsTheWaitForTheCommitterAlone(t *testing.T) {
 		go func() {
 			r := <-b.queue
 			time.Sleep(2 * time.Second)
-			r.err = errDamaged
+			r.err = errCorruptItem
 			close(r.done)
 		}()
-		if err := b.Write(ctx, put(1)); !errors.Is(err, errDamaged) {
+		if err := b.Write(ctx, put(1)); !errors.Is(err, errCorruptItem) {
 			t.Errorf("what became of a Write that outlived its context: %v", err)
 		}
 	})
@@ -203,9 +203,9 @@ func TestOnlyWhoHaveMetAreWaitedFor(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			synctest.Test(t, func(t *testing.T) {
-				b := &Table{queue: make(chan *request, 10)}
+				b := &Table{queue: make(chan *writeRequest, 10)}
 				for range c.queued {
-					b.queue <- &request{}
+					b.queue <- &writeRequest{}
 				}
 				var later sync.WaitGroup
 				defer later.Wait()
@@ -215,11 +215,11 @@ func TestOnlyWhoHaveMetAreWaitedFor(t *testing.T) {
 							close(b.queue)
 							return
 						}
-						b.queue <- &request{}
+						b.queue <- &writeRequest{}
 					}
 				})
 				began := time.Now()
-				batch := b.gather([]*request{{}}, c.met, 10*time.Millisecond)
+				batch := b.collectBatch([]*writeRequest{{}}, c.met, 10*time.Millisecond)
 				if d := time.Since(began); len(batch) != c.want || d != c.waits {
 					t.Errorf("%d writers after %v, want %d after %v", len(batch), d, c.want, c.waits)
 				}

@@ -29,7 +29,7 @@ func TestActionsAreThoseThatAreAsked(t *testing.T) {
 			return t.Write(ctx, table.Update{Key: a, Set: table.Item{"n": table.N(1)}})
 		},
 		"delete and check": func(ctx context.Context, t table.Table) error {
-			return t.Write(ctx, table.Delete{Key: a}, table.Check{Key: b, If: exists})
+			return t.Write(ctx, table.Delete{Key: a}, table.ConditionCheck{Key: b, If: exists})
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

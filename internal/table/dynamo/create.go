@@ -18,21 +18,21 @@ func (t *Table) Create(ctx context.Context) error {
 	_, err := t.describe(ctx)
 	var missing *types.ResourceNotFoundException
 	if !errors.As(err, &missing) {
-		return t.active(ctx)
+		return t.waitUntilActive(ctx)
 	}
 	if err := t.create(ctx); err != nil {
 		return err
 	}
-	if err := t.active(ctx); err != nil {
+	if err := t.waitUntilActive(ctx); err != nil {
 		return err
 	}
-	return t.expire(ctx)
+	return t.enableTTL(ctx)
 }
 
 func (t *Table) describe(ctx context.Context) (types.TableStatus, error) {
-	out, err := t.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name}, t.retried)
+	out, err := t.client.DescribeTable(ctx, &dynamodb.DescribeTableInput{TableName: &t.name}, t.withRetries)
 	if err != nil {
-		return "", t.failure(err)
+		return "", t.translateError(err)
 	}
 	return out.Table.TableStatus, nil
 }
@@ -49,16 +49,16 @@ func (t *Table) create(ctx context.Context) error {
 			{AttributeName: aws.String("PK"), KeyType: types.KeyTypeHash},
 			{AttributeName: aws.String("SK"), KeyType: types.KeyTypeRange},
 		},
-	}, t.retried)
+	}, t.withRetries)
 	var there *types.ResourceInUseException
 	if err == nil || errors.As(err, &there) { // somebody else, or an attempt of ours whose answer got lost
 		return nil
 	}
-	return t.failure(err)
+	return t.translateError(err)
 }
 
-// active waits until the table is active; a new one may not even be found at first.
-func (t *Table) active(ctx context.Context) error {
+// waitUntilActive waits until the table is active; a new one may not even be found at first.
+func (t *Table) waitUntilActive(ctx context.Context) error {
 	for n := 0; ; n++ {
 		status, err := t.describe(ctx)
 		var missing *types.ResourceNotFoundException
@@ -74,15 +74,15 @@ func (t *Table) active(ctx context.Context) error {
 	}
 }
 
-// expire turns the time to live on. An emulator without one keeps what has expired, which every reader of `expires`
+// enableTTL turns the time to live on. An emulator without one keeps what has expired, which every reader of `expires`
 // checks for anyway; a table that was created twice at a time has it on already.
-func (t *Table) expire(ctx context.Context) error {
+func (t *Table) enableTTL(ctx context.Context) error {
 	_, err := t.client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
 		TableName: &t.name,
 		TimeToLiveSpecification: &types.TimeToLiveSpecification{
 			AttributeName: aws.String("expires"), Enabled: aws.Bool(true),
 		},
-	}, t.retried)
+	}, t.withRetries)
 	var api smithy.APIError
 	if errors.As(err, &api) {
 		switch api.ErrorCode() {
@@ -91,7 +91,7 @@ func (t *Table) expire(ctx context.Context) error {
 		}
 	}
 	if err != nil {
-		return t.failure(err)
+		return t.translateError(err)
 	}
 	return nil
 }

@@ -47,8 +47,8 @@ func New(client *dynamodb.Client, name string, options ...func(*Options)) *Table
 	return t
 }
 
-// Account is where and as whom to call.
-type Account struct {
+// ClientConfig is where and as whom to call.
+type ClientConfig struct {
 	Region       string
 	AccessKey    string
 	SecretKey    string
@@ -57,7 +57,7 @@ type Account struct {
 }
 
 // NewClient returns a client for an account. Nothing of it, and no proxy, comes from the environment or from files.
-func NewClient(a Account) *dynamodb.Client {
+func NewClient(a ClientConfig) *dynamodb.Client {
 	direct := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.Proxy = nil })
 	options := dynamodb.Options{Region: a.Region, HTTPClient: direct}
 	if a.Endpoint != "" {
@@ -73,14 +73,14 @@ func NewClient(a Account) *dynamodb.Client {
 	return dynamodb.New(options)
 }
 
-// tooLarge is how DynamoDB speaks of an item over 400 KB or a transaction over 4 MB. It has no code of their own.
-var tooLarge = sync.OnceValue(func() *regexp.Regexp {
+// tooLargePattern is how DynamoDB speaks of an item over 400 KB or a transaction over 4 MB. It has no code of their own.
+var tooLargePattern = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)(item|transaction|request|payload).*\b(size|large|[0-9]+ ?[km]b)\b`)
 })
 
-// failure is what an error of the client means to the caller of a Table.
-func (t *Table) failure(err error) error {
-	var busy *table.Busy
+// translateError is what an error of the client means to the caller of a Table.
+func (t *Table) translateError(err error) error {
+	var busy *table.TransientError
 	var missing *types.ResourceNotFoundException
 	var api smithy.APIError
 	switch {
@@ -89,23 +89,23 @@ func (t *Table) failure(err error) error {
 	case errors.As(err, &missing):
 		return fmt.Errorf("dynamo: there is no table %q: %w", t.name, err)
 	case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
-		return invalid(api.ErrorMessage())
+		return validationError(api.ErrorMessage())
 	default:
 		return fmt.Errorf("dynamo: %w", err)
 	}
 }
 
-func invalid(message string) error {
-	if tooLarge().MatchString(message) {
-		return &table.TooLarge{Why: message}
+func validationError(message string) error {
+	if tooLargePattern().MatchString(message) {
+		return &table.TooLargeError{Reason: message}
 	}
-	return &table.Invalid{Why: message}
+	return &table.InvalidError{Reason: message}
 }
 
 func charge(ctx context.Context, read, write float64, consumed ...types.ConsumedCapacity) {
 	for _, c := range consumed {
 		units := aws.ToFloat64(c.CapacityUnits)
-		table.Charge(ctx, read*units, write*units)
+		table.AddConsumedCapacity(ctx, read*units, write*units)
 	}
 }
 
@@ -119,17 +119,17 @@ func keyItem(k table.Key) map[string]types.AttributeValue {
 	return table.Item{"PK": table.S(k.PK), "SK": table.S(k.SK)}
 }
 
-// item is a whole item of an answer, nil where there is none.
-func item(it table.Item) table.Item {
+// sortedItem is a whole item of an answer, nil where there is none.
+func sortedItem(it table.Item) table.Item {
 	if len(it) == 0 {
 		return nil
 	}
-	return sorted(it)
+	return sortSets(it)
 }
 
-// sorted is an item with its sets in order: DynamoDB brings their elements in any. It may be empty, but not nil: of an
+// sortSets is an item with its sets in order: DynamoDB brings their elements in any. It may be empty, but not nil: of an
 // item that is there, none of the attributes asked for may be.
-func sorted(it table.Item) table.Item {
+func sortSets(it table.Item) table.Item {
 	for _, v := range it {
 		if set, ok := v.(*types.AttributeValueMemberSS); ok {
 			slices.Sort(set.Value)

@@ -31,7 +31,7 @@ func emulators(t *testing.T, test func(*testing.T, *dynamodb.Client)) {
 	for endpoint := range strings.SplitSeq(endpoints, ",") {
 		t.Run(path.Base(endpoint), func(t *testing.T) {
 			t.Parallel()
-			test(t, NewClient(Account{Endpoint: endpoint}))
+			test(t, NewClient(ClientConfig{Endpoint: endpoint}))
 		})
 	}
 }
@@ -86,7 +86,7 @@ func TestAccountIsWhatIsSent(t *testing.T) {
 		io.WriteString(w, `{}`)
 	}))
 	t.Cleanup(server.Close)
-	for want, a := range map[string]Account{
+	for want, a := range map[string]ClientConfig{
 		"Credential=local/*/us-east-1/":       {},
 		"Credential=local/*/eu-west-1/":       {Region: "eu-west-1"},
 		"Credential=key/*/us-east-1/":         {AccessKey: "key", SecretKey: "secret"},
@@ -107,7 +107,7 @@ func TestAccountIsWhatIsSent(t *testing.T) {
 
 func TestClientOfAWSAddsNothing(t *testing.T) {
 	t.Parallel()
-	o := NewClient(Account{Region: "eu-west-1"}).Options()
+	o := NewClient(ClientConfig{Region: "eu-west-1"}).Options()
 	if keys, err := o.Credentials.Retrieve(t.Context()); err == nil || o.BaseEndpoint != nil || o.Region != "eu-west-1" {
 		t.Errorf("keys %v (%v), endpoint %v, region %s", keys, err, o.BaseEndpoint, o.Region)
 	}

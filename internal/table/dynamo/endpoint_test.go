@@ -101,7 +101,7 @@ func scripted(t *testing.T, script ...answer) (*Table, *endpoint) {
 	e := &endpoint{t: t, script: script}
 	e.Server = httptest.NewServer(e)
 	t.Cleanup(e.Close)
-	client := dynamodb.New(NewClient(Account{Endpoint: e.URL}).Options(), func(o *dynamodb.Options) {
+	client := dynamodb.New(NewClient(ClientConfig{Endpoint: e.URL}).Options(), func(o *dynamodb.Options) {
 		o.RetryMaxAttempts = 7 // as somebody's configuration may have it
 	})
 	return New(client, "t", func(o *Options) {

@@ -6,8 +6,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// build makes the expression of a write, which is empty for an unconditional Put or Delete.
-func build(w table.Write) (expression.Expression, error) {
+// writeExpression makes the expression of a write, which is empty for an unconditional Put or Delete.
+func writeExpression(w table.Write) (expression.Expression, error) {
 	b, empty := expression.NewBuilder(), true
 	if cs := w.Conditions(); len(cs) > 0 {
 		all := condition(cs[0])
@@ -26,17 +26,17 @@ func build(w table.Write) (expression.Expression, error) {
 }
 
 func condition(c table.Condition) expression.ConditionBuilder {
-	switch c.Test {
-	case table.ItemExists:
-		return name("PK").AttributeExists()
-	case table.ItemAbsent:
-		return name("PK").AttributeNotExists()
-	case table.IsAbsent:
-		return name(c.Attribute).AttributeNotExists()
-	case table.IsEqual:
-		return name(c.Attribute).Equal(expression.Value(c.Value))
+	switch c.Op {
+	case table.OpItemExists:
+		return attributeName("PK").AttributeExists()
+	case table.OpItemNotExists:
+		return attributeName("PK").AttributeNotExists()
+	case table.OpAttributeNotExists:
+		return attributeName(c.Attribute).AttributeNotExists()
+	case table.OpEquals:
+		return attributeName(c.Attribute).Equal(expression.Value(c.Value))
 	default:
-		a := name(c.Attribute)
+		a := attributeName(c.Attribute)
 		few := a.AttributeType(expression.StringSet).And(a.Size().LessThan(expression.Value(c.Size)))
 		return a.AttributeNotExists().Or(few)
 	}
@@ -44,25 +44,27 @@ func condition(c table.Condition) expression.ConditionBuilder {
 
 func update(w table.Update) (u expression.UpdateBuilder) {
 	for n, v := range w.Set {
-		u = u.Set(name(n), expression.Value(v))
+		u = u.Set(attributeName(n), expression.Value(v))
 	}
 	for n, v := range w.Add {
-		u = u.Add(name(n), expression.Value(v))
+		u = u.Add(attributeName(n), expression.Value(v))
 	}
 	for n, v := range w.Delete {
-		u = u.Delete(name(n), expression.Value(v))
+		u = u.Delete(attributeName(n), expression.Value(v))
 	}
 	for _, n := range w.Remove {
-		u = u.Remove(name(n))
+		u = u.Remove(attributeName(n))
 	}
 	return u
 }
 
-// name stands in an expression by an alias, because DynamoDB reserves 573 words; a dot in it is part of the name.
-func name(attribute string) expression.NameBuilder { return expression.NameNoDotSplit(attribute) }
+// attributeName stands in an expression by an alias, because DynamoDB reserves 573 words; a dot in it is part of the name.
+func attributeName(attribute string) expression.NameBuilder {
+	return expression.NameNoDotSplit(attribute)
+}
 
-// part makes the expression of a range.
-func part(r table.Range) (expression.Expression, error) {
+// rangeExpression makes the expression of a range.
+func rangeExpression(r table.Range) (expression.Expression, error) {
 	key := expression.KeyEqual(expression.Key("PK"), expression.Value(table.S(r.PK)))
 	switch sk := expression.Key("SK"); {
 	case r.Prefix != "":
@@ -79,13 +81,13 @@ func part(r table.Range) (expression.Expression, error) {
 
 func projection(attributes []string) (p expression.ProjectionBuilder) {
 	for _, n := range attributes {
-		p = p.AddNames(name(n))
+		p = p.AddNames(attributeName(n))
 	}
 	return p
 }
 
-// only makes the expression that reads some attributes; it is empty for nil, which means all.
-func only(attributes []string) (expression.Expression, error) {
+// projectionExpression makes the expression that reads some attributes; it is empty for nil, which means all.
+func projectionExpression(attributes []string) (expression.Expression, error) {
 	if attributes == nil {
 		return expression.Expression{}, nil
 	}

@@ -15,34 +15,34 @@ import (
 )
 
 const (
-	total   = types.ReturnConsumedCapacityTotal
-	chunk   = 100 // keys of a BatchGetItem
-	abreast = 8   // chunks under way at a time
+	returnTotal          = types.ReturnConsumedCapacityTotal
+	batchGetKeys         = 100 // keys of a BatchGetItem
+	maxConcurrentBatches = 8   // chunks under way at a time
 )
 
 var errUnprocessed = errors.New("dynamo: unprocessed keys")
 
 // Get reads one key with GetItem, and more with BatchGetItem, in parallel.
 func (t *Table) Get(ctx context.Context, attributes []string, keys ...table.Key) ([]table.Item, error) {
-	if err := table.CheckGet(attributes, keys); err != nil {
+	if err := table.ValidateGet(attributes, keys); err != nil {
 		return nil, err
 	}
-	e, err := only(attributes)
+	e, err := projectionExpression(attributes)
 	if err != nil {
-		return nil, t.failure(err)
+		return nil, t.translateError(err)
 	}
 	if len(keys) == 1 {
 		return t.get(ctx, keys[0], e)
 	}
-	found := make([][]table.Item, (len(keys)+chunk-1)/chunk)
+	found := make([][]table.Item, (len(keys)+batchGetKeys-1)/batchGetKeys)
 	g, ctx := errgroup.WithContext(ctx)
-	g.SetLimit(abreast)
+	g.SetLimit(maxConcurrentBatches)
 	i := 0
-	for some := range slices.Chunk(keys, chunk) {
+	for some := range slices.Chunk(keys, batchGetKeys) {
 		into := &found[i]
 		i++
 		g.Go(func() (err error) {
-			*into, err = t.batch(ctx, some, e)
+			*into, err = t.batchGet(ctx, some, e)
 			return err
 		})
 	}
@@ -54,21 +54,21 @@ func (t *Table) Get(ctx context.Context, attributes []string, keys ...table.Key)
 
 func (t *Table) get(ctx context.Context, k table.Key, e expression.Expression) ([]table.Item, error) {
 	out, err := t.client.GetItem(ctx, &dynamodb.GetItemInput{
-		TableName: &t.name, Key: keyItem(k), ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: total,
+		TableName: &t.name, Key: keyItem(k), ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: returnTotal,
 		ProjectionExpression: e.Projection(), ExpressionAttributeNames: e.Names(),
-	}, t.retried)
+	}, t.withRetries)
 	if err != nil {
-		return nil, t.failure(err)
+		return nil, t.translateError(err)
 	}
 	chargeOne(ctx, out.ConsumedCapacity)
 	if out.Item == nil {
 		return nil, nil
 	}
-	return []table.Item{sorted(out.Item)}, nil
+	return []table.Item{sortSets(out.Item)}, nil
 }
 
-// batch asks until no key is left unprocessed. An answer that brought something makes the next pause short again.
-func (t *Table) batch(ctx context.Context, keys []table.Key, e expression.Expression) (found []table.Item, err error) {
+// batchGet asks until no key is left unprocessed. An answer that brought something makes the next pause short again.
+func (t *Table) batchGet(ctx context.Context, keys []table.Key, e expression.Expression) (found []table.Item, err error) {
 	left := make([]map[string]types.AttributeValue, len(keys))
 	for i, k := range keys {
 		left[i] = keyItem(k)
@@ -78,14 +78,14 @@ func (t *Table) batch(ctx context.Context, keys []table.Key, e expression.Expres
 			RequestItems: map[string]types.KeysAndAttributes{t.name: {
 				Keys: left, ConsistentRead: aws.Bool(true), ProjectionExpression: e.Projection(), ExpressionAttributeNames: e.Names(),
 			}},
-			ReturnConsumedCapacity: total,
-		}, t.retried)
+			ReturnConsumedCapacity: returnTotal,
+		}, t.withRetries)
 		if err != nil {
-			return nil, t.failure(err)
+			return nil, t.translateError(err)
 		}
 		charge(ctx, 1, 0, out.ConsumedCapacity...)
 		for _, it := range out.Responses[t.name] {
-			found = append(found, sorted(it))
+			found = append(found, sortSets(it))
 			n = 0
 		}
 		if left = out.UnprocessedKeys[t.name].Keys; len(left) == 0 {
@@ -99,22 +99,22 @@ func (t *Table) batch(ctx context.Context, keys []table.Key, e expression.Expres
 
 // Snapshot is TransactGetItems.
 func (t *Table) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
-	if err := table.CheckKeys(keys, table.MaxActions); err != nil {
+	if err := table.ValidateKeys(keys, table.MaxTransactionActions); err != nil {
 		return nil, err
 	}
-	in := &dynamodb.TransactGetItemsInput{ReturnConsumedCapacity: total}
+	in := &dynamodb.TransactGetItemsInput{ReturnConsumedCapacity: returnTotal}
 	for _, k := range keys {
 		get := types.TransactGetItem{Get: &types.Get{TableName: &t.name, Key: keyItem(k)}}
 		in.TransactItems = append(in.TransactItems, get)
 	}
-	out, err := t.client.TransactGetItems(ctx, in, t.retried)
+	out, err := t.client.TransactGetItems(ctx, in, t.withRetries)
 	if err != nil {
-		return nil, t.canceled(err)
+		return nil, t.translateCancellation(err)
 	}
 	charge(ctx, 1, 0, out.ConsumedCapacity...)
 	var found []table.Item
 	for _, r := range out.Responses {
-		if it := item(r.Item); it != nil {
+		if it := sortedItem(r.Item); it != nil {
 			found = append(found, it)
 		}
 	}
@@ -123,18 +123,18 @@ func (t *Table) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, 
 
 // Query is one call of Query.
 func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
-	if err := table.CheckRange(r); err != nil {
+	if err := table.ValidateRange(r); err != nil {
 		return table.Page{}, err
 	}
-	if r.After != "" && (r.After == r.To && !r.Backward || r.After == r.From && r.Backward) {
+	if r.ExclusiveStart != "" && (r.ExclusiveStart == r.To && !r.Backward || r.ExclusiveStart == r.From && r.Backward) {
 		return table.Page{}, nil // nothing is behind the last key, and DynamoDB Local refuses to begin there
 	}
-	e, err := part(r)
+	e, err := rangeExpression(r)
 	if err != nil {
-		return table.Page{}, t.failure(err)
+		return table.Page{}, t.translateError(err)
 	}
 	in := &dynamodb.QueryInput{
-		TableName: &t.name, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: total,
+		TableName: &t.name, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: returnTotal,
 		KeyConditionExpression: e.KeyCondition(), ProjectionExpression: e.Projection(),
 		ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
 		ScanIndexForward: aws.Bool(!r.Backward),
@@ -142,12 +142,12 @@ func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 	if r.Limit > 0 {
 		in.Limit = aws.Int32(int32(min(r.Limit, 1<<20))) // a page has no room for more
 	}
-	if r.After != "" {
-		in.ExclusiveStartKey = keyItem(table.Key{PK: r.PK, SK: r.After})
+	if r.ExclusiveStart != "" {
+		in.ExclusiveStartKey = keyItem(table.Key{PK: r.PK, SK: r.ExclusiveStart})
 	}
-	out, err := t.client.Query(ctx, in, t.retried)
+	out, err := t.client.Query(ctx, in, t.withRetries)
 	if err != nil {
-		return table.Page{}, t.failure(err)
+		return table.Page{}, t.translateError(err)
 	}
 	chargeOne(ctx, out.ConsumedCapacity)
 	return page(out.Items, out.LastEvaluatedKey), nil
@@ -155,28 +155,28 @@ func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 
 // Scan is one call of a parallel Scan.
 func (t *Table) Scan(ctx context.Context, segment, of int, from table.Key) (table.Page, error) {
-	if err := table.CheckScan(segment, of, from); err != nil {
+	if err := table.ValidateScan(segment, of, from); err != nil {
 		return table.Page{}, err
 	}
 	in := &dynamodb.ScanInput{
-		TableName: &t.name, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: total,
+		TableName: &t.name, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: returnTotal,
 		Segment: aws.Int32(int32(segment)), TotalSegments: aws.Int32(int32(of)),
 	}
 	if from != (table.Key{}) {
 		in.ExclusiveStartKey = keyItem(from)
 	}
-	out, err := t.client.Scan(ctx, in, t.retried)
+	out, err := t.client.Scan(ctx, in, t.withRetries)
 	if err != nil {
-		return table.Page{}, t.failure(err)
+		return table.Page{}, t.translateError(err)
 	}
 	chargeOne(ctx, out.ConsumedCapacity)
 	return page(out.Items, out.LastEvaluatedKey), nil
 }
 
 func page(items []map[string]types.AttributeValue, last table.Item) table.Page {
-	p := table.Page{Next: last.Key()}
+	p := table.Page{LastEvaluatedKey: last.Key()}
 	for _, it := range items {
-		p.Items = append(p.Items, sorted(it))
+		p.Items = append(p.Items, sortSets(it))
 	}
 	return p
 }

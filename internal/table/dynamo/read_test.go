@@ -31,17 +31,17 @@ func TestGetAsksForEightChunksAtATime(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		h := &held{release: make(chan bool)}
-		options := NewClient(Account{Endpoint: "http://127.0.0.1:1"}).Options()
+		options := NewClient(ClientConfig{Endpoint: "http://127.0.0.1:1"}).Options()
 		options.HTTPClient = h
 		var keys []table.Key
-		for i := range 9*chunk + 1 {
+		for i := range 9*batchGetKeys + 1 {
 			keys = append(keys, table.Key{PK: "p", SK: fmt.Sprint(i)})
 		}
 		done := make(chan error)
 		go func() { _, err := New(dynamodb.New(options), "t").Get(t.Context(), nil, keys...); done <- err }()
 		synctest.Wait()
-		if n := h.calls.Load(); n != abreast {
-			t.Errorf("%d calls at a time, want %d", n, abreast)
+		if n := h.calls.Load(); n != maxConcurrentBatches {
+			t.Errorf("%d calls at a time, want %d", n, maxConcurrentBatches)
 		}
 		close(h.release)
 		if err := <-done; err != nil || h.calls.Load() != 10 {
@@ -67,9 +67,9 @@ func TestNothingIsAskedBehindTheEnd(t *testing.T) {
 	t.Parallel()
 	b, e := scripted(t, ok(`{}`))
 	for _, r := range []table.Range{
-		{PK: "p", From: "a", To: "b", After: "b"}, {PK: "p", From: "a", To: "b", After: "a", Backward: true},
+		{PK: "p", From: "a", To: "b", ExclusiveStart: "b"}, {PK: "p", From: "a", To: "b", ExclusiveStart: "a", Backward: true},
 	} {
-		if p, err := b.Query(t.Context(), r); err != nil || len(p.Items) > 0 || p.Next != (table.Key{}) {
+		if p, err := b.Query(t.Context(), r); err != nil || len(p.Items) > 0 || p.LastEvaluatedKey != (table.Key{}) {
 			t.Errorf("%+v: %+v, %v", r, p, err)
 		}
 	}
@@ -77,7 +77,7 @@ func TestNothingIsAskedBehindTheEnd(t *testing.T) {
 		t.Errorf("%d calls", n)
 	}
 	for _, r := range []table.Range{
-		{PK: "p", From: "a", To: "b", After: "a"}, {PK: "p", From: "a", To: "b", After: "b", Backward: true},
+		{PK: "p", From: "a", To: "b", ExclusiveStart: "a"}, {PK: "p", From: "a", To: "b", ExclusiveStart: "b", Backward: true},
 	} {
 		if _, err := b.Query(t.Context(), r); err != nil {
 			t.Errorf("%+v: %v", r, err)

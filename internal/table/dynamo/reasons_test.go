@@ -25,9 +25,9 @@ func TestEveryCombinationOfThreeReasons(t *testing.T) {
 			canceled := threeReasons(told)
 			b, e := scripted(t, canceled, ok(`{}`), canceled)
 			err := writeThree(t, b)
-			var refused *table.Refused
-			var large *table.TooLarge
-			var busy *table.Busy
+			var refused *table.ConditionError
+			var large *table.TooLargeError
+			var busy *table.TransientError
 			switch sent := len(e.sent()); {
 			case has(codes[2]) || has(codes[3]) || has(codes[4]) || told[0] == "None" && told[1] == "None" && told[2] == "None":
 				if err != nil || sent != 2 {
@@ -70,11 +70,11 @@ func slots(told []string, code string) (at []string) {
 
 // refusedSlots is the same of a refusal, if each of its writes has the item that stood there.
 func refusedSlots(err error) (at []string) {
-	var refused *table.Refused
+	var refused *table.ConditionError
 	if !errors.As(err, &refused) {
 		return nil
 	}
-	for slot, stood := range refused.Failed {
+	for slot, stood := range refused.Items {
 		if stood.Key().SK == fmt.Sprint(slot) {
 			at = append(at, fmt.Sprint(slot))
 		}
@@ -108,7 +108,7 @@ func TestARefusalThatBreaksOffIsAskedForAgain(t *testing.T) {
 		w.Header().Set("Content-Length", "100000")
 		whole(w, r)
 	}, whole)
-	var refused *table.Refused
+	var refused *table.ConditionError
 	if err := writeThree(t, b); !errors.As(err, &refused) || len(e.sent()) != 2 || e.sent()[0] != e.sent()[1] {
 		t.Errorf("want a refusal at the second attempt, got %v after %d", err, len(e.sent()))
 	}

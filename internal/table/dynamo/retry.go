@@ -17,29 +17,29 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// retried puts our attempts in the place of the SDK's. They come after serialization, so that each attempt sends the
+// withRetries puts our attempts in the place of the SDK's. They come after serialization, so that each attempt sends the
 // same bytes: what DynamoDB knows by its token must not change, and the SDK writes maps in any order.
-func (t *Table) retried(o *dynamodb.Options) {
+func (t *Table) withRetries(o *dynamodb.Options) {
 	o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error {
-		_, err := s.Finalize.Swap("Retry", attempts{&t.Options})
+		_, err := s.Finalize.Swap("Retry", retryMiddleware{&t.Options})
 		return err
 	})
 }
 
-type attempts struct{ *Options }
+type retryMiddleware struct{ *Options }
 
-func (attempts) ID() string { return "Retry" }
+func (retryMiddleware) ID() string { return "Retry" }
 
 // HandleFinalize sends a request until its outcome is known. The error is *table.Busy if it is not.
-func (a attempts) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+func (a retryMiddleware) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
 	out middleware.FinalizeOutput, metadata middleware.Metadata, err error,
 ) {
 	for n := 0; ; n++ {
-		if ended := table.Ended(ctx); ended != nil {
-			return out, metadata, &table.Busy{Err: cmp.Or(err, ended)}
+		if ended := table.CheckDeadline(ctx); ended != nil {
+			return out, metadata, &table.TransientError{Err: cmp.Or(err, ended)}
 		}
 		out, metadata, err = a.send(ctx, in, next)
-		if err == nil || !transient(err) {
+		if err == nil || !isTransient(err) {
 			return out, metadata, err
 		}
 		if err := a.wait(ctx, n, err); err != nil {
@@ -48,7 +48,7 @@ func (a attempts) HandleFinalize(ctx context.Context, in middleware.FinalizeInpu
 	}
 }
 
-func (a attempts) send(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
+func (a retryMiddleware) send(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
 	out middleware.FinalizeOutput, metadata middleware.Metadata, err error,
 ) {
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
@@ -66,36 +66,36 @@ func (a attempts) send(ctx context.Context, in middleware.FinalizeInput, next mi
 func (o *Options) wait(ctx context.Context, n int, err error) error {
 	_, deadline := ctx.Deadline()
 	if !deadline && n+1 >= o.Attempts || o.Backoff.Wait(ctx, n) != nil {
-		return &table.Busy{Err: err}
+		return &table.TransientError{Err: err}
 	}
-	table.Retried(ctx, conflict(err))
+	table.CountRetry(ctx, isTransactionConflict(err))
 	return nil
 }
 
-// transient tells whether the same request may do better later, or has an outcome that is not known yet.
-func transient(err error) bool {
+// isTransient tells whether the same request may do better later, or has an outcome that is not known yet.
+func isTransient(err error) bool {
 	var canceled *types.TransactionCanceledException
 	var api smithy.APIError
 	var answer *smithyhttp.ResponseError
 	switch {
 	case errors.As(err, &canceled):
-		return undecided(canceled.CancellationReasons)
-	case errors.As(err, &answer) && temporary(answer.HTTPStatusCode()):
+		return isInconclusive(canceled.CancellationReasons)
+	case errors.As(err, &answer) && isTransientStatus(answer.HTTPStatusCode()):
 		return true
 	case errors.As(err, &api):
-		return passing(api.ErrorCode())
+		return isTransientCode(api.ErrorCode())
 	default: // no answer at all, or one that broke off; what never left, a fault of the credentials for example, has none
 		return answer != nil
 	}
 }
 
-func temporary(status int) bool {
+func isTransientStatus(status int) bool {
 	return status >= http.StatusInternalServerError ||
 		status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
 
-// passing tells whether a code is one that the SDK would try again, or a conflict, which it would not.
-func passing(code string) bool {
+// isTransientCode tells whether a code is one that the SDK would try again, or a conflict, which it would not.
+func isTransientCode(code string) bool {
 	switch code {
 	case "TransactionConflictException", "ReplicatedWriteConflictException", "RequestAbortedException":
 		return true
@@ -105,24 +105,24 @@ func passing(code string) bool {
 	return throttled || timedOut
 }
 
-// conflict tells whether another transaction stood in the way.
-func conflict(err error) bool {
+// isTransactionConflict tells whether another transaction stood in the way.
+func isTransactionConflict(err error) bool {
 	var canceled *types.TransactionCanceledException
 	var api smithy.APIError
 	if errors.As(err, &canceled) {
 		return slices.ContainsFunc(canceled.CancellationReasons, func(r types.CancellationReason) bool {
-			return code(r) == "TransactionConflict"
+			return reasonCode(r) == "TransactionConflict"
 		})
 	}
 	return errors.As(err, &api) && api.ErrorCode() == "TransactionConflictException"
 }
 
-// undecided tells whether a cancellation says nothing about the conditions: where one action met a conflict, those of
+// isInconclusive tells whether a cancellation says nothing about the conditions: where one action met a conflict, those of
 // the others may have been judged on a state that never came to be.
-func undecided(reasons []types.CancellationReason) bool {
+func isInconclusive(reasons []types.CancellationReason) bool {
 	silent := true
 	for _, r := range reasons {
-		switch code(r) {
+		switch reasonCode(r) {
 		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
 			return true
 		case "None":
@@ -133,7 +133,7 @@ func undecided(reasons []types.CancellationReason) bool {
 	return silent
 }
 
-func code(r types.CancellationReason) string {
+func reasonCode(r types.CancellationReason) string {
 	if r.Code == nil {
 		return "None"
 	}

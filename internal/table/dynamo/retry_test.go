@@ -23,8 +23,8 @@ var wide = table.Item{
 }
 
 func write(ctx context.Context, t *Table) error {
-	return t.Write(ctx, table.Put{Item: wide, If: []table.Condition{table.Absent(), table.Without("x"), table.Without("y")}},
-		table.Check{Key: table.Key{PK: "p", SK: "check"}, If: []table.Condition{table.Exists()}})
+	return t.Write(ctx, table.Put{Item: wide, If: []table.Condition{table.NotExists(), table.AttributeNotExists("x"), table.AttributeNotExists("y")}},
+		table.ConditionCheck{Key: table.Key{PK: "p", SK: "check"}, If: []table.Condition{table.Exists()}})
 }
 
 func TestTransientIsSentAgainWithTheSameTokenAndBytes(t *testing.T) {
@@ -66,8 +66,8 @@ func TestTransientIsSentAgainWithTheSameTokenAndBytes(t *testing.T) {
 			if err := write(ctx, b); err != nil {
 				t.Fatal(err)
 			}
-			if want := 2 * strings.Count(name, "conflict"); name != "conflict of replicas" && usage().Conflicts != want {
-				t.Errorf("%d of the retries are for conflicts, want %d", usage().Conflicts, want)
+			if want := 2 * strings.Count(name, "conflict"); name != "conflict of replicas" && usage().TransactionConflicts != want {
+				t.Errorf("%d of the retries are for conflicts, want %d", usage().TransactionConflicts, want)
 			}
 			sent := e.sent()
 			if len(sent) != 3 || usage().Retries != 2 || sent[0] != sent[1] || sent[1] != sent[2] {
@@ -84,13 +84,13 @@ func TestNothingIsFinalThatTheSDKWouldSendAgain(t *testing.T) {
 	t.Parallel()
 	for _, codes := range []map[string]struct{}{retry.DefaultThrottleErrorCodes, retry.DefaultRetryableErrorCodes} {
 		for code := range codes {
-			if !transient(&smithy.GenericAPIError{Code: code}) {
+			if !isTransient(&smithy.GenericAPIError{Code: code}) {
 				t.Error(code)
 			}
 		}
 	}
 	for status := range retry.DefaultRetryableHTTPStatusCodes {
-		if !temporary(status) {
+		if !isTransientStatus(status) {
 			t.Error(status)
 		}
 	}
@@ -121,11 +121,11 @@ func TestOutcomeIsBelievedOnlyIfAllReasonsAreKnown(t *testing.T) {
 	b, e := scripted(t, reasons("ConditionalCheckFailed", "TransactionConflict"),
 		fail(400, "TransactionCanceledException", old))
 	err := write(t.Context(), b)
-	var refused *table.Refused
-	if !errors.As(err, &refused) || len(refused.Failed) != 1 || len(e.sent()) != 2 {
+	var refused *table.ConditionError
+	if !errors.As(err, &refused) || len(refused.Items) != 1 || len(e.sent()) != 2 {
 		t.Fatalf("%v after %d attempts", err, len(e.sent()))
 	}
-	if set := table.Strings(refused.Failed[0]["set"]); !slices.Equal(set, []string{"a", "b"}) {
+	if set := table.StringSetValue(refused.Items[0]["set"]); !slices.Equal(set, []string{"a", "b"}) {
 		t.Errorf("the item that stood in the way has the set %v", set)
 	}
 }
@@ -133,10 +133,10 @@ func TestOutcomeIsBelievedOnlyIfAllReasonsAreKnown(t *testing.T) {
 func TestFinalErrorsAreNotRetried(t *testing.T) {
 	t.Parallel()
 	kind := func(err error) string {
-		var refused *table.Refused
-		var large *table.TooLarge
-		var invalid *table.Invalid
-		var busy *table.Busy
+		var refused *table.ConditionError
+		var large *table.TooLargeError
+		var invalid *table.InvalidError
+		var busy *table.TransientError
 		return fmt.Sprint(errors.As(err, &refused), errors.As(err, &large), errors.As(err, &invalid), errors.As(err, &busy))
 	}
 	message := func(code, m string) answer {
@@ -202,7 +202,7 @@ func TestGivesUpAsBusy(t *testing.T) {
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var busy *table.Busy
+			var busy *table.TransientError
 			b, e := scripted(t, throttled)
 			err := call(t.Context(), b)
 			if !errors.As(err, &busy) || !strings.Contains(err.Error(), "Throttling") || len(e.sent()) != 4 {
@@ -216,7 +216,7 @@ func TestGivesUpAsBusy(t *testing.T) {
 				t.Errorf("with a deadline: %v after %d attempts", err, len(e.sent())-4)
 			}
 			sent := len(e.sent())
-			if err := call(tabletest.Suspended(t.Context()), b); !errors.As(err, &busy) || len(e.sent()) != sent {
+			if err := call(tabletest.SuspendedContext(t.Context()), b); !errors.As(err, &busy) || len(e.sent()) != sent {
 				t.Errorf("after the deadline by the wall clock: %v after %d attempts", err, len(e.sent())-sent)
 			}
 			b, e = scripted(t, silence)
@@ -227,8 +227,8 @@ func TestGivesUpAsBusy(t *testing.T) {
 			}
 		})
 	}
-	b := New(NewClient(Account{Endpoint: "http://127.0.0.1:1"}), "t", func(o *Options) { o.Attempts = 2 })
-	var busy *table.Busy
+	b := New(NewClient(ClientConfig{Endpoint: "http://127.0.0.1:1"}), "t", func(o *Options) { o.Attempts = 2 })
+	var busy *table.TransientError
 	if err := write(t.Context(), b); !errors.As(err, &busy) {
 		t.Errorf("nobody there: %v", err)
 	}
@@ -272,7 +272,7 @@ func TestGetAsksUntilNoKeyIsUnprocessed(t *testing.T) {
 func TestUnprocessedWithoutEndIsBusy(t *testing.T) {
 	t.Parallel()
 	b, e := scripted(t, ok(`{"UnprocessedKeys":{"t":{"Keys":[{"PK":{"S":"p"},"SK":{"S":"1"}}]}}}`))
-	var busy *table.Busy
+	var busy *table.TransientError
 	_, err := b.Get(t.Context(), nil, table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"})
 	if !errors.As(err, &busy) || len(e.sent()) != 4 {
 		t.Errorf("%v after %d attempts", err, len(e.sent()))

@@ -14,29 +14,29 @@ import (
 
 // Write is TransactWriteItems, also for a single write: so one token makes its retries harmless.
 func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
-	if err := table.CheckWrites(writes); err != nil {
+	if err := table.ValidateWrites(writes); err != nil {
 		return err
 	}
 	in := &dynamodb.TransactWriteItemsInput{
-		ClientRequestToken: aws.String(rand.Text()), ReturnConsumedCapacity: total,
+		ClientRequestToken: aws.String(rand.Text()), ReturnConsumedCapacity: returnTotal,
 	}
 	for _, w := range writes {
-		action, err := t.action(w)
+		action, err := t.transactItem(w)
 		if err != nil {
-			return t.failure(err)
+			return t.translateError(err)
 		}
 		in.TransactItems = append(in.TransactItems, action)
 	}
-	out, err := t.client.TransactWriteItems(ctx, in, t.retried)
+	out, err := t.client.TransactWriteItems(ctx, in, t.withRetries)
 	if err != nil {
-		return t.canceled(err)
+		return t.translateCancellation(err)
 	}
 	charge(ctx, 0, 1, out.ConsumedCapacity...)
 	return nil
 }
 
-func (t *Table) action(w table.Write) (a types.TransactWriteItem, err error) {
-	e, err := build(w)
+func (t *Table) transactItem(w table.Write) (a types.TransactWriteItem, err error) {
+	e, err := writeExpression(w)
 	const old = types.ReturnValuesOnConditionCheckFailureAllOld
 	switch w := w.(type) {
 	case table.Put:
@@ -54,7 +54,7 @@ func (t *Table) action(w table.Write) (a types.TransactWriteItem, err error) {
 			TableName: &t.name, Key: keyItem(w.Key), ReturnValuesOnConditionCheckFailure: old,
 			ConditionExpression: e.Condition(), ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
 		}
-	case table.Check:
+	case table.ConditionCheck:
 		a.ConditionCheck = &types.ConditionCheck{
 			TableName: &t.name, Key: keyItem(w.Key), ReturnValuesOnConditionCheckFailure: old,
 			ConditionExpression: e.Condition(), ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
@@ -63,31 +63,31 @@ func (t *Table) action(w table.Write) (a types.TransactWriteItem, err error) {
 	return a, err
 }
 
-// canceled is what a failed transaction means. A condition that failed is told before an item that cannot be, because
+// translateCancellation is what a failed transaction means. A condition that failed is told before an item that cannot be, because
 // the caller has to look again in any case.
-func (t *Table) canceled(err error) error {
+func (t *Table) translateCancellation(err error) error {
 	var c *types.TransactionCanceledException
 	if !errors.As(err, &c) {
-		return t.failure(err)
+		return t.translateError(err)
 	}
 	failed := map[int]table.Item{}
 	var wrong error
 	for i, r := range c.CancellationReasons {
-		switch code(r) {
+		switch reasonCode(r) {
 		case "None":
 		case "ConditionalCheckFailed":
-			failed[i] = item(r.Item)
+			failed[i] = sortedItem(r.Item)
 		case "ValidationError":
-			wrong = invalid(aws.ToString(r.Message))
+			wrong = validationError(aws.ToString(r.Message))
 		default:
-			return t.failure(err)
+			return t.translateError(err)
 		}
 	}
 	switch {
 	case len(failed) > 0:
-		return &table.Refused{Failed: failed}
+		return &table.ConditionError{Items: failed}
 	case wrong != nil:
 		return wrong
 	}
-	return t.failure(err)
+	return t.translateError(err)
 }

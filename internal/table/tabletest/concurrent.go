@@ -24,11 +24,11 @@ func checkOneWinner(s *subject) {
 	k := key("p", "name")
 	for i := range 64 {
 		g.Go(func() error {
-			err := s.Write(s.ctx, table.Put{Item: item(k, "by", i), If: []table.Condition{table.Absent()}},
+			err := s.Write(s.ctx, table.Put{Item: item(k, "by", i), If: []table.Condition{table.NotExists()}},
 				table.Put{Item: item(key("winner", fmt.Sprint(i)))})
 			if err == nil {
 				won.Add(1)
-			} else if !is[*table.Refused](err) {
+			} else if !is[*table.ConditionError](err) {
 				return err
 			}
 			return nil
@@ -74,9 +74,9 @@ func increment(s *subject, k, mark table.Key) error {
 			return fmt.Errorf("%d items: %w", len(items), err)
 		}
 		ver := items[0]["ver"]
-		err = s.Write(s.ctx, table.Put{Item: item(mark), If: []table.Condition{table.Absent()}},
+		err = s.Write(s.ctx, table.Put{Item: item(mark), If: []table.Condition{table.NotExists()}},
 			table.Update{Key: k, Add: table.Item{"ver": table.N(1)}, If: []table.Condition{table.Equals("ver", ver)}})
-		if !is[*table.Refused](err) {
+		if !is[*table.ConditionError](err) {
 			return err
 		}
 	}
@@ -121,7 +121,7 @@ func checkOneInstant(s *subject) {
 				if err != nil {
 					return err
 				}
-				if len(items) != 2 || table.Int(items[0]["n"]) != table.Int(items[1]["n"]) {
+				if len(items) != 2 || table.IntValue(items[0]["n"]) != table.IntValue(items[1]["n"]) {
 					return fmt.Errorf("torn: %s", list(items))
 				}
 			}

@@ -15,12 +15,12 @@ func conditionRules() []rule {
 
 func conditions() [][]table.Condition {
 	single := []table.Condition{
-		table.Exists(), table.Absent(), table.Without("a"), table.Without("SK"),
+		table.Exists(), table.NotExists(), table.AttributeNotExists("a"), table.AttributeNotExists("SK"),
 		table.Equals("a", value("x")), table.Equals("a", value("")), table.Equals("a", value(1)), table.Equals("a", value(true)),
 		table.Equals("a", value([]string{"u", "v"})), table.Equals("SK", value("s")), table.Equals("none", value("x")),
-		table.SizeBelow("set", 0), table.SizeBelow("set", 2), table.SizeBelow("set", 3), table.SizeBelow("none", 1),
+		table.SetSizeBelow("set", 0), table.SetSizeBelow("set", 2), table.SetSizeBelow("set", 3), table.SetSizeBelow("none", 1),
 	}
-	all := [][]table.Condition{nil, {table.Exists(), table.Without("a"), table.SizeBelow("set", 3)}}
+	all := [][]table.Condition{nil, {table.Exists(), table.AttributeNotExists("a"), table.SetSizeBelow("set", 3)}}
 	for i, c := range single {
 		all = append(all, []table.Condition{c}, []table.Condition{c, single[(i+1)%len(single)]})
 	}
@@ -42,10 +42,10 @@ func checkConditions(s *subject) {
 				s.put(old)
 			}
 			for _, w := range []table.Write{
-				table.Check{Key: k, If: conditions}, table.Update{Key: k, Set: table.Item{"new": value(1)}, If: conditions},
+				table.ConditionCheck{Key: k, If: conditions}, table.Update{Key: k, Set: table.Item{"new": value(1)}, If: conditions},
 				table.Delete{Key: k, If: conditions}, table.Put{Item: item(k, "put", true), If: conditions},
 			} {
-				if _, check := w.(table.Check); check && conditions == nil {
+				if _, check := w.(table.ConditionCheck); check && conditions == nil {
 					continue
 				}
 				old = s.step(w, old)
@@ -78,8 +78,8 @@ func checkConditionsOfAll(s *subject) {
 		ok            bool
 	}{{v(1), nil, true}, {v(2), nil, false}, {v(1), []table.Condition{table.Exists()}, false}} {
 		new := key("p", fmt.Sprint("new", i))
-		err := s.Write(s.ctx, table.Check{Key: there, If: t.first}, table.Put{Item: item(new), If: t.second})
-		if (err == nil) != t.ok || err != nil && !is[*table.Refused](err) {
+		err := s.Write(s.ctx, table.ConditionCheck{Key: there, If: t.first}, table.Put{Item: item(new), If: t.second})
+		if (err == nil) != t.ok || err != nil && !is[*table.ConditionError](err) {
 			s.Errorf("case %d: %v", i, err)
 		}
 		var want table.Item

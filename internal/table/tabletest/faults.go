@@ -25,7 +25,7 @@ type Faults struct {
 	Before, After func(Call) error
 }
 
-func (f Faults) around(c Call, do func() error) error {
+func (f Faults) inject(c Call, do func() error) error {
 	if f.Before != nil {
 		if err := f.Before(c); err != nil {
 			return err
@@ -42,31 +42,31 @@ func (f Faults) around(c Call, do func() error) error {
 
 // Get is Table's, between faults.
 func (f Faults) Get(ctx context.Context, attributes []string, keys ...table.Key) (items []table.Item, err error) {
-	err = f.around(Call{"Get", keys, []string{getAction(keys)}}, func() error { items, err = f.Table.Get(ctx, attributes, keys...); return err })
+	err = f.inject(Call{"Get", keys, []string{getAction(keys)}}, func() error { items, err = f.Table.Get(ctx, attributes, keys...); return err })
 	return items, err
 }
 
 // Snapshot is Table's, between faults.
 func (f Faults) Snapshot(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
-	err = f.around(Call{"Snapshot", keys, []string{"GetItem"}}, func() error { items, err = f.Table.Snapshot(ctx, keys...); return err })
+	err = f.inject(Call{"Snapshot", keys, []string{"GetItem"}}, func() error { items, err = f.Table.Snapshot(ctx, keys...); return err })
 	return items, err
 }
 
 // Query is Table's, between faults.
 func (f Faults) Query(ctx context.Context, r table.Range) (p table.Page, err error) {
-	err = f.around(Call{"Query", []table.Key{{PK: r.PK}}, []string{"Query"}}, func() error { p, err = f.Table.Query(ctx, r); return err })
+	err = f.inject(Call{"Query", []table.Key{{PK: r.PK}}, []string{"Query"}}, func() error { p, err = f.Table.Query(ctx, r); return err })
 	return p, err
 }
 
 // Scan is Table's, between faults.
 func (f Faults) Scan(ctx context.Context, segment, of int, from table.Key) (p table.Page, err error) {
-	err = f.around(Call{"Scan", nil, []string{"Scan"}}, func() error { p, err = f.Table.Scan(ctx, segment, of, from); return err })
+	err = f.inject(Call{"Scan", nil, []string{"Scan"}}, func() error { p, err = f.Table.Scan(ctx, segment, of, from); return err })
 	return p, err
 }
 
 // Write is Table's, between faults.
 func (f Faults) Write(ctx context.Context, writes ...table.Write) error {
-	return f.around(Call{"Write", targets(writes), writeActions(writes)}, func() error { return f.Table.Write(ctx, writes...) })
+	return f.inject(Call{"Write", targets(writes), writeActions(writes)}, func() error { return f.Table.Write(ctx, writes...) })
 }
 
 func targets(writes []table.Write) []table.Key {
@@ -95,16 +95,16 @@ func writeActions(writes []table.Write) (actions []string) {
 			actions = append(actions, "UpdateItem")
 		case table.Delete:
 			actions = append(actions, "DeleteItem")
-		case table.Check:
+		case table.ConditionCheck:
 			actions = append(actions, "ConditionCheckItem")
 		}
 	}
 	return actions
 }
 
-// Suspended is a context as a machine finds it that slept until after the deadline: over by the wall clock, but not by
+// SuspendedContext is a context as a machine finds it that slept until after the deadline: over by the wall clock, but not by
 // the monotonic one, by which it would end.
-func Suspended(ctx context.Context) context.Context { return suspended{ctx} }
+func SuspendedContext(ctx context.Context) context.Context { return suspended{ctx} }
 
 type suspended struct{ context.Context }
 

@@ -37,7 +37,7 @@ func invalidWrites() map[string][]table.Write {
 	}
 	return map[string][]table.Write{
 		"no writes": nil, "101 writes": many, "a nil write": {nil},
-		"an item twice": {table.Delete{Key: k}, table.Check{Key: k, If: []table.Condition{table.Absent()}}},
+		"an item twice": {table.Delete{Key: k}, table.ConditionCheck{Key: k, If: []table.Condition{table.NotExists()}}},
 		"empty PK":      del("", "s"), "empty SK": del("p", ""), "long PK": del(strings.Repeat("p", 2049), "s"),
 		"long SK":      del("p", strings.Repeat("s", 1025)),
 		"PK not UTF-8": del("p\xff", "s"), "SK not UTF-8": del("p", "\xed\xa0\x80"),
@@ -65,9 +65,9 @@ func invalidWrites() map[string][]table.Write {
 		"removed twice": update(table.Update{Remove: []string{"x", "x"}}),
 		"add, delete":   update(table.Update{Add: set, Delete: set}),
 		"add a string":  update(table.Update{Add: x}), "delete a string": update(table.Update{Delete: x}),
-		"bare check":      {table.Check{Key: k}},
-		"unknown test":    {table.Delete{Key: k, If: []table.Condition{{Test: 99}}}},
-		"of no attribute": {table.Delete{Key: k, If: []table.Condition{table.Without("")}}},
+		"bare check":      {table.ConditionCheck{Key: k}},
+		"unknown test":    {table.Delete{Key: k, If: []table.Condition{{Op: 99}}}},
+		"of no attribute": {table.Delete{Key: k, If: []table.Condition{table.AttributeNotExists("")}}},
 		"equals nothing":  {table.Delete{Key: k, If: []table.Condition{table.Equals("a", nil)}}},
 	}
 }
@@ -77,7 +77,7 @@ func checkInvalid(s *subject) {
 	s.put(it)
 	refused := func(name string, err error) {
 		s.Helper()
-		if !is[*table.Invalid](err) {
+		if !is[*table.InvalidError](err) {
 			s.Errorf("%s: %v", name, err)
 		}
 	}
@@ -129,8 +129,8 @@ func invalidRanges() map[string]table.Range {
 		"both": {PK: "p", Prefix: "a", From: "a", To: "b"}, "from alone": {PK: "p", From: "a"}, "to alone": {PK: "p", To: "a"},
 		"inverted": {PK: "p", From: "b", To: "a"}, "long prefix": {PK: "p", Prefix: long},
 		"half a rune":      {PK: "p", Prefix: "\xc3"},
-		"after the prefix": {PK: "p", Prefix: "a", After: "b"}, "after the end": {PK: "p", From: "a", To: "b", After: "c"},
-		"before the beginning": {PK: "p", From: "b", To: "c", After: "a", Backward: true}, "long after": {PK: "p", After: long},
+		"after the prefix": {PK: "p", Prefix: "a", ExclusiveStart: "b"}, "after the end": {PK: "p", From: "a", To: "b", ExclusiveStart: "c"},
+		"before the beginning": {PK: "p", From: "b", To: "c", ExclusiveStart: "a", Backward: true}, "long after": {PK: "p", ExclusiveStart: long},
 		"negative limit": {PK: "p", Limit: -1}, "no attributes": {PK: "p", Attributes: []string{}},
 		"an attribute twice": {PK: "p", Attributes: []string{"a", "a"}}, "nameless": {PK: "p", Attributes: []string{""}},
 	}
@@ -149,7 +149,7 @@ func checkWrongType(s *subject) {
 	} {
 		u.Key = it.Key()
 		err := s.Write(s.ctx, table.Put{Item: item(key("p", "other"))}, u)
-		if !is[*table.Invalid](err) {
+		if !is[*table.InvalidError](err) {
 			s.Errorf("%s: %v", name, err)
 		}
 	}
@@ -160,7 +160,7 @@ func checkWrongType(s *subject) {
 // ofSize is an item of so many bytes.
 func ofSize(k table.Key, n int) table.Item {
 	it := item(k, "x", "")
-	it["x"] = value(strings.Repeat("x", n-table.Size(it)))
+	it["x"] = value(strings.Repeat("x", n-table.ItemSize(it)))
 	return it
 }
 
@@ -173,23 +173,23 @@ func checkLargest(s *subject) {
 	s.put(items...)
 	got, _ := s.walk(table.Range{PK: items[0].Key().PK})
 	s.same("100 in one transaction", got, items)
-	large := ofSize(key("p", "s"), table.MaxItem)
+	large := ofSize(key("p", "s"), table.MaxItemBytes)
 	s.put(large)
 	s.holds(large.Key(), large)
 }
 
 func checkTooLargeItem(s *subject) {
-	large := ofSize(key("p", "large"), table.MaxItem)
+	large := ofSize(key("p", "large"), table.MaxItemBytes)
 	s.put(large)
-	x := value(strings.Repeat("x", table.MaxItem))
+	x := value(strings.Repeat("x", table.MaxItemBytes))
 	for name, w := range map[string]table.Write{
-		"put":         table.Put{Item: ofSize(key("p", "new"), table.MaxItem+1)},
+		"put":         table.Put{Item: ofSize(key("p", "new"), table.MaxItemBytes+1)},
 		"set":         table.Update{Key: key("p", "new"), Set: table.Item{"x": x}},
 		"set another": table.Update{Key: large.Key(), Set: table.Item{"y": value("yyyyyyyyyy")}},
 		"add":         table.Update{Key: large.Key(), Add: table.Item{"y": value([]string{"yyyyyyyyyy"})}},
 	} {
 		err := s.Write(s.ctx, table.Put{Item: item(key("p", "other"))}, w)
-		if !is[*table.TooLarge](err) {
+		if !is[*table.TooLargeError](err) {
 			s.Errorf("%s: %v", name, err)
 		}
 	}
@@ -201,7 +201,7 @@ func checkTooLargeTransaction(s *subject) {
 	for i := range 11 {
 		writes = append(writes, table.Put{Item: ofSize(key("p", fmt.Sprint(i)), 390<<10)})
 	}
-	if err := s.Write(s.ctx, writes...); !is[*table.TooLarge](err) {
+	if err := s.Write(s.ctx, writes...); !is[*table.TooLargeError](err) {
 		s.Errorf("11 items of 390 KB: %v", err)
 	}
 	if p := s.query(table.Range{PK: "p"}); len(p.Items) > 0 {
@@ -211,9 +211,9 @@ func checkTooLargeTransaction(s *subject) {
 }
 
 func checkRefusedFirst(s *subject) {
-	large := ofSize(key("p", "large"), table.MaxItem)
+	large := ofSize(key("p", "large"), table.MaxItemBytes)
 	s.put(large)
 	err := s.Write(s.ctx, table.Update{Key: large.Key(), Set: table.Item{"y": value("yyyyyyyyyy")}},
-		table.Check{Key: key("p", "none"), If: []table.Condition{table.Exists()}})
+		table.ConditionCheck{Key: key("p", "none"), If: []table.Condition{table.Exists()}})
 	s.refused("both", err, map[int]table.Item{1: nil})
 }

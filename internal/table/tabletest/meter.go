@@ -37,7 +37,7 @@ func checkUnits(s *subject) {
 		"put":         {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(key("q", "put"))}) }, 0, 2},
 		"put large":   {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(key("q", "1k"), "x", pad(1024))}) }, 0, 4},
 		"put smaller": {func(s subject) error { return s.Write(s.ctx, table.Put{Item: item(shrinks.Key())}) }, 0, 10},
-		"check":       {func(s subject) error { return s.Write(s.ctx, table.Check{Key: small.Key(), If: exists}) }, 0, 2},
+		"check":       {func(s subject) error { return s.Write(s.ctx, table.ConditionCheck{Key: small.Key(), If: exists}) }, 0, 2},
 		"delete":      {func(s subject) error { return s.Write(s.ctx, table.Delete{Key: gone.Key()}) }, 0, 4},
 		"update large": {func(s subject) error {
 			return s.Write(s.ctx, table.Update{Key: large.Key(), Add: table.Item{"n": value(1)}})
@@ -57,16 +57,16 @@ func checkUsage(s *subject) {
 	ctx, usage := table.WithUsage(s.ctx)
 	m := subject{T: s.T, Table: table.Metered{Table: s.Table}, ctx: ctx}
 	a, b := item(key("p", "a")), item(key("p", "b"))
-	m.write(table.Put{Item: a}, table.Put{Item: b}, table.Check{Key: key("p", "c"), If: []table.Condition{table.Absent()}})
+	m.write(table.Put{Item: a}, table.Put{Item: b}, table.ConditionCheck{Key: key("p", "c"), If: []table.Condition{table.NotExists()}})
 	m.query(table.Range{PK: "p"})
 	_, get := m.Get(ctx, nil, a.Key(), b.Key(), key("p", "c"))
 	_, none := m.Get(ctx, nil)
-	if err := m.Write(ctx, table.Put{Item: a, If: []table.Condition{table.Absent()}}); err == nil || get != nil || none != nil {
+	if err := m.Write(ctx, table.Put{Item: a, If: []table.Condition{table.NotExists()}}); err == nil || get != nil || none != nil {
 		s.Error(err, get, none)
 	}
 	u := usage()
 	u.ReadUnits, u.WriteUnits = 0, 0
-	if want := (table.Usage{Calls: 4, Waits: 4, ItemsRead: 4, ItemsWritten: 2}); u != want {
+	if want := (table.Usage{Calls: 4, RoundTrips: 4, ItemsRead: 4, ItemsWritten: 2}); u != want {
 		s.Errorf("usage %+v, want %+v", u, want)
 	}
 }

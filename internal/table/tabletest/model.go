@@ -26,17 +26,17 @@ func plan(writes []table.Write, olds []table.Item) (after []table.Item, err erro
 		switch w := w.(type) {
 		case table.Put:
 			after[i] = w.Item
-		case table.Check:
+		case table.ConditionCheck:
 			after[i] = olds[i]
 		case table.Update:
 			var wrong error
-			if after[i], wrong = w.Result(olds[i]); wrong != nil {
+			if after[i], wrong = w.Apply(olds[i]); wrong != nil {
 				err = wrong
 			}
 		}
 	}
 	if len(failed) > 0 {
-		return nil, &table.Refused{Failed: failed}
+		return nil, &table.ConditionError{Items: failed}
 	}
 	return after, err
 }
@@ -96,7 +96,7 @@ func drawWrites(t *rapid.T, keys []table.Key) (writes []table.Write) {
 		case 2:
 			writes = append(writes, table.Delete{Key: k, If: conditions})
 		case 3:
-			writes = append(writes, table.Check{Key: k, If: append(conditions, drawCondition(t))})
+			writes = append(writes, table.ConditionCheck{Key: k, If: append(conditions, drawCondition(t))})
 		default:
 			writes = append(writes, drawUpdate(t, k, conditions))
 		}
@@ -152,12 +152,12 @@ func drawCondition(t *rapid.T) table.Condition {
 	case 0:
 		return table.Exists()
 	case 1:
-		return table.Absent()
+		return table.NotExists()
 	case 2:
-		return table.Without(name)
+		return table.AttributeNotExists(name)
 	case 3:
 		return table.Equals(name, value(drawValue(t, name)))
 	default:
-		return table.SizeBelow("set", rapid.IntRange(0, 3).Draw(t, "size"))
+		return table.SetSizeBelow("set", rapid.IntRange(0, 3).Draw(t, "size"))
 	}
 }

@@ -9,11 +9,11 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// Partial is a table that shows its transactions in part, as DynamoDB may: a Write changes its items one by one, in
+// PartialVisibility is a table that shows its transactions in part, as DynamoDB may: a Write changes its items one by one, in
 // any order, and until it returns Get, Query and Scan see some of them changed and some not. A Snapshot or a Write
 // that meets an item of an unfinished Write waits for it, and is *table.Busy if its context ends before. All writers
 // must go through the same Partial.
-type Partial struct {
+type PartialVisibility struct {
 	table.Table
 	Step func() // called before each item changes; runtime.Gosched
 
@@ -22,11 +22,11 @@ type Partial struct {
 }
 
 // Snapshot waits until no item of it is being written.
-func (p *Partial) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
-	if err := table.CheckKeys(keys, table.MaxActions); err != nil {
+func (p *PartialVisibility) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
+	if err := table.ValidateKeys(keys, table.MaxTransactionActions); err != nil {
 		return nil, err
 	}
-	release, err := p.hold(ctx, keys)
+	release, err := p.lockItems(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
@@ -35,11 +35,11 @@ func (p *Partial) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item
 }
 
 // Write decides first and then changes one item after another.
-func (p *Partial) Write(ctx context.Context, writes ...table.Write) error {
-	if err := table.CheckWrites(writes); err != nil {
+func (p *PartialVisibility) Write(ctx context.Context, writes ...table.Write) error {
+	if err := table.ValidateWrites(writes); err != nil {
 		return err
 	}
-	release, err := p.hold(ctx, targets(writes))
+	release, err := p.lockItems(ctx, targets(writes))
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (p *Partial) Write(ctx context.Context, writes ...table.Write) error {
 	return nil
 }
 
-func (p *Partial) olds(ctx context.Context, writes []table.Write) ([]table.Item, error) {
+func (p *PartialVisibility) olds(ctx context.Context, writes []table.Write) ([]table.Item, error) {
 	items, err := p.Table.Get(ctx, nil, targets(writes)...)
 	byKey := map[table.Key]table.Item{}
 	for _, it := range items {
@@ -73,7 +73,7 @@ func (p *Partial) olds(ctx context.Context, writes []table.Write) ([]table.Item,
 	return olds, err
 }
 
-func (p *Partial) change(ctx context.Context, k table.Key, to table.Item) error {
+func (p *PartialVisibility) change(ctx context.Context, k table.Key, to table.Item) error {
 	if p.Step != nil {
 		p.Step()
 	} else {
@@ -85,10 +85,10 @@ func (p *Partial) change(ctx context.Context, k table.Key, to table.Item) error 
 	return p.Table.Write(ctx, table.Put{Item: to})
 }
 
-// hold takes all the items at once, as soon as nobody holds any of them.
-func (p *Partial) hold(ctx context.Context, keys []table.Key) (release func(), err error) {
-	if err := table.Ended(ctx); err != nil {
-		return nil, &table.Busy{Err: err}
+// lockItems takes all the items at once, as soon as nobody holds any of them.
+func (p *PartialVisibility) lockItems(ctx context.Context, keys []table.Key) (release func(), err error) {
+	if err := table.CheckDeadline(ctx); err != nil {
+		return nil, &table.TransientError{Err: err}
 	}
 	for {
 		other, mine := p.try(keys)
@@ -98,12 +98,12 @@ func (p *Partial) hold(ctx context.Context, keys []table.Key) (release func(), e
 		select {
 		case <-other:
 		case <-ctx.Done():
-			return nil, &table.Busy{Err: ctx.Err()}
+			return nil, &table.TransientError{Err: ctx.Err()}
 		}
 	}
 }
 
-func (p *Partial) try(keys []table.Key) (other, mine chan struct{}) {
+func (p *PartialVisibility) try(keys []table.Key) (other, mine chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, k := range keys {
@@ -121,7 +121,7 @@ func (p *Partial) try(keys []table.Key) (other, mine chan struct{}) {
 	return nil, mine
 }
 
-func (p *Partial) release(keys []table.Key, mine chan struct{}) {
+func (p *PartialVisibility) release(keys []table.Key, mine chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, k := range keys {

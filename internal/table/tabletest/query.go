@@ -90,7 +90,7 @@ func drawRange(t *rapid.T, pk string, sk *rapid.Generator[string]) table.Range {
 		after = sk.Draw(t, "after")
 	}
 	if rapid.Bool().Draw(t, "goes on") {
-		r.After = after
+		r.ExclusiveStart = after
 	}
 	return r
 }
@@ -99,7 +99,7 @@ func expected(all []string, r table.Range) []string {
 	want := []string{}
 	for _, sk := range all {
 		inside := strings.HasPrefix(sk, r.Prefix) && (r.To == "" || r.From <= sk && sk <= r.To)
-		behind := r.After == "" || sk > r.After && !r.Backward || sk < r.After && r.Backward
+		behind := r.ExclusiveStart == "" || sk > r.ExclusiveStart && !r.Backward || sk < r.ExclusiveStart && r.Backward
 		if inside && behind {
 			want = append(want, sk)
 		}
@@ -119,11 +119,11 @@ func checkAttributes(s *subject) {
 	p = s.query(table.Range{PK: "p", Attributes: []string{"SK"}})
 	s.same("SK", p.Items, []table.Item{{"SK": value("1")}, {"SK": value("2")}, {"SK": value("3")}})
 	for after, sk := "", 1; sk <= 3; sk++ {
-		p := s.query(table.Range{PK: "p", Attributes: []string{"a"}, Limit: 1, After: after})
-		if len(p.Items) != 1 || p.Next != key("p", fmt.Sprint(sk)) && sk < 3 {
-			s.Errorf("page %d: %d items, next %q", sk, len(p.Items), p.Next)
+		p := s.query(table.Range{PK: "p", Attributes: []string{"a"}, Limit: 1, ExclusiveStart: after})
+		if len(p.Items) != 1 || p.LastEvaluatedKey != key("p", fmt.Sprint(sk)) && sk < 3 {
+			s.Errorf("page %d: %d items, next %q", sk, len(p.Items), p.LastEvaluatedKey)
 		}
-		after = p.Next.SK
+		after = p.LastEvaluatedKey.SK
 	}
 }
 
@@ -154,8 +154,8 @@ func checkLimit(s *subject) {
 		if len(p.Items) != want {
 			s.Errorf("limit %d: %d items", limit, len(p.Items))
 		}
-		if ended := p.Next == (table.Key{}); ended && want < 5 || !ended && limit == 0 {
-			s.Errorf("limit %d: next %q", limit, p.Next)
+		if ended := p.LastEvaluatedKey == (table.Key{}); ended && want < 5 || !ended && limit == 0 {
+			s.Errorf("limit %d: next %q", limit, p.LastEvaluatedKey)
 		}
 	}
 	if got, pages := s.walk(table.Range{PK: "p", Limit: 2, Prefix: "none"}); len(got) > 0 || pages != 1 {

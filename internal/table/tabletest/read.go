@@ -135,7 +135,7 @@ func checkEndedContext(s *subject) {
 	s.put(it)
 	ended, cancel := context.WithCancel(s.ctx)
 	cancel()
-	for _, ctx := range []context.Context{ended, Suspended(s.ctx)} {
+	for _, ctx := range []context.Context{ended, SuspendedContext(s.ctx)} {
 		checkBusy(s, ctx, it)
 	}
 	s.holds(it.Key(), it)
@@ -148,7 +148,7 @@ func checkBusy(s *subject, ctx context.Context, it table.Item) {
 	_, scan := s.Scan(ctx, 0, 1, table.Key{})
 	write := s.Write(ctx, table.Delete{Key: it.Key()})
 	for name, err := range map[string]error{"Get": get, "Snapshot": snapshot, "Query": query, "Scan": scan, "Write": write} {
-		if !is[*table.Busy](err) {
+		if !is[*table.TransientError](err) {
 			s.Errorf("%s: %v", name, err)
 		}
 	}
@@ -190,7 +190,7 @@ func (s *subject) scan(of int) (items []table.Item, pages int) {
 				s.Fatal(err)
 			}
 			items = append(items, p.Items...)
-			if from = p.Next; from == (table.Key{}) {
+			if from = p.LastEvaluatedKey; from == (table.Key{}) {
 				break
 			}
 		}

@@ -83,14 +83,14 @@ func (s *Simulation) call(ctx context.Context) error {
 		r.Expired = true
 	}
 	if err := ctx.Err(); err != nil {
-		return &table.Busy{Err: err}
+		return &table.TransientError{Err: err}
 	}
 	return nil
 }
 
 // Get reads one key after another.
 func (s *Simulation) Get(ctx context.Context, attributes []string, keys ...table.Key) (items []table.Item, err error) {
-	if err := table.CheckGet(attributes, keys); err != nil || len(keys) == 0 {
+	if err := table.ValidateGet(attributes, keys); err != nil || len(keys) == 0 {
 		return nil, err
 	}
 	if err := s.call(ctx); err != nil {
@@ -120,7 +120,7 @@ func (s *Simulation) Get(ctx context.Context, attributes []string, keys ...table
 
 // Snapshot waits for the transactions that it meets.
 func (s *Simulation) Snapshot(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
-	if err := table.CheckKeys(keys, table.MaxActions); err != nil {
+	if err := table.ValidateKeys(keys, table.MaxTransactionActions); err != nil {
 		return nil, err
 	}
 	for {
@@ -150,7 +150,7 @@ func (s *Simulation) meets(keys []table.Key) bool {
 
 // Query reads a page of any size, one item after another.
 func (s *Simulation) Query(ctx context.Context, r table.Range) (page table.Page, err error) {
-	if err := table.CheckRange(r); err != nil {
+	if err := table.ValidateRange(r); err != nil {
 		return page, err
 	}
 	if r.Backward {
@@ -164,11 +164,11 @@ func (s *Simulation) Query(ctx context.Context, r table.Range) (page table.Page,
 		most = min(most, r.Limit)
 	}
 	from := max(r.Prefix, r.From)
-	if r.After != "" && s.odds.page < 3 && s.Int(8) == 0 {
-		page.Next = table.Key{PK: r.PK, SK: r.After} // an empty page that is not the last
+	if r.ExclusiveStart != "" && s.odds.page < 3 && s.Int(8) == 0 {
+		page.LastEvaluatedKey = table.Key{PK: r.PK, SK: r.ExclusiveStart} // an empty page that is not the last
 		return page, nil
 	}
-	for last := r.After; ; {
+	for last := r.ExclusiveStart; ; {
 		if len(page.Items) > 0 && s.Int(8) == 0 {
 			s.step()
 		}
@@ -178,7 +178,7 @@ func (s *Simulation) Query(ctx context.Context, r table.Range) (page table.Page,
 		}
 		page.Items, last = append(page.Items, only(p.seen, r.Attributes)), p.SK
 		if len(page.Items) == most {
-			page.Next = p.Key
+			page.LastEvaluatedKey = p.Key
 			break
 		}
 	}
@@ -219,7 +219,7 @@ func only(it table.Item, attributes []string) table.Item {
 
 // Scan reads a page of any size.
 func (s *Simulation) Scan(ctx context.Context, segment, of int, from table.Key) (page table.Page, err error) {
-	if err := table.CheckScan(segment, of, from); err != nil {
+	if err := table.ValidateScan(segment, of, from); err != nil {
 		return page, err
 	}
 	if err := s.call(ctx); err != nil {
@@ -231,7 +231,7 @@ func (s *Simulation) Scan(ctx context.Context, segment, of int, from table.Key) 
 			continue
 		}
 		if page.Items = append(page.Items, p.seen); len(page.Items) == most {
-			page.Next = p.Key
+			page.LastEvaluatedKey = p.Key
 			break
 		}
 	}
@@ -261,7 +261,7 @@ func compare(a, b table.Key) int {
 
 // Write sends a transaction until its outcome is known: the same one with the same token.
 func (s *Simulation) Write(ctx context.Context, writes ...table.Write) error {
-	if err := table.CheckWrites(writes); err != nil {
+	if err := table.ValidateWrites(writes); err != nil {
 		return err
 	}
 	t := &Transaction{Writes: writes, Request: s.running.process.request, sender: s.running}
@@ -283,7 +283,7 @@ func (s *Simulation) Write(ctx context.Context, writes ...table.Write) error {
 		if err == nil && t.hidden > 0 {
 			if s.chance(s.odds.expire) {
 				t.Request.Expired, t.Request.Unknown = true, true
-				return &table.Busy{Err: context.DeadlineExceeded}
+				return &table.TransientError{Err: context.DeadlineExceeded}
 			}
 			s.await(t) // others have the time to see it in part
 		}
@@ -319,7 +319,7 @@ func (s *Simulation) arrive(i int) {
 	if s.Int(4) == 0 {
 		return
 	}
-	if t.old && !s.Once(t.Writes) {
+	if t.old && !s.RejectExpired(t.Writes) {
 		t = &Transaction{Writes: t.Writes, Request: t.Request, old: true}
 	}
 	known := t.done
@@ -373,11 +373,11 @@ func (s *Simulation) execute(t *Transaction) error {
 
 // incomplete leaves out some of the reasons why a transaction was refused.
 func (s *Simulation) incomplete(err error) error {
-	refused := (*table.Refused)(nil)
+	refused := (*table.ConditionError)(nil)
 	if errors.As(err, &refused) {
-		for i := 0; i < s.Actions && len(refused.Failed) > 1; i++ {
+		for i := 0; i < s.Actions && len(refused.Items) > 1; i++ {
 			if s.Int(4) == 0 {
-				delete(refused.Failed, i)
+				delete(refused.Items, i)
 			}
 		}
 	}

@@ -19,12 +19,12 @@ import (
 // call, who dies, whose answer gets lost, and what plain reads see of a transaction, a seed decides. The same seed gives
 // the same run. A seed also decides how likely all that is.
 type Simulation struct {
-	Actions   int                              // of a transaction, at most
-	Once      func([]table.Write) bool         // whether a transaction must not arrive after its token has expired
-	Committed func(*Transaction)               // called at the instant at which a transaction happens
-	Trace     func(format string, args ...any) // what happens, step by step; nil: nobody looks
+	Actions       int                              // of a transaction, at most
+	RejectExpired func([]table.Write) bool         // whether a transaction must not arrive after its token has expired
+	Committed     func(*Transaction)               // called at the instant at which a transaction happens
+	Trace         func(format string, args ...any) // what happens, step by step; nil: nobody looks
 	Events
-	odds       odds
+	odds       faultRates
 	random     *rand.Rand
 	clock      time.Time
 	places     map[table.Key]*place
@@ -50,8 +50,8 @@ func (e *Events) Add(more Events) {
 	e.Stale += more.Stale
 }
 
-// odds is how likely faults are, in a thousand steps or calls.
-type odds struct {
+// faultRates is how likely faults are, in a thousand steps or calls.
+type faultRates struct {
 	kill, lose, expire, hurry int
 	slow                      int // transactions that plain reads see in part
 	stay                      int // the process that ran goes on
@@ -63,11 +63,11 @@ type odds struct {
 // NewSimulation is an empty table without processes.
 func NewSimulation(seed uint64) *Simulation {
 	s := &Simulation{
-		Actions: table.MaxActions, Once: func([]table.Write) bool { return false }, Committed: func(*Transaction) {},
+		Actions: table.MaxTransactionActions, RejectExpired: func([]table.Write) bool { return false }, Committed: func(*Transaction) {},
 		random: rand.New(rand.NewPCG(seed, 0)), clock: time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC),
 		places: map[table.Key]*place{}, partitions: map[string][]*place{},
 	}
-	s.odds = odds{
+	s.odds = faultRates{
 		kill: s.one(0, 0, 10, 40), lose: s.one(0, 0, 30, 150, 400), expire: s.one(0, 0, 3, 20), hurry: s.one(0, 60),
 		slow: s.one(0, 200, 500), stay: s.one(0, 500, 900), jump: s.one(0, 20, 300),
 		pace: 1 + s.Int(s.one(8, 8, 30)), page: s.one(1, 2, 5, 100),
@@ -75,8 +75,8 @@ func NewSimulation(seed uint64) *Simulation {
 	return s
 }
 
-// Calm ends all faults, also those on their way.
-func (s *Simulation) Calm() { s.odds, s.late = odds{pace: 1, page: 100}, nil }
+// StopFaults ends all faults, also those on their way.
+func (s *Simulation) StopFaults() { s.odds, s.late = faultRates{pace: 1, page: 100}, nil }
 
 // Int is a random number in [0, n).
 func (s *Simulation) Int(n int) int { return s.random.IntN(n) }
@@ -87,8 +87,8 @@ func (s *Simulation) chance(perMille int) bool { return perMille > 0 && s.Int(10
 // Now is the clock of all processes. It is far ahead of the machine's, by which Backoff and drivers judge deadlines.
 func (s *Simulation) Now() time.Time { return s.clock }
 
-// Pass lets time pass.
-func (s *Simulation) Pass(d time.Duration) { s.clock = s.clock.Add(d) }
+// Advance lets time pass.
+func (s *Simulation) Advance(d time.Duration) { s.clock = s.clock.Add(d) }
 
 // Read gives random bytes.
 func (s *Simulation) Read(b []byte) (int, error) {
@@ -104,7 +104,7 @@ func (s *Simulation) Read(b []byte) (int, error) {
 func (s *Simulation) Backoff() table.Backoff {
 	return table.Backoff{Rand: s.random.Int64N, Sleep: func(ctx context.Context, d time.Duration) error {
 		s.step()
-		s.Pass(d)
+		s.Advance(d)
 		return ctx.Err()
 	}}
 }
@@ -121,10 +121,10 @@ func (s *Simulation) Failure() string { return s.failure }
 
 // Request is the context of what a process is asked to do.
 type Request struct {
-	Sender  any  // whatever the process that began it said
-	Hurried bool // it was told that its deadline is near
-	Expired bool // its deadline is over: every call fails
-	Unknown bool // an answer got lost: what was sent may still arrive
+	Sender       any  // whatever the process that began it said
+	DeadlineNear bool // it was told that its deadline is near
+	Expired      bool // its deadline is over: every call fails
+	Unknown      bool // an answer got lost: what was sent may still arrive
 
 	simulation *Simulation
 }
@@ -139,11 +139,11 @@ func (s *Simulation) Begin(sender any) *Request {
 // Deadline is that of a request: at some moment it turns out to be near, and stays so.
 func (r *Request) Deadline() (time.Time, bool) {
 	s := r.simulation
-	r.Hurried = r.Hurried || s.chance(s.odds.hurry)
+	r.DeadlineNear = r.DeadlineNear || s.chance(s.odds.hurry)
 	switch {
 	case r.Expired:
 		return s.clock.Add(-time.Second), true
-	case r.Hurried:
+	case r.DeadlineNear:
 		return s.clock.Add(time.Second), true
 	}
 	return s.clock.Add(25 * time.Second), true
@@ -255,9 +255,9 @@ func (s *Simulation) step() {
 	s.clock = s.clock.Add(time.Millisecond)
 }
 
-// Play runs the processes until all have ended, everything can be seen, and what was on its way has arrived, unless it
+// Run runs the processes until all have ended, everything can be seen, and what was on its way has arrived, unless it
 // is held: then it may arrive later, after its token has expired.
-func (s *Simulation) Play(hold bool) {
+func (s *Simulation) Run(hold bool) {
 	for s.failure == "" && s.turn(hold) {
 	}
 	for len(s.ready) > 0 {
@@ -266,7 +266,7 @@ func (s *Simulation) Play(hold bool) {
 	for _, t := range s.late {
 		t.old = true
 	}
-	s.Pass(11 * time.Minute)
+	s.Advance(11 * time.Minute)
 }
 
 func (s *Simulation) turn(hold bool) (more bool) {
@@ -282,7 +282,7 @@ func (s *Simulation) turn(hold bool) (more bool) {
 		return true
 	}
 	if s.chance(s.odds.jump) {
-		s.Pass([]time.Duration{2 * time.Second, 40 * time.Second, 25 * time.Minute}[s.Int(3)])
+		s.Advance([]time.Duration{2 * time.Second, 40 * time.Second, 25 * time.Minute}[s.Int(3)])
 	}
 	i := s.Int(n + m)
 	if n > 0 && s.chance(s.odds.stay) {
@@ -352,7 +352,7 @@ func (s *Simulation) Log(format string, args ...any) {
 }
 
 func outcome(err error) string {
-	if refused := (*table.Refused)(nil); errors.As(err, &refused) {
+	if refused := (*table.ConditionError)(nil); errors.As(err, &refused) {
 		return "refused: " + failures(err)
 	}
 	return fmt.Sprint(err)
@@ -374,7 +374,7 @@ func describe(writes []table.Write) string {
 			if c.Value != nil {
 				value = text(table.Item{"": c.Value})
 			}
-			fmt.Fprintf(&b, " if %s %s%s", [...]string{"exists", "absent", "without", "equals", "below"}[c.Test], c.Attribute, value)
+			fmt.Fprintf(&b, " if %s %s%s", [...]string{"exists", "absent", "without", "equals", "below"}[c.Op], c.Attribute, value)
 		}
 	}
 	return b.String()

@@ -31,7 +31,7 @@ func run(seed uint64, watch func(*Simulation, error)) (trace uint64, s *Simulati
 			watch(s, looks(ctx, s, a, b))
 		}
 	})
-	s.Play(false)
+	s.Run(false)
 	return h.Sum64(), s
 }
 
@@ -52,11 +52,11 @@ func looks(ctx context.Context, s *Simulation, a, b table.Key) error {
 	if err != nil {
 		return err
 	}
-	if table.Int(items[0]["n"]) != table.Int(items[1]["n"]) {
+	if table.IntValue(items[0]["n"]) != table.IntValue(items[1]["n"]) {
 		return fmt.Errorf("torn: %s", list(items))
 	}
 	items, err = s.Get(ctx, nil, a, b)
-	if err == nil && table.Int(items[0]["n"]) != table.Int(items[1]["n"]) {
+	if err == nil && table.IntValue(items[0]["n"]) != table.IntValue(items[1]["n"]) {
 		return errTorn
 	}
 	return err
@@ -88,7 +88,7 @@ func TestSimulationIsATable(t *testing.T) {
 	torn := 0
 	for seed := range uint64(500) {
 		_, s := run(seed, func(s *Simulation, err error) {
-			var busy *table.Busy
+			var busy *table.TransientError
 			if err == errTorn {
 				torn++
 			} else if err != nil && !errors.As(err, &busy) {
@@ -97,7 +97,7 @@ func TestSimulationIsATable(t *testing.T) {
 		})
 		a, seen, lagging := s.Peek(key("p", "a"))
 		b, _, _ := s.Peek(key("q", "b"))
-		if s.Failure() != "" || lagging || text(a) != text(seen) || table.Int(a["n"]) != table.Int(b["n"]) {
+		if s.Failure() != "" || lagging || text(a) != text(seen) || table.IntValue(a["n"]) != table.IntValue(b["n"]) {
 			t.Errorf("seed %d: %s; in the end %s and %s", seed, s.Failure(), text(a), text(b))
 		}
 		all.Add(s.Events)
@@ -110,12 +110,12 @@ func TestSimulationIsATable(t *testing.T) {
 func TestSimulationRefusesWhatDynamoDBDoes(t *testing.T) {
 	t.Parallel()
 	s := NewSimulation(1)
-	s.Calm()
+	s.StopFaults()
 	s.Actions = 2
 	k := key("p", "s")
 	s.Start(func() {
 		ctx := s.Begin(nil)
-		var invalid *table.Invalid
+		var invalid *table.InvalidError
 		if err := s.Write(ctx, table.Delete{Key: k}, table.Delete{Key: k}); !errors.As(err, &invalid) {
 			t.Errorf("two actions on an item: %v", err)
 		}
@@ -125,7 +125,7 @@ func TestSimulationRefusesWhatDynamoDBDoes(t *testing.T) {
 		}
 		s.Write(ctx, table.Delete{Key: k}, table.Delete{Key: key("p", "t")}, table.Delete{Key: key("p", "u")})
 	})
-	if s.Play(false); s.Failure() == "" {
+	if s.Run(false); s.Failure() == "" {
 		t.Error("three actions where two are allowed")
 	}
 }
@@ -146,7 +146,7 @@ func TestSimulationPages(t *testing.T) {
 					if n += len(page.Items); err != nil {
 						return // its deadline
 					}
-					if r.After = page.Next.SK; r.After == "" {
+					if r.ExclusiveStart = page.LastEvaluatedKey.SK; r.ExclusiveStart == "" {
 						break
 					}
 				}
@@ -155,6 +155,6 @@ func TestSimulationPages(t *testing.T) {
 				}
 			}
 		})
-		s.Play(false)
+		s.Run(false)
 	}
 }

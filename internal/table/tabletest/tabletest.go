@@ -63,7 +63,7 @@ func (s *subject) put(items ...table.Item) {
 	var writes []table.Write
 	for i, it := range items {
 		writes = append(writes, table.Put{Item: it})
-		if len(writes) == table.MaxActions || i == len(items)-1 {
+		if len(writes) == table.MaxTransactionActions || i == len(items)-1 {
 			s.write(writes...)
 			writes = nil
 		}
@@ -110,13 +110,13 @@ func (s *subject) walk(r table.Range) (items []table.Item, pages int) {
 		if r.Limit > 0 && len(p.Items) > r.Limit {
 			s.Errorf("a page of %d items with the limit %d", len(p.Items), r.Limit)
 		}
-		if p.Next == (table.Key{}) {
+		if p.LastEvaluatedKey == (table.Key{}) {
 			return items, pages
 		}
 		if pages > 1000 {
 			s.Fatalf("the range %+v does not end", r)
 		}
-		r.After = p.Next.SK
+		r.ExclusiveStart = p.LastEvaluatedKey.SK
 	}
 }
 

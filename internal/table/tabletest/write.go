@@ -77,8 +77,8 @@ func checkDelete(s *subject) {
 func checkCheck(s *subject) {
 	a := item(key("p", "a"), "n", 1)
 	s.put(a)
-	s.write(table.Check{Key: a.Key(), If: []table.Condition{table.Exists()}},
-		table.Check{Key: key("p", "b"), If: []table.Condition{table.Absent()}})
+	s.write(table.ConditionCheck{Key: a.Key(), If: []table.Condition{table.Exists()}},
+		table.ConditionCheck{Key: key("p", "b"), If: []table.Condition{table.NotExists()}})
 	s.holds(a.Key(), a)
 	s.holds(key("p", "b"), nil)
 }
@@ -86,7 +86,7 @@ func checkCheck(s *subject) {
 func checkRefused(s *subject) {
 	a, c := item(key("p", "a"), "set", []string{"y", "x"}, "n", 1), item(key("p", "c"), "n", 3)
 	s.put(a, c)
-	exists, absent := []table.Condition{table.Exists()}, []table.Condition{table.Absent()}
+	exists, absent := []table.Condition{table.Exists()}, []table.Condition{table.NotExists()}
 	set := table.Item{"n": value(9)}
 	for name, t := range map[string]struct {
 		writes []table.Write
@@ -96,15 +96,15 @@ func checkRefused(s *subject) {
 			table.Put{Item: item(key("p", "a")), If: absent}, table.Update{Key: c.Key(), Set: set, If: absent},
 		}, map[int]table.Item{0: a, 1: c}},
 		"the other verbs, item there": {[]table.Write{
-			table.Delete{Key: a.Key(), If: absent}, table.Check{Key: c.Key(), If: absent},
+			table.Delete{Key: a.Key(), If: absent}, table.ConditionCheck{Key: c.Key(), If: absent},
 		}, map[int]table.Item{0: a, 1: c}},
 		"each verb, item absent": {[]table.Write{
 			table.Put{Item: item(key("p", "0")), If: exists}, table.Update{Key: key("p", "1"), Set: set, If: exists},
-			table.Delete{Key: key("p", "2"), If: exists}, table.Check{Key: key("p", "3"), If: exists},
+			table.Delete{Key: key("p", "2"), If: exists}, table.ConditionCheck{Key: key("p", "3"), If: exists},
 		}, map[int]table.Item{0: nil, 1: nil, 2: nil, 3: nil}},
 		"some fail": {[]table.Write{
 			table.Put{Item: item(key("p", "new")), If: absent}, table.Update{Key: a.Key(), Set: set, If: absent},
-			table.Delete{Key: c.Key(), If: exists}, table.Check{Key: key("p", "none"), If: exists},
+			table.Delete{Key: c.Key(), If: exists}, table.ConditionCheck{Key: key("p", "none"), If: exists},
 			table.Put{Item: item(key("p", "free"))},
 		}, map[int]table.Item{1: a, 3: nil}},
 	} {
@@ -122,11 +122,11 @@ func (s *subject) refused(what string, err error, want map[int]table.Item) {
 
 // failures is the failed writes of a refusal as text, empty for any other error.
 func failures(err error) string {
-	var refused *table.Refused
+	var refused *table.ConditionError
 	if !errors.As(err, &refused) {
 		return ""
 	}
-	return fmt.Sprint(texts(refused.Failed))
+	return fmt.Sprint(texts(refused.Items))
 }
 
 func texts(items map[int]table.Item) map[int]string {
@@ -149,7 +149,7 @@ func checkAllOrNothing(s *subject) {
 		for i := range 99 {
 			writes = append(writes, table.Put{Item: item(key("p", fmt.Sprintf("%03d", i)))})
 		}
-		err := s.Write(s.ctx, append(writes, table.Put{Item: item(last), If: []table.Condition{table.Absent()}})...)
+		err := s.Write(s.ctx, append(writes, table.Put{Item: item(last), If: []table.Condition{table.NotExists()}})...)
 		want := 100
 		if stands {
 			want = 1

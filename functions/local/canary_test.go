@@ -205,7 +205,7 @@ func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
 func contents(t *testing.T, tab table.Table) string {
 	var b strings.Builder
 	for from, first := (table.Key{}), true; first || from != (table.Key{}); first = false {
-		p, err := tab.Scan(t.Context(), 0, 1, from)
+		p, err := tab.Scan(t.Context(), from)
 		if err != nil {
 			t.Fatal(err)
 		}

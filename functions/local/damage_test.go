@@ -71,7 +71,7 @@ func TestWhatHangsInADamagedFileIsLeft(t *testing.T) {
 			if err := os.Truncate(file, 0); err != nil {
 				return err
 			}
-			_, _ = tab.Scan(ctx, 0, 1, table.Key{})
+			_, _ = tab.Scan(ctx, table.Key{})
 			select {}
 		})
 	}()

@@ -202,7 +202,7 @@ func (o *office) everything() string {
 	o.Helper()
 	var b strings.Builder
 	for from, first := (table.Key{}), true; first || from != (table.Key{}); first = false {
-		p, err := o.Directory.Table.Scan(o.Context(), 0, 1, from)
+		p, err := o.Directory.Table.Scan(o.Context(), from)
 		if err != nil {
 			o.Fatal(err)
 		}

@@ -73,7 +73,7 @@ func (a Admin) warnExpiring(ctx context.Context, t token.Tenant) (ending int, er
 func (a Admin) purge(ctx context.Context, t token.Tenant) error {
 	ours := table.EscapeKeyPart(t.Name) + "#"
 	for from, first := (table.Key{}), true; first || from != (table.Key{}); first = false {
-		page, err := a.Tokens.Table.Scan(ctx, 0, 1, from)
+		page, err := a.Tokens.Table.Scan(ctx, from)
 		if err != nil {
 			return err
 		}

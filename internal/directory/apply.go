@@ -38,7 +38,7 @@ func (d *Store) finish(ctx context.Context, l *redoLog) {
 	if err == nil {
 		err = d.completeChange(ctx, l.rt, l.id, l.changeID)
 	}
-	if errors.Is(err, ErrConflict) {
+	if errors.Is(err, table.ErrConflict) {
 		err = d.FinishChange(ctx, l.rt, l.id, l.changeID)
 	}
 	if err != nil {
@@ -53,7 +53,7 @@ var errAlreadyApplied = errors.New("directory: applied")
 // gone are left out, as if they had gone afterwards; so is what is so already, which a restored table can hold.
 func (d *Store) applyChangeItem(ctx context.Context, rt *scim.ResourceType, id, change string, p ChangeItem) error {
 	out := map[string]bool{}
-	err := d.Retry(ctx, func() error {
+	err := d.Backoff.RetryConflicts(ctx, func() error {
 		add, del := Exclude(p.Add, out), Exclude(p.Remove, out)
 		applied := func(table.Item) error { return errAlreadyApplied }
 		t := &Transaction{}
@@ -84,7 +84,7 @@ func (d *Store) applyChangeItem(ctx context.Context, rt *scim.ResourceType, id, 
 func skipMemberHandler(m string, out map[string]bool) FailureHandler {
 	return func(table.Item) error {
 		out[m] = true
-		return ErrConflict
+		return table.ErrConflict
 	}
 }
 
@@ -102,7 +102,7 @@ func (d *Store) completeChange(ctx context.Context, rt *scim.ResourceType, id, c
 
 // FinishChange finishes the pending change of a group, whoever began it.
 func (d *Store) FinishChange(ctx context.Context, rt *scim.ResourceType, id, change string) error {
-	return d.Retry(ctx, func() error {
+	return d.Backoff.RetryConflicts(ctx, func() error {
 		items, err := d.Table.Get(ctx, nil, d.keys.Head(rt, id))
 		if err != nil || len(items) == 0 {
 			return err
@@ -115,7 +115,7 @@ func (d *Store) FinishChange(ctx context.Context, rt *scim.ResourceType, id, cha
 			if err := d.applyRemaining(ctx, rt, id, change); err != nil {
 				return err
 			}
-			return ErrConflict // look again
+			return table.ErrConflict // look again
 		}
 		return d.completeChange(ctx, rt, id, change)
 	})

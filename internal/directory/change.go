@@ -68,7 +68,7 @@ type currentState struct {
 // run makes the change take effect, trying again until it meets no other.
 func (c update) run(ctx context.Context) (answer *Resource, err error) {
 	c.AttemptState, c.summary, c.guard = NewAttemptState(), &ChangeSummary{}, c.guardOnce(ctx)
-	err = c.Retry(ctx, func() (err error) {
+	err = c.Backoff.RetryConflicts(ctx, func() (err error) {
 		answer, err = c.attempt(ctx)
 		return err
 	})

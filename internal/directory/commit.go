@@ -51,14 +51,14 @@ func (d *Store) Execute(ctx context.Context, e *Mutation) error {
 			return &scim.Error{Status: 413, Detail: "The resource is larger than one can be. Leave attributes out."}
 		}
 		e.tooLarge = true
-		return ErrConflict
+		return table.ErrConflict
 	}
 	gone, err := d.FindMissingMembers(ctx, e.add)
 	if err != nil {
 		return err
 	}
 	if maps.Copy(e.missing, IDSet(gone)); len(gone) > 0 {
-		return ErrConflict
+		return table.ErrConflict
 	}
 	return d.executeLarge(ctx, e)
 }

@@ -26,7 +26,7 @@ func (d *Store) Create(ctx context.Context, rt *scim.ResourceType, o scim.Object
 		return nil, err
 	}
 	var n DisplayNames
-	err = d.Retry(ctx, func() error {
+	err = d.Backoff.RetryConflicts(ctx, func() error {
 		members = Exclude(members, c.missing)
 		if err := d.CheckStrictMembers(ctx, wish, id, members, c); err != nil {
 			return err

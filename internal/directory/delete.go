@@ -14,7 +14,7 @@ import (
 func (d *Store) Delete(ctx context.Context, rt *scim.ResourceType, id string, match Precondition) (made ChangeSummary,
 	err error) {
 	many, ask := false, d.guardOnce(ctx)
-	err = d.Retry(ctx, func() error {
+	err = d.Backoff.RetryConflicts(ctx, func() error {
 		h, members, err := d.readForDelete(ctx, rt, id, many)
 		switch {
 		case err != nil:
@@ -37,7 +37,7 @@ func (d *Store) Delete(ctx context.Context, rt *scim.ResourceType, id string, ma
 			d.DeleteMemberships(t, rt, id, members, h.Groups)
 			err := d.WriteTransaction(ctx, t)
 			if many = isTooLarge(err); many {
-				return ErrConflict
+				return table.ErrConflict
 			}
 			return err
 		}

@@ -117,29 +117,11 @@ const (
 	maxDisplayNames      = 1000     // names of other resources resolved in one answer
 	maxDisplayNameBytes  = 1 << 10  // bytes of such a name: an answer may have one many times
 	maxReturnedMembers   = 100      // members of a group that the answer to a PATCH shows unasked: clients seldom look at them
-	maxAttempts          = 100      // of a request that meets others
 	maxPageBytes         = 4 << 20  // bytes of a list
 	memberCheckBatch     = 500      // heads of new members read in one call, of which 16 are under way
 	CounterShards        = 32       // of a count
 	timeLayout           = "2006-01-02T15:04:05.000Z07:00"
 )
-
-// ErrConflict says that a write met another one and is to be planned again.
-var ErrConflict = errors.New("directory: lost a race")
-
-// Retry runs an attempt again while it loses races, until the deadline.
-func (d *Store) Retry(ctx context.Context, attempt func() error) error {
-	for n := range maxAttempts {
-		err := attempt()
-		if !errors.Is(err, ErrConflict) {
-			return err
-		}
-		if err := d.Backoff.Wait(ctx, n); err != nil {
-			return &table.TransientError{Err: errors.Join(ErrConflict, err)}
-		}
-	}
-	return &table.TransientError{Err: ErrConflict}
-}
 
 // RunConcurrently runs calls that do not depend on each other at once, waits for all, and gives one of their errors. None is
 // cancelled because another fails: a write in flight must come to its end.

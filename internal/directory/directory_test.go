@@ -185,7 +185,7 @@ func (f *fixture) dump() map[table.Key]table.Item {
 	f.Helper()
 	all, from := map[table.Key]table.Item{}, table.Key{}
 	for {
-		p, err := f.Table.Scan(f.ctx, 0, 1, from)
+		p, err := f.Table.Scan(f.ctx, from)
 		if err != nil {
 			f.Fatal(err)
 		}

@@ -26,7 +26,7 @@ func isDeletingCondition() table.Condition { return table.Equals("deleting", tab
 // FinishDelete ends what is left of a latched resource, as it was read if that is known: its members, its memberships, and its
 // head last. It may leave the rest to others when the deadline is near, and tells whether all is done.
 func (d *Store) FinishDelete(ctx context.Context, rt *scim.ResourceType, id string, h *HeadItem) (done bool, err error) {
-	err = d.Retry(ctx, func() (err error) {
+	err = d.Backoff.RetryConflicts(ctx, func() (err error) {
 		if h == nil {
 			if h, err = d.readDeleting(ctx, rt, id); err != nil || h == nil {
 				done = err == nil
@@ -78,7 +78,7 @@ func (d *Store) deleteMembers(ctx context.Context, rt *scim.ResourceType, id str
 		return err
 	}
 	if len(members) == 0 {
-		return ErrConflict // they are yet to be seen, or another has ended them
+		return table.ErrConflict // they are yet to be seen, or another has ended them
 	}
 	for some := range slices.Chunk(members, d.sizes.changeItemMembers) {
 		if d.DeadlineNear(ctx) {

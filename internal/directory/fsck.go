@@ -52,7 +52,7 @@ type itemRef struct {
 
 func (i *checkRun) scan(ctx context.Context, each func([]table.Item) error) error {
 	for from := (table.Key{}); ; {
-		page, err := i.Table.Scan(ctx, 0, 1, from)
+		page, err := i.Table.Scan(ctx, from)
 		if err != nil {
 			return err
 		}

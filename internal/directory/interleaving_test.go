@@ -303,7 +303,7 @@ func TestANameThatIsOnesOwnIsNotTaken(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t, memory(t))
 	stood := MarshalItem(NameItem{f.keys.Name(f.user, "n"), "u1"})
-	if err := nameTakenHandler(f.user, "u1")(stood); err != ErrConflict {
+	if err := nameTakenHandler(f.user, "u1")(stood); err != table.ErrConflict {
 		t.Errorf("an attempt that had got lost may have arrived: want another try, got %v", err)
 	}
 	if err := nameTakenHandler(f.user, "u2")(stood); status(err) != 409 {

@@ -49,7 +49,7 @@ func missingMemberHandler(m string, gone map[string]bool) FailureHandler {
 		if stood == nil || stood["deleting"] != nil {
 			gone[m] = true
 		}
-		return ErrConflict
+		return table.ErrConflict
 	}
 }
 

@@ -50,7 +50,7 @@ func (d *Store) RequireNoPending(ctx context.Context, rt *scim.ResourceType, h *
 	if err := d.FinishChange(ctx, rt, h.ResourceID(), h.PendingChange); err != nil {
 		return err
 	}
-	return ErrConflict
+	return table.ErrConflict
 }
 
 // ReadMemberships reads the head of a group and which of some ids are members, as of one instant.
@@ -61,7 +61,7 @@ func (d *Store) ReadMemberships(ctx context.Context, rt *scim.ResourceType, id s
 		return h, nil, err
 	}
 	heads, found := make([]*HeadItem, len(chunks)), make([][]string, len(chunks))
-	err = d.Retry(ctx, func() error {
+	err = d.Backoff.RetryConflicts(ctx, func() error {
 		var calls []func() error
 		for i, chunk := range chunks {
 			calls = append(calls, func() (err error) {
@@ -77,7 +77,7 @@ func (d *Store) ReadMemberships(ctx context.Context, rt *scim.ResourceType, id s
 				return err
 			}
 			if (h == nil) != (heads[0] == nil) || h != nil && h.Version != heads[0].Version {
-				return ErrConflict
+				return table.ErrConflict
 			}
 		}
 		return nil
@@ -111,7 +111,7 @@ var ErrTooManyMembers = errors.New("directory: too many members")
 // may see a transaction in part; the digest tells.
 func (d *Store) ReadGroup(ctx context.Context, rt *scim.ResourceType, id string, most int64) (h *HeadItem, members []string, err error) {
 	at, times := int64(0), 0
-	err = d.Retry(ctx, func() error {
+	err = d.Backoff.RetryConflicts(ctx, func() error {
 		var next string
 		if err := d.RunShortReads(
 			func() (err error) { h, err = d.ReadHead(ctx, rt, id); return err },
@@ -141,9 +141,9 @@ func (d *Store) ReadGroup(ctx context.Context, rt *scim.ResourceType, id string,
 		}
 		if times++; times == maxDigestMismatches {
 			d.Log.ErrorContext(ctx, "members do not agree with their digest: fsck will mend it", "resourceType", rt.Name, "id", id)
-			return &table.TransientError{Err: ErrConflict}
+			return &table.TransientError{Err: table.ErrConflict}
 		}
-		return ErrConflict
+		return table.ErrConflict
 	})
 	return h, members, err
 }

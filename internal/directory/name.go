@@ -95,7 +95,7 @@ func SortedKeys(set map[table.Key]bool) []table.Key {
 func nameTakenHandler(rt *scim.ResourceType, id string) FailureHandler {
 	return func(stood table.Item) error {
 		if n := (NameItem{}); stood == nil || UnmarshalItem(stood, &n) != nil || n.ResourceID == id {
-			return ErrConflict
+			return table.ErrConflict
 		}
 		return &scim.Error{Status: 409, Type: scim.Uniqueness,
 			Detail: "There is a " + rt.Name + " with this " + rt.Storage.NameAttribute + " already. Choose another, or find it with a filter."}

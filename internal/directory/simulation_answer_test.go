@@ -7,6 +7,7 @@ import (
 	"slices"
 
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/table"
 )
 
 // judge: an answer is right for what the request did, and for what all could see while it ran.
@@ -37,7 +38,7 @@ func (w *world) gaveUp(o *op, err error) {
 	if o.effects > 0 && !(o.request.Unknown && o.request.Expired) { // otherwise what became of it was known
 		w.Fail("%v took effect, and was answered %v", o, err)
 	}
-	if !o.request.Expired && !errors.Is(err, ErrConflict) && !errors.Is(err, context.DeadlineExceeded) {
+	if !o.request.Expired && !errors.Is(err, table.ErrConflict) && !errors.Is(err, context.DeadlineExceeded) {
 		w.Fail("%v: busy for no reason: %v", o, err)
 	}
 }

@@ -357,7 +357,7 @@ func (l faultLog) WithAttrs([]slog.Attr) slog.Handler               { return l }
 func (l faultLog) WithGroup(string) slog.Handler                    { return l }
 func (l faultLog) Handle(_ context.Context, r slog.Record) error {
 	r.Attrs(func(a slog.Attr) bool {
-		if err, ok := a.Value.Any().(error); ok && !IsTransient(err) && !errors.Is(err, ErrConflict) {
+		if err, ok := a.Value.Any().(error); ok && !IsTransient(err) && !errors.Is(err, table.ErrConflict) {
 			l.w.Fail("logged: %s: %v", r.Message, err)
 		}
 		return true

@@ -19,7 +19,7 @@ type Transaction struct {
 // for the next attempt and return errLost.
 type FailureHandler func(stood table.Item) error
 
-func ConflictHandler(table.Item) error { return ErrConflict }
+func ConflictHandler(table.Item) error { return table.ErrConflict }
 
 func (t *Transaction) add(w table.Write, refused FailureHandler) {
 	t.writes, t.handlers = append(t.writes, w), append(t.handlers, refused)
@@ -37,7 +37,7 @@ func (d *Store) WriteTransaction(ctx context.Context, t *Transaction) error {
 	if !errors.As(err, &refused) {
 		return err
 	}
-	first := ErrConflict
+	first := table.ErrConflict
 	for n, i := range slices.Sorted(maps.Keys(refused.Items)) {
 		if err := t.handlers[i](refused.Items[i]); n == 0 {
 			first = err

@@ -171,7 +171,7 @@ func (c *client) dump() string {
 	c.Helper()
 	var b strings.Builder
 	for from := (table.Key{}); ; {
-		p, err := c.config.Directory.Table.Scan(c.Context(), 0, 1, from)
+		p, err := c.config.Directory.Table.Scan(c.Context(), from)
 		if err != nil {
 			c.Fatal(err)
 		}

@@ -2,6 +2,7 @@ package table
 
 import (
 	"context"
+	"errors"
 	"math/rand/v2"
 	"time"
 )
@@ -26,6 +27,28 @@ func (b Backoff) Wait(ctx context.Context, attempt int) error {
 		return sleep(ctx, d)
 	}
 	return b.Sleep(ctx, d)
+}
+
+// ErrConflict reports that a concurrent request changed an item on which a write depends. The caller reads again and
+// retries.
+var ErrConflict = errors.New("table: conflict")
+
+// maxAttempts bounds the attempts of one request, so that a condition that can never hold ends it before its deadline.
+const maxAttempts = 100
+
+// RetryConflicts calls attempt until it returns an error other than ErrConflict, with a wait before each repetition. If
+// the context ends first, or after 100 attempts, the error is *TransientError.
+func (b Backoff) RetryConflicts(ctx context.Context, attempt func() error) error {
+	for n := range maxAttempts {
+		err := attempt()
+		if !errors.Is(err, ErrConflict) {
+			return err
+		}
+		if err := b.Wait(ctx, n); err != nil {
+			return &TransientError{Err: errors.Join(ErrConflict, err)}
+		}
+	}
+	return &TransientError{Err: ErrConflict}
 }
 
 // CheckDeadline is why no call may begin: the context has ended, or its deadline is over by the wall clock. A context goes by

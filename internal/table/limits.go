@@ -18,7 +18,6 @@ const (
 	MaxPageBytes          = 1 << 20
 	MaxTransactionBytes   = 4 << 20
 	MaxTransactionActions = 100 // of one Write, and keys of one Snapshot
-	maxSegments           = 1_000_000
 )
 
 // ItemSize is what DynamoDB counts for an item, in bytes: names and values, in UTF-8. It documents the size of a number
@@ -263,11 +262,8 @@ func checkNames(names []string) error {
 	return nil
 }
 
-// ValidateScan refuses a segment that is not one of them, and a beginning that is not a key.
-func ValidateScan(segment, of int, from Key) error {
-	if of < 1 || of > maxSegments || segment < 0 || segment >= of {
-		return invalid("segment %d of %d", segment, of)
-	}
+// ValidateScan returns *InvalidError if from is neither the zero Key nor a valid key.
+func ValidateScan(from Key) error {
 	if from == (Key{}) {
 		return nil
 	}

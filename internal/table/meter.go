@@ -130,9 +130,9 @@ func (m Metered) Query(ctx context.Context, r Range) (Page, error) {
 }
 
 // Scan counts a call.
-func (m Metered) Scan(ctx context.Context, segment, of int, from Key) (Page, error) {
+func (m Metered) Scan(ctx context.Context, from Key) (Page, error) {
 	end := beginCall(ctx)
-	p, err := m.Table.Scan(ctx, segment, of, from)
+	p, err := m.Table.Scan(ctx, from)
 	end(len(p.Items), 0)
 	return p, err
 }

@@ -32,9 +32,9 @@ type Table interface {
 	// or the transaction would be too large, *TooLarge.
 	Write(ctx context.Context, writes ...Write) error
 
-	// Scan reads one of several segments of the whole table, in no particular order, from a key of an earlier page
-	// (the zero Key for the first).
-	Scan(ctx context.Context, segment, of int, from Key) (Page, error)
+	// Scan reads one page of the whole table, in no particular order, after the LastEvaluatedKey of an earlier page.
+	// The zero Key starts at the beginning.
+	Scan(ctx context.Context, from Key) (Page, error)
 }
 
 // Key names one item. Both parts are non-empty UTF-8: PK at most 2048 bytes, SK at most 1024.

@@ -90,6 +90,6 @@ func (w Scoped) Write(ctx context.Context, writes ...Write) error {
 }
 
 // Scan is refused.
-func (w Scoped) Scan(context.Context, int, int, Key) (Page, error) {
+func (w Scoped) Scan(context.Context, Key) (Page, error) {
 	return Page{}, invalid("a scan by who may reach a part of the table alone")
 }

@@ -92,7 +92,7 @@ func TestWithinThePartitionThatIsSharedRangesAreBounded(t *testing.T) {
 	} {
 		reaches(t, c.reaching, c.r, func(ctx context.Context) error { _, err := w.Query(ctx, c.r); return err })
 	}
-	reaches(t, false, "a scan", func(ctx context.Context) error { _, err := w.Scan(ctx, 0, 1, table.Key{}); return err })
+	reaches(t, false, "a scan", func(ctx context.Context) error { _, err := w.Scan(ctx, table.Key{}); return err })
 }
 
 // reaches fails the test unless the call is made, or refused before.

@@ -122,7 +122,7 @@ func TestTheSecretIsNotKept(t *testing.T) {
 	s, _ := newStore(t)
 	secret := New("a")
 	replace(t, s, "a", "okta", secret)
-	p, err := s.Table.Scan(t.Context(), 0, 1, table.Key{})
+	p, err := s.Table.Scan(t.Context(), table.Key{})
 	if err != nil || len(p.Items) != 3 {
 		t.Fatal(p, err)
 	}

@@ -196,7 +196,7 @@ func TestDamagedItemIsAnError(t *testing.T) {
 	}
 	_, get := b.Get(t.Context(), nil, head)
 	_, query := b.Query(t.Context(), table.Range{PK: head.PK})
-	_, scan := b.Scan(t.Context(), 0, 1, table.Key{})
+	_, scan := b.Scan(t.Context(), table.Key{})
 	update := b.Write(t.Context(), table.Update{Key: head, Remove: []string{"x"}})
 	for _, err := range []error{get, query, scan, update} {
 		if !errors.Is(err, errCorruptItem) {

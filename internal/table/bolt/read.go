@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"fmt"
-	"hash/fnv"
 
 	"go.etcd.io/bbolt"
 
@@ -169,9 +168,9 @@ func (p *page) add(v []byte) (more bool, err error) {
 
 func (r *encodedItem) key() table.Key { return r.item([]string{"PK", "SK"}).Key() }
 
-// Scan reads a page of the partitions that fall to a segment by the hash of their name.
-func (t *Table) Scan(ctx context.Context, segment, of int, from table.Key) (table.Page, error) {
-	if err := table.ValidateScan(segment, of, from); err != nil {
+// Scan reads one page of the table, in the order of keys.
+func (t *Table) Scan(ctx context.Context, from table.Key) (table.Page, error) {
+	if err := table.ValidateScan(from); err != nil {
 		return table.Page{}, err
 	}
 	var start []byte
@@ -182,9 +181,6 @@ func (t *Table) Scan(ctx context.Context, segment, of int, from table.Key) (tabl
 	err := t.view(ctx, func(b *bbolt.Bucket) error {
 		c := b.Cursor()
 		for k, v := c.Seek(start); k != nil; k, v = c.Next() {
-			if segmentOf(k, of) != segment {
-				continue
-			}
 			if more, err := p.add(v); !more {
 				return err
 			}
@@ -196,10 +192,4 @@ func (t *Table) Scan(ctx context.Context, segment, of int, from table.Key) (tabl
 	}
 	table.AddConsumedCapacity(ctx, float64(capacityUnits(p.size, 4)), 0)
 	return p.Page, nil
-}
-
-func segmentOf(key []byte, of int) int {
-	h := fnv.New32a()
-	h.Write(partitionPart(key))
-	return int(h.Sum32() % uint32(of))
 }

@@ -23,7 +23,7 @@ func TestActionsAreThoseThatAreAsked(t *testing.T) {
 			_, err := t.Query(ctx, table.Range{PK: "p"})
 			return err
 		},
-		"scan": func(ctx context.Context, t table.Table) error { _, err := t.Scan(ctx, 0, 1, table.Key{}); return err },
+		"scan": func(ctx context.Context, t table.Table) error { _, err := t.Scan(ctx, table.Key{}); return err },
 		"put":  func(ctx context.Context, t table.Table) error { return t.Write(ctx, table.Put{Item: wide}) },
 		"update": func(ctx context.Context, t table.Table) error {
 			return t.Write(ctx, table.Update{Key: a, Set: table.Item{"n": table.N(1)}})

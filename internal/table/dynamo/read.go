@@ -153,14 +153,13 @@ func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 	return page(out.Items, out.LastEvaluatedKey), nil
 }
 
-// Scan is one call of a parallel Scan.
-func (t *Table) Scan(ctx context.Context, segment, of int, from table.Key) (table.Page, error) {
-	if err := table.ValidateScan(segment, of, from); err != nil {
+// Scan reads one page of the table.
+func (t *Table) Scan(ctx context.Context, from table.Key) (table.Page, error) {
+	if err := table.ValidateScan(from); err != nil {
 		return table.Page{}, err
 	}
 	in := &dynamodb.ScanInput{
 		TableName: &t.name, ConsistentRead: aws.Bool(true), ReturnConsumedCapacity: returnTotal,
-		Segment: aws.Int32(int32(segment)), TotalSegments: aws.Int32(int32(of)),
 	}
 	if from != (table.Key{}) {
 		in.ExclusiveStartKey = keyItem(from)

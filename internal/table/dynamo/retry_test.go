@@ -197,7 +197,7 @@ func TestGivesUpAsBusy(t *testing.T) {
 		},
 		"Snapshot": func(ctx context.Context, b *Table) error { _, err := b.Snapshot(ctx, head); return err },
 		"Query":    func(ctx context.Context, b *Table) error { _, err := b.Query(ctx, table.Range{PK: "p"}); return err },
-		"Scan":     func(ctx context.Context, b *Table) error { _, err := b.Scan(ctx, 0, 1, table.Key{}); return err },
+		"Scan":     func(ctx context.Context, b *Table) error { _, err := b.Scan(ctx, table.Key{}); return err },
 	}
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
@@ -301,7 +301,7 @@ func TestReadsAreConsistentAndWritesBringTheOldItem(t *testing.T) {
 	b, e := scripted(t, ok(`{}`))
 	_, get := b.Get(t.Context(), nil, table.Key{PK: "p", SK: "s"})
 	_, query := b.Query(t.Context(), table.Range{PK: "p"})
-	_, scan := b.Scan(t.Context(), 0, 1, table.Key{})
+	_, scan := b.Scan(t.Context(), table.Key{})
 	if err := errors.Join(get, query, scan, write(t.Context(), b)); err != nil {
 		t.Fatal(err)
 	}

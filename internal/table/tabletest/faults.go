@@ -59,8 +59,8 @@ func (f Faults) Query(ctx context.Context, r table.Range) (p table.Page, err err
 }
 
 // Scan is Table's, between faults.
-func (f Faults) Scan(ctx context.Context, segment, of int, from table.Key) (p table.Page, err error) {
-	err = f.inject(Call{"Scan", nil, []string{"Scan"}}, func() error { p, err = f.Table.Scan(ctx, segment, of, from); return err })
+func (f Faults) Scan(ctx context.Context, from table.Key) (p table.Page, err error) {
+	err = f.inject(Call{"Scan", nil, []string{"Scan"}}, func() error { p, err = f.Table.Scan(ctx, from); return err })
 	return p, err
 }
 

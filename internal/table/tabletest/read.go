@@ -21,7 +21,7 @@ func readRules() []rule {
 		{"snapshot", "Snapshot brings the items that exist, and leaves out those that do not", checkSnapshot},
 		{"hostile keys", "no key reaches an item or a partition of another, whatever its characters", checkHostileKeys},
 		{"ended context", "a call whose context has ended, if only by the wall clock, is *Busy and does nothing", checkEndedContext},
-		{"scan", "the segments of a Scan cover every item exactly once", checkScan},
+		{"scan", "the pages of a Scan return every item exactly once", checkScan},
 		{"scan large", "a Scan goes on from the Next of a page until it is the zero Key", checkScanLarge},
 	}
 }
@@ -145,7 +145,7 @@ func checkBusy(s *subject, ctx context.Context, it table.Item) {
 	_, get := s.Get(ctx, nil, it.Key())
 	_, snapshot := s.Snapshot(ctx, it.Key())
 	_, query := s.Query(ctx, table.Range{PK: "p"})
-	_, scan := s.Scan(ctx, 0, 1, table.Key{})
+	_, scan := s.Scan(ctx, table.Key{})
 	write := s.Write(ctx, table.Delete{Key: it.Key()})
 	for name, err := range map[string]error{"Get": get, "Snapshot": snapshot, "Query": query, "Scan": scan, "Write": write} {
 		if !is[*table.TransientError](err) {
@@ -160,10 +160,8 @@ func checkScan(s *subject) {
 		want = append(want, item(key(fmt.Sprint("p\x00", i%40), fmt.Sprint(i)), "i", i))
 	}
 	s.put(want...)
-	for _, of := range []int{1, 2, 7} {
-		got, _ := s.scan(of)
-		s.same(fmt.Sprint(of, " segments"), got, want)
-	}
+	got, _ := s.scan()
+	s.same("scanned", got, want)
 }
 
 func checkScanLarge(s *subject) {
@@ -174,27 +172,23 @@ func checkScanLarge(s *subject) {
 	for _, it := range want {
 		s.put(it)
 	}
-	got, pages := s.scan(1)
+	got, pages := s.scan()
 	s.same("scanned", got, want)
 	if pages < 3 {
 		s.Errorf("3.6 MB in %d pages", pages)
 	}
 }
 
-func (s *subject) scan(of int) (items []table.Item, pages int) {
+func (s *subject) scan() (items []table.Item, pages int) {
 	s.Helper()
-	for segment := range of {
-		for from := (table.Key{}); ; pages++ {
-			p, err := s.Scan(s.ctx, segment, of, from)
-			if err != nil {
-				s.Fatal(err)
-			}
-			items = append(items, p.Items...)
-			if from = p.LastEvaluatedKey; from == (table.Key{}) {
-				break
-			}
+	for from := (table.Key{}); ; {
+		p, err := s.Scan(s.ctx, from)
+		if err != nil {
+			s.Fatal(err)
 		}
-		pages++
+		items, pages = append(items, p.Items...), pages+1
+		if from = p.LastEvaluatedKey; from == (table.Key{}) {
+			return items, pages
+		}
 	}
-	return items, pages
 }

@@ -3,7 +3,6 @@ package tabletest
 import (
 	"context"
 	"errors"
-	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -218,8 +217,8 @@ func only(it table.Item, attributes []string) table.Item {
 }
 
 // Scan reads a page of any size.
-func (s *Simulation) Scan(ctx context.Context, segment, of int, from table.Key) (page table.Page, err error) {
-	if err := table.ValidateScan(segment, of, from); err != nil {
+func (s *Simulation) Scan(ctx context.Context, from table.Key) (page table.Page, err error) {
+	if err := table.ValidateScan(from); err != nil {
 		return page, err
 	}
 	if err := s.call(ctx); err != nil {
@@ -227,7 +226,7 @@ func (s *Simulation) Scan(ctx context.Context, segment, of int, from table.Key) 
 	}
 	most := 1 + s.Int(10*s.odds.page)
 	for _, p := range s.all() {
-		if p.seen == nil || compare(p.Key, from) <= 0 || segmentOf(p.PK)%of != segment {
+		if p.seen == nil || compare(p.Key, from) <= 0 {
 			continue
 		}
 		if page.Items = append(page.Items, p.seen); len(page.Items) == most {
@@ -236,12 +235,6 @@ func (s *Simulation) Scan(ctx context.Context, segment, of int, from table.Key) 
 		}
 	}
 	return page, nil
-}
-
-func segmentOf(pk string) int {
-	h := fnv.New32a()
-	h.Write([]byte(pk))
-	return int(h.Sum32() >> 1)
 }
 
 func (s *Simulation) all() (all []*place) {

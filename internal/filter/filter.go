@@ -3,8 +3,6 @@
 // such as whether the last part of a URN is an attribute, is left to the reader of the tree.
 package filter
 
-import "iter"
-
 // Expr is a filter: *And, *Or, *Not, *Compare, *Present or *ValuePath. String gives a text that parses to the same.
 type Expr interface {
 	String() string
@@ -71,27 +69,4 @@ type Attr struct {
 type Path struct {
 	Attr   Attr
 	Filter Expr // nil: none
-}
-
-// Attrs is the attributes that a filter names; of a value path, the one before the bracket.
-func Attrs(e Expr) iter.Seq[Attr] {
-	return func(yield func(Attr) bool) { named(e, yield) }
-}
-
-func named(e Expr, yield func(Attr) bool) bool {
-	switch e := e.(type) {
-	case *And:
-		return named(e.X, yield) && named(e.Y, yield)
-	case *Or:
-		return named(e.X, yield) && named(e.Y, yield)
-	case *Not:
-		return named(e.X, yield)
-	case *Compare:
-		return yield(e.Attr)
-	case *Present:
-		return yield(e.Attr)
-	case *ValuePath:
-		return yield(e.Attr)
-	}
-	return true
 }

@@ -45,32 +45,41 @@ const (
 	termLevel
 )
 
-func appendExpr(b []byte, e Expr, level int) []byte {
-	switch e := e.(type) {
-	case *Or:
-		return appendPair(b, e.X, " or ", e.Y, orLevel, level)
-	case *And:
-		return appendPair(b, e.X, " and ", e.Y, andLevel, level)
-	case *Not:
-		return append(appendExpr(append(b, "not ("...), e.X, orLevel), ')')
-	case *ValuePath:
-		return append(appendExpr(fmt.Append(b, e.Attr, "["), e.Filter, orLevel), ']')
-	case *Present:
-		return fmt.Append(b, e.Attr, " pr")
-	case *Compare:
-		return appendValue(fmt.Append(b, e.Attr, " ", e.Op, " "), e.Value)
-	}
-	return b
+// appendExpr appends e to b, in parentheses if it binds less tightly than level.
+func appendExpr(b []byte, e Expr, level int) []byte { return Visit(e, printer{b, level}) }
+
+// A printer appends an expression to text for a place that requires level.
+type printer struct {
+	text  []byte
+	level int
 }
 
-// appendPair groups from the left, as the parser does.
-func appendPair(b []byte, x Expr, word string, y Expr, own, level int) []byte {
-	if own < level {
+func (p printer) And(e *And) []byte { return p.pair(e.X, " and ", e.Y, andLevel) }
+func (p printer) Or(e *Or) []byte   { return p.pair(e.X, " or ", e.Y, orLevel) }
+
+func (p printer) Not(e *Not) []byte {
+	return append(appendExpr(append(p.text, "not ("...), e.X, orLevel), ')')
+}
+
+func (p printer) Compare(e *Compare) []byte {
+	return appendValue(fmt.Append(p.text, e.Attr, " ", e.Op, " "), e.Value)
+}
+
+func (p printer) Present(e *Present) []byte { return fmt.Append(p.text, e.Attr, " pr") }
+
+func (p printer) ValuePath(e *ValuePath) []byte {
+	return append(appendExpr(fmt.Append(p.text, e.Attr, "["), e.Filter, orLevel), ']')
+}
+
+// pair appends two expressions and the operator between them. The result groups from the left, as the parser does.
+func (p printer) pair(x Expr, operator string, y Expr, level int) []byte {
+	b := p.text
+	if level < p.level {
 		b = append(b, '(')
 	}
-	b = append(appendExpr(b, x, own), word...)
-	b = appendExpr(b, y, own+1)
-	if own < level {
+	b = append(appendExpr(b, x, level), operator...)
+	b = appendExpr(b, y, level+1)
+	if level < p.level {
 		b = append(b, ')')
 	}
 	return b

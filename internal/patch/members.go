@@ -101,11 +101,12 @@ func (d *memberDelta) extract(t target, op string, raw any) (bool, error) {
 	case t.ref.Sub != nil:
 		return false, nil
 	case t.filter != nil:
-		ids, ok := idsFromFilter(t.filter)
-		if ok = ok && op == Remove; ok {
-			d.record(false, ids...)
+		ids := idsFromFilter(t.filter)
+		if op != Remove || ids == nil {
+			return false, nil
 		}
-		return ok, nil
+		d.record(false, ids...)
+		return true, nil
 	case op == Remove && raw == nil || op == Replace && isUnassigned(raw):
 		d.clear()
 		return true, nil
@@ -129,16 +130,29 @@ func (d *memberDelta) extract(t target, op string, raw any) (bool, error) {
 	return true, nil
 }
 
-// idsFromFilter is the ids that a filter names, if it is value eq "…", or several of these with or.
-func idsFromFilter(f filter.Expr) ([]string, bool) {
-	switch f := f.(type) {
-	case *filter.Or:
-		x, ok := idsFromFilter(f.X)
-		y, ok2 := idsFromFilter(f.Y)
-		return append(x, y...), ok && ok2
-	case *filter.Compare:
-		id, ok := f.Value.(string)
-		return []string{id}, ok && f.Op == filter.EQ && strings.EqualFold(f.Attr.Name, "value")
+// idsFromFilter returns the IDs that a filter names if it is value eq "…", or several of these joined by or. For any
+// other filter it returns nil.
+func idsFromFilter(f filter.Expr) []string { return filter.Visit(f, idVisitor{}) }
+
+type idVisitor struct{}
+
+func (v idVisitor) Or(f *filter.Or) []string {
+	x, y := filter.Visit(f.X, v), filter.Visit(f.Y, v)
+	if x == nil || y == nil {
+		return nil
 	}
-	return nil, false
+	return append(x, y...)
 }
+
+func (idVisitor) Compare(f *filter.Compare) []string {
+	id, ok := f.Value.(string)
+	if !ok || f.Op != filter.EQ || !strings.EqualFold(f.Attr.Name, "value") {
+		return nil
+	}
+	return []string{id}
+}
+
+func (idVisitor) And(*filter.And) []string             { return nil }
+func (idVisitor) Not(*filter.Not) []string             { return nil }
+func (idVisitor) Present(*filter.Present) []string     { return nil }
+func (idVisitor) ValuePath(*filter.ValuePath) []string { return nil }

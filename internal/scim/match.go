@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"maps"
 	"slices"
 	"strings"
@@ -34,35 +35,54 @@ func (a *Attribute) resolveElement(n filter.Attr) (AttributeRef, bool) {
 	return AttributeRef{Attr: sub}, sub != nil && n.Sub == "" && n.URN == ""
 }
 
+// compile returns the predicate of a filter.
 func compile(f filter.Expr, resolve resolver) (Predicate, error) {
-	switch f := f.(type) {
-	case *filter.And:
-		x, y, err := compileBoth(f.X, f.Y, resolve)
-		return func(o Object) bool { return x(o) && y(o) }, err
-	case *filter.Or:
-		x, y, err := compileBoth(f.X, f.Y, resolve)
-		return func(o Object) bool { return x(o) || y(o) }, err
-	case *filter.Not:
-		x, err := compile(f.X, resolve)
-		return func(o Object) bool { return !x(o) }, err
-	case *filter.Present:
-		r, err := resolveForFilter(f.Attr, resolve)
-		return func(o Object) bool { return isPresent(r.Values(o)) }, err
-	case *filter.ValuePath:
-		return valuePathMatcher(f, resolve)
-	case *filter.Compare:
-		return compareMatcher(f, resolve)
+	if f == nil {
+		return nil, BadRequest(InvalidFilter, "The filter is empty.")
 	}
-	return nil, BadRequest(InvalidFilter, "The filter is empty.")
+	c := &compiler{resolve: resolve}
+	p := filter.Visit(f, c)
+	return p, c.err
 }
 
-func compileBoth(x, y filter.Expr, resolve resolver) (Predicate, Predicate, error) {
-	p, err := compile(x, resolve)
-	if err != nil {
-		return nil, nil, err
-	}
-	q, err := compile(y, resolve)
-	return p, q, err
+// A compiler compiles the parts of a filter. Their predicates are valid only if err is nil at the end.
+type compiler struct {
+	resolve resolver
+	err     error // the first one
+}
+
+// keep records an error and returns the predicate that came with it.
+func (c *compiler) keep(p Predicate, err error) Predicate {
+	c.err = cmp.Or(c.err, err)
+	return p
+}
+
+func (c *compiler) And(f *filter.And) Predicate {
+	x, y := filter.Visit(f.X, c), filter.Visit(f.Y, c)
+	return func(o Object) bool { return x(o) && y(o) }
+}
+
+func (c *compiler) Or(f *filter.Or) Predicate {
+	x, y := filter.Visit(f.X, c), filter.Visit(f.Y, c)
+	return func(o Object) bool { return x(o) || y(o) }
+}
+
+func (c *compiler) Not(f *filter.Not) Predicate {
+	x := filter.Visit(f.X, c)
+	return func(o Object) bool { return !x(o) }
+}
+
+func (c *compiler) Compare(f *filter.Compare) Predicate {
+	return c.keep(compareMatcher(f, c.resolve))
+}
+
+func (c *compiler) Present(f *filter.Present) Predicate {
+	r, err := resolveForFilter(f.Attr, c.resolve)
+	return c.keep(func(o Object) bool { return isPresent(r.Values(o)) }, err)
+}
+
+func (c *compiler) ValuePath(f *filter.ValuePath) Predicate {
+	return c.keep(valuePathMatcher(f, c.resolve))
 }
 
 func resolveForFilter(n filter.Attr, resolve resolver) (AttributeRef, error) {

@@ -65,10 +65,9 @@ func (s second) makesSense(f filter.Expr, parent string) bool {
 		return s.suits(&filter.Compare{Op: filter.NE}, s.name(f.Attr, parent)) // as ne null
 	case *filter.ValuePath:
 		return s.kinds[s.name(f.Attr, parent)].typ == "complex" && s.makesSense(f.Filter, s.name(f.Attr, parent))
-	case *filter.Compare:
-		return s.suits(f, s.name(f.Attr, parent))
 	}
-	return false
+	c := f.(*filter.Compare)
+	return s.suits(c, s.name(c.Attr, parent))
 }
 
 func (s second) suits(f *filter.Compare, name string) bool {

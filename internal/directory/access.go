@@ -143,7 +143,7 @@ func (d *Store) planComparison(rt *scim.ResourceType, r scim.AttributeRef, op fi
 		return &Plan{source: d.resourceByName(rt, folded), selectivity: selectOne, exact: true}
 	case slices.Contains(rt.Storage.IndexedAttributes, r.Attr.Name):
 		return &Plan{source: d.resourcesByIndexedValue(rt, r.Attr.Name, folded), selectivity: selectIndexedValue, exact: true}
-	case r.Attr.Edges:
+	case r.Attr.IsMembership:
 		return &Plan{source: d.groupsOfMember(rt, folded), selectivity: selectGroupsOfMember, exact: true}
 	case r.Attr.Name == "groups":
 		return &Plan{source: d.membersOfGroup(rt, folded), selectivity: selectMembersOfGroup, exact: true}

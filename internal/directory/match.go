@@ -104,7 +104,7 @@ func (d *Store) withSort(s subquery, q Params) (subquery, error) {
 	}
 	r, _ := s.rt.Resolve(q.SortBy)
 	switch {
-	case r.Attr != nil && r.Attr.Edges:
+	case r.Attr != nil && r.Attr.IsMembership:
 		return s, scim.BadRequest(scim.InvalidPath, "Resources cannot be sorted by %s, since all members would have to be read. "+
 			"Sort by an attribute of the resource itself, such as %s.", q.SortBy, s.rt.Storage.NameAttribute)
 	case len(q.Types) == 1 && s.plan.selectivity == selectAll && r.Extension == "" && r.Attr.Name == s.rt.Storage.NameAttribute &&

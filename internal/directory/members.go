@@ -11,7 +11,7 @@ import (
 )
 
 // isGroup tells whether resources of a type have members.
-func isGroup(rt *scim.ResourceType) bool { return rt.Storage.Edges != "" }
+func isGroup(rt *scim.ResourceType) bool { return rt.Storage.MembersAttribute != "" }
 
 // ValidMemberIDs is the ids that could be those of members of the group, each once. What has not the form of an id is an
 // unknown member, and a group is never its own.

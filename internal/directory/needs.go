@@ -75,7 +75,7 @@ func requiredValues(a *scim.Attribute, f filter.Expr) []string {
 
 func readsForAttribute(rt *scim.ResourceType, a filter.Attr, c filter.Compare) (n filterReads) {
 	r, _ := rt.Resolve(a)
-	if r.Attr == nil || !r.Attr.Edges {
+	if r.Attr == nil || !r.Attr.IsMembership {
 		return n
 	}
 	n.displayNames = r.Sub != nil && r.Sub.Name == "display"

@@ -206,7 +206,7 @@ func (t target) elementFromFilter() (scim.Object, bool) {
 		return none, false
 	}
 	sub := t.ref.Attr.Sub(f.Attr.Name)
-	if sub == nil || sub.Mutability == "readOnly" || t.ref.Attr.Edges {
+	if sub == nil || sub.Mutability == "readOnly" || t.ref.Attr.IsMembership {
 		return none, false
 	}
 	v, err := sub.CanonicalElement(f.Value)
@@ -271,7 +271,7 @@ func identityOf(a *scim.Attribute, e any) identity {
 		return identity{json: string(b)}
 	}
 	id := identity{value: foldValue(a.Sub("value"), v)}
-	if kind := a.Sub("type"); kind != nil && kind.Mutability != "readOnly" && !a.Edges && o["type"] != nil {
+	if kind := a.Sub("type"); kind != nil && kind.Mutability != "readOnly" && !a.IsMembership && o["type"] != nil {
 		id.typ = foldValue(kind, o["type"])
 	}
 	return id

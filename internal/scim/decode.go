@@ -102,7 +102,7 @@ const maxElements = 1000
 
 // CheckElementCount refuses more values than a multi-valued attribute can have with a 413.
 func (a *Attribute) CheckElementCount(n int) error {
-	if n <= maxElements || a.Edges {
+	if n <= maxElements || a.IsMembership {
 		return nil
 	}
 	return &Error{Status: 413, Detail: fmt.Sprintf("%s has more than %d values. Send fewer.", a.Name, maxElements)}
@@ -121,7 +121,7 @@ func (a *Attribute) dedupe(values []any) []any {
 
 // elementKey is the same of elements that are the same: of a member, which has nothing else, its value.
 func (a *Attribute) elementKey(v any) string {
-	if o, ok := v.(Object); ok && a.Edges {
+	if o, ok := v.(Object); ok && a.IsMembership {
 		v = o["value"]
 	}
 	if s, ok := v.(string); ok {
@@ -167,7 +167,7 @@ func (a *Attribute) canonicalComplex(raw any) (any, error) {
 	if !ok {
 		return nil, BadRequest(InvalidValue, "A value of %s must be an object.", a.Name)
 	}
-	if a.Edges {
+	if a.IsMembership {
 		in = Object{"value": in.Get("value")}
 	}
 	out := Object{}

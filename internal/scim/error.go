@@ -30,8 +30,6 @@ const (
 	InvalidPath   = "invalidPath"
 	NoTarget      = "noTarget"
 	InvalidValue  = "invalidValue"
-	InvalidVers   = "invalidVers"
-	Sensitive     = "sensitive"
 
 	InvalidCursor = "invalidCursor" // RFC 9865 §2.1
 	ExpiredCursor = "expiredCursor" // RFC 9865 §2.1

@@ -135,8 +135,8 @@ func (t *Types) addType(d typeDefinition, common *Schema) error {
 	case len(rt.Endpoint) < 2 || rt.Endpoint[0] != '/' || !consistsOf(rt.Endpoint[1:], alphanumeric+"._~-"):
 		return fmt.Errorf("needs an endpoint such as /Users, not %q", rt.Endpoint)
 	}
-	if a := rt.core.Attribute(rt.Storage.Edges); a != nil {
-		a.Edges = true
+	if a := rt.core.Attribute(rt.Storage.MembersAttribute); a != nil {
+		a.IsMembership = true
 	}
 	t.ResourceTypes = append(t.ResourceTypes, rt)
 	return t.addExtensions(rt, rt.SchemaExtensions)

@@ -44,7 +44,7 @@ func MinimalProjection() Projection { return Projection{inclusive: true} }
 func (p Projection) IsExplicit() bool { return p.inclusive }
 
 func (p *Projection) add(r AttributeRef) {
-	p.namesStored = p.namesStored || r.Attr == nil || r.Attr.Mutability != "readOnly" && !r.Attr.Edges
+	p.namesStored = p.namesStored || r.Attr == nil || r.Attr.Mutability != "readOnly" && !r.Attr.IsMembership
 	p.names[r.String()] = true
 	if r.Sub != nil {
 		p.parents[AttributeRef{Extension: r.Extension, Attr: r.Attr}.String()] = true

@@ -87,9 +87,9 @@ func (rt *ResourceType) IndexedAttribute(name string) (AttributeRef, bool) {
 	return r, r.Attr != nil
 }
 
-// Container is the object of a resource that holds the attribute: the resource itself or the extension's object. It
+// container is the object of a resource that holds the attribute: the resource itself or the extension's object. It
 // is nil where the extension is absent.
-func (r AttributeRef) Container(o Object) Object {
+func (r AttributeRef) container(o Object) Object {
 	if r.Extension == "" {
 		return o
 	}
@@ -106,7 +106,7 @@ func (r AttributeRef) Values(o Object) []any {
 		}
 		return nil
 	}
-	v, ok := r.Container(o)[r.Attr.Name]
+	v, ok := r.container(o)[r.Attr.Name]
 	if !ok {
 		return nil
 	}

@@ -23,8 +23,8 @@ type Attribute struct {
 	Uniqueness      string       `json:"uniqueness"` // none, server, global
 	ReferenceTypes  []string     `json:"referenceTypes,omitempty"`
 
-	Edges    bool           `json:"-"` // its elements are memberships: known by their value alone, the server adds the rest
-	subIndex attributeIndex // of SubAttributes
+	IsMembership bool           `json:"-"` // its elements are memberships: known by their value alone, the server adds the rest
+	subIndex     attributeIndex // of SubAttributes
 }
 
 // Sub is the sub-attribute of a name in any case, nil if there is none.
@@ -109,7 +109,7 @@ type Storage struct {
 	IDPrefix          string   `json:"letter"`  // the first letter of its ids
 	NameAttribute     string   `json:"name"`    // the attribute that names a resource, unique in a tenant
 	IndexedAttributes []string `json:"lookups"` // further attributes by which resources are found
-	Edges             string   `json:"edges"`   // the attribute whose elements are memberships; "": none
+	MembersAttribute  string   `json:"edges"`   // the attribute whose elements are memberships; "": none
 }
 
 // Types is the resource types of a service provider and their schemas.

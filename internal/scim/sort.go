@@ -54,7 +54,7 @@ func (s Sorter) SortValue(o Object) any {
 	if s.ref.Attr == nil {
 		return nil
 	}
-	v := s.ref.Container(o)[s.ref.Attr.Name]
+	v := s.ref.container(o)[s.ref.Attr.Name]
 	if list, many := v.([]any); many {
 		v = list[0]
 		for _, e := range list {

@@ -79,7 +79,7 @@ func (l *Limiter) report(ctx context.Context, k table.Key, window int64, n int) 
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
 	t := metered(l.Table)
-	if err := addToWindow(ctx, t, k, table.Item{"window": table.N(window), "n": table.N(int64(n))}); err != nil {
+	if err := addToWindow(ctx, t, k, window, int64(n)); err != nil {
 		return 0, err
 	}
 	items, err := t.Get(ctx, nil, k)
@@ -92,29 +92,27 @@ func (l *Limiter) report(ctx context.Context, k table.Key, window int64, n int) 
 	return int(table.IntValue(items[0]["n"])), nil
 }
 
-// addToWindow makes a new item where another window is counted. A window that has begun elsewhere is not taken back; one that
-// is further on is of a wrong clock, and is.
-func addToWindow(ctx context.Context, t table.Table, k table.Key, more table.Item) (err error) {
-	put := table.Item{"PK": table.S(k.PK), "SK": table.S(k.SK), "window": more["window"], "n": more["n"]}
-	same := table.Equals("window", more["window"])
-	for range 3 {
-		err = t.Write(ctx, table.Update{Key: k, Add: table.Item{"n": more["n"]}, If: []table.Condition{same}})
-		var refused *table.ConditionError
-		if !errors.As(err, &refused) {
+// addToWindow adds n requests to the item of a token, and starts the window in the item if the item counts another one.
+// If the item counts the next window, another instance has moved on, and addToWindow does nothing. A window further ahead
+// comes from a wrong clock and is replaced. Conflicts are retried until the deadline of ctx, so the caller sets a short one.
+func addToWindow(ctx context.Context, t table.Table, k table.Key, window, n int64) error {
+	return table.Backoff{}.RetryConflicts(ctx, func() error {
+		sameWindow := table.Equals("window", table.N(window))
+		err := t.Write(ctx, table.Update{Key: k, Add: table.Item{"n": table.N(n)}, If: []table.Condition{sameWindow}})
+		var failed *table.ConditionError
+		if !errors.As(err, &failed) {
 			return err
 		}
-		seen, still := refused.Items[0]["window"], table.AttributeNotExists("window")
-		if table.IntValue(seen) == table.IntValue(more["window"])+1 {
+		stored, unchanged := failed.Items[0]["window"], table.AttributeNotExists("window")
+		if table.IntValue(stored) == window+1 {
 			return nil
 		}
-		if seen != nil {
-			still = table.Equals("window", seen)
+		if stored != nil {
+			unchanged = table.Equals("window", stored)
 		}
-		if err = t.Write(ctx, table.Put{Item: put, If: []table.Condition{still}}); !errors.As(err, &refused) {
-			return err
-		}
-	}
-	return err
+		item := table.Item{"PK": table.S(k.PK), "SK": table.S(k.SK), "window": table.N(window), "n": table.N(n)}
+		return asConditionError(table.ErrConflict, t.Write(ctx, table.Put{Item: item, If: []table.Condition{unchanged}}))
+	})
 }
 
 // mergeReport takes in what a telling of n requests gave, and says whether to warn.

@@ -150,24 +150,23 @@ func (s *Store) Tenants(ctx context.Context) (all []Tenant, err error) {
 	}
 }
 
-// UpdateTenant changes a tenant by a function, which may be called again where another change came between; or gives
-// ErrNoTenant, or the function's error.
-func (s *Store) UpdateTenant(ctx context.Context, name string, change func(*Tenant) error) (Tenant, error) {
-	for {
-		t, err := s.Tenant(ctx, name)
-		if err != nil {
-			return t, err
+// UpdateTenant reads a tenant, applies change to it and writes it back. After a conflict it starts over, so change may be
+// called several times, each time with the stored tenant. UpdateTenant returns ErrNoTenant, the error of change, or
+// *table.TransientError if conflicts last until the deadline.
+func (s *Store) UpdateTenant(ctx context.Context, name string, change func(*Tenant) error) (t Tenant, err error) {
+	err = table.Backoff{}.RetryConflicts(ctx, func() error {
+		if t, err = s.Tenant(ctx, name); err != nil {
+			return err
 		}
-		seen := table.Equals("ver", table.N(t.version))
+		unchanged := table.Equals("ver", table.N(t.version))
 		t.version++
 		if err := change(&t); err != nil {
-			return t, err
+			return err
 		}
-		err = s.Table.Write(ctx, table.Put{Item: t.item(), If: []table.Condition{seen}})
-		if refused := (*table.ConditionError)(nil); !errors.As(err, &refused) {
-			return t, err
-		}
-	}
+		write := table.Put{Item: t.item(), If: []table.Condition{unchanged}}
+		return asConditionError(table.ErrConflict, s.Table.Write(ctx, write))
+	})
+	return t, err
 }
 
 // StopDeprovisioning notes that too many users of a tenant were deprovisioned, and tells whether it was not noted yet.

@@ -1,11 +1,16 @@
 package token
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
+
+	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/tabletest"
 )
 
 func TestATenantThatIsDisabledOrDeletedIsClosed(t *testing.T) {
@@ -101,6 +106,55 @@ func TestChangesOfATenantAreNotLost(t *testing.T) {
 	if got, _ := s.Tenant(t.Context(), "a"); got.Settings.Deprovisioning != 20 {
 		t.Errorf("20 changes came to %d", got.Settings.Deprovisioning)
 	}
+}
+
+func TestUpdateTenantAppliesBothOfTwoConcurrentUpdates(t *testing.T) {
+	t.Parallel()
+	s, now := newStore(t)
+	if _, err := s.CreateTenant(t.Context(), "a"); err != nil {
+		t.Fatal(err)
+	}
+	calls := 0
+	_, err := s.UpdateTenant(t.Context(), "a", func(tenant *Tenant) error {
+		if calls++; calls == 1 { // the second update happens between the read and the write of the first
+			_, err := s.UpdateTenant(t.Context(), "a", func(tenant *Tenant) error { tenant.DisabledAt = now.UTC(); return nil })
+			if err != nil {
+				t.Error(err)
+			}
+		}
+		tenant.Settings.Deprovisioning = 20
+		return nil
+	})
+	got, readErr := s.Tenant(t.Context(), "a")
+	if err != nil || readErr != nil || calls != 2 || got.Settings.Deprovisioning != 20 || !got.DisabledAt.Equal(*now) {
+		t.Errorf("got %+v after %d calls: %v, %v", got, calls, err, readErr)
+	}
+}
+
+func TestUpdateTenantEndsAtTheDeadlineIfConflictsContinue(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		s, _ := newStore(t)
+		if _, err := s.CreateTenant(t.Context(), "a"); err != nil {
+			t.Fatal(err)
+		}
+		s.Table = tabletest.Faults{Table: s.Table, Before: func(c tabletest.Call) error {
+			if c.Method == "Write" {
+				return &table.ConditionError{Items: map[int]table.Item{0: nil}}
+			}
+			return nil
+		}}
+		ctx, cancel := context.WithTimeout(t.Context(), 5*time.Second)
+		defer cancel()
+		start, calls := time.Now(), 0
+		_, err := s.UpdateTenant(ctx, "a", func(*Tenant) error { calls++; return nil })
+		if transient := (*table.TransientError)(nil); !errors.As(err, &transient) || !errors.Is(err, table.ErrConflict) {
+			t.Errorf("got %v, want a transient error", err)
+		}
+		if took := time.Since(start); calls < 2 || took > 5*time.Second {
+			t.Errorf("%d attempts in %v, want several until the deadline", calls, took)
+		}
+	})
 }
 
 func TestRotationOverlaps(t *testing.T) {

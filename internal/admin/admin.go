@@ -1,11 +1,12 @@
-// Package admin is the operators' commands: tenants, their tokens and settings, as JSON in and JSON out. It has no
-// endpoint and asks for no credentials: who may call it is decided before, by IAM or by who holds the file. It never
-// tells a token again that it has made, and says who did what in the audit log.
+// Package admin executes the commands of operators, which manage tenants, their settings, and their tokens. A command
+// is a JSON object, and so is its result. Only the command that generates a token returns it. Every command that
+// passes validation is logged in the audit log. The package has no endpoint and does not authenticate its callers:
+// AWS IAM, or access to the database file, decides who may call it. It does not change resources, except to purge a
+// deleted tenant.
 package admin
 
 import (
 	"bytes"
-	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -22,31 +23,31 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// Admin does commands on a table.
+// An Admin executes commands on one table. It is safe for concurrent use.
 type Admin struct {
 	Directory directory.Config
 	Tokens    *token.Store
 	Log       *slog.Logger
 }
 
-// New is the commands on the table of directories.
+// New returns an Admin for the tenants in the table of c.
 func New(c directory.Config) Admin {
 	c.Table = table.Metered{Table: c.Table}
 	return Admin{Directory: c, Tokens: &token.Store{Table: c.Table, Now: c.Now}, Log: c.Log}
 }
 
-// commandInput is what a command can say. Each takes some of it.
+// commandInput holds the fields of an event. Each command accepts some of them.
 type commandInput struct {
 	Command  string          `json:"command"`
 	Tenant   string          `json:"tenant"`
 	Label    string          `json:"label"`
-	Token    string          `json:"token"`    // the id of one
-	Days     *int            `json:"days"`     // of a token's life
-	Hours    *int            `json:"hours"`    // for which two tokens overlap
-	Settings json.RawMessage `json:"settings"` // those to change; null: the default
+	Token    string          `json:"token"`    // the ID of a token
+	Days     *int            `json:"days"`     // lifetime of a new token; nil: token.DefaultLifetime
+	Hours    *int            `json:"hours"`    // overlap of a rotated token; nil: token.DefaultOverlap
+	Settings json.RawMessage `json:"settings"` // the settings to change; null resets a setting to its default
 }
 
-// command is one of them: what it needs, what it may have beside, and what it does.
+// A command has the names of its required and optional fields, and the method that runs it.
 type command struct {
 	required, optional []string
 	run                func(Admin, context.Context, commandInput) (any, error)
@@ -70,7 +71,8 @@ func commands() map[string]command {
 	}
 }
 
-// Execute does the command that an event holds. Its error says what is wrong with the event, or what the table returned.
+// Execute runs the command in an event and returns its result, which encodes as a JSON object. An invalid event
+// returns an error and changes nothing. The error says what the operator can do, or is the error of the table.
 func (a Admin) Execute(ctx context.Context, event json.RawMessage) (any, error) {
 	in, c, err := parseEvent(event)
 	if err != nil {
@@ -79,8 +81,8 @@ func (a Admin) Execute(ctx context.Context, event json.RawMessage) (any, error) 
 	ctx, cost := directory.MeasureUsage(ctx)
 	out, err := c.run(a, ctx, in)
 	attrs := []slog.Attr{slog.String("command", in.Command), slog.String("tenant", in.Tenant), slog.Any("table", cost())}
-	if shown, ok := out.(Token); ok {
-		attrs = append(attrs, slog.String("token", shown.ID), slog.String("label", shown.Label))
+	if created, ok := out.(Token); ok {
+		attrs = append(attrs, slog.String("token", created.ID), slog.String("label", created.Label))
 	} else if in.Token != "" {
 		attrs = append(attrs, slog.String("token", in.Token))
 	}
@@ -93,11 +95,12 @@ func (a Admin) Execute(ctx context.Context, event json.RawMessage) (any, error) 
 	return out, explainError(err, in)
 }
 
-// parseEvent reads an event strictly: what a command does not know must not be taken for done.
+// parseEvent decodes an event. It rejects fields that the command does not accept, because the operator would otherwise
+// believe that they had an effect.
 func parseEvent(event json.RawMessage) (in commandInput, c command, err error) {
-	var given map[string]json.RawMessage
-	if err := json.Unmarshal(event, &given); err != nil {
-		return in, c, errors.New(`the event is no JSON object such as {"command":"list-tenants"}`)
+	var fields map[string]json.RawMessage
+	if err := json.Unmarshal(event, &fields); err != nil {
+		return in, c, errors.New(`the event is not a JSON object; send one such as {"command":"list-tenants"}`)
 	}
 	d := json.NewDecoder(bytes.NewReader(event))
 	d.DisallowUnknownFields()
@@ -107,17 +110,18 @@ func parseEvent(event json.RawMessage) (in commandInput, c command, err error) {
 	all := commands()
 	c, known := all[in.Command]
 	if !known {
-		return in, c, fmt.Errorf("there is no command %q; there are %s", in.Command, strings.Join(slices.Sorted(maps.Keys(all)), ", "))
+		return in, c, fmt.Errorf("there is no command %q; the commands are %s", in.Command,
+			strings.Join(slices.Sorted(maps.Keys(all)), ", "))
 	}
 	for _, name := range c.required {
-		if v := string(given[name]); v == "" || v == `""` || v == "null" {
-			return in, c, fmt.Errorf("%s needs %s", in.Command, strings.Join(c.required, " and "))
+		if v := string(fields[name]); v == "" || v == `""` || v == "null" {
+			return in, c, fmt.Errorf("%s is missing; %s requires %s", name, in.Command, strings.Join(c.required, " and "))
 		}
 	}
-	for name := range given {
-		if name != "command" && !slices.Contains(c.required, name) && !slices.Contains(c.optional, name) {
-			return in, c, fmt.Errorf("%s takes no %s, only %s", in.Command, name,
-				cmp.Or(strings.Join(slices.Concat(c.required, c.optional), ", "), "its name"))
+	accepted := slices.Concat([]string{"command"}, c.required, c.optional)
+	for name := range fields {
+		if !slices.Contains(accepted, name) {
+			return in, c, fmt.Errorf("%s does not accept %s; it accepts only %s", in.Command, name, strings.Join(accepted, ", "))
 		}
 	}
 	return in, c, in.validate()
@@ -132,15 +136,17 @@ var (
 func (in commandInput) validate() error {
 	switch {
 	case in.Tenant != "" && !tenantName.MatchString(in.Tenant):
-		return errors.New("a tenant's name has 1 to 63 small letters, digits and hyphens, and neither begins nor ends with a hyphen")
-	case in.Token != "" && !tokenID.MatchString(in.Token): // it may be the token itself, and is not repeated
-		return errors.New("token must be the id of one, 16 digits and letters; see list-tokens")
+		return fmt.Errorf("tenant %q is not valid; a name has 1 to 63 lowercase letters, digits, and hyphens, and neither "+
+			"begins nor ends with a hyphen", in.Tenant)
+	case in.Token != "" && !tokenID.MatchString(in.Token): // the error does not repeat what may be the token itself
+		return errors.New("token is not a token ID; an ID has 16 digits and letters from a to f, see list-tokens")
 	case in.Label != "" && !tokenLabel.MatchString(in.Label):
-		return errors.New("a label has 1 to 64 letters, digits, spaces and . _ -, and begins with a letter or a digit")
+		return fmt.Errorf("label %q is not valid; a label has 1 to 64 letters, digits, spaces, and characters of . _ -, "+
+			"and begins with a letter or a digit", in.Label)
 	case in.Days != nil && (*in.Days < 1 || time.Duration(*in.Days)*day > token.MaxLifetime):
-		return fmt.Errorf("days must be from 1 to %d", token.MaxLifetime/day)
+		return fmt.Errorf("days is %d; it must be from 1 to %d", *in.Days, token.MaxLifetime/day)
 	case in.Hours != nil && (*in.Hours < 0 || time.Duration(*in.Hours)*time.Hour > maxOverlap):
-		return fmt.Errorf("hours must be from 0 to %d", maxOverlap/time.Hour)
+		return fmt.Errorf("hours is %d; it must be from 0 to %d", *in.Hours, maxOverlap/time.Hour)
 	}
 	return nil
 }
@@ -150,20 +156,22 @@ const (
 	maxOverlap = 30 * day
 )
 
-// explainError says what an operator can do about an error.
+// explainError adds the offending value and a remedy to the errors of package token. It returns other errors unchanged.
 func explainError(err error, in commandInput) error {
 	switch {
 	case errors.Is(err, token.ErrNoTenant):
-		return fmt.Errorf("there is no tenant %s, or it is deleted; see list-tenants", in.Tenant)
+		return fmt.Errorf("tenant %s does not exist or is deleted; see list-tenants", in.Tenant)
 	case errors.Is(err, token.ErrTenantExists):
-		return fmt.Errorf("there is a tenant %s already; one that is deleted keeps its name for 30 days (enable-tenant brings it back)", in.Tenant)
+		return fmt.Errorf("tenant %s exists already; a deleted tenant keeps its name for %d days, and enable-tenant "+
+			"restores it", in.Tenant, DeletedRetention/day)
 	case errors.Is(err, token.ErrNoToken):
 		return fmt.Errorf("tenant %s has no token %q; see list-tokens", in.Tenant, in.Token)
 	case errors.Is(err, token.ErrLabelTaken):
-		return fmt.Errorf("tenant %s has a valid token labelled %q: rotate-token puts another in its place; a second connection "+
-			"needs a label of its own", in.Tenant, in.Label)
+		return fmt.Errorf("tenant %s has a valid token with the label %q; replace it with rotate-token, or use another "+
+			"label for another connection", in.Tenant, in.Label)
 	case errors.Is(err, token.ErrTooManyTokens):
-		return fmt.Errorf("tenant %s has %d tokens that are valid, and can have no more; revoke some", in.Tenant, token.MaxTokens)
+		return fmt.Errorf("tenant %s has %d valid tokens, which is the maximum; revoke one with revoke-token",
+			in.Tenant, token.MaxTokens)
 	}
 	return err
 }

@@ -13,65 +13,70 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// expiryWarningAge is how long before its end a token is warned of.
-const expiryWarningAge = 30 * day
+const (
+	expiryWarningAge     = 30 * day // how long before the end of a token the warnings begin
+	maxConcurrentDeletes = 16
+)
 
-// ExpireResult is what came to its end, or soon does.
+// An ExpireResult counts what a call of Expire found.
 type ExpireResult struct {
-	ExpiringTokens int `json:"ending"` // tokens that end within 30 days, and that none with their label outlives
-	PurgedTenants  int `json:"purged"` // tenants of which nothing is left
+	ExpiringTokens int `json:"ending"` // tokens that end within expiryWarningAge and have no successor with their label
+	PurgedTenants  int `json:"purged"` // tenants whose items were all deleted
 }
 
-// Expire warns of tokens that end soon, and removes for good what was a tenant that has been deleted for 30 days. It is
-// to be called every hour; what one call has no time for, the next does.
-func (a Admin) Expire(ctx context.Context) (did ExpireResult, err error) {
-	all, err := a.Tokens.Tenants(ctx)
+// Expire logs a warning for each token that ends soon, and purges tenants that have been deleted for
+// DeletedRetention. It must be called every hour. If a call fails or runs out of time, the next call continues.
+func (a Admin) Expire(ctx context.Context) (result ExpireResult, err error) {
+	tenants, err := a.Tokens.Tenants(ctx)
 	if err != nil {
-		return did, err
+		return result, err
 	}
-	for _, t := range all {
+	for _, t := range tenants {
 		switch {
 		case isDueForPurge(t, a.Directory.Now()):
 			if err := a.purge(ctx, t); err != nil {
-				return did, err
+				return result, err
 			}
-			did.PurgedTenants++
+			result.PurgedTenants++
 		case t.DeletedAt.IsZero() && t.DisabledAt.IsZero():
 			n, err := a.warnExpiring(ctx, t)
-			if did.ExpiringTokens += n; err != nil {
-				return did, err
+			if result.ExpiringTokens += n; err != nil {
+				return result, err
 			}
 		}
 	}
-	return did, nil
+	return result, nil
 }
 
 func isDueForPurge(t token.Tenant, now time.Time) bool {
 	return !t.DeletedAt.IsZero() && now.Sub(t.DeletedAt) >= DeletedRetention
 }
 
-// warnExpiring tells of the tokens of a tenant that end soon. One that has been rotated is meant to end.
-func (a Admin) warnExpiring(ctx context.Context, t token.Tenant) (ending int, err error) {
+// warnExpiring logs a warning for each token of a tenant that ends soon, and returns their number. It considers only
+// the token of each label that ends last, because the other ones have been rotated.
+func (a Admin) warnExpiring(ctx context.Context, t token.Tenant) (expiring int, err error) {
 	list, err := a.Tokens.Tokens(ctx, t.Name)
-	last := map[string]token.Token{}
-	for _, one := range list {
-		if one.Expires.After(last[one.Label].Expires) {
-			last[one.Label] = one
+	last := map[string]token.Token{} // by label
+	for _, tok := range list {
+		if tok.ExpiresAt.After(last[tok.Label].ExpiresAt) {
+			last[tok.Label] = tok
 		}
 	}
-	for _, one := range last {
-		if left := one.Expires.Sub(a.Directory.Now()); left > 0 && left <= expiryWarningAge {
-			ending++
-			a.Log.WarnContext(ctx, "a token ends soon", "tenant", t.Name, "token", one.ID, "label", one.Label, "days", int(left/day))
+	for label, tok := range last {
+		if remaining := tok.ExpiresAt.Sub(a.Directory.Now()); remaining > 0 && remaining <= expiryWarningAge {
+			expiring++
+			a.Log.WarnContext(ctx, "a token ends soon",
+				"tenant", t.Name, "token", tok.ID, "label", label, "days", int(remaining/day))
 		}
 	}
-	return ending, err
+	return expiring, err
 }
 
-// purge removes every item of a tenant. Nothing of it is written any more: its tokens have opened nothing for a month.
-// Only a Scan finds all, whatever they are. The tenant itself goes last: until then, purge begins again.
+// purge deletes every item of a tenant. It needs no conditions, because the tokens of the tenant have been rejected for
+// DeletedRetention, so no request writes its items. It uses Scan, which finds items of every kind. The tenant item is
+// deleted last, so that an interrupted purge is repeated.
 func (a Admin) purge(ctx context.Context, t token.Tenant) error {
-	ours := table.EscapeKeyPart(t.Name) + "#"
+	prefix := table.EscapeKeyPart(t.Name) + "#"
 	for from, first := (table.Key{}), true; first || from != (table.Key{}); first = false {
 		page, err := a.Tokens.Table.Scan(ctx, from)
 		if err != nil {
@@ -80,9 +85,9 @@ func (a Admin) purge(ctx context.Context, t token.Tenant) error {
 		var keys []table.Key
 		for _, it := range page.Items {
 			k := it.Key()
-			marker := k.PK == directory.IntentPartition && strings.HasPrefix(k.SK, ours)
-			secret := strings.HasPrefix(k.PK, "token#") && table.StringValue(it["tenant"]) == t.Name
-			if strings.HasPrefix(k.PK, ours) || marker || secret {
+			isIntent := k.PK == directory.IntentPartition && strings.HasPrefix(k.SK, prefix)
+			isToken := strings.HasPrefix(k.PK, "token#") && table.StringValue(it["tenant"]) == t.Name
+			if strings.HasPrefix(k.PK, prefix) || isIntent || isToken {
 				keys = append(keys, k)
 			}
 		}
@@ -100,10 +105,10 @@ func (a Admin) purge(ctx context.Context, t token.Tenant) error {
 
 func (a Admin) deleteKeys(ctx context.Context, keys []table.Key) error {
 	var g errgroup.Group
-	g.SetLimit(16)
-	for some := range slices.Chunk(keys, table.MaxTransactionActions) {
-		writes := make([]table.Write, len(some))
-		for i, k := range some {
+	g.SetLimit(maxConcurrentDeletes)
+	for batch := range slices.Chunk(keys, table.MaxTransactionActions) {
+		writes := make([]table.Write, len(batch))
+		for i, k := range batch {
 			writes[i] = table.Delete{Key: k}
 		}
 		g.Go(func() error { return a.Tokens.Table.Write(ctx, writes...) })

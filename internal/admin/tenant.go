@@ -15,39 +15,39 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// DeletedRetention is how long a tenant that is deleted can be brought back.
+// DeletedRetention is how long enable-tenant can restore a deleted tenant. After that, Expire purges the tenant.
 const DeletedRetention = 30 * day
 
-// Tenant is what commands tell of a tenant.
+// A Tenant is the form in which commands return a tenant.
 type Tenant struct {
 	Tenant   string         `json:"tenant"`
-	Hash     string         `json:"hash"` // stands for it in the log of requests
+	Hash     string         `json:"hash"` // identifies the tenant in request logs
 	Created  time.Time      `json:"created"`
-	Disabled *time.Time     `json:"disabled,omitempty"` // since when its tokens open nothing
-	Deleted  *time.Time     `json:"deleted,omitempty"`
-	Purged   *time.Time     `json:"purged,omitempty"`  // when what is left of it goes for good
-	Stopped  *time.Time     `json:"stopped,omitempty"` // since when its users cannot be deprovisioned
-	Settings token.Settings `json:"settings"`          // those that are not the default
-	Counts   map[string]int `json:"counts,omitempty"`  // of resources, by their type
+	Disabled *time.Time     `json:"disabled,omitempty"` // its tokens are rejected
+	Deleted  *time.Time     `json:"deleted,omitempty"`  // its tokens are rejected, until enable-tenant
+	Purged   *time.Time     `json:"purged,omitempty"`   // when Expire will delete its items
+	Stopped  *time.Time     `json:"stopped,omitempty"`  // deprovisioning is blocked, until release-tenant
+	Settings token.Settings `json:"settings"`           // defaults are omitted
+	Counts   map[string]int `json:"counts,omitempty"`   // number of resources by type; only in show-tenant
 }
 
 func tenantView(t token.Tenant) Tenant {
-	since := func(at time.Time) *time.Time {
+	orNil := func(at time.Time) *time.Time {
 		if at.IsZero() {
 			return nil
 		}
 		return &at
 	}
-	out := Tenant{Tenant: t.Name, Hash: t.Hash(), Created: t.Created, Disabled: since(t.DisabledAt), Deleted: since(t.DeletedAt),
-		Stopped: since(t.DeprovisioningStoppedAt), Settings: t.Settings}
+	out := Tenant{Tenant: t.Name, Hash: t.Hash(), Created: t.Created,
+		Disabled: orNil(t.DisabledAt), Deleted: orNil(t.DeletedAt), Stopped: orNil(t.DeprovisioningStoppedAt), Settings: t.Settings}
 	if out.Deleted != nil {
-		out.Purged = since(t.DeletedAt.Add(DeletedRetention))
+		out.Purged = orNil(t.DeletedAt.Add(DeletedRetention))
 	}
 	return out
 }
 
 func (a Admin) createTenant(ctx context.Context, in commandInput) (any, error) {
-	s, err := a.mergeSettings(token.Settings{}, in.Settings)
+	settings, err := a.mergeSettings(token.Settings{}, in.Settings)
 	if err != nil {
 		return nil, err
 	}
@@ -55,16 +55,16 @@ func (a Admin) createTenant(ctx context.Context, in commandInput) (any, error) {
 	if err != nil || in.Settings == nil {
 		return tenantView(t), err
 	}
-	return a.updateTenant(ctx, in, func(t *token.Tenant) error { t.Settings = s; return nil })
+	return a.updateTenant(ctx, in, func(t *token.Tenant) error { t.Settings = settings; return nil })
 }
 
 func (a Admin) listTenants(ctx context.Context, _ commandInput) (any, error) {
 	list, err := a.Tokens.Tenants(ctx)
-	all := []Tenant{}
+	tenants := []Tenant{}
 	for _, t := range list {
-		all = append(all, tenantView(t))
+		tenants = append(tenants, tenantView(t))
 	}
-	return map[string]any{"tenants": all}, err
+	return map[string]any{"tenants": tenants}, err
 }
 
 func (a Admin) showTenant(ctx context.Context, in commandInput) (any, error) {
@@ -97,14 +97,14 @@ func (a Admin) updateSettings(ctx context.Context, in commandInput) (any, error)
 	})
 }
 
-// mergeSettings is those that a tenant has, with some changed.
-func (a Admin) mergeSettings(old token.Settings, change json.RawMessage) (s token.Settings, err error) {
-	before, err := json.Marshal(old)
+// mergeSettings returns current with the fields of changes replaced. A null in changes resets a setting to its default.
+func (a Admin) mergeSettings(current token.Settings, changes json.RawMessage) (s token.Settings, err error) {
+	base, err := json.Marshal(current)
 	if err != nil {
 		return s, fmt.Errorf("admin: %w", err)
 	}
 	merged := map[string]json.RawMessage{}
-	for _, layer := range [][]byte{before, change} {
+	for _, layer := range [][]byte{base, changes} {
 		if err := json.Unmarshal(layer, &merged); layer != nil && err != nil {
 			return s, errors.New(`settings must be a JSON object such as {"strictMembers":true}`)
 		}
@@ -117,8 +117,9 @@ func (a Admin) mergeSettings(old token.Settings, change json.RawMessage) (s toke
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&s); err != nil {
-		return s, fmt.Errorf("cannot read the settings: %s; there are strictMembers and noContent (true or false), "+
-			"resourceTypes (names), rateLimit (requests a second) and deprovisioning (per cent)", strings.TrimPrefix(err.Error(), "json: "))
+		return s, fmt.Errorf("cannot read the settings: %s; the settings are strictMembers and noContent (true or false), "+
+			"resourceTypes (names), rateLimit (requests per second), and deprovisioning (percent)",
+			strings.TrimPrefix(err.Error(), "json: "))
 	}
 	return s, a.validateSettings(s)
 }
@@ -130,14 +131,15 @@ func (a Admin) validateSettings(s token.Settings) error {
 	}
 	for _, name := range s.ResourceTypes {
 		if !slices.Contains(names, name) {
-			return fmt.Errorf("there is no resource type %q; there are %s", name, strings.Join(names, ", "))
+			return fmt.Errorf("there is no resource type %q; the resource types are %s", name, strings.Join(names, ", "))
 		}
 	}
 	switch {
 	case s.RateLimit != nil && (*s.RateLimit < 0 || *s.RateLimit > 100_000):
-		return errors.New("rateLimit must be a number of requests a second up to 100000; 0 for no limit, null for the service's")
+		return fmt.Errorf("rateLimit is %d; it must be from 0 (no limit) to 100000 requests per second, or null for the "+
+			"limit of the service", *s.RateLimit)
 	case s.Deprovisioning < 0 || s.Deprovisioning > 100:
-		return errors.New("deprovisioning must be per cent from 1 to 100, or 0 for no guard")
+		return fmt.Errorf("deprovisioning is %d; it must be from 1 to 100 percent, or 0 for no limit", s.Deprovisioning)
 	}
 	return nil
 }
@@ -149,11 +151,13 @@ func (a Admin) disable(ctx context.Context, in commandInput) (any, error) {
 	})
 }
 
-// enable opens a tenant again that was disabled or deleted.
+// enable restores a tenant that was disabled or deleted. After DeletedRetention it returns an error, because a purge
+// may have begun.
 func (a Admin) enable(ctx context.Context, in commandInput) (any, error) {
 	return a.updateTenant(ctx, in, func(t *token.Tenant) error {
 		if isDueForPurge(*t, a.Directory.Now()) {
-			return fmt.Errorf("tenant %s was deleted more than 30 days ago, and is being removed", in.Tenant)
+			return fmt.Errorf("tenant %s was deleted at least %d days ago and is being purged; create it again after the purge",
+				in.Tenant, DeletedRetention/day)
 		}
 		t.DisabledAt, t.DeletedAt = time.Time{}, time.Time{}
 		return nil
@@ -174,7 +178,7 @@ func (a Admin) deleteTenant(ctx context.Context, in commandInput) (any, error) {
 	})
 }
 
-// firstTime is the time since when something is so.
+// firstTime returns since, or now if since is zero. So a repeated command keeps the time of the first one.
 func firstTime(since, now time.Time) time.Time {
 	if since.IsZero() {
 		return now.UTC().Truncate(time.Second)

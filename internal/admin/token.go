@@ -7,22 +7,23 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// Token is what commands tell of a token.
+// A Token is the form in which commands return a token.
 type Token struct {
 	ID      string     `json:"id"`
-	Secret  string     `json:"token,omitempty"` // told once, when it is made
+	Secret  string     `json:"token,omitempty"` // only in the result of the command that generates it
 	Label   string     `json:"label"`
 	Created time.Time  `json:"created"`
 	Expires time.Time  `json:"expires"`
-	Used    *time.Time `json:"used,omitempty"` // last, to the hour
+	Used    *time.Time `json:"used,omitempty"` // last use, to the hour; nil: never
 	Expired bool       `json:"expired,omitempty"`
 }
 
+// tokenView returns the description of a token. secret is the token itself, or empty if the result must not contain it.
 func (a Admin) tokenView(t token.Token, secret string) Token {
-	out := Token{ID: t.ID, Secret: secret, Label: t.Label, Created: t.Created, Expires: t.Expires,
-		Expired: !a.Directory.Now().Before(t.Expires)}
-	if !t.Used.IsZero() {
-		out.Used = &t.Used
+	out := Token{ID: t.ID, Secret: secret, Label: t.Label, Created: t.Created, Expires: t.ExpiresAt,
+		Expired: !a.Directory.Now().Before(t.ExpiresAt)}
+	if !t.LastUsedAt.IsZero() {
+		out.Used = &t.LastUsedAt
 	}
 	return out
 }
@@ -44,11 +45,11 @@ func (a Admin) listTokens(ctx context.Context, in commandInput) (any, error) {
 		return nil, err
 	}
 	list, err := a.Tokens.Tokens(ctx, in.Tenant)
-	all := []Token{}
+	tokens := []Token{}
 	for _, t := range list {
-		all = append(all, a.tokenView(t, ""))
+		tokens = append(tokens, a.tokenView(t, ""))
 	}
-	return map[string]any{"tokens": all}, err
+	return map[string]any{"tokens": tokens}, err
 }
 
 func (a Admin) revokeToken(ctx context.Context, in commandInput) (any, error) {

@@ -13,46 +13,47 @@ import (
 )
 
 const (
-	cacheTTL        = 5 * time.Second // is how long a token that was found valid is taken for valid without asking the table
-	lastUseInterval = time.Hour       // is how old the time of its last use may be
-	lastUseTimeout  = time.Second     // is how long a request waits for that to be written
+	cacheTTL        = 5 * time.Second // also the time for which a revoked token may still be accepted
+	maxCachedTokens = 1000
+	lastUseInterval = time.Hour   // precision of a token's last use
+	lastUseTimeout  = time.Second // how long a request waits for the last use to be written
 )
 
-// Identity is who a request speaks for.
+// An Identity says on whose behalf a request is made.
 type Identity struct {
 	Tenant Tenant
 	ID     string // of the token
 	Label  string // of the token
 }
 
-// Store keeps tokens and tenants in a table. It is safe for concurrent use.
+// A Store keeps tokens and tenants in a table. It is safe for concurrent use.
 type Store struct {
 	Table table.Table
 	Now   func() time.Time
 
 	mu    sync.Mutex
-	cache map[string]cacheEntry // by hash
+	cache map[string]cacheEntry // by the hash of the token
 }
 
-// cacheEntry is what a token opens, as the table had it.
+// A cacheEntry holds a token and its tenant, as they were in the table when they were read.
 type cacheEntry struct {
 	token     tokenItem
 	tenant    Tenant
-	expiresAt time.Time
+	expiresAt time.Time // of the entry, not of the token
 }
 
-// Authenticate finds who sends a request from its Authorization headers. It gives ErrUnauthorized, or the table's
-// error.
+// Authenticate returns the identity that belongs to the Authorization headers of a request. It returns
+// ErrUnauthorized if they hold no valid token of an active tenant, or the error of the table.
 func (s *Store) Authenticate(ctx context.Context, authorization []string) (Identity, error) {
 	secret, ok := tokenFromHeaders(authorization)
 	if !ok {
 		return Identity{}, ErrUnauthorized
 	}
-	named, ok := tenantFromToken(secret)
+	tenant, ok := tenantFromToken(secret)
 	if !ok {
 		return Identity{}, ErrUnauthorized
 	}
-	e, err := s.lookUp(ctx, hashToken(secret), named)
+	e, err := s.lookUp(ctx, hashToken(secret), tenant)
 	if err != nil {
 		return Identity{}, err
 	}
@@ -62,15 +63,16 @@ func (s *Store) Authenticate(ctx context.Context, authorization []string) (Ident
 	return Identity{Tenant: e.tenant, ID: tokenID(e.token.hash()), Label: e.token.Label}, nil
 }
 
-// lookUp reads a token and its tenant, unless they are remembered. What is refused is not remembered.
-func (s *Store) lookUp(ctx context.Context, hash, named string) (cacheEntry, error) {
+// lookUp returns a token and its tenant from the cache, or else from the table. Errors are not cached. The token may
+// have expired.
+func (s *Store) lookUp(ctx context.Context, hash, tenant string) (cacheEntry, error) {
 	s.mu.Lock()
 	e, ok := s.cache[hash]
 	s.mu.Unlock()
 	if ok && s.Now().Before(e.expiresAt) {
 		return e, nil
 	}
-	e, err := s.load(ctx, hash, named)
+	e, err := s.load(ctx, hash, tenant)
 	if err != nil {
 		return cacheEntry{}, err
 	}
@@ -79,21 +81,22 @@ func (s *Store) lookUp(ctx context.Context, hash, named string) (cacheEntry, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cache == nil || len(s.cache) > 1000 {
+	if s.cache == nil || len(s.cache) > maxCachedTokens {
 		s.cache = map[string]cacheEntry{}
 	}
 	s.cache[hash] = e
 	return e, nil
 }
 
-// load gives a token and its tenant, in one call where the token names the tenant.
-func (s *Store) load(ctx context.Context, hash, named string) (e cacheEntry, err error) {
+// load reads a token and its tenant. tenant is the tenant's name in the token: with it, load makes one call. If it is
+// empty, because an operator chose the token, load makes two.
+func (s *Store) load(ctx context.Context, hash, tenant string) (e cacheEntry, err error) {
 	t := metered(s.Table)
 	keys := []table.Key{tokenKey(hash)}
-	if named != "" {
-		keys = append(keys, tenantKey(named))
+	if tenant != "" {
+		keys = append(keys, tenantKey(tenant))
 	}
-	e.expiresAt = s.Now().Add(cacheTTL)
+	e.expiresAt = s.Now().Add(cacheTTL) // counted from before the read, so that the entry is never older than cacheTTL
 	items, err := t.Get(ctx, nil, keys...)
 	if err != nil {
 		return e, err
@@ -106,7 +109,7 @@ func (s *Store) load(ctx context.Context, hash, named string) (e cacheEntry, err
 	if it == nil || subtle.ConstantTimeCompare([]byte(it.Key().PK), []byte(tokenKey(hash).PK)) != 1 {
 		return e, ErrUnauthorized
 	}
-	if err := unmarshal(it, &e.token); err != nil {
+	if err := unmarshalItem(it, &e.token); err != nil {
 		return e, err
 	}
 	if it = found[tenantKey(e.token.Tenant)]; it == nil {
@@ -128,12 +131,12 @@ func orUnauthorized(err error) error {
 	return err
 }
 
-// recordUse writes down that a token is in use, at most once an hour, unless that has been revoked meanwhile. Whether it
-// succeeds is nothing to the request.
+// recordUse writes the time of a token's last use, at most once per lastUseInterval. The conditions keep a late write
+// from bringing back a revoked token. An error is ignored, because it must not fail the request.
 func (s *Store) recordUse(ctx context.Context, it *tokenItem) {
-	now, before := s.Now().Unix(), table.AttributeNotExists("used")
+	now, unchanged := s.Now().Unix(), table.AttributeNotExists("used")
 	if it.LastUsedAt != 0 {
-		before = table.Equals("used", table.N(it.LastUsedAt))
+		unchanged = table.Equals("used", table.N(it.LastUsedAt))
 	}
 	if now-it.LastUsedAt < int64(lastUseInterval.Seconds()) {
 		return
@@ -141,19 +144,19 @@ func (s *Store) recordUse(ctx context.Context, it *tokenItem) {
 	ctx, cancel := context.WithTimeout(ctx, lastUseTimeout)
 	defer cancel()
 	_ = metered(s.Table).Write(ctx, table.Update{
-		Key: it.Key, Set: table.Item{"used": table.N(now)}, If: []table.Condition{table.Exists(), before},
+		Key: it.Key, Set: table.Item{"used": table.N(now)}, If: []table.Condition{table.Exists(), unchanged},
 	})
 }
 
-func unmarshal(it table.Item, v any) error {
+func unmarshalItem(it table.Item, v any) error {
 	if err := attributevalue.UnmarshalMap(it, v); err != nil {
 		return fmt.Errorf("token: damaged item: %w", err)
 	}
 	return nil
 }
 
-// marshal makes an item of one of the structs here, none of which can fail.
-func marshal(v any) table.Item {
+// marshalItem encodes one of the item structs of this package. It panics on an error, because none of them can fail.
+func marshalItem(v any) table.Item {
 	it, err := attributevalue.MarshalMap(v)
 	if err != nil {
 		panic(err)

@@ -12,24 +12,25 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// ErrNoToken says that a tenant has no token with an id; ErrLabelTaken, that it has one with a label; ErrTooMany, that it
-// has as many as one can have.
 var (
-	ErrNoToken       = errors.New("token: the tenant has no such token")
-	ErrLabelTaken    = errors.New("token: the tenant has a valid token with this label")
-	ErrTooManyTokens = fmt.Errorf("token: a tenant has at most %d tokens that are valid", MaxTokens)
+	// ErrNoToken reports that a tenant has no token with the ID, or that another rotation has just changed the token.
+	ErrNoToken = errors.New("token: the tenant has no such token")
+	// ErrLabelTaken reports that a tenant has an unexpired token with the label.
+	ErrLabelTaken = errors.New("token: the tenant has a valid token with this label")
+	// ErrTooManyTokens reports that a tenant has MaxTokens unexpired tokens.
+	ErrTooManyTokens = fmt.Errorf("token: the tenant has %d valid tokens, which is the maximum", MaxTokens)
 )
 
 const (
-	DefaultLifetime = 365 * 24 * time.Hour // of a token, unless another is asked for
-	MaxLifetime     = 2 * DefaultLifetime  // lifetime there can be: RFC 7644 §7.4 wants one
-	DefaultOverlap  = 24 * time.Hour       // for which the old token goes on beside the one that takes its place
-	MaxTokens       = 20                   // valid tokens of a tenant
+	DefaultLifetime = 365 * 24 * time.Hour // of a token
+	MaxLifetime     = 2 * DefaultLifetime  // RFC 7644 §7.4: the lifetime of a token is limited
+	DefaultOverlap  = 24 * time.Hour       // how long a rotated token stays valid
+	MaxTokens       = 20                   // unexpired tokens of a tenant
 
-	expiredRetention = 7 * 24 * time.Hour // after its end, for lists; then DynamoDB's time to live takes it
+	expiredRetention = 7 * 24 * time.Hour // how long an expired token is listed, before DynamoDB's time to live deletes it
 )
 
-// tokenItem is a token in the table, without the token. Times are in seconds of Unix time.
+// tokenItem is the stored form of a token, without the token itself. Times are in seconds of Unix time.
 type tokenItem struct {
 	table.Key
 	Tenant     string `dynamodbav:"tenant"`
@@ -37,42 +38,44 @@ type tokenItem struct {
 	Created    int64  `dynamodbav:"created"`
 	ExpiresAt  int64  `dynamodbav:"ends"`
 	LastUsedAt int64  `dynamodbav:"used,omitempty"`
-	PurgeAt    int64  `dynamodbav:"expires"` // when DynamoDB may remove it
+	PurgeAt    int64  `dynamodbav:"expires"` // DynamoDB's time to live
 }
 
 func tokenKey(hash string) table.Key { return table.Key{PK: "token#" + hash, SK: "@"} }
 
 func (i tokenItem) hash() string { return strings.TrimPrefix(i.PK, "token#") }
 
-// tokenListItem is a token among those of its tenant.
+// tokenListItem is the entry of a token in the list of its tenant.
 type tokenListItem struct {
 	table.Key
 	Hash    string `dynamodbav:"hash"`
-	Removed int64  `dynamodbav:"expires"`
+	PurgeAt int64  `dynamodbav:"expires"` // DynamoDB's time to live
 }
 
-// tokenListKey is where a token is listed.
 func tokenListKey(tenant, id string) table.Key {
 	return table.Key{PK: tokenListPartition(tenant), SK: id}
 }
 
 func tokenListPartition(tenant string) string { return table.EscapeKeyPart(tenant) + "#token" }
 
-// Token is what can be told of a token.
+// A Token describes a token. It does not hold the token itself, which is not stored.
 type Token struct {
-	ID      string
-	Label   string
-	Created time.Time
-	Expires time.Time
-	Used    time.Time // to the hour; zero: never
+	ID         string
+	Label      string
+	Created    time.Time
+	ExpiresAt  time.Time
+	LastUsedAt time.Time // to the hour; zero if the token was never used
 }
 
 func (i tokenItem) token() Token {
-	return Token{ID: tokenID(i.hash()), Label: i.Label, Created: fromUnix(i.Created), Expires: fromUnix(i.ExpiresAt), Used: fromUnix(i.LastUsedAt)}
+	return Token{ID: tokenID(i.hash()), Label: i.Label, Created: fromUnix(i.Created), ExpiresAt: fromUnix(i.ExpiresAt),
+		LastUsedAt: fromUnix(i.LastUsedAt)}
 }
 
-// Create makes a secret a token of a tenant, if that exists, is not deleted and has not too many. A label stands for one
-// connection: only rotation gives it a second token. A secret that begins as tokens do must be one that New made.
+// Create stores secret as a token of a tenant. A label stands for one connection, so only Rotate issues a second token
+// with the same label. A secret that begins with Prefix must come from New.
+//
+// Create returns ErrNoTenant if the tenant does not exist or is deleted, ErrLabelTaken, or ErrTooManyTokens.
 func (s *Store) Create(ctx context.Context, tenant, label, secret string, lifetime time.Duration) (Token, error) {
 	list, err := s.loadTokens(ctx, tenant)
 	if err != nil {
@@ -88,7 +91,7 @@ func (s *Store) Create(ctx context.Context, tenant, label, secret string, lifeti
 	return s.writeToken(ctx, tenant, label, secret, lifetime)
 }
 
-// unexpired is those of tokens that have not ended.
+// unexpired returns the tokens of list that have not expired.
 func (s *Store) unexpired(list []tokenItem) (valid []tokenItem) {
 	for _, it := range list {
 		if it.ExpiresAt > s.Now().Unix() {
@@ -98,41 +101,44 @@ func (s *Store) unexpired(list []tokenItem) (valid []tokenItem) {
 	return valid
 }
 
-// writeToken writes a token, and beside it in the same transaction what else is to be done.
-func (s *Store) writeToken(ctx context.Context, tenant, label, secret string, lifetime time.Duration, beside ...table.Write) (Token, error) {
-	if _, ok := tenantFromToken(secret); !ok {
-		return Token{}, fmt.Errorf("token: what begins with %s must be a token that was made here", Prefix)
+// writeToken stores a token and its list entry, in one transaction with the extra writes. It returns ErrNoTenant if the
+// tenant does not exist or is deleted, and ErrNoToken if a condition of an extra write fails.
+func (s *Store) writeToken(
+	ctx context.Context, tenant, label, secret string, lifetime time.Duration, extra ...table.Write,
+) (Token, error) {
+	if _, ok := tenantFromToken(secret); !ok { // the error does not repeat the secret
+		return Token{}, fmt.Errorf("token: a chosen token must not begin with %s; choose another beginning", Prefix)
 	}
 	now, hash := s.Now(), hashToken(secret)
-	it := tokenItem{Key: tokenKey(hash), Tenant: tenant, Label: label, Created: now.Unix(), ExpiresAt: now.Add(lifetime).Unix(),
-		PurgeAt: now.Add(lifetime + expiredRetention).Unix()}
-	exists := []table.Condition{table.Exists(), table.AttributeNotExists("deleted")}
+	it := tokenItem{Key: tokenKey(hash), Tenant: tenant, Label: label, Created: now.Unix(),
+		ExpiresAt: now.Add(lifetime).Unix(), PurgeAt: now.Add(lifetime + expiredRetention).Unix()}
+	notDeleted := []table.Condition{table.Exists(), table.AttributeNotExists("deleted")}
 	err := s.Table.Write(ctx, append([]table.Write{
-		table.ConditionCheck{Key: tenantKey(tenant), If: exists},
-		table.Put{Item: marshal(it)},
-		table.Put{Item: marshal(tokenListItem{tokenListKey(tenant, tokenID(hash)), hash, it.PurgeAt})},
-	}, beside...)...)
-	refused := (*table.ConditionError)(nil)
-	if errors.As(err, &refused) {
-		if _, tenantGone := refused.Items[0]; tenantGone {
+		table.ConditionCheck{Key: tenantKey(tenant), If: notDeleted},
+		table.Put{Item: marshalItem(it)},
+		table.Put{Item: marshalItem(tokenListItem{tokenListKey(tenant, tokenID(hash)), hash, it.PurgeAt})},
+	}, extra...)...)
+	if failed := (*table.ConditionError)(nil); errors.As(err, &failed) {
+		if _, tenantFailed := failed.Items[0]; tenantFailed {
 			return Token{}, ErrNoTenant
 		}
-		return Token{}, ErrNoToken // of those that a token takes the place of
+		return Token{}, ErrNoToken
 	}
 	return it.token(), err
 }
 
-// Tokens lists the tokens of a tenant, those that have ended a few days ago among them.
-func (s *Store) Tokens(ctx context.Context, tenant string) (all []Token, err error) {
+// Tokens lists the tokens of a tenant in the order of their creation, including those that expired in the last days.
+// The list is empty if the tenant does not exist.
+func (s *Store) Tokens(ctx context.Context, tenant string) (tokens []Token, err error) {
 	list, err := s.loadTokens(ctx, tenant)
 	for _, it := range list {
-		all = append(all, it.token())
+		tokens = append(tokens, it.token())
 	}
-	return all, err
+	return tokens, err
 }
 
-func (s *Store) loadTokens(ctx context.Context, tenant string) (all []tokenItem, err error) {
-	page, err := s.Table.Query(ctx, table.Range{PK: tokenListPartition(tenant)}) // few enough for one page
+func (s *Store) loadTokens(ctx context.Context, tenant string) (list []tokenItem, err error) {
+	page, err := s.Table.Query(ctx, table.Range{PK: tokenListPartition(tenant)}) // the entries fit one page
 	if err != nil {
 		return nil, err
 	}
@@ -140,21 +146,23 @@ func (s *Store) loadTokens(ctx context.Context, tenant string) (all []tokenItem,
 	for i, it := range page.Items {
 		keys[i] = tokenKey(table.StringValue(it["hash"]))
 	}
-	found, err := s.Table.Get(ctx, nil, keys...)
-	for _, it := range found {
+	items, err := s.Table.Get(ctx, nil, keys...)
+	for _, it := range items {
 		var i tokenItem
-		if err := unmarshal(it, &i); err != nil {
+		if err := unmarshalItem(it, &i); err != nil {
 			return nil, err
 		}
-		if i.Tenant == tenant { // and has not become another's since
-			all = append(all, i)
+		if i.Tenant == tenant { // ReplaceToken for another tenant takes over a chosen token, but leaves the list entry here
+			list = append(list, i)
 		}
 	}
-	slices.SortFunc(all, func(a, b tokenItem) int { return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.PK, b.PK)) })
-	return all, err
+	slices.SortFunc(list, func(a, b tokenItem) int {
+		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.PK, b.PK))
+	})
+	return list, err
 }
 
-// findToken finds one of the tokens, or gives ErrNoToken.
+// findToken returns the token of list with an ID, or ErrNoToken.
 func findToken(list []tokenItem, id string) (tokenItem, error) {
 	for _, it := range list {
 		if it.token().ID == id {
@@ -164,7 +172,8 @@ func findToken(list []tokenItem, id string) (tokenItem, error) {
 	return tokenItem{}, ErrNoToken
 }
 
-// Revoke ends a token at once, but for the seconds for which instances remember it; or gives ErrNoToken.
+// Revoke deletes a token, or returns ErrNoToken. An instance that has the token in its cache accepts it for up to
+// five more seconds.
 func (s *Store) Revoke(ctx context.Context, tenant, id string) error {
 	list, err := s.loadTokens(ctx, tenant)
 	if err != nil {
@@ -177,7 +186,9 @@ func (s *Store) Revoke(ctx context.Context, tenant, id string) error {
 	return s.Table.Write(ctx, table.Delete{Key: it.Key}, table.Delete{Key: tokenListKey(tenant, id)})
 }
 
-// Rotate makes a token with the label and the lifetime of another, which ends after an overlap, if it does not sooner.
+// Rotate stores secret as a new token with the label and the lifetime of the token with an ID. The old token expires
+// after the overlap, or at its own end if that is earlier. Rotate returns ErrNoToken, ErrTooManyTokens, or
+// ErrNoTenant if the tenant is deleted.
 func (s *Store) Rotate(ctx context.Context, tenant, id, secret string, overlap time.Duration) (Token, error) {
 	list, err := s.loadTokens(ctx, tenant)
 	if err != nil {
@@ -190,14 +201,17 @@ func (s *Store) Rotate(ctx context.Context, tenant, id, secret string, overlap t
 	if err != nil {
 		return Token{}, err
 	}
+	// An earlier rotation may have reduced ExpiresAt. PurgeAt still shows the original lifetime.
 	lifetime := time.Duration(old.PurgeAt-old.Created)*time.Second - expiredRetention
 	end := min(old.ExpiresAt, s.Now().Add(overlap).Unix())
+	unchanged := table.Equals("ends", table.N(old.ExpiresAt))
 	return s.writeToken(ctx, tenant, old.Label, secret, lifetime, table.Update{
-		Key: old.Key, Set: table.Item{"ends": table.N(end)}, If: []table.Condition{table.Equals("ends", table.N(old.ExpiresAt))},
+		Key: old.Key, Set: table.Item{"ends": table.N(end)}, If: []table.Condition{unchanged},
 	})
 }
 
-// ReplaceToken makes a secret the only token of a tenant with a label, and the tenant where there is none.
+// ReplaceToken makes secret the only token of a tenant with the label. It creates the tenant if it does not exist, and
+// deletes the other tokens with the label.
 func (s *Store) ReplaceToken(ctx context.Context, tenant, label, secret string) error {
 	if _, err := s.CreateTenant(ctx, tenant); err != nil && !errors.Is(err, ErrTenantExists) {
 		return err
@@ -206,12 +220,12 @@ func (s *Store) ReplaceToken(ctx context.Context, tenant, label, secret string) 
 	if err != nil {
 		return err
 	}
-	var old []table.Write
+	var deletes []table.Write
 	for _, it := range list {
 		if it.Label == label && it.hash() != hashToken(secret) {
-			old = append(old, table.Delete{Key: it.Key}, table.Delete{Key: tokenListKey(tenant, it.token().ID)})
+			deletes = append(deletes, table.Delete{Key: it.Key}, table.Delete{Key: tokenListKey(tenant, it.token().ID)})
 		}
 	}
-	_, err = s.writeToken(ctx, tenant, label, secret, DefaultLifetime, old...)
+	_, err = s.writeToken(ctx, tenant, label, secret, DefaultLifetime, deletes...)
 	return err
 }

@@ -12,19 +12,22 @@ import (
 )
 
 const (
-	windowSeconds    = 10   // seconds of a window
-	minReport        = 5    // requests: a call tells no fewer
-	maxTrackedTokens = 1000 // tokens that a Limiter remembers
+	windowSeconds    = 10   // length of a window
+	minReport        = 5    // fewest unreported requests that are worth a report
+	maxTrackedTokens = 1000 // tokens whose counts a Limiter keeps in memory
 )
 
-// Limiter limits how many requests a second each token has, over all instances that share a table. A window of ten
-// seconds has room for ten times as many, and an instance counts what it serves. At most once a second it adds that to
-// the token's item, and learns there what others have served: with a request that finds at least five untold ones of
-// this window. So a token that is used little costs no calls, and one that is used much two a second for each instance,
-// and a third to begin a window; for that, each instance may let pass at most four requests, and what one second
-// brings, beyond the room.
+// A Limiter limits the requests per second of each token, across all instances that share a table. It counts requests
+// in windows of ten seconds, and a window admits ten times the limit per second. It is safe for concurrent use.
 //
-// When the table fails, an instance goes by what it knows: the limit protects the table, and must not be the outage.
+// An instance counts the requests that it admits. It reports them to the token's counter item, and reads there how many
+// requests the other instances have reported. A request makes a report if at least five requests of the window are
+// unreported and the last report is at least one second old. So a token with few requests causes no calls to the table.
+// A busy token causes two calls per second and instance, and a third at the start of a window. In return, the instances
+// together can exceed the limit: each by at most four requests and the requests of one second.
+//
+// If the table fails, an instance decides by the counts that it has. The limit protects the table, so a failing table
+// must not make it reject requests.
 type Limiter struct {
 	Table table.Table
 	Now   func() time.Time
@@ -34,18 +37,19 @@ type Limiter struct {
 	counts map[table.Key]*windowCount
 }
 
-// windowCount is what an instance knows of the requests of a token in a window.
+// A windowCount holds what an instance knows about the requests of a token in one window.
 type windowCount struct {
-	window     int64
-	local      int       // served here
-	reported   int       // of them, those that the item has, or is about to have
-	remote     int       // served elsewhere
-	nextReport time.Time // when to tell again; also of the window before
-	warned     bool
+	window     int64     // Unix time divided by windowSeconds
+	local      int       // admitted by this instance
+	reported   int       // part of local that is in the counter item, or in a report under way
+	remote     int       // admitted by other instances, as far as they have reported it
+	nextReport time.Time // earliest time of the next report; carried over to the next window
+	warned     bool      // a failed report has been logged
 }
 
-// Allow counts a request of a token, given by its id, of a tenant. It returns 0, or how many whole seconds later (1 to
-// 10) it is worth trying again; what is refused is not counted. With perSecond 0 or less there is no limit.
+// Allow counts a request. token is the ID of a token of the tenant. Allow returns 0 if the request is admitted.
+// Otherwise it returns after how many seconds (1 to 10) the client can try again, and does not count the request. A
+// perSecond of 0 or less means no limit.
 func (l *Limiter) Allow(ctx context.Context, tenant, token string, perSecond int) (retryAfter int) {
 	if perSecond <= 0 {
 		return 0
@@ -60,7 +64,8 @@ func (l *Limiter) Allow(ctx context.Context, tenant, token string, perSecond int
 	return l.admit(k, perSecond)
 }
 
-// takeUnreported is how many requests are to be told now. It takes them for told, so that nobody else tells them.
+// takeUnreported returns the number of requests that the caller must report now, or 0. It marks them as reported at
+// once, so that concurrent requests do not report them again and do not wait for the report.
 func (l *Limiter) takeUnreported(k table.Key) (c *windowCount, n int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -73,8 +78,9 @@ func (l *Limiter) takeUnreported(k table.Key) (c *windowCount, n int) {
 	return c, n
 }
 
-// report adds n requests to those of a window, and returns how many it then has: n if that cannot be read, 0 if they were
-// not added or another window is counted. It gives up when the second is over in which nobody else tells.
+// report adds n requests to the counter item and returns the item's total for the window. total is n if the total
+// cannot be read. total is 0 if the requests were not added, or if the item counts another window. The timeout of one
+// second is the interval between reports.
 func (l *Limiter) report(ctx context.Context, k table.Key, window int64, n int) (total int, err error) {
 	ctx, cancel := context.WithTimeout(ctx, time.Second)
 	defer cancel()
@@ -92,9 +98,10 @@ func (l *Limiter) report(ctx context.Context, k table.Key, window int64, n int) 
 	return int(table.IntValue(items[0]["n"])), nil
 }
 
-// addToWindow adds n requests to the item of a token, and starts the window in the item if the item counts another one.
-// If the item counts the next window, another instance has moved on, and addToWindow does nothing. A window further ahead
-// comes from a wrong clock and is replaced. Conflicts are retried until the deadline of ctx, so the caller sets a short one.
+// addToWindow adds n requests to the counter item. If the item counts an earlier window, addToWindow starts the new
+// window. If the item counts the next window, another instance has moved on, and addToWindow does nothing. A window
+// further ahead comes from a wrong clock and is replaced. Conflicts are retried until the deadline of ctx, so the
+// caller sets a short one.
 func addToWindow(ctx context.Context, t table.Table, k table.Key, window, n int64) error {
 	return table.Backoff{}.RetryConflicts(ctx, func() error {
 		sameWindow := table.Equals("window", table.N(window))
@@ -115,7 +122,8 @@ func addToWindow(ctx context.Context, t table.Table, k table.Key, window, n int6
 	})
 }
 
-// mergeReport takes in what a telling of n requests gave, and says whether to warn.
+// mergeReport updates c with the results of a report of n requests. If the requests were not added to the counter item,
+// they count as unreported again. warn is true for the first error of a window.
 func (l *Limiter) mergeReport(c *windowCount, n, total int, err error) (warn bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -128,6 +136,7 @@ func (l *Limiter) mergeReport(c *windowCount, n, total int, err error) (warn boo
 	return warn
 }
 
+// admit counts a request if the current window has room for it. Otherwise it returns the seconds until the next window.
 func (l *Limiter) admit(k table.Key, perSecond int) (retryAfter int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -140,14 +149,15 @@ func (l *Limiter) admit(k table.Key, perSecond int) (retryAfter int) {
 	return 0
 }
 
-// currentWindow is the count of the window of a time.
+// currentWindow returns the count of a token in the window of now, a new one if necessary. Before it tracks one token
+// too many, it drops the counts of past windows, or all counts if none is of a past window. The caller holds l.mu.
 func (l *Limiter) currentWindow(k table.Key, now time.Time) *windowCount {
-	c, old := &windowCount{window: now.Unix() / windowSeconds}, l.counts[k]
+	c, previous := &windowCount{window: now.Unix() / windowSeconds}, l.counts[k]
 	switch {
-	case old != nil && old.window == c.window:
-		return old
-	case old != nil:
-		c.nextReport = old.nextReport
+	case previous != nil && previous.window == c.window:
+		return previous
+	case previous != nil:
+		c.nextReport = previous.nextReport
 	case l.counts == nil:
 		l.counts = map[table.Key]*windowCount{}
 	case len(l.counts) == maxTrackedTokens:
@@ -160,12 +170,12 @@ func (l *Limiter) currentWindow(k table.Key, now time.Time) *windowCount {
 	return c
 }
 
-// counterPartition is the partition of what is counted of a tenant.
+// counterPartition returns the partition of a tenant's request counters and deprovisioning counters.
 func counterPartition(tenant string) string { return table.EscapeKeyPart(tenant) + "#counter" }
 
-// metered counts each call once, whatever table it is given.
+// metered returns t, wrapped in table.Metered unless it is Metered already, so that each call is counted once.
 func metered(t table.Table) table.Table {
-	if _, already := t.(table.Metered); already {
+	if _, ok := t.(table.Metered); ok {
 		return t
 	}
 	return table.Metered{Table: t}

@@ -13,11 +13,11 @@ import (
 	"serverless-scim/internal/table/tabletest"
 )
 
-func TestATenantThatIsDisabledOrDeletedIsClosed(t *testing.T) {
+func TestTokensOfADisabledOrDeletedTenantAreRejected(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
-	secret, _ := create(t, s, "a", DefaultLifetime)
-	for name, change := range map[string]func(*Tenant) *time.Time{
+	secret, _ := createToken(t, s, "a", DefaultLifetime)
+	for state, change := range map[string]func(*Tenant) *time.Time{
 		"disabled": func(t *Tenant) *time.Time { return &t.DisabledAt },
 		"deleted":  func(t *Tenant) *time.Time { return &t.DeletedAt },
 	} {
@@ -26,41 +26,43 @@ func TestATenantThatIsDisabledOrDeletedIsClosed(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if *now = now.Add(cacheTTL); s.opens(secret) != since.IsZero() {
-				t.Errorf("%s since %v: open is %v", name, since, !since.IsZero())
+			if *now = now.Add(cacheTTL); s.accepts(secret) != since.IsZero() {
+				t.Errorf("%s since %v: accepted is %v", state, since, !since.IsZero())
 			}
 		}
 	}
 }
 
-func TestWithoutATenantThereIsNoToken(t *testing.T) {
+func TestATokenNeedsATenantThatIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
 	if _, err := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime); !errors.Is(err, ErrNoTenant) {
-		t.Errorf("no tenant: %v", err)
+		t.Errorf("no tenant: got %v, want ErrNoTenant", err)
 	}
-	_, made := create(t, s, "a", DefaultLifetime)
+	_, issued := createToken(t, s, "a", DefaultLifetime)
 	if _, err := s.CreateTenant(t.Context(), "a"); !errors.Is(err, ErrTenantExists) {
-		t.Errorf("again: %v", err)
+		t.Errorf("existing tenant: got %v, want ErrTenantExists", err)
 	}
 	_, err := s.UpdateTenant(t.Context(), "a", func(t *Tenant) error { t.DeletedAt = now.UTC(); return nil })
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, create := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime)
-	_, rotate := s.Rotate(t.Context(), "a", made.ID, New("a"), DefaultOverlap)
-	for _, err := range []error{create, rotate} {
+	_, createErr := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime)
+	_, rotateErr := s.Rotate(t.Context(), "a", issued.ID, New("a"), DefaultOverlap)
+	for _, err := range []error{createErr, rotateErr} {
 		if !errors.Is(err, ErrNoTenant) {
-			t.Errorf("a deleted tenant: %v", err)
+			t.Errorf("deleted tenant: got %v, want ErrNoTenant", err)
 		}
 	}
 }
 
-func TestTenantsAreWhatWasSet(t *testing.T) {
+func TestTenantsAreStoredAndListed(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
 	rate := 7
-	settings := Settings{StrictMembers: true, NoContent: true, ResourceTypes: []string{"User"}, RateLimit: &rate, Deprovisioning: 20}
+	settings := Settings{
+		StrictMembers: true, NoContent: true, ResourceTypes: []string{"User"}, RateLimit: &rate, Deprovisioning: 20,
+	}
 	for i := range 3 {
 		if _, err := s.CreateTenant(t.Context(), fmt.Sprint("t", i)); err != nil {
 			t.Fatal(err)
@@ -87,7 +89,7 @@ func TestTenantsAreWhatWasSet(t *testing.T) {
 	}
 }
 
-func TestChangesOfATenantAreNotLost(t *testing.T) {
+func TestConcurrentUpdateTenantsLoseNothing(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)
 	if _, err := s.CreateTenant(t.Context(), "a"); err != nil {
@@ -104,7 +106,7 @@ func TestChangesOfATenantAreNotLost(t *testing.T) {
 	}
 	wg.Wait()
 	if got, _ := s.Tenant(t.Context(), "a"); got.Settings.Deprovisioning != 20 {
-		t.Errorf("20 changes came to %d", got.Settings.Deprovisioning)
+		t.Errorf("20 increments result in %d", got.Settings.Deprovisioning)
 	}
 }
 
@@ -157,64 +159,64 @@ func TestUpdateTenantEndsAtTheDeadlineIfConflictsContinue(t *testing.T) {
 	})
 }
 
-func TestRotationOverlaps(t *testing.T) {
+func TestRotateLimitsTheOldTokenToTheOverlap(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
-	old, made := create(t, s, "a", 48*time.Hour)
+	old, issued := createToken(t, s, "a", 48*time.Hour)
 	*now = now.Add(time.Hour)
 	fresh := New("a")
-	next, err := s.Rotate(t.Context(), "a", made.ID, fresh, time.Minute)
-	if err != nil || next.Label != made.Label || next.Expires.Sub(next.Created) != 48*time.Hour {
+	next, err := s.Rotate(t.Context(), "a", issued.ID, fresh, time.Minute)
+	if err != nil || next.Label != issued.Label || next.ExpiresAt.Sub(next.Created) != 48*time.Hour {
 		t.Fatalf("%+v, %v", next, err)
 	}
 	for range 60 {
-		if !s.opens(old) || !s.opens(fresh) {
-			t.Fatal("both are valid while they overlap")
+		if !s.accepts(old) || !s.accepts(fresh) {
+			t.Fatal("a token is rejected during the overlap")
 		}
 		*now = now.Add(time.Second)
 	}
-	if s.opens(old) || !s.opens(fresh) {
-		t.Error("the old one ends with the overlap")
+	if s.accepts(old) || !s.accepts(fresh) {
+		t.Error("after the overlap, only the old token must be rejected")
 	}
-	third, err := s.Rotate(t.Context(), "a", made.ID, New("a"), DefaultOverlap)
-	if err != nil || third.Expires.Sub(third.Created) != 48*time.Hour || s.opens(old) {
-		t.Errorf("rotation of one that has ended gives it no more time: %+v, %v", third, err)
+	third, err := s.Rotate(t.Context(), "a", issued.ID, New("a"), DefaultOverlap)
+	if err != nil || third.ExpiresAt.Sub(third.Created) != 48*time.Hour || s.accepts(old) {
+		t.Errorf("the rotation of an expired token must not extend it: %+v, %v", third, err)
 	}
 	if _, err := s.Rotate(t.Context(), "a", "none", New("a"), DefaultOverlap); !errors.Is(err, ErrNoToken) {
 		t.Error(err)
 	}
-	if _, err := s.Create(t.Context(), "a", made.Label, New("a"), DefaultLifetime); !errors.Is(err, ErrLabelTaken) {
-		t.Errorf("a second token with the label is one of a rotation: %v", err)
+	if _, err := s.Create(t.Context(), "a", issued.Label, New("a"), DefaultLifetime); !errors.Is(err, ErrLabelTaken) {
+		t.Errorf("second token with the label: got %v, want ErrLabelTaken", err)
 	}
 }
 
-func TestATenantHasNotTooManyTokens(t *testing.T) {
+func TestATenantHasAtMostMaxTokens(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
 	var last Token
 	for range MaxTokens {
-		_, last = create(t, s, "a", time.Hour)
+		_, last = createToken(t, s, "a", time.Hour)
 	}
-	_, create := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime)
-	_, rotate := s.Rotate(t.Context(), "a", last.ID, New("a"), DefaultOverlap)
-	if !errors.Is(create, ErrTooManyTokens) || !errors.Is(rotate, ErrTooManyTokens) {
-		t.Errorf("%v, %v", create, rotate)
+	_, createErr := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime)
+	_, rotateErr := s.Rotate(t.Context(), "a", last.ID, New("a"), DefaultOverlap)
+	if !errors.Is(createErr, ErrTooManyTokens) || !errors.Is(rotateErr, ErrTooManyTokens) {
+		t.Errorf("got %v, %v, want ErrTooManyTokens", createErr, rotateErr)
 	}
 	*now = now.Add(time.Hour)
 	if _, err := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime); err != nil {
-		t.Errorf("those that have ended do not count: %v", err)
+		t.Errorf("expired tokens must not count: %v", err)
 	}
 }
 
-func TestWhatLooksLikeATokenMustBeOne(t *testing.T) {
+func TestAChosenTokenDoesNotHaveThePrefixAndBelongsToOneTenant(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)
 	if err := s.ReplaceToken(t.Context(), "a", "given", "scim_chosen"); err == nil {
-		t.Error("it would never open anything")
+		t.Error("a chosen token with the prefix of generated tokens is accepted")
 	}
-	replace(t, s, "a", "given", "shared")
-	replace(t, s, "b", "given", "shared")
+	replaceToken(t, s, "a", "given", "shared")
+	replaceToken(t, s, "b", "given", "shared")
 	if list, err := s.Tokens(t.Context(), "a"); err != nil || len(list) != 0 {
-		t.Errorf("a token that has become another tenant's is listed: %v, %v", list, err)
+		t.Errorf("a token that now belongs to another tenant is listed: %v, %v", list, err)
 	}
 }

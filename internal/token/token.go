@@ -1,6 +1,3 @@
-// Package token is bearer tokens, and the tenants that they open. A token is 256 random bits; the table keeps its
-// SHA-256 alone, which is enough for what cannot be guessed. There is no way in without a token, none that never ends,
-// and no token for all tenants. It knows no resource: what a tenant has is another package's.
 package token
 
 import (
@@ -15,54 +12,58 @@ import (
 	"strings"
 )
 
-// ErrUnauthorized says that a request has no token, more than one, or one that is not valid. It does not say which.
+// ErrUnauthorized reports that a request has no token, several tokens, or one that is not valid. It does not say which.
 var ErrUnauthorized = errors.New("token: unauthorized")
 
-// Prefix begins every token that is made here, so that people and scanners recognise one.
+// Prefix is the start of every generated token. People and secret scanners recognize a token by it.
 const Prefix = "scim_"
 
 const (
-	maxHeaderBytes  = 512 // bytes of an Authorization header
-	randomLetters   = 52  // letters
-	checksumLetters = 7   // letters
+	maxHeaderBytes  = 512 // of an Authorization header
+	randomLetters   = 52  // 256 bits in base32
+	checksumLetters = 7   // 32 bits in base32
 )
 
-var letters = base32.HexEncoding.WithPadding(base32.NoPadding)
+var base32Hex = base32.HexEncoding.WithPadding(base32.NoPadding)
 
-// New makes a token of a tenant: the prefix, the tenant's name (so that one call finds both), 52 letters that are random
-// and 7 that are the CRC-32 of all before them, by which a scanner tells a token from what merely looks like one.
+// New generates a token for a tenant: Prefix, the tenant's name, "_", 52 random letters, and 7 letters of checksum.
+// The name lets Authenticate read the token and the tenant in one call. The checksum, a CRC-32 of everything before
+// it, lets a secret scanner reject strings that only resemble a token.
 func New(tenant string) string {
 	b := make([]byte, 32)
 	rand.Read(b) // never fails
-	s := Prefix + tenant + "_" + encode(b)
+	s := Prefix + tenant + "_" + encodeBase32(b)
 	return s + checksumOf(s)
 }
 
-func encode(b []byte) string { return strings.ToLower(letters.EncodeToString(b)) }
+func encodeBase32(b []byte) string { return strings.ToLower(base32Hex.EncodeToString(b)) }
 
 func checksumOf(s string) string {
-	return encode(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(s))))
+	return encodeBase32(binary.BigEndian.AppendUint32(nil, crc32.ChecksumIEEE([]byte(s))))
 }
 
-// tenantFromToken is the tenant that a token names; ok is false where it is no token that was made here. A token that an
-// operator chose has neither prefix nor name.
+// tenantFromToken returns the tenant's name in a generated token. A token without Prefix was chosen by an operator and
+// names no tenant: the result is "" and true. ok is false if a token has Prefix but New cannot have generated it.
 func tenantFromToken(secret string) (tenant string, ok bool) {
-	rest, ours := strings.CutPrefix(secret, Prefix)
-	if !ours {
+	rest, generated := strings.CutPrefix(secret, Prefix)
+	if !generated {
 		return "", true
 	}
-	at := len(rest) - randomLetters - checksumLetters - 1
-	if at < 1 || rest[at] != '_' || strings.Trim(rest[at+1:], "0123456789abcdefghijklmnopqrstuv") != "" ||
+	separator := len(rest) - randomLetters - checksumLetters - 1
+	if separator < 1 || rest[separator] != '_' ||
+		strings.Trim(rest[separator+1:], "0123456789abcdefghijklmnopqrstuv") != "" ||
 		checksumOf(secret[:len(secret)-checksumLetters]) != secret[len(secret)-checksumLetters:] {
 		return "", false
 	}
-	return rest[:at], true
+	return rest[:separator], true
 }
 
-// tokenFromHeaders is the token in the Authorization headers of a request, in one of the ways in which Okta sends it: as Bearer
-// (RFC 6750 §2.1), as the password of Basic (RFC 7617 §2), or bare.
+// tokenFromHeaders returns the token in the Authorization headers of a request. It accepts the three forms that Okta
+// sends: Bearer (RFC 6750 §2.1), the password of Basic (RFC 7617 §2), and the token alone. ok is false if there is not
+// exactly one header, or if the header has another form.
 func tokenFromHeaders(authorization []string) (secret string, ok bool) {
-	if len(authorization) != 1 || len(authorization[0]) > maxHeaderBytes || strings.ContainsFunc(authorization[0], isNotPrintableASCII) {
+	if len(authorization) != 1 || len(authorization[0]) > maxHeaderBytes ||
+		strings.ContainsFunc(authorization[0], isNotPrintableASCII) {
 		return "", false
 	}
 	fields := strings.Split(strings.TrimSpace(authorization[0]), " ")
@@ -83,7 +84,6 @@ func tokenFromHeaders(authorization []string) (secret string, ok bool) {
 	return secret, secret != ""
 }
 
-// isNotPrintableASCII tells what no header of ours holds: anything but printable ASCII.
 func isNotPrintableASCII(r rune) bool { return r < ' ' || r > '~' }
 
 func hashToken(secret string) string {
@@ -91,5 +91,6 @@ func hashToken(secret string) string {
 	return hex.EncodeToString(hash[:])
 }
 
-// tokenID is how people name a token: the beginning of its hash, which tells nothing of the token.
+// tokenID returns the ID of the token with a hash: the first 16 hexadecimal digits of the hash. The ID may be logged
+// and shown, because it reveals nothing about the token.
 func tokenID(hash string) string { return hash[:16] }

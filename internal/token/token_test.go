@@ -16,6 +16,7 @@ import (
 	"serverless-scim/internal/table/tabletest"
 )
 
+// newStore returns a Store on an empty table, and its current time, which the test can change.
 func newStore(t *testing.T) (*Store, *time.Time) {
 	t.Helper()
 	tab, err := bolt.Open(":memory:")
@@ -27,29 +28,30 @@ func newStore(t *testing.T) (*Store, *time.Time) {
 	return &Store{Table: tab, Now: func() time.Time { return now }}, &now
 }
 
-func replace(t *testing.T, s *Store, tenant, label, secret string) {
+func replaceToken(t *testing.T, s *Store, tenant, label, secret string) {
 	t.Helper()
 	if err := s.ReplaceToken(t.Context(), tenant, label, secret); err != nil {
 		t.Fatal(err)
 	}
 }
 
-// create makes a tenant and a token of it.
-func create(t *testing.T, s *Store, tenant string, lifetime time.Duration) (string, Token) {
+// createToken creates a token of a tenant, and the tenant if it does not exist.
+func createToken(t *testing.T, s *Store, tenant string, lifetime time.Duration) (string, Token) {
 	t.Helper()
 	if _, err := s.CreateTenant(t.Context(), tenant); err != nil && !errors.Is(err, ErrTenantExists) {
 		t.Fatal(err)
 	}
 	secret := New(tenant)
 	label := fmt.Sprint("connection ", hashToken(secret)[:8])
-	made, err := s.Create(t.Context(), tenant, label, secret, lifetime)
+	issued, err := s.Create(t.Context(), tenant, label, secret, lifetime)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return secret, made
+	return secret, issued
 }
 
-func (s *Store) opens(secret string) bool {
+// accepts reports whether Authenticate accepts a token.
+func (s *Store) accepts(secret string) bool {
 	_, err := s.Authenticate(context.Background(), []string{"Bearer " + secret})
 	if err != nil && !errors.Is(err, ErrUnauthorized) {
 		panic(err)
@@ -57,50 +59,53 @@ func (s *Store) opens(secret string) bool {
 	return err == nil
 }
 
-func TestATokenOpensItsTenantAlone(t *testing.T) {
+func TestATokenIdentifiesItsTenant(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)
 	a, b := New("a"), New("b")
-	replace(t, s, "a", "okta", a)
-	replace(t, s, "b", "okta", b)
+	replaceToken(t, s, "a", "okta", a)
+	replaceToken(t, s, "b", "okta", b)
 	for secret, tenant := range map[string]string{a: "a", b: "b"} {
 		identity, err := s.Authenticate(t.Context(), []string{"Bearer " + secret})
-		if err != nil || identity.Tenant.Name != tenant || identity.Label != "okta" || identity.ID != tokenID(hashToken(secret)) {
+		id := tokenID(hashToken(secret))
+		if err != nil || identity.Tenant.Name != tenant || identity.Label != "okta" || identity.ID != id {
 			t.Errorf("got %v %v, want tenant %s", identity, err, tenant)
 		}
 	}
 }
 
-func TestATokenIsRecognised(t *testing.T) {
+func TestGeneratedTokensHaveAPrefixATenantAndAChecksum(t *testing.T) {
 	t.Parallel()
 	a, b := New("acme"), New("acme")
 	if a == b || !strings.HasPrefix(a, "scim_acme_") || len(a) != len("scim_acme_")+52+7 {
-		t.Errorf("a token is a prefix, the tenant, 256 random bits and a checksum, got %q", a)
+		t.Errorf("got %q, want a prefix, the tenant, 256 random bits and a checksum", a)
 	}
 	for i := range a {
-		damaged := []byte(a)
-		damaged[i] = "ab"[damaged[i]&1]
-		if string(damaged) == a {
+		altered := []byte(a)
+		altered[i] = "ab"[altered[i]&1]
+		if string(altered) == a {
 			continue
 		}
-		if _, ok := tenantFromToken(string(damaged)); ok && strings.HasPrefix(string(damaged), Prefix) {
-			t.Errorf("%s passes for a token", damaged)
+		if _, ok := tenantFromToken(string(altered)); ok && strings.HasPrefix(string(altered), Prefix) {
+			t.Errorf("%s is accepted as a generated token", altered)
 		}
 	}
 	for secret, tenant := range map[string]string{a: "acme", New("a_b"): "a_b", New("x/y#%"): "x/y#%", "chosen": ""} {
-		if named, ok := tenantFromToken(secret); !ok || named != tenant {
-			t.Errorf("%s names %q, want %q", secret, named, tenant)
+		if got, ok := tenantFromToken(secret); !ok || got != tenant {
+			t.Errorf("tenant in %s: got %q, want %q", secret, got, tenant)
 		}
 	}
 }
 
-func TestATokenIsSentAsOktaSendsIt(t *testing.T) {
+func TestAuthenticateAcceptsTheHeaderFormsOfOkta(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)
 	a, other := New("a"), New("a")
-	replace(t, s, "a", "okta", a)
+	replaceToken(t, s, "a", "okta", a)
 	basic := func(pair string) string { return base64.StdEncoding.EncodeToString([]byte(pair)) }
-	for _, header := range []string{"Bearer " + a, "bearer " + a, "BEARER " + a, a, " " + a + " ", "Basic " + basic("okta:"+a), "basic " + basic(":"+a)} {
+	for _, header := range []string{
+		"Bearer " + a, "bearer " + a, "BEARER " + a, a, " " + a + " ", "Basic " + basic("okta:"+a), "basic " + basic(":"+a),
+	} {
 		if _, err := s.Authenticate(t.Context(), []string{header}); err != nil {
 			t.Errorf("%.9q: %v", header, err)
 		}
@@ -112,155 +117,155 @@ func TestATokenIsSentAsOktaSendsIt(t *testing.T) {
 		{"Bearer " + a + "é"}, {"Bearer " + a + "\x00"}, {"Bearer " + a + strings.Repeat(" ", 10<<10)}, {strings.ToUpper(a)},
 	} {
 		if _, err := s.Authenticate(t.Context(), header); !errors.Is(err, ErrUnauthorized) {
-			t.Errorf("%.20q must be refused, got %v", header, err)
+			t.Errorf("%.20q: got %v, want ErrUnauthorized", header, err)
 		}
 	}
 }
 
-func TestTheSecretIsNotKept(t *testing.T) {
+func TestTheTableDoesNotHoldTheToken(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)
 	secret := New("a")
-	replace(t, s, "a", "okta", secret)
+	replaceToken(t, s, "a", "okta", secret)
 	p, err := s.Table.Scan(t.Context(), table.Key{})
 	if err != nil || len(p.Items) != 3 {
 		t.Fatal(p, err)
 	}
 	for _, it := range p.Items {
 		var m map[string]any
-		if err := attributevalue.UnmarshalMap(it, &m); err != nil || strings.Contains(fmt.Sprint(m), secret[len("scim_a_"):len(secret)-7]) {
-			t.Errorf("the table holds the secret: %v %v", m, err)
+		random := secret[len("scim_a_") : len(secret)-7]
+		if err := attributevalue.UnmarshalMap(it, &m); err != nil || strings.Contains(fmt.Sprint(m), random) {
+			t.Errorf("the table holds the token: %v %v", m, err)
 		}
 	}
 }
 
-func TestAReplacedTokenEnds(t *testing.T) {
+func TestReplaceTokenInvalidatesTheOldToken(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
 	old, other, fresh := New("a"), New("a"), New("a")
-	replace(t, s, "a", "automatic", old)
-	replace(t, s, "a", "given", other)
-	if !s.opens(old) {
-		t.Fatal("a token is valid at once")
+	replaceToken(t, s, "a", "automatic", old)
+	replaceToken(t, s, "a", "given", other)
+	if !s.accepts(old) {
+		t.Fatal("a new token is not accepted at once")
 	}
-	replace(t, s, "a", "automatic", fresh)
-	replace(t, s, "a", "automatic", fresh) // again is no harm
-	if *now = now.Add(cacheTTL); s.opens(old) || !s.opens(fresh) || !s.opens(other) {
-		t.Error("the token before it ends after what may be remembered, and no other does")
+	replaceToken(t, s, "a", "automatic", fresh)
+	replaceToken(t, s, "a", "automatic", fresh) // a repetition changes nothing
+	if *now = now.Add(cacheTTL); s.accepts(old) || !s.accepts(fresh) || !s.accepts(other) {
+		t.Error("after cacheTTL, only the replaced token must be rejected")
 	}
 }
 
-func TestATokenEndsAtOnceWhenItExpires(t *testing.T) {
+func TestAnExpiredTokenIsRejectedAtOnce(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
-	secret, _ := create(t, s, "a", 2*time.Second)
-	for seconds, valid := range []bool{true, true, false} { // also where it is remembered
-		if s.opens(secret) != valid {
-			t.Errorf("after %d s: %v", seconds, !valid)
+	secret, _ := createToken(t, s, "a", 2*time.Second)
+	for seconds, valid := range []bool{true, true, false} { // although it is in the cache
+		if s.accepts(secret) != valid {
+			t.Errorf("after %d s: accepted is %v, want %v", seconds, !valid, valid)
 		}
 		*now = now.Add(time.Second)
 	}
 }
 
-func TestARevokedTokenEndsWithinSeconds(t *testing.T) {
+func TestARevokedTokenIsRejectedAfterCacheTTL(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
-	secret, made := create(t, s, "a", DefaultLifetime)
-	unused, second := create(t, s, "a", DefaultLifetime)
-	other, _ := create(t, s, "b", DefaultLifetime)
-	if !s.opens(secret) || !s.opens(other) {
-		t.Fatal("not valid")
+	secret, issued := createToken(t, s, "a", DefaultLifetime)
+	unused, second := createToken(t, s, "a", DefaultLifetime)
+	other, _ := createToken(t, s, "b", DefaultLifetime)
+	if !s.accepts(secret) || !s.accepts(other) {
+		t.Fatal("a new token is not accepted")
 	}
-	for _, id := range []string{made.ID, second.ID} {
+	for _, id := range []string{issued.ID, second.ID} {
 		if err := s.Revoke(t.Context(), "b", id); !errors.Is(err, ErrNoToken) {
-			t.Errorf("another tenant's: %v", err)
+			t.Errorf("token of another tenant: got %v, want ErrNoToken", err)
 		}
 		if err := s.Revoke(t.Context(), "a", id); err != nil {
 			t.Error(err)
 		}
 		if err := s.Revoke(t.Context(), "a", id); !errors.Is(err, ErrNoToken) {
-			t.Errorf("again: %v", err)
+			t.Errorf("revoked token: got %v, want ErrNoToken", err)
 		}
 	}
-	if s.opens(unused) {
-		t.Error("what is not remembered ends at once")
+	if s.accepts(unused) {
+		t.Error("a revoked token that is not in the cache is accepted")
 	}
-	if *now = now.Add(cacheTTL); s.opens(secret) || !s.opens(other) {
-		t.Error("a revoked token ends after what may be remembered, and no other does")
+	if *now = now.Add(cacheTTL); s.accepts(secret) || !s.accepts(other) {
+		t.Error("after cacheTTL, only the revoked token must be rejected")
 	}
 }
 
-func TestAValidTokenIsRemembered(t *testing.T) {
+func TestValidTokensAreCachedForFiveSeconds(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
 	secret := New("a")
-	replace(t, s, "a", "okta", secret)
-	replace(t, s, "a", "chosen", "chosen")
+	replaceToken(t, s, "a", "okta", secret)
+	replaceToken(t, s, "a", "chosen", "chosen")
 	calls := func(header string) int {
 		ctx, usage := table.WithUsage(context.Background())
 		s.Authenticate(ctx, []string{"Bearer " + header})
 		return usage().Calls
 	}
 	if first, second := calls(secret), calls(secret); first != 2 || second != 0 {
-		t.Errorf("%d calls, then %d; want 2 (one marks the use), then none for 5 s", first, second)
+		t.Errorf("%d calls, then %d; want 2 (a read, and a write of the last use), then 0", first, second)
 	}
 	if *now = now.Add(cacheTTL); calls(secret) != 1 {
-		t.Error("a token and its tenant are asked for again after 5 s, in one call")
+		t.Error("after 5 s, a token and its tenant must be read again in one call")
 	}
 	if calls("chosen"); calls("chosen") != 0 {
-		t.Error("a token that names no tenant is remembered, too")
+		t.Error("a token without a tenant's name is not cached")
 	}
 	for range 2 {
 		if calls(New("a")) != 1 || calls("wrong") != 1 {
-			t.Error("what is refused is not remembered")
+			t.Error("a rejected token must be read every time")
 		}
-		if damaged := secret[:len(secret)-1] + "-"; calls(damaged) != 0 {
-			t.Error("what has no checksum costs no call")
+		if altered := secret[:len(secret)-1] + "-"; calls(altered) != 0 {
+			t.Error("a token with a wrong checksum must not cost a call")
 		}
 	}
 }
 
-func TestTheLastUseIsWrittenOnceAnHour(t *testing.T) {
+func TestTheLastUseIsWrittenOncePerHour(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
-	secret, _ := create(t, s, "a", DefaultLifetime)
-	used := func() time.Time {
+	secret, _ := createToken(t, s, "a", DefaultLifetime)
+	lastUse := func() time.Time {
 		list, err := s.Tokens(t.Context(), "a")
 		if err != nil || len(list) != 1 {
 			t.Fatal(list, err)
 		}
-		return list[0].Used
+		return list[0].LastUsedAt
 	}
-	if !used().IsZero() {
-		t.Error("never used")
+	if !lastUse().IsZero() {
+		t.Error("an unused token has a last use")
 	}
 	first := *now
 	for *now = first; now.Sub(first) < time.Hour; *now = now.Add(7 * time.Minute) {
-		if s.opens(secret); !used().Equal(first) {
-			t.Errorf("after %v: %v, want %v", now.Sub(first), used(), first)
+		if s.accepts(secret); !lastUse().Equal(first) {
+			t.Errorf("after %v: %v, want %v", now.Sub(first), lastUse(), first)
 		}
 	}
-	if s.opens(secret); !used().Equal(*now) {
-		t.Errorf("after an hour: %v, want %v", used(), *now)
+	if s.accepts(secret); !lastUse().Equal(*now) {
+		t.Errorf("after an hour: %v, want %v", lastUse(), *now)
 	}
 }
 
-// A write that comes late must not bring a revoked token back.
-func TestMarkingBringsNothingBack(t *testing.T) {
+func TestRecordUseDoesNotBringARevokedTokenBack(t *testing.T) {
 	t.Parallel()
 	s, _ := newStore(t)
-	secret, made := create(t, s, "a", DefaultLifetime)
-	plain := s.Table
-	s.Table = tabletest.Faults{Table: plain, Before: func(c tabletest.Call) error {
+	secret, issued := createToken(t, s, "a", DefaultLifetime)
+	original := s.Table
+	s.Table = tabletest.Faults{Table: original, Before: func(c tabletest.Call) error {
 		if c.Method != "Write" {
 			return nil
 		}
-		return (&Store{Table: plain, Now: s.Now}).Revoke(t.Context(), "a", made.ID)
+		return (&Store{Table: original, Now: s.Now}).Revoke(t.Context(), "a", issued.ID)
 	}}
-	if !s.opens(secret) {
-		t.Error("whether the use can be marked is nothing to the request")
+	if !s.accepts(secret) {
+		t.Error("a failed write of the last use must not fail the request")
 	}
-	if s.cache = nil; s.opens(secret) {
-		t.Error("a revoked token is back")
+	if s.cache = nil; s.accepts(secret) {
+		t.Error("a revoked token is accepted again")
 	}
 }

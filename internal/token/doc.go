@@ -1,0 +1,32 @@
+// Package token issues and verifies bearer tokens and manages tenants. A generated token has 256 random bits, so the
+// table stores only its unsalted SHA-256 hash. Every token belongs to one tenant and expires. The package also counts
+// requests for rate limits, and deprovisioned users. It does not read or write SCIM resources.
+//
+// # Items
+//
+// The package stores five kinds of items. <tenant> is the tenant's name, escaped by [table.EscapeKeyPart]. <token ID>
+// is the first 16 digits of <hash>. <minute> is Unix time in minutes, with 12 digits.
+//
+//	item              PK                SK
+//	tenant            tenant            name of the tenant, not escaped
+//	token             token#<hash>      @
+//	token list entry  <tenant>#token    <token ID>
+//	request counter   <tenant>#counter  rate#<token ID>
+//	deprovisioning    <tenant>#counter  deprovisioned#<minute>
+//
+//	item              attributes                                          written by
+//	tenant            settings, created, disabled, deleted, stopped, ver  CreateTenant, UpdateTenant
+//	token             tenant, label, created, ends, used, expires         Create, Rotate, ReplaceToken, Authenticate
+//	token list entry  hash, expires                                       Create, Rotate, ReplaceToken
+//	request counter   window, n                                           Limiter.Allow
+//	deprovisioning    n, expires                                          AddDeprovisioned
+//
+// Times are in seconds of Unix time, and absent if the event has not happened. The attribute settings is a JSON string.
+// Every update of a tenant increments ver, and its condition compares ver. Authenticate writes only used, and Rotate
+// also reduces ends of the old token. A request counter counts n requests in the window of ten seconds with the number
+// window, which is Unix time divided by ten. A deprovisioning item counts n users in one minute.
+//
+// Revoke and ReplaceToken delete a token and its list entry, and ResetDeprovisioned deletes deprovisioning items.
+// DynamoDB's time to live deletes an item at some time after expires. The purge in package admin deletes all items of a
+// tenant, and finally the tenant item through PurgeTenant.
+package token

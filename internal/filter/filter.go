@@ -1,30 +1,36 @@
-// Package filter is the little language of RFC 7644 §3.4.2.2: filters, and the paths of PATCH (§3.5.2). It parses and
-// prints; it knows no schema, evaluates nothing and imports nothing of ours. What the grammar leaves to the schema,
-// such as whether the last part of a URN is an attribute, is left to the reader of the tree.
+// Package filter parses and prints filters (RFC 7644 §3.4.2.2) and the paths of PATCH operations (§3.5.2). It has no
+// schemas and evaluates no filters, and it imports no other package of this project. The grammar does not say whether the
+// last part of a URN is an attribute, so the caller must resolve names with its schemas.
 package filter
 
-// Expr is a filter: *And, *Or, *Not, *Compare, *Present or *ValuePath. String gives a text that parses to the same.
+// An Expr is a filter: *And, *Or, *Not, *Compare, *Present or *ValuePath. String returns a text that parses to an equal
+// Expr. Use Visit to distinguish the types.
 type Expr interface {
 	String() string
 	expr()
 }
 
 type (
+	// And is true if X and Y are true.
 	And struct{ X, Y Expr }
-	Or  struct{ X, Y Expr }
+
+	// Or is true if X or Y is true.
+	Or struct{ X, Y Expr }
+
+	// Not is true if X is false.
 	Not struct{ X Expr }
 
-	// Compare is an attribute, an operator and a value, such as userName eq "bjensen".
+	// Compare compares an attribute with a value, as in userName eq "bjensen".
 	Compare struct {
 		Attr  Attr
 		Op    Op
 		Value Value
 	}
 
-	// Present is the operator pr.
+	// Present is true if the attribute has a value that is not empty (operator pr).
 	Present struct{ Attr Attr }
 
-	// ValuePath asks for one element of a multi-valued attribute of which all of Filter is true, such as
+	// ValuePath is true if Filter is true of at least one element of a multi-valued attribute, as in
 	// emails[type eq "work" and value co "@example.com"]. The names in Filter are sub-attributes.
 	ValuePath struct {
 		Attr   Attr
@@ -39,9 +45,10 @@ func (*Compare) expr()   {}
 func (*Present) expr()   {}
 func (*ValuePath) expr() {}
 
-// Op is a comparison operator, in lower case.
+// An Op is a comparison operator, in lower case.
 type Op string
 
+// The comparison operators.
 const (
 	EQ Op = "eq"
 	NE Op = "ne"
@@ -54,19 +61,20 @@ const (
 	LE Op = "le"
 )
 
-// Value is what an attribute is compared with: string, bool, nil (null) or json.Number.
+// A Value is the value in a comparison: a string, a bool, a json.Number, or nil for null.
 type Value any
 
-// Attr names an attribute: a URN (or ""), a name and perhaps a sub-attribute, in the writer's spelling. What stands
-// behind the last colon of a URN is taken as the name, so that a schema alone, such as
-// urn:ietf:params:scim:schemas:extension:enterprise:2.0:User, has the Name "User".
+// An Attr names an attribute, in the spelling of the text. URN and Sub are empty if the text has none. The part after the
+// last colon of a URN is the Name, even if the text names a whole schema: the Name of
+// urn:ietf:params:scim:schemas:extension:enterprise:2.0:User is "User".
 type Attr struct {
 	URN, Name, Sub string
 }
 
-// Path is the target of a PATCH operation: an attribute, or those elements of a multi-valued one of which Filter is
-// true, and of these perhaps one sub-attribute (Attr.Sub, also behind the bracket: emails[type eq "work"].value).
+// A Path is the target of a PATCH operation: an attribute, or the elements of a multi-valued attribute that match Filter.
+// If Attr.Sub is not empty, the target is that sub-attribute of the attribute or of the elements. In
+// emails[type eq "work"].value, Attr.Sub is "value".
 type Path struct {
 	Attr   Attr
-	Filter Expr // nil: none
+	Filter Expr // nil if the path has no filter
 }

@@ -7,11 +7,12 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// space skips white space.
 func (p *parser) space() {
 	p.pos = len(p.text) - len(strings.TrimLeft(p.text[p.pos:], " \t\r\n"))
 }
 
-// symbol reads c, if it is what comes next.
+// symbol skips white space and reads c. It reports whether c came next.
 func (p *parser) symbol(c byte) bool {
 	p.space()
 	if p.pos == len(p.text) || p.text[p.pos] != c {
@@ -21,7 +22,7 @@ func (p *parser) symbol(c byte) bool {
 	return true
 }
 
-// keyword reads the word and, or, not in any case, if it is what comes next.
+// keyword skips white space and reads the word k (and, or, not) in any case. It reports whether k came next.
 func (p *parser) keyword(k string) bool {
 	p.space()
 	if strings.ToLower(p.word()) != k {
@@ -31,7 +32,7 @@ func (p *parser) keyword(k string) bool {
 	return true
 }
 
-// word is the text from here to a space, a quote, a parenthesis or a bracket. It is not read yet.
+// word returns the text up to the next space, quote, parenthesis or bracket, without reading it.
 func (p *parser) word() string {
 	rest := p.text[p.pos:]
 	if end := strings.IndexAny(rest, " \t\r\n\"()[]"); end >= 0 {
@@ -40,8 +41,8 @@ func (p *parser) word() string {
 	return rest
 }
 
-// value is a JSON string, number or literal. Any other word is taken as a string: authentik sends userName eq jose,
-// Microsoft's samples bare timestamps.
+// value reads a JSON string, number or literal. It reads any other word as a string: authentik sends userName eq jose, and
+// Microsoft's samples have timestamps without quotes.
 func (p *parser) value() (Value, error) {
 	p.space()
 	word := p.word()
@@ -57,17 +58,18 @@ func (p *parser) value() (Value, error) {
 	case "null":
 		return nil, nil
 	}
-	// A word that begins so can be no other JSON value than a number.
-	if (word[0] == '-' || digit(word[0])) && json.Valid([]byte(word)) {
+	// A valid JSON value that begins with - or a digit is a number.
+	if (word[0] == '-' || isDigit(word[0])) && json.Valid([]byte(word)) {
 		return json.Number(word), nil
 	}
 	return word, nil
 }
 
+// str reads a JSON string.
 func (p *parser) str() (Value, error) {
 	rest := p.text[p.pos:]
 	if rest == "" || rest[0] != '"' {
-		return nil, p.fail("expected a value: a text in double quotes, a number, true, false or null")
+		return nil, p.fail("expected a value: a string in double quotes, a number, true, false or null")
 	}
 	end := 1
 	for end < len(rest) && rest[end] != '"' {
@@ -81,14 +83,15 @@ func (p *parser) str() (Value, error) {
 	}
 	s, err := jsontext.AppendUnquote(nil, rest[:end+1])
 	if err != nil {
-		return nil, p.fail("what stands in double quotes must be a valid JSON string")
+		return nil, p.fail("the text in double quotes is not a valid JSON string")
 	}
 	p.pos += end + 1
 	return string(s), nil
 }
 
-func digit(c byte) bool { return '0' <= c && c <= '9' }
+func isDigit(c byte) bool { return '0' <= c && c <= '9' }
 
-func letter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
+func isLetter(r rune) bool { return 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' }
 
-func nameChar(r rune) bool { return letter(r) || '0' <= r && r <= '9' || r == '-' || r == '_' }
+// isNameChar reports whether r can be part of an attribute name (RFC 7643 §2.1).
+func isNameChar(r rune) bool { return isLetter(r) || '0' <= r && r <= '9' || r == '-' || r == '_' }

@@ -6,12 +6,13 @@ import (
 	"unicode/utf8"
 )
 
+// Both limits bound the time and the memory that one text can cost.
 const (
-	maxLength = 10 << 10 // bytes of text
-	maxDepth  = 32       // open parentheses and brackets
+	maxTextBytes = 10 << 10
+	maxDepth     = 32 // open parentheses and brackets
 )
 
-// Error says where a text departs from the grammar and what should stand there.
+// An Error says where a text violates the grammar, and what the grammar expects there.
 type Error struct {
 	Offset int // in bytes from the start of the text
 	Detail string
@@ -19,15 +20,15 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (at offset %d)", e.Detail, e.Offset) }
 
-// Parse reads a filter of at most 10 KB, nested at most 32 deep. Operators, and, or, not are recognised in any case; a
-// value without quotes that is no JSON literal is read as a string. Its error is always an *Error.
+// Parse parses a filter of at most 10 KB with at most 32 levels of nesting. It accepts operators, and, or, and not in any
+// case. A value without quotes that is not a JSON literal is a string. The error is always an *Error.
 func Parse(s string) (Expr, error) { return parse(s, (*parser).or) }
 
-// ParsePath reads the path of a PATCH operation, under the limits of Parse. Its error is always an *Error.
+// ParsePath parses the path of a PATCH operation, with the limits of Parse. The error is always an *Error.
 func ParsePath(s string) (Path, error) { return parse(s, (*parser).path) }
 
-// ParseAttr reads the name of an attribute, as attributes, excludedAttributes and sortBy hold it. Its error is always
-// an *Error.
+// ParseAttr parses the name of an attribute, as it occurs in the parameters attributes, excludedAttributes and sortBy. The
+// error is always an *Error.
 func ParseAttr(s string) (Attr, error) { return parse(s, (*parser).attr) }
 
 func parse[T any](s string, rule func(*parser) (T, error)) (T, error) {
@@ -41,22 +42,24 @@ func parse[T any](s string, rule func(*parser) (T, error)) (T, error) {
 		return none, err
 	}
 	if p.space(); p.pos < len(s) {
-		return none, p.fail("nothing can stand here; join expressions with and, or; put a value with spaces in quotes")
+		return none, p.fail("unexpected text; join expressions with and, or; put a value with spaces in quotes")
 	}
 	return t, nil
 }
 
+// A parser is a recursive descent parser with one method for each rule of the grammar.
 type parser struct {
-	text     string
-	pos      int
-	depth    int
-	brackets bool // inside a value path
+	text        string
+	pos         int // of the next byte to read
+	depth       int // open parentheses and brackets
+	inValuePath bool
 }
 
+// check returns an error if the text is too long or not valid UTF-8.
 func (p *parser) check() error {
-	if len(p.text) > maxLength {
-		p.pos = maxLength
-		return p.fail("the text is longer than %d bytes; ask for less at a time", maxLength)
+	if len(p.text) > maxTextBytes {
+		p.pos = maxTextBytes
+		return p.fail("the text is longer than %d bytes; send a shorter one", maxTextBytes)
 	}
 	for i, r := range p.text {
 		if _, n := utf8.DecodeRuneInString(p.text[i:]); r == utf8.RuneError && n == 1 {
@@ -67,11 +70,12 @@ func (p *parser) check() error {
 	return nil
 }
 
+// fail returns an *Error at the current position.
 func (p *parser) fail(format string, args ...any) error {
 	return &Error{Offset: p.pos, Detail: fmt.Sprintf(format, args...)}
 }
 
-// or binds weaker than and (RFC 7644 §3.4.2.2); both group from the left.
+// or reads a filter. The operator or binds less tightly than and (RFC 7644 §3.4.2.2). Both group from the left.
 func (p *parser) or() (Expr, error) {
 	x, err := p.and()
 	for err == nil && p.keyword("or") {
@@ -92,6 +96,7 @@ func (p *parser) and() (Expr, error) {
 	return x, err
 }
 
+// term reads an operand of and: a comparison, a value path, or a filter in parentheses.
 func (p *parser) term() (Expr, error) {
 	start := p.pos
 	not := p.keyword("not")
@@ -102,19 +107,19 @@ func (p *parser) term() (Expr, error) {
 		}
 		return x, err
 	}
-	p.pos = start // a "not" that no parenthesis follows is a name
+	p.pos = start // without a parenthesis after it, "not" is an attribute name
 	attr, err := p.attr()
 	if err != nil {
 		return nil, err
 	}
 	if p.symbol('[') {
-		x, err := p.elements(attr)
+		x, err := p.elementFilter(attr)
 		return &ValuePath{attr, x}, err
 	}
 	return p.compare(attr)
 }
 
-// nested reads what stands between an opening symbol, already read, and the closing one.
+// nested reads a filter and the closing symbol. The opening symbol has been read.
 func (p *parser) nested(closing byte) (Expr, error) {
 	if p.depth++; p.depth > maxDepth {
 		return nil, p.fail("the filter is nested deeper than %d; use fewer parentheses", maxDepth)
@@ -127,24 +132,25 @@ func (p *parser) nested(closing byte) (Expr, error) {
 	return x, err
 }
 
-// elements reads the filter of a value path, behind its opening bracket.
-func (p *parser) elements(attr Attr) (Expr, error) {
-	if p.brackets {
-		return nil, p.fail("a value path cannot stand inside another; name a sub-attribute")
+// elementFilter reads the filter of a value path of attr. The opening bracket has been read.
+func (p *parser) elementFilter(attr Attr) (Expr, error) {
+	if p.inValuePath {
+		return nil, p.fail("a value path cannot be inside another; name a sub-attribute")
 	}
 	if attr.Sub != "" {
-		return nil, p.fail("a filter in brackets follows the attribute, such as emails[type eq \"work\"], not a sub-attribute")
+		return nil, p.fail("a filter in brackets follows the attribute, as in emails[type eq \"work\"], not a sub-attribute")
 	}
-	p.brackets = true
+	p.inValuePath = true
 	x, err := p.nested(']')
-	p.brackets = false
+	p.inValuePath = false
 	return x, err
 }
 
+// compare reads the operator and the value of a comparison with attr.
 func (p *parser) compare(attr Attr) (Expr, error) {
 	p.space()
 	word := p.word()
-	// No letter outside ASCII has one of an operator's letters as its lower case, so that none passes for one.
+	// ToLower maps no letter outside ASCII to a letter of an operator, so only ASCII spellings match.
 	switch op := Op(strings.ToLower(word)); op {
 	case "pr":
 		p.pos += len(word)
@@ -154,16 +160,16 @@ func (p *parser) compare(attr Attr) (Expr, error) {
 		v, err := p.value()
 		return &Compare{attr, op, v}, err
 	}
-	return nil, p.fail("expected one of eq ne co sw ew gt ge lt le pr behind %s", attr)
+	return nil, p.fail("expected one of eq ne co sw ew gt ge lt le pr after %s", attr)
 }
 
-// path is attrPath / valuePath [subAttr] (RFC 7644 §3.5.2).
+// path reads attrPath / valuePath [subAttr] (RFC 7644 §3.5.2).
 func (p *parser) path() (Path, error) {
 	attr, err := p.attr()
 	if err != nil || !p.symbol('[') {
 		return Path{Attr: attr}, err
 	}
-	x, err := p.elements(attr)
+	x, err := p.elementFilter(attr)
 	if err == nil && strings.HasPrefix(p.text[p.pos:], ".") {
 		p.pos++
 		attr.Sub, err = p.name(p.word())
@@ -171,7 +177,7 @@ func (p *parser) path() (Path, error) {
 	return Path{Attr: attr, Filter: x}, err
 }
 
-// attr is [URN ":"] name ["." name].
+// attr reads [URN ":"] name ["." name].
 func (p *parser) attr() (Attr, error) {
 	p.space()
 	word := p.word()
@@ -180,11 +186,11 @@ func (p *parser) attr() (Attr, error) {
 		colon := strings.LastIndexByte(word, ':')
 		if i := strings.IndexFunc(word, func(r rune) bool { return r <= ' ' || r > '~' }); i >= 0 {
 			p.pos += i
-			return a, p.fail("a URN is printable ASCII")
+			return a, p.fail("a URN consists of printable ASCII characters")
 		}
 		a.URN, word = word[:colon], word[colon+1:]
 		p.pos += colon + 1
-		if schemaVersion(word) {
+		if isSchemaVersion(word) {
 			a.Name = word
 			p.pos += len(word)
 			return a, nil
@@ -199,22 +205,22 @@ func (p *parser) attr() (Attr, error) {
 	return a, err
 }
 
-// schemaVersion tells the end of a schema's URN such as urn:example:group:1.0 from an attribute: no attribute begins
-// with a digit.
-func schemaVersion(s string) bool {
-	return s != "" && digit(s[0]) && !strings.ContainsFunc(s, func(r rune) bool { return r != '.' && !nameChar(r) })
+// isSchemaVersion reports whether s, the last part of a URN, is a version and not an attribute, as in
+// urn:example:group:1.0. An attribute name does not begin with a digit.
+func isSchemaVersion(s string) bool {
+	return s != "" && isDigit(s[0]) && !strings.ContainsFunc(s, func(r rune) bool { return r != '.' && !isNameChar(r) })
 }
 
-// name checks and reads s, which stands at p.pos, as an ATTRNAME; a leading $ is for $ref (RFC 7643 §2.4).
+// name reads s, the text at p.pos, as an ATTRNAME. It accepts a leading $ because of $ref (RFC 7643 §2.4).
 func (p *parser) name(s string) (string, error) {
 	rest := strings.TrimPrefix(s, "$")
-	if rest == "" || !letter(rune(rest[0])) {
-		return "", p.fail("expected the name of an attribute, which begins with a letter")
+	if rest == "" || !isLetter(rune(rest[0])) {
+		return "", p.fail("expected the name of an attribute; it begins with a letter")
 	}
 	for i, r := range rest {
-		if !nameChar(r) {
+		if !isNameChar(r) {
 			p.pos += len(s) - len(rest) + i
-			return "", p.fail("the name of an attribute is made of letters, digits, - and _")
+			return "", p.fail("the name of an attribute consists of letters, digits, - and _")
 		}
 	}
 	p.pos += len(s)

@@ -21,7 +21,7 @@ var filters = []struct {
 	text string
 	want Expr
 }{
-	// Printed in RFC 7644 §3.4.2.1 to §3.4.3.
+	// Examples of RFC 7644 §3.4.2.1 to §3.4.3.
 	{`userName eq "bjensen"`, cmp(name("userName"), EQ, "bjensen")},
 	{`userName Eq "john"`, cmp(name("userName"), EQ, "john")},
 	{`Username eq "john"`, cmp(name("Username"), EQ, "john")},
@@ -67,7 +67,7 @@ var filters = []struct {
 	{enterprise + `:User:manager.displayName pr`, &Present{Attr{enterprise + ":User", "manager", "displayName"}}},
 	{enterprise + `:User:employeeNumber eq "7"`, cmp(Attr{enterprise + ":User", "employeeNumber", ""}, EQ, "7")},
 
-	// Precedence and grouping (RFC 7644 §3.4.2.2): not, and, or; from the left.
+	// Precedence (RFC 7644 §3.4.2.2) is not, and, or. Operators group from the left.
 	{`a pr or b pr and c pr`, &Or{&Present{name("a")}, &And{&Present{name("b")}, &Present{name("c")}}}},
 	{`a pr and b pr or c pr`, &Or{&And{&Present{name("a")}, &Present{name("b")}}, &Present{name("c")}}},
 	{`a pr OR b pr Or c pr`, &Or{&Or{&Present{name("a")}, &Present{name("b")}}, &Present{name("c")}}},
@@ -77,7 +77,7 @@ var filters = []struct {
 	{`  (  ( a   pr )  )  `, &Present{name("a")}},
 	{`e[not (type eq "x")] and a pr`, &And{&ValuePath{name("e"), &Not{cmp(name("type"), EQ, "x")}}, &Present{name("a")}}},
 
-	// Words that are operators elsewhere are names here.
+	// Operators are valid attribute names.
 	{`not pr and and pr or or eq eq`, &Or{&And{&Present{name("not")}, &Present{name("and")}}, cmp(name("or"), EQ, "eq")}},
 	{`not[value pr]`, &ValuePath{name("not"), &Present{name("value")}}},
 
@@ -104,7 +104,7 @@ var filters = []struct {
 	{`a eq jösé`, cmp(name("a"), EQ, "jösé")},
 }
 
-func TestParseReadsTheGrammarOfRFC7644(t *testing.T) {
+func TestParseReadsFilters(t *testing.T) {
 	t.Parallel()
 	for _, c := range filters {
 		got, err := Parse(c.text)
@@ -113,12 +113,12 @@ func TestParseReadsTheGrammarOfRFC7644(t *testing.T) {
 		} else if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("Parse(%q) = %s, want %s", c.text, got, c.want)
 		} else if again, err := Parse(got.String()); err != nil || !reflect.DeepEqual(again, got) {
-			t.Errorf("Parse(%q) prints %q, which reads as %v, %v", c.text, got, again, err)
+			t.Errorf("Parse(%q) prints %q, which parses to %v, %v", c.text, got, again, err)
 		}
 	}
 }
 
-func TestParseRefuses(t *testing.T) {
+func TestParseRejects(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		text   string
@@ -130,7 +130,7 @@ func TestParseRefuses(t *testing.T) {
 		{`userName`, 8, "expected one of eq"},
 		{`userName eq`, 11, "expected a value"},
 		{`userName eq a b`, 14, "in quotes"},
-		{`userName eq "a" b`, 16, "nothing can stand here"},
+		{`userName eq "a" b`, 16, "unexpected text"},
 		{`userName eq "a" and`, 19, "name of an attribute"},
 		{`userName xx "a"`, 9, "expected one of eq"},
 		{`userName ſw "a"`, 9, "expected one of eq"},
@@ -144,17 +144,17 @@ func TestParseRefuses(t *testing.T) {
 		{`userName eq "\ud83dx"`, 12, "valid JSON string"},
 		{"userName eq \"a\nb\"", 12, "valid JSON string"},
 		{"userName eq \"a\xff\"", 14, "UTF-8"},
-		{`userName pr pr`, 12, "nothing can stand here"},
+		{`userName pr pr`, 12, "unexpected text"},
 		{`(userName pr`, 12, `expected ')'`},
 		{`(userName pr]`, 12, `expected ')'`},
-		{`userName pr)`, 11, "nothing can stand here"},
+		{`userName pr)`, 11, "unexpected text"},
 		{`()`, 1, "name of an attribute"},
 		{`not userName pr`, 4, "expected one of eq"},
 		{`emails[]`, 7, "name of an attribute"},
 		{`emails[type eq "work"`, 21, `expected ']'`},
-		{`emails[type eq "work"].value eq "x"`, 22, "nothing can stand here"},
-		{`emails[a[b pr]]`, 9, "cannot stand inside another"},
-		{`emails[(a[b pr])]`, 10, "cannot stand inside another"},
+		{`emails[type eq "work"].value eq "x"`, 22, "unexpected text"},
+		{`emails[a[b pr]]`, 9, "cannot be inside another"},
+		{`emails[(a[b pr])]`, 10, "cannot be inside another"},
 		{`a.b[c pr]`, 4, "not a sub-attribute"},
 		{`a..b pr`, 2, "name of an attribute"},
 		{`a.b.c pr`, 3, "letters, digits"},
@@ -170,22 +170,22 @@ func TestParseRefuses(t *testing.T) {
 		{strings.Repeat("(", 33) + "a pr" + strings.Repeat(")", 33), 33, "nested deeper than 32"},
 		{strings.Repeat("not(", 33) + "a pr" + strings.Repeat(")", 33), 132, "nested deeper than 32"},
 		{strings.Repeat("(", 32) + "a[b pr]" + strings.Repeat(")", 32), 34, "nested deeper than 32"},
-		{`a eq "` + strings.Repeat("x", maxLength) + `"`, maxLength, "longer than"},
+		{`a eq "` + strings.Repeat("x", maxTextBytes) + `"`, maxTextBytes, "longer than"},
 	} {
 		x, err := Parse(c.text)
 		var e *Error
 		if !errors.As(err, &e) || x != nil || e.Offset != c.offset || !strings.Contains(e.Detail, c.detail) {
-			t.Errorf("Parse(%.60q) = %v, %v; want an error at %d that says %q", c.text, x, err, c.offset, c.detail)
+			t.Errorf("Parse(%.60q) = %v, %v; want an error at %d with %q", c.text, x, err, c.offset, c.detail)
 		}
 	}
 }
 
-func TestParseTakesWhatIsAtTheLimits(t *testing.T) {
+func TestParseAcceptsTextsAtTheLimits(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{
 		strings.Repeat("(", 32) + "a pr" + strings.Repeat(")", 32),
-		strings.Repeat("(a pr) and ", 800) + "a pr", // one after the other is not nested
-		`a eq "` + strings.Repeat("x", maxLength-7) + `"`,
+		strings.Repeat("(a pr) and ", 800) + "a pr", // a sequence is not nesting
+		`a eq "` + strings.Repeat("x", maxTextBytes-7) + `"`,
 	} {
 		if _, err := Parse(s); err != nil {
 			t.Errorf("Parse(%.40q…): %v", s, err)
@@ -193,14 +193,14 @@ func TestParseTakesWhatIsAtTheLimits(t *testing.T) {
 	}
 }
 
-func TestParsePathReadsPathsOfPatch(t *testing.T) {
+func TestParsePathReadsPaths(t *testing.T) {
 	t.Parallel()
 	work := cmp(name("type"), EQ, "work")
 	for _, c := range []struct {
 		text string
 		want Path
 	}{
-		// Printed in RFC 7644 §3.5.2.
+		// Examples of RFC 7644 §3.5.2.
 		{`members`, Path{Attr: name("members")}},
 		{`name.familyName`, Path{Attr: sub("name", "familyName")}},
 		{`addresses[type eq "work"]`, Path{name("addresses"), work}},
@@ -233,12 +233,12 @@ func TestParsePathReadsPathsOfPatch(t *testing.T) {
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("ParsePath(%q) = %s, %v, want %s", c.text, got, err, c.want)
 		} else if again, err := ParsePath(got.String()); err != nil || !reflect.DeepEqual(again, got) {
-			t.Errorf("ParsePath(%q) prints %q, which reads as %v, %v", c.text, got, again, err)
+			t.Errorf("ParsePath(%q) prints %q, which parses to %v, %v", c.text, got, again, err)
 		}
 	}
 }
 
-func TestParsePathRefuses(t *testing.T) {
+func TestParsePathRejects(t *testing.T) {
 	t.Parallel()
 	for text, offset := range map[string]int{
 		``: 0, `emails[`: 7, `emails[type]`: 11, `emails[type eq "work"]value`: 22, `emails[type eq "work"].`: 23,
@@ -253,7 +253,7 @@ func TestParsePathRefuses(t *testing.T) {
 	}
 }
 
-func TestParseAttrReadsOneName(t *testing.T) {
+func TestParseAttrReadsNames(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]Attr{
 		"userName":                          name("userName"),

@@ -6,14 +6,16 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-func (e *And) String() string       { return string(appendExpr(nil, e, 0)) }
-func (e *Or) String() string        { return string(appendExpr(nil, e, 0)) }
-func (e *Not) String() string       { return string(appendExpr(nil, e, 0)) }
-func (e *Compare) String() string   { return string(appendExpr(nil, e, 0)) }
-func (e *Present) String() string   { return string(appendExpr(nil, e, 0)) }
-func (e *ValuePath) String() string { return string(appendExpr(nil, e, 0)) }
+// The String methods of the expressions return a text that Parse parses to an equal Expr.
 
-// String is the name as it stands in a filter or path.
+func (e *And) String() string       { return string(appendExpr(nil, e, orLevel)) }
+func (e *Or) String() string        { return string(appendExpr(nil, e, orLevel)) }
+func (e *Not) String() string       { return string(appendExpr(nil, e, orLevel)) }
+func (e *Compare) String() string   { return string(appendExpr(nil, e, orLevel)) }
+func (e *Present) String() string   { return string(appendExpr(nil, e, orLevel)) }
+func (e *ValuePath) String() string { return string(appendExpr(nil, e, orLevel)) }
+
+// String returns the name as a filter or path spells it.
 func (a Attr) String() string {
 	s := a.Name
 	if a.URN != "" {
@@ -25,20 +27,21 @@ func (a Attr) String() string {
 	return s
 }
 
-// String is a text that ParsePath reads as the same path.
+// String returns a text that ParsePath parses to an equal path.
 func (p Path) String() string {
 	if p.Filter == nil {
 		return p.Attr.String()
 	}
-	whole := Attr{URN: p.Attr.URN, Name: p.Attr.Name}
-	b := appendExpr(nil, &ValuePath{whole, p.Filter}, 0)
+	attr := Attr{URN: p.Attr.URN, Name: p.Attr.Name}
+	b := appendExpr(nil, &ValuePath{attr, p.Filter}, orLevel)
 	if p.Attr.Sub != "" {
 		b = append(append(b, '.'), p.Attr.Sub...)
 	}
 	return string(b)
 }
 
-// How tightly an operator binds: a part that binds less than its place asks for stands in parentheses.
+// The levels say how tightly an operator binds. An operand that binds less tightly than its place requires needs
+// parentheses.
 const (
 	orLevel = iota
 	andLevel

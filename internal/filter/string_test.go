@@ -29,7 +29,8 @@ var (
 	)
 )
 
-func exprs(depth int, brackets bool) *rapid.Generator[Expr] {
+// exprs returns a generator of filters with at most depth levels. In a value path, they contain no value paths.
+func exprs(depth int, inValuePath bool) *rapid.Generator[Expr] {
 	leaf := rapid.Custom(func(t *rapid.T) Expr {
 		a := attrs.Draw(t, "attr")
 		if rapid.Bool().Draw(t, "sub") {
@@ -44,7 +45,7 @@ func exprs(depth int, brackets bool) *rapid.Generator[Expr] {
 		return leaf
 	}
 	return rapid.Custom(func(t *rapid.T) Expr {
-		next := func(s string) Expr { return exprs(depth-1, brackets).Draw(t, s) }
+		next := func(s string) Expr { return exprs(depth-1, inValuePath).Draw(t, s) }
 		switch kind := rapid.IntRange(0, 4).Draw(t, "kind"); {
 		case kind == 0:
 			return &And{next("x"), next("y")}
@@ -52,18 +53,18 @@ func exprs(depth int, brackets bool) *rapid.Generator[Expr] {
 			return &Or{next("x"), next("y")}
 		case kind == 2:
 			return &Not{next("x")}
-		case kind == 3 && !brackets:
+		case kind == 3 && !inValuePath:
 			return &ValuePath{attrs.Draw(t, "attr"), exprs(depth-1, true).Draw(t, "filter")}
 		}
 		return leaf.Draw(t, "leaf")
 	})
 }
 
-func TestStringOfAnyTreeParsesToThatTree(t *testing.T) {
+func TestStringParsesToAnEqualTree(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		want := exprs(4, false).Draw(t, "filter")
-		if text := want.String(); len(text) <= maxLength {
+		if text := want.String(); len(text) <= maxTextBytes {
 			if got, err := Parse(text); err != nil || !reflect.DeepEqual(got, want) {
 				t.Fatalf("%#v prints %q, which parses to %#v, %v", want, text, got, err)
 			}
@@ -75,7 +76,7 @@ func TestStringOfAnyTreeParsesToThatTree(t *testing.T) {
 		if rapid.Bool().Draw(t, "sub") {
 			path.Attr.Sub = names.Draw(t, "sub")
 		}
-		if text := path.String(); len(text) <= maxLength {
+		if text := path.String(); len(text) <= maxTextBytes {
 			if got, err := ParsePath(text); err != nil || !reflect.DeepEqual(got, path) {
 				t.Fatalf("%#v prints %q, which parses to %#v, %v", path, text, got, err)
 			}
@@ -83,7 +84,7 @@ func TestStringOfAnyTreeParsesToThatTree(t *testing.T) {
 	})
 }
 
-func TestStringHasOnlyTheParenthesesItNeeds(t *testing.T) {
+func TestStringHasNoNeedlessParentheses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
 		`((a pr) and (b pr)) or ((c pr))`: `a pr and b pr or c pr`,
@@ -98,8 +99,8 @@ func TestStringHasOnlyTheParenthesesItNeeds(t *testing.T) {
 	}
 }
 
-// Not parallel: it counts what the whole process allocates.
-func TestParseAndStringAreLinear(t *testing.T) {
+// The test is not parallel because it measures the allocations of the whole process.
+func TestParseAndStringAllocateLinearly(t *testing.T) {
 	for what, text := range map[string]func(n int) string{
 		"and":    func(n int) string { return "a pr" + strings.Repeat(" and a pr", n/9) },
 		"or":     func(n int) string { return "a pr" + strings.Repeat(" or (a pr)", n/10) },
@@ -119,8 +120,8 @@ func TestParseAndStringAreLinear(t *testing.T) {
 			runtime.ReadMemStats(&after)
 			return after.TotalAlloc - before.TotalAlloc
 		}
-		if small, large := cost(maxLength/2-100), cost(maxLength-200); large > 3*small {
-			t.Errorf("%s: a text twice as long allocates %d bytes instead of %d", what, large, small)
+		if small, large := cost(maxTextBytes/2-100), cost(maxTextBytes-200); large > 3*small {
+			t.Errorf("%s: %d bytes allocated for a text twice as long as one with %d", what, large, small)
 		}
 	}
 }
@@ -134,7 +135,7 @@ func FuzzParse(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if text := x.String(); len(text) <= maxLength {
+		if text := x.String(); len(text) <= maxTextBytes {
 			if again, err := Parse(text); err != nil || !reflect.DeepEqual(again, x) {
 				t.Errorf("%q prints %q, which parses to %v, %v", s, text, again, err)
 			}
@@ -152,7 +153,7 @@ func FuzzParsePath(f *testing.F) {
 		if err != nil {
 			return
 		}
-		if text := p.String(); len(text) <= maxLength {
+		if text := p.String(); len(text) <= maxTextBytes {
 			if again, err := ParsePath(text); err != nil || !reflect.DeepEqual(again, p) {
 				t.Errorf("%q prints %q, which parses to %v, %v", s, text, again, err)
 			}

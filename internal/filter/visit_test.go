@@ -21,7 +21,7 @@ func TestAttrsNamesAttributesFromLeftToRight(t *testing.T) {
 			got = append(got, a.String())
 		}
 		if !slices.Equal(got, want) {
-			t.Errorf("%s names %q; want %q", text, got, want)
+			t.Errorf("%s names %q, want %q", text, got, want)
 		}
 		for range Attrs(e) {
 			break // the iterator must stop

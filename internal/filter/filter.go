@@ -1,6 +1,6 @@
 // Package filter parses and prints filters (RFC 7644 §3.4.2.2) and the paths of PATCH operations (§3.5.2). It has no
-// schemas and evaluates no filters, and it imports no other package of this project. The grammar does not say whether the
-// last part of a URN is an attribute, so the caller must resolve names with its schemas.
+// schemas and evaluates no filters, and it imports no other package of this project. The grammar does not say whether
+// the last part of a URN is an attribute, so the caller must resolve names with its schemas.
 package filter
 
 // An Expr is a filter: *And, *Or, *Not, *Compare, *Present or *ValuePath. String returns a text that parses to an equal
@@ -64,15 +64,15 @@ const (
 // A Value is the value in a comparison: a string, a bool, a json.Number, or nil for null.
 type Value any
 
-// An Attr names an attribute, in the spelling of the text. URN and Sub are empty if the text has none. The part after the
-// last colon of a URN is the Name, even if the text names a whole schema: the Name of
+// An Attr names an attribute, in the spelling of the text. URN and Sub are empty if the text has none. The part after
+// the last colon of a URN is the Name, even if the text names a whole schema: the Name of
 // urn:ietf:params:scim:schemas:extension:enterprise:2.0:User is "User".
 type Attr struct {
 	URN, Name, Sub string
 }
 
-// A Path is the target of a PATCH operation: an attribute, or the elements of a multi-valued attribute that match Filter.
-// If Attr.Sub is not empty, the target is that sub-attribute of the attribute or of the elements. In
+// A Path is the target of a PATCH operation: an attribute, or the elements of a multi-valued attribute that match
+// Filter. If Attr.Sub is not empty, the target is that sub-attribute of the attribute or of the elements. In
 // emails[type eq "work"].value, Attr.Sub is "value".
 type Path struct {
 	Attr   Attr

@@ -41,8 +41,8 @@ func (p *parser) word() string {
 	return rest
 }
 
-// value reads a JSON string, number or literal. It reads any other word as a string: authentik sends userName eq jose, and
-// Microsoft's samples have timestamps without quotes.
+// value reads a JSON string, number or literal. It reads any other word as a string: authentik sends userName eq jose,
+// and Microsoft's samples have timestamps without quotes.
 func (p *parser) value() (Value, error) {
 	p.space()
 	word := p.word()

@@ -20,15 +20,15 @@ type Error struct {
 
 func (e *Error) Error() string { return fmt.Sprintf("%s (at offset %d)", e.Detail, e.Offset) }
 
-// Parse parses a filter of at most 10 KB with at most 32 levels of nesting. It accepts operators, and, or, and not in any
-// case. A value without quotes that is not a JSON literal is a string. The error is always an *Error.
+// Parse parses a filter of at most 10 KB with at most 32 levels of nesting. It accepts operators, and, or, and not in
+// any case. A value without quotes that is not a JSON literal is a string. The error is always an *Error.
 func Parse(s string) (Expr, error) { return parse(s, (*parser).or) }
 
 // ParsePath parses the path of a PATCH operation, with the limits of Parse. The error is always an *Error.
 func ParsePath(s string) (Path, error) { return parse(s, (*parser).path) }
 
-// ParseAttr parses the name of an attribute, as it occurs in the parameters attributes, excludedAttributes and sortBy. The
-// error is always an *Error.
+// ParseAttr parses the name of an attribute, as it occurs in the parameters attributes, excludedAttributes and sortBy.
+// The error is always an *Error.
 func ParseAttr(s string) (Attr, error) { return parse(s, (*parser).attr) }
 
 func parse[T any](s string, rule func(*parser) (T, error)) (T, error) {
@@ -138,7 +138,7 @@ func (p *parser) elementFilter(attr Attr) (Expr, error) {
 		return nil, p.fail("a value path cannot be inside another; name a sub-attribute")
 	}
 	if attr.Sub != "" {
-		return nil, p.fail("a filter in brackets follows the attribute, as in emails[type eq \"work\"], not a sub-attribute")
+		return nil, p.fail("a filter in brackets follows an attribute as in emails[type eq \"work\"], not a sub-attribute")
 	}
 	p.inValuePath = true
 	x, err := p.nested(']')

@@ -16,8 +16,8 @@ type Visitor[T any] interface {
 	ValuePath(*ValuePath) T
 }
 
-// Visit calls the method of v for the type of e and returns its result. It panics if e is nil: a caller that accepts a nil
-// Expr must decide itself what that means.
+// Visit calls the method of v for the type of e and returns its result. It panics if e is nil: a caller that accepts a
+// nil Expr must decide itself what that means.
 func Visit[T any](e Expr, v Visitor[T]) T {
 	switch e := e.(type) {
 	case *And:

@@ -11,7 +11,8 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// canonicalElements is the elements that raw gives for a multi-valued attribute: an array, or one without the array around it.
+// canonicalElements is the elements that raw gives for a multi-valued attribute: an array, or one without the array
+// around it.
 func canonicalElements(a *scim.Attribute, raw any) ([]any, error) {
 	if _, many := raw.([]any); !many {
 		raw = []any{raw}
@@ -105,7 +106,8 @@ func removeValues(c scim.Object, a *scim.Attribute, raw any) error {
 	return setElements(c, a, kept)
 }
 
-// unwrapRepeatedName gives what Ruby clients mean, who name the attribute again: {"members": […]} under the path members.
+// unwrapRepeatedName gives what Ruby clients mean, who name the attribute again: {"members": […]} under the path
+// members.
 func unwrapRepeatedName(a *scim.Attribute, raw any) any {
 	if in, ok := raw.(scim.Object); ok && a.Sub(a.Name) == nil && in.Get(a.Name) != nil {
 		return in.Get(a.Name)
@@ -181,7 +183,8 @@ func (t target) createElement(raw any) (any, error) {
 	return t.mergeElement(o, nil, raw)
 }
 
-// mergeElement is o with what raw gives; where elements are simple, just that; and old if raw gives nothing that is known.
+// mergeElement is o with what raw gives; where elements are simple, just that; and old if raw gives nothing that is
+// known.
 func (t target) mergeElement(o scim.Object, old, raw any) (any, error) {
 	v, err := t.ref.Attr.CanonicalElement(raw)
 	if v == nil || err != nil {
@@ -194,8 +197,8 @@ func (t target) mergeElement(o scim.Object, old, raw any) (any, error) {
 	return o, setSubAttributes(t.ref.Attr, o, in)
 }
 
-// elementFromFilter is what a filter says of an element: {"type": "work"} of type eq "work". It is known for an eq on one of the
-// canonical types, or on being primary, and for no filter at all.
+// elementFromFilter is what a filter says of an element: {"type": "work"} of type eq "work". It is known for an eq on
+// one of the canonical types, or on being primary, and for no filter at all.
 func (t target) elementFromFilter() (scim.Object, bool) {
 	if t.filter == nil {
 		return scim.Object{}, true
@@ -221,8 +224,8 @@ func (t target) elementFromFilter() (scim.Object, bool) {
 	return none, false
 }
 
-// clearOtherPrimaries takes primary from the elements that are not among the changed, if one of those has it (RFC 7644 §3.5.2).
-// Two in one operation are left for Validate to refuse.
+// clearOtherPrimaries takes primary from the elements that are not among the changed, if one of those has it (RFC 7644
+// §3.5.2). Two in one operation are left for Validate to refuse.
 func clearOtherPrimaries(list []any, changed map[int]bool) {
 	promoted := false
 	for i := range changed {

@@ -11,8 +11,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// Fold is the form in which strings without case are compared, and under which names are unique: NFKC, then full case
-// folding, then NFKC again, because folding can undo it. It is not lower-casing: İ and i stay different.
+// Fold returns the case-folded form of s. Two strings are equal without regard to case, and two names are duplicates,
+// if their folded forms are equal. Fold applies NFKC, then full case folding, then NFKC again, because folding can undo
+// NFKC. It is not lower-casing: İ and i stay different.
 func Fold(s string) string {
 	if isASCII(s) {
 		return lowerASCII(s)
@@ -21,8 +22,8 @@ func Fold(s string) string {
 	return norm.NFKC.String(strings.Map(foldCherokee, folded))
 }
 
-// foldCherokee mends cases.Fold, which gives capitals for Cherokee's small letters and small letters for its capitals.
-// The folded form is the capital.
+// foldCherokee corrects cases.Fold, which swaps the capital and the small letters of Cherokee. The folded form of a
+// Cherokee letter is the capital.
 func foldCherokee(r rune) rune {
 	if unicode.Is(unicode.Cherokee, r) {
 		return unicode.ToUpper(r)
@@ -39,8 +40,9 @@ func isASCII(s string) bool {
 	return true
 }
 
-// Compare orders two canonical values of the attribute: negative, zero or positive. Strings without caseExact are
-// folded, dateTimes compared as time, numbers exactly. ok is false if they cannot be compared.
+// Compare orders two canonical values of the attribute: negative, zero or positive. It folds strings unless the
+// attribute is caseExact. It compares dateTimes as points in time and numbers exactly. ok is false if the values cannot
+// be compared.
 func (a *Attribute) Compare(x, y any) (order int, ok bool) {
 	switch x := x.(type) {
 	case string:
@@ -66,9 +68,9 @@ func (a *Attribute) Compare(x, y any) (order int, ok bool) {
 		if !ok {
 			return 0, false
 		}
-		m, valid := new(big.Rat).SetString(string(x))
-		n, valid2 := new(big.Rat).SetString(string(y))
-		if !valid || !valid2 {
+		m, ok1 := new(big.Rat).SetString(string(x))
+		n, ok2 := new(big.Rat).SetString(string(y))
+		if !ok1 || !ok2 {
 			return 0, false
 		}
 		return m.Cmp(n), true
@@ -76,7 +78,8 @@ func (a *Attribute) Compare(x, y any) (order int, ok bool) {
 	return 0, false
 }
 
-// Fold is the form in which strings of the attribute are compared.
+// Fold returns s in the form that strings of the attribute are compared in: unchanged if the attribute is caseExact,
+// and folded otherwise.
 func (a *Attribute) Fold(s string) string {
 	if a.CaseExact {
 		return s
@@ -90,7 +93,7 @@ func compareDateTimes(x, y string) (int, bool) {
 	return s.Compare(t), ok && ok2
 }
 
-// parseDateTime reads an xsd:dateTime (RFC 7643 §2.3.5); without a time zone it is taken as UTC.
+// parseDateTime parses an xsd:dateTime (RFC 7643 §2.3.5). A dateTime without a time zone is in UTC.
 func parseDateTime(s string) (time.Time, bool) {
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02T15:04:05.999999999"} {
 		if t, err := time.Parse(layout, s); err == nil {

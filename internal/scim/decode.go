@@ -10,8 +10,9 @@ import (
 	"strings"
 )
 
-// Decode reads the body of a create or replace request into canonical form. What only the server may write, what it
-// does not know and what it does not keep (RFC 7643 §2.2 writeOnly) is left out. Errors are *Error with status 400.
+// Decode decodes and validates the body of a create or replace request. The result is in canonical form. Decode drops
+// unknown attributes, attributes that only the server writes, and writeOnly attributes (RFC 7643 §2.2), because
+// passwords are not stored. The error is an *Error with status 400 or 413.
 func (rt *ResourceType) Decode(body []byte) (Object, error) {
 	raw, err := ParseObject(body)
 	if err != nil {
@@ -36,6 +37,7 @@ func (rt *ResourceType) Decode(body []byte) (Object, error) {
 	return o, rt.Validate(o)
 }
 
+// decodeExtension decodes the object of an extension and puts it into o, unless it is empty.
 func decodeExtension(o Object, ext *Schema, v any) error {
 	raw, ok := v.(Object)
 	if !ok {
@@ -56,7 +58,8 @@ func decodeExtension(o Object, ext *Schema, v any) error {
 	return nil
 }
 
-// decodeInto sets one attribute of an object, unless it is unknown, unassigned or only the server may write it.
+// decodeInto sets one attribute of an object. It does nothing if the attribute is unknown (nil), readOnly, or
+// unassigned. It checks a writeOnly attribute and does not set it.
 func decodeInto(o Object, a *Attribute, raw any) error {
 	if a == nil || a.Mutability == "readOnly" {
 		return nil
@@ -68,8 +71,8 @@ func decodeInto(o Object, a *Attribute, raw any) error {
 	return err
 }
 
-// Canonical is the canonical form of a value of the attribute, as Parse gives it: nil if it is unassigned (null, an
-// empty array, an object without known values). It refuses values of another type with a 400 invalidValue.
+// Canonical returns the canonical form of a value that Parse returned. It returns nil for an unassigned value: null, an
+// empty array, or an object without known values. It returns a 400 invalidValue if the value has the wrong type.
 func (a *Attribute) Canonical(raw any) (any, error) {
 	if raw == nil {
 		return nil, nil
@@ -97,10 +100,11 @@ func (a *Attribute) Canonical(raw any) (any, error) {
 	return values, a.CheckElementCount(len(values))
 }
 
-// maxElements bounds the work that one request can make of a multi-valued attribute. Memberships have limits of their own.
+// maxElements is the maximum number of values of a multi-valued attribute. It bounds the work of one request.
+// Memberships have other limits.
 const maxElements = 1000
 
-// CheckElementCount refuses more values than a multi-valued attribute can have with a 413.
+// CheckElementCount returns a 413 error if n is more values than a multi-valued attribute can have.
 func (a *Attribute) CheckElementCount(n int) error {
 	if n <= maxElements || a.IsMembership {
 		return nil
@@ -108,7 +112,7 @@ func (a *Attribute) CheckElementCount(n int) error {
 	return &Error{Status: 413, Detail: fmt.Sprintf("%s has more than %d values. Send fewer.", a.Name, maxElements)}
 }
 
-// dedupe drops elements that stand there before.
+// dedupe removes elements that are equal to an earlier element. It reuses the memory of values.
 func (a *Attribute) dedupe(values []any) []any {
 	seen, kept := make(map[string]bool, len(values)), values[:0]
 	for _, v := range values {
@@ -119,7 +123,7 @@ func (a *Attribute) dedupe(values []any) []any {
 	return kept
 }
 
-// elementKey is the same of elements that are the same: of a member, which has nothing else, its value.
+// elementKey returns a string that two elements share only if they are equal. For a membership it is the value.
 func (a *Attribute) elementKey(v any) string {
 	if o, ok := v.(Object); ok && a.IsMembership {
 		v = o["value"]
@@ -129,17 +133,18 @@ func (a *Attribute) elementKey(v any) string {
 	}
 	b, err := json.Marshal(v)
 	if err != nil {
-		panic(err) // it was JSON before
+		panic(err) // v came from JSON
 	}
 	return string(b)
 }
 
-// CanonicalElement is Canonical for one element of a multi-valued attribute, or for the value of one that is not.
+// CanonicalElement is Canonical for one element of a multi-valued attribute, or for the value of a single-valued one.
 func (a *Attribute) CanonicalElement(raw any) (any, error) {
 	if raw == nil {
 		return nil, nil
 	}
-	v, ok := any(nil), false
+	var v any
+	var ok bool
 	switch a.Type {
 	case "complex":
 		return a.canonicalComplex(raw)
@@ -156,9 +161,11 @@ func (a *Attribute) CanonicalElement(raw any) (any, error) {
 	return v, nil
 }
 
+// canonicalComplex returns the canonical form of one complex value. It returns an error if nothing remains of a value
+// that needs a sub-attribute.
 func (a *Attribute) canonicalComplex(raw any) (any, error) {
 	if s, ok := raw.(string); ok && !a.MultiValued && a.Sub("value") != nil {
-		if s == "" { // Entra ID sends manager as a bare id, and "" to clear it.
+		if s == "" { // Entra ID sends the manager as a bare ID, and "" to remove it.
 			return nil, nil
 		}
 		raw = Object{"value": s}
@@ -187,7 +194,7 @@ func (a *Attribute) canonicalComplex(raw any) (any, error) {
 	return nil, nil
 }
 
-// canonicalBoolean takes strings, too: Entra ID and OneLogin send "True" and "False".
+// canonicalBoolean also accepts strings: Entra ID and OneLogin send "True" and "False".
 func canonicalBoolean(raw any) (any, bool) {
 	if s, ok := raw.(string); ok {
 		return lowerASCII(s) == "true", lowerASCII(s) == "true" || lowerASCII(s) == "false"
@@ -196,12 +203,13 @@ func canonicalBoolean(raw any) (any, bool) {
 	return b, ok
 }
 
+// canonicalNumber accepts numbers of at most 64 characters, so that an exact comparison is cheap.
 func canonicalNumber(raw any, integer bool) (any, bool) {
 	n, ok := raw.(json.Number)
 	if !ok || len(n) > 64 || integer && strings.ContainsAny(string(n), ".eE") {
 		return nil, false
 	}
-	if i := strings.IndexAny(string(n), "eE"); i >= 0 { // 1e1000000 is short, and has a million digits
+	if i := strings.IndexAny(string(n), "eE"); i >= 0 { // big.Rat would expand 1e1000000 to a million digits
 		if e, err := strconv.Atoi(string(n[i+1:])); err != nil || max(e, -e) > 400 {
 			return nil, false
 		}
@@ -210,6 +218,7 @@ func canonicalNumber(raw any, integer bool) (any, bool) {
 	return n, ok
 }
 
+// canonicalString accepts strings in the format of the attribute's type.
 func (a *Attribute) canonicalString(raw any) (any, bool) {
 	s, ok := raw.(string)
 	switch {
@@ -223,8 +232,8 @@ func (a *Attribute) canonicalString(raw any) (any, bool) {
 	return s, ok
 }
 
-// Validate checks what is asked of a whole resource: that required attributes are there, and that at most one element
-// of an attribute is primary (RFC 7643 §2.4).
+// Validate checks that a resource has all required attributes, and that at most one element of each multi-valued
+// attribute is primary (RFC 7643 §2.4). It returns a 400 invalidValue otherwise.
 func (rt *ResourceType) Validate(o Object) error {
 	for _, a := range rt.core.Attributes {
 		if err := a.validate(o[a.Name]); err != nil {
@@ -232,8 +241,8 @@ func (rt *ResourceType) Validate(o Object) error {
 		}
 	}
 	for i, ext := range rt.extensions {
-		c, there := o[ext.ID].(Object)
-		if !there && !rt.SchemaExtensions[i].Required {
+		c, exists := o[ext.ID].(Object)
+		if !exists && !rt.SchemaExtensions[i].Required {
 			continue
 		}
 		for _, a := range ext.Attributes {
@@ -245,6 +254,7 @@ func (rt *ResourceType) Validate(o Object) error {
 	return nil
 }
 
+// validate checks the value of one attribute and its sub-attributes; nil is unassigned.
 func (a *Attribute) validate(v any) error {
 	if s, ok := v.(string); a.Required && (v == nil || ok && strings.TrimSpace(s) == "") {
 		return BadRequest(InvalidValue, "The attribute %s is required. Send a value that is not empty.", a.Name)
@@ -269,12 +279,13 @@ func (a *Attribute) validate(v any) error {
 		}
 	}
 	if primary > 1 {
-		return BadRequest(InvalidValue, "More than one value of %s is primary. Mark one at most.", a.Name)
+		return BadRequest(InvalidValue, "More than one value of %s is primary. Mark at most one.", a.Name)
 	}
 	return nil
 }
 
-// SchemaURNs is the URNs of the schemas of which a resource has attributes (RFC 7643 §3).
+// SchemaURNs returns the value of the attribute schemas (RFC 7643 §3): the core schema and the extensions that the
+// resource has.
 func (rt *ResourceType) SchemaURNs(o Object) []any {
 	urns := []any{rt.Schema}
 	for _, ext := range rt.extensions {
@@ -285,40 +296,42 @@ func (rt *ResourceType) SchemaURNs(o Object) []any {
 	return urns
 }
 
-// Equal tells whether two canonical values are the same, in every letter. The order of elements counts.
+// Equal reports whether two canonical values are identical. Case and the order of elements matter.
 func Equal(a, b any) bool { return reflect.DeepEqual(a, b) }
 
-// Replace is o in the place of old (RFC 7644 §3.5.1): an immutable attribute that is set stays, and cannot become
-// another. Neither is changed.
+// Replace returns the resource that results from replacing old by o (RFC 7644 §3.5.1). If o omits an immutable
+// attribute, the result has the value of old. If o has another value for it, Replace returns a 400 mutability. It
+// modifies neither old nor o.
 func (rt *ResourceType) Replace(old, o Object) (Object, error) {
 	o = o.Clone()
 	if err := keepImmutable(rt.core.Attributes, old, o); err != nil {
 		return nil, err
 	}
 	for _, ext := range rt.extensions {
-		was, _ := old[ext.ID].(Object)
-		is, _ := o[ext.ID].(Object)
-		if is == nil {
-			is = Object{}
+		before, _ := old[ext.ID].(Object)
+		after, _ := o[ext.ID].(Object)
+		if after == nil {
+			after = Object{}
 		}
-		if err := keepImmutable(ext.Attributes, was, is); err != nil {
+		if err := keepImmutable(ext.Attributes, before, after); err != nil {
 			return nil, err
 		}
-		if len(is) > 0 {
-			o[ext.ID] = is
+		if len(after) > 0 {
+			o[ext.ID] = after
 		}
 	}
 	return o, nil
 }
 
+// keepImmutable copies the immutable attributes that o omits from old to o. It returns an error if o has another value.
 func keepImmutable(attributes []*Attribute, old, o Object) error {
 	for _, a := range attributes {
-		was, is := old[a.Name], o[a.Name]
+		before, after := old[a.Name], o[a.Name]
 		switch {
-		case a.Mutability != "immutable" || was == nil:
-		case is == nil:
-			o[a.Name] = was
-		case !Equal(was, is):
+		case a.Mutability != "immutable" || before == nil:
+		case after == nil:
+			o[a.Name] = before
+		case !Equal(before, after):
 			return BadRequest(Mutability, "%s cannot be changed once it is set. Leave it out.", a.Name)
 		}
 	}

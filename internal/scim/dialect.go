@@ -2,13 +2,13 @@ package scim
 
 import "strings"
 
-// isPreRFCCoreURN tells the URN that every core schema had before the RFCs. OneLogin still sends it.
+// isPreRFCCoreURN reports whether urn is a core schema's URN from before the RFCs. OneLogin still sends such URNs.
 func isPreRFCCoreURN(urn string) bool {
 	return strings.HasPrefix(lowerASCII(urn), "urn:scim:schemas:core:")
 }
 
-// canonicalURN is the URN of a schema under the names that it had before the RFCs, which OneLogin still sends, in lower
-// case.
+// canonicalURN returns urn in lower case. It replaces the URNs that the enterprise extension had before the RFCs,
+// because OneLogin still sends them.
 func canonicalURN(urn string) string {
 	switch urn = lowerASCII(urn); urn {
 	case "urn:scim:schemas:extension:enterprise:1.0", "urn:scim:schemas:extension:enterprise:2.0":

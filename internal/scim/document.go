@@ -6,11 +6,13 @@ import (
 	"strings"
 )
 
-// A document is a resource as canonical JSON, or the part of it that is stored: what encoding/json makes of an Object,
-// with its names in order and no white space. What is asked of one here is found in its text. That is sound because
-// within a JSON string every quote is escaped: "NAME":, with its quotes, is a name and never a part of a value.
+// A document is the stored part of a resource as canonical JSON: the output of EncodeJSON, with sorted names and
+// without white space. The functions of this file search the text of a document instead of decoding it. The search is
+// exact: JSON escapes every quote inside a string, so "NAME": with its quotes is always a name and never a part of a
+// value.
 
-// AppendSchemas appends the array of the URNs of the schemas of which a document has attributes (RFC 7643 §3).
+// AppendSchemas appends the JSON value of the attribute schemas (RFC 7643 §3) to b: the core schema and the extensions
+// that the document has.
 func (rt *ResourceType) AppendSchemas(b []byte, doc string) []byte {
 	b = append(append(b, '['), rt.core.quotedID...)
 	for _, ext := range rt.extensions {
@@ -21,7 +23,7 @@ func (rt *ResourceType) AppendSchemas(b []byte, doc string) []byte {
 	return append(b, ']')
 }
 
-// ReturnsAll tells whether a projection shows all that a document has.
+// ReturnsAll reports whether a projection returns every attribute of a document.
 func (rt *ResourceType) ReturnsAll(doc string, p Projection) bool {
 	if p.inclusive || p.namesStored {
 		return false
@@ -34,8 +36,8 @@ func (rt *ResourceType) ReturnsAll(doc string, p Projection) bool {
 	return true
 }
 
-// notReturnedByDefault is the names, as they stand in a document, of attributes that are not returned by default. That one is not
-// kept today does not mean that it never was.
+// notReturnedByDefault returns the quoted names of the attributes that are not returned by default, each with its
+// colon. It includes attributes that are not stored, because an earlier version may have stored them.
 func notReturnedByDefault(attributes []*Attribute) (list []string) {
 	for _, a := range attributes {
 		if a.Returned == "never" || a.Returned == "request" {
@@ -46,13 +48,13 @@ func notReturnedByDefault(attributes []*Attribute) (list []string) {
 	return list
 }
 
-// quoteJSON is a string as it stands in a document.
+// quoteJSON returns s as a JSON string.
 func quoteJSON(s string) string {
-	text, _ := EncodeJSON(s) // strings have no error
+	text, _ := EncodeJSON(s) // encoding a string cannot fail
 	return string(text)
 }
 
-// EncodeJSON is a value as JSON, as it stands in a document.
+// EncodeJSON returns the canonical JSON of a value.
 func EncodeJSON(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)

@@ -2,13 +2,12 @@ package scim
 
 import "fmt"
 
-// Error is what a client is told (RFC 7644 §3.12): a status, perhaps a type, and a detail that says what to do. Err
-// is the cause; it is for the log alone.
+// An Error is an error response (RFC 7644 §3.12).
 type Error struct {
 	Status int
-	Type   string // scimType, or ""
-	Detail string
-	Err    error
+	Type   string // scimType; "" if the RFCs define none for the error
+	Detail string // the problem and the remedy, for the client
+	Err    error  // the cause, for the log only; nil if Detail says everything
 }
 
 func (e *Error) Error() string {
@@ -36,12 +35,12 @@ const (
 	InvalidCount  = "invalidCount"  // RFC 9865 §2.1
 )
 
-// BadRequest is a 400 of a scimType.
+// BadRequest returns an Error with status 400 and a scimType.
 func BadRequest(scimType, format string, args ...any) *Error {
 	return &Error{Status: 400, Type: scimType, Detail: fmt.Sprintf(format, args...)}
 }
 
-// NotFound is a 404.
+// NotFound returns an Error with status 404.
 func NotFound(format string, args ...any) *Error {
 	return &Error{Status: 404, Detail: fmt.Sprintf(format, args...)}
 }

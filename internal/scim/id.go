@@ -5,13 +5,14 @@ import "encoding/base32"
 // idAlphabet is base32hex (RFC 4648 §7) in lower case.
 const idAlphabet = "0123456789abcdefghijklmnopqrstuv"
 
-// NewID makes an id of the resource type from bytes that no other has: its letter and 26 characters of lower-case
-// base32hex, which keeps their order. An id tells its resource type, because a membership is given by the member's id alone.
+// NewID returns an ID of the resource type from bytes that no other ID has: the IDPrefix and 26 characters of
+// lower-case base32hex. IDs of one type sort like their bytes. An ID includes its resource type because a client names
+// a member only by the ID.
 func (rt *ResourceType) NewID(unique [16]byte) string {
 	return rt.Storage.IDPrefix + base32.NewEncoding(idAlphabet).WithPadding(base32.NoPadding).EncodeToString(unique[:])
 }
 
-// IsID tells whether a string has the form of an id of the resource type.
+// IsID reports whether a string has the form of an ID of the resource type.
 func (rt *ResourceType) IsID(s string) bool {
 	if len(s) != 27 || s[:1] != rt.Storage.IDPrefix {
 		return false

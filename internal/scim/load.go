@@ -13,23 +13,23 @@ import (
 //go:embed schemas
 var embedded embed.FS
 
-// StandardTypes is the resource types User (with the enterprise extension) and Group.
+// StandardTypes returns the resource types User, with the enterprise extension, and Group.
 func StandardTypes() *Types {
 	t, err := Open(nil, nil)
 	if err != nil {
-		panic(err) // the embedded files are at fault, and every test reads them
+		panic(err) // the embedded files are invalid, which every test would find
 	}
 	return t
 }
 
-// Open is the standard resource types and those of further sets: "okta", with Roles and Entitlements for Okta's
-// Entitlement Management, or folders of the same form.
+// Open loads the standard resource types and additional sets. The set "okta" is embedded and has Roles and Entitlements
+// for Okta's Entitlement Management. For any other name, Open loads the files of the directory that folder returns.
 func Open(sets []string, folder func(name string) fs.FS) (*Types, error) {
 	var dirs []fs.FS
 	for _, set := range append([]string{""}, sets...) {
 		dir, err := fs.Sub(embedded, path.Join("schemas", set))
 		if err != nil {
-			return nil, fmt.Errorf("scim: %q is no set of resource types: %w", set, err)
+			return nil, fmt.Errorf("scim: invalid name %q for a set of resource types: %w", set, err)
 		}
 		if _, err := fs.Stat(dir, "."); err != nil {
 			dir = folder(set)
@@ -39,20 +39,21 @@ func Open(sets []string, folder func(name string) fs.FS) (*Types, error) {
 	return Load(dirs...)
 }
 
-// typeDefinition is an entry of resource_types.json. With the id of a type that is there already, it adds its extensions.
+// A typeDefinition is an entry of resource_types.json. An entry with the ID of an earlier entry only adds its
+// extensions to that type.
 type typeDefinition struct {
 	ResourceType
 	Storage Storage `json:"storage"`
 }
 
-// Load reads folders: resource_types.json, common.json (the attributes that every resource has), and every other file
-// with the ending .json as one schema.
+// Load loads resource types from directories. In each, resource_types.json defines resource types, common.json has the
+// attributes that all resources have, and every other .json file is one schema.
 func Load(dirs ...fs.FS) (*Types, error) {
 	t, common, definitions := &Types{}, &Schema{}, []typeDefinition(nil)
 	for _, dir := range dirs {
 		files, err := fs.Glob(dir, "*.json")
 		if err == nil && len(files) == 0 {
-			err = fmt.Errorf("there is no schema: %w", fs.ErrNotExist)
+			err = fmt.Errorf("no schema files: %w", fs.ErrNotExist)
 		}
 		for _, name := range files {
 			if err == nil {
@@ -78,6 +79,7 @@ func Load(dirs ...fs.FS) (*Types, error) {
 	return t, nil
 }
 
+// read reads one file into t, common, or definitions.
 func (t *Types) read(dir fs.FS, name string, common *Schema, definitions *[]typeDefinition) error {
 	b, err := fs.ReadFile(dir, name)
 	if err != nil {
@@ -92,7 +94,7 @@ func (t *Types) read(dir fs.FS, name string, common *Schema, definitions *[]type
 		err = json.Unmarshal(b, common)
 	default:
 		if err = json.Unmarshal(b, s); err == nil && t.Schema(s.ID) != nil {
-			err = fmt.Errorf("the schema %s is there already", s.ID)
+			err = fmt.Errorf("duplicate schema %s", s.ID)
 		}
 		s.attributes, s.quotedID, s.extensionPrefix = newAttributeIndex(s.Attributes), quoteJSON(s.ID), quoteJSON(s.ID)+":{"
 		t.Schemas = append(t.Schemas, s)
@@ -103,17 +105,18 @@ func (t *Types) read(dir fs.FS, name string, common *Schema, definitions *[]type
 	return nil
 }
 
-// Names and letters become parts of keys, names and endpoints of answers.
+// Names, prefixes and endpoints of resource types may contain only these characters, because they become parts of keys
+// and responses without escaping.
 const (
 	lowerLetters = "abcdefghijklmnopqrstuvwxyz"
 	upperLetters = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 	alphanumeric = lowerLetters + upperLetters + "0123456789"
 )
 
-// consistsOf tells whether a text is one or more of these letters.
+// consistsOf reports whether s is not empty and has only the given characters.
 func consistsOf(s, letters string) bool { return s != "" && strings.Trim(s, letters) == "" }
 
-// addType adds a resource type, or extensions to one.
+// addType adds a resource type, or adds extensions to a resource type that exists.
 func (t *Types) addType(d typeDefinition, common *Schema) error {
 	rt := find(t.ResourceTypes, func(rt *ResourceType) bool { return rt.ID == d.ID })
 	if rt != nil {
@@ -122,18 +125,20 @@ func (t *Types) addType(d typeDefinition, common *Schema) error {
 	}
 	rt = &d.ResourceType
 	rt.Storage, rt.common, rt.core = d.Storage, common, t.Schema(rt.Schema)
-	letter := func(other *ResourceType) bool { return other.Storage.IDPrefix == rt.Storage.IDPrefix }
-	switch {
+	samePrefix := func(other *ResourceType) bool { return other.Storage.IDPrefix == rt.Storage.IDPrefix }
+	switch prefix := rt.Storage.IDPrefix; {
 	case !consistsOf(rt.Name, alphanumeric) || !consistsOf(rt.Name[:1], upperLetters):
-		return fmt.Errorf("needs a name of letters and digits that begins with a capital, not %q", rt.Name)
+		return fmt.Errorf("has the invalid name %q: use letters and digits after a capital letter", rt.Name)
 	case rt.core == nil:
-		return fmt.Errorf("names a schema that is not there: %q", rt.Schema)
-	case len(rt.Storage.IDPrefix) != 1 || !consistsOf(rt.Storage.IDPrefix, lowerLetters) || slices.ContainsFunc(t.ResourceTypes, letter):
-		return fmt.Errorf("needs a letter of its own from a to z for its ids, not %q", rt.Storage.IDPrefix)
+		return fmt.Errorf("has the unknown schema %q", rt.Schema)
+	case len(prefix) != 1 || !consistsOf(prefix, lowerLetters):
+		return fmt.Errorf("has the invalid letter %q: use one letter from a to z", prefix)
+	case slices.ContainsFunc(t.ResourceTypes, samePrefix):
+		return fmt.Errorf("has the letter %q of another resource type", prefix)
 	case rt.core.attributes[rt.Storage.NameAttribute] == nil:
-		return fmt.Errorf("needs an attribute that names it, not %q", rt.Storage.NameAttribute)
+		return fmt.Errorf("has the unknown name attribute %q", rt.Storage.NameAttribute)
 	case len(rt.Endpoint) < 2 || rt.Endpoint[0] != '/' || !consistsOf(rt.Endpoint[1:], alphanumeric+"._~-"):
-		return fmt.Errorf("needs an endpoint such as /Users, not %q", rt.Endpoint)
+		return fmt.Errorf("has the invalid endpoint %q: use a path such as /Users", rt.Endpoint)
 	}
 	if a := rt.core.Attribute(rt.Storage.MembersAttribute); a != nil {
 		a.IsMembership = true
@@ -142,11 +147,12 @@ func (t *Types) addType(d typeDefinition, common *Schema) error {
 	return t.addExtensions(rt, rt.SchemaExtensions)
 }
 
+// addExtensions adds the schemas of extensions to a resource type.
 func (t *Types) addExtensions(rt *ResourceType, extensions []Extension) error {
 	for _, e := range extensions {
 		s := t.Schema(e.Schema)
 		if s == nil {
-			return fmt.Errorf("names an extension that is not there: %q", e.Schema)
+			return fmt.Errorf("has the unknown extension %q", e.Schema)
 		}
 		rt.extensions = append(rt.extensions, s)
 	}

@@ -45,15 +45,15 @@ func TestLoadRefuses(t *testing.T) {
 	const schema = `{"id":"urn:x","name":"X","attributes":[{"name":"name"}]}`
 	entry := func(fields string) string { return `[{"id":"X","endpoint":"/X","schema":"urn:x",` + fields + `}]` }
 	for want, types := range map[string]string{
-		"cannot unmarshal": `{}`,
-		"not there":        `[{"id":"X","name":"X","schema":"urn:y","storage":{"letter":"x","name":"name"}}]`,
-		"begins with":      entry(`"name":"x#y","storage":{"letter":"x","name":"name"}`),
-		"letter of its own": `[{"id":"X","name":"X","endpoint":"/X","schema":"urn:x","storage":{"letter":"x","name":"name"}},
+		"cannot unmarshal":       `{}`,
+		"unknown schema":         `[{"id":"X","name":"X","schema":"urn:y","storage":{"letter":"x","name":"name"}}]`,
+		"after a capital letter": entry(`"name":"x#y","storage":{"letter":"x","name":"name"}`),
+		"letter \"x\" of another": `[{"id":"X","name":"X","endpoint":"/X","schema":"urn:x","storage":{"letter":"x","name":"name"}},
 			{"id":"Y","name":"Y","schema":"urn:x","storage":{"letter":"x","name":"name"}}]`,
-		"needs an endpoint":     `[{"id":"X","name":"X","endpoint":"/\"","schema":"urn:x","storage":{"letter":"x","name":"name"}}]`,
-		"not \"xy\"":            entry(`"name":"X","storage":{"letter":"xy","name":"name"}`),
-		"that names it":         entry(`"name":"X","storage":{"letter":"x","name":"title"}`),
-		"extension that is not": entry(`"name":"X","storage":{"letter":"x","name":"name"},"schemaExtensions":[{"schema":"urn:y"}]`),
+		"invalid endpoint":       `[{"id":"X","name":"X","endpoint":"/\"","schema":"urn:x","storage":{"letter":"x","name":"name"}}]`,
+		"invalid letter \"xy\"":  entry(`"name":"X","storage":{"letter":"xy","name":"name"}`),
+		"unknown name attribute": entry(`"name":"X","storage":{"letter":"x","name":"title"}`),
+		"unknown extension":      entry(`"name":"X","storage":{"letter":"x","name":"name"},"schemaExtensions":[{"schema":"urn:y"}]`),
 	} {
 		_, err := Load(fstest.MapFS{"x.json": {Data: []byte(schema)}, "resource_types.json": {Data: []byte(types)}})
 		if err == nil || !strings.Contains(err.Error(), want) {

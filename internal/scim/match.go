@@ -9,23 +9,24 @@ import (
 	"serverless-scim/internal/filter"
 )
 
-// Predicate tells whether a resource, or a complex value, is meant by a filter.
+// A Predicate reports whether a resource or a complex value matches a filter.
 type Predicate func(Object) bool
 
-// Matcher makes a predicate of a filter (RFC 7644 §3.4.2.2). It refuses names that the resource type does not have
-// and comparisons that make no sense with a 400 invalidFilter.
+// Matcher compiles a filter (RFC 7644 §3.4.2.2). It returns a 400 invalidFilter if the filter is nil, names an
+// attribute that the resource type does not have, or has a comparison that is not valid for the type of the attribute.
 func (rt *ResourceType) Matcher(f filter.Expr) (Predicate, error) { return compile(f, rt.Resolve) }
 
-// ElementMatcher is Matcher for the filter of a value path, whose names are sub-attributes. Elements of simple
-// multi-valued attributes are matched as an object with the one name "value".
+// ElementMatcher compiles the filter of a value path of the attribute, whose names are sub-attributes. Call the
+// predicate with AsObject of an element.
 func (a *Attribute) ElementMatcher(f filter.Expr) (Predicate, error) {
 	return compile(f, a.resolveElement)
 }
 
-// resolver finds what a name in a filter means.
+// A resolver returns the meaning of a name in a filter. Its second result is false if the name is unknown.
 type resolver func(filter.Attr) (AttributeRef, bool)
 
-// resolveElement is the resolver of names within a value path of the attribute.
+// resolveElement is the resolver for the names in a value path of the attribute. The elements of a simple attribute
+// have the one sub-attribute "value".
 func (a *Attribute) resolveElement(n filter.Attr) (AttributeRef, bool) {
 	sub := a.Sub(n.Name)
 	if sub == nil && len(a.SubAttributes) == 0 && lowerASCII(n.Name) == "value" {
@@ -38,20 +39,20 @@ func (a *Attribute) resolveElement(n filter.Attr) (AttributeRef, bool) {
 // compile returns the predicate of a filter.
 func compile(f filter.Expr, resolve resolver) (Predicate, error) {
 	if f == nil {
-		return nil, BadRequest(InvalidFilter, "The filter is empty.")
+		return nil, BadRequest(InvalidFilter, "The filter is empty. Send a filter or leave it out.")
 	}
 	c := &compiler{resolve: resolve}
 	p := filter.Visit(f, c)
 	return p, c.err
 }
 
-// A compiler compiles the parts of a filter. Their predicates are valid only if err is nil at the end.
+// A compiler is the visitor that compiles a filter. The predicates are valid only if err is nil at the end.
 type compiler struct {
 	resolve resolver
-	err     error // the first one
+	err     error // the first error
 }
 
-// keep records an error and returns the predicate that came with it.
+// keep records the error of a predicate and returns the predicate.
 func (c *compiler) keep(p Predicate, err error) Predicate {
 	c.err = cmp.Or(c.err, err)
 	return p
@@ -85,18 +86,20 @@ func (c *compiler) ValuePath(f *filter.ValuePath) Predicate {
 	return c.keep(valuePathMatcher(f, c.resolve))
 }
 
+// resolveForFilter resolves a name. It returns a 400 invalidFilter if the name is unknown. It also rejects attributes
+// that are never returned, because a filter would reveal their values.
 func resolveForFilter(n filter.Attr, resolve resolver) (AttributeRef, error) {
 	r, ok := resolve(n)
 	if !ok {
-		return r, BadRequest(InvalidFilter, "The filter names %s, which is no attribute here.", n)
+		return r, BadRequest(InvalidFilter, "The filter has the unknown attribute %s. See /Schemas.", n)
 	}
 	if leaf := r.Leaf(); leaf != nil && leaf.Returned == "never" {
-		return r, BadRequest(InvalidFilter, "The attribute %s cannot be filtered by.", n)
+		return r, BadRequest(InvalidFilter, "A filter cannot use the attribute %s. Filter by another attribute.", n)
 	}
 	return r, nil
 }
 
-// isPresent is true of values that are not empty (RFC 7644 §3.4.2.2, operator pr).
+// isPresent reports whether at least one value is not empty (RFC 7644 §3.4.2.2, operator pr).
 func isPresent(values []any) bool {
 	return slices.ContainsFunc(values, func(v any) bool {
 		switch v := v.(type) {
@@ -109,15 +112,17 @@ func isPresent(values []any) bool {
 	})
 }
 
-// valuePathAttribute is the attribute of a value path.
+// valuePathAttribute resolves the attribute of a value path. It returns a 400 invalidFilter for a whole extension or a
+// sub-attribute.
 func valuePathAttribute(f *filter.ValuePath, resolve resolver) (AttributeRef, error) {
 	r, err := resolveForFilter(f.Attr, resolve)
 	if err == nil && (r.Attr == nil || r.Sub != nil) {
-		err = BadRequest(InvalidFilter, "%s takes no filter in brackets.", f.Attr)
+		err = BadRequest(InvalidFilter, "%s cannot have a filter in brackets. Name an attribute.", f.Attr)
 	}
 	return r, err
 }
 
+// valuePathMatcher returns the predicate that is true if at least one element matches the filter in brackets.
 func valuePathMatcher(f *filter.ValuePath, resolve resolver) (Predicate, error) {
 	r, err := valuePathAttribute(f, resolve)
 	if err != nil {
@@ -134,7 +139,7 @@ func valuePathMatcher(f *filter.ValuePath, resolve resolver) (Predicate, error) 
 	}, err
 }
 
-// AsObject is an element as ElementMatcher sees it: a simple value is an object with the one name "value".
+// AsObject returns an element as an Object. A simple value becomes an Object with the one name "value".
 func AsObject(v any) Object {
 	if o, ok := v.(Object); ok {
 		return o
@@ -142,16 +147,18 @@ func AsObject(v any) Object {
 	return Object{"value": v}
 }
 
+// compareMatcher returns the predicate of a comparison. It returns a 400 invalidFilter if the operator or the value
+// does not fit the type of the attribute.
 func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
 	r, err := resolveForFilter(f.Attr, resolve)
 	if err != nil {
 		return nil, err
 	}
-	if f.Value == nil && (f.Op == filter.EQ || f.Op == filter.NE) { // RFC 7643 §2.5: null is unassigned
+	if f.Value == nil && (f.Op == filter.EQ || f.Op == filter.NE) { // RFC 7643 §2.5: null means unassigned
 		return func(o Object) bool { return isPresent(r.Values(o)) == (f.Op == filter.NE) }, nil
 	}
 	if leaf := r.Leaf(); leaf != nil && leaf.Type == "complex" && r.Sub == nil {
-		r.Sub = leaf.Sub("value") // emails eq "x" compares emails.value
+		r.Sub = leaf.Sub("value") // emails eq "x" means emails.value eq "x"
 	}
 	a := r.Leaf()
 	if a == nil || a.Type == "complex" {
@@ -159,8 +166,8 @@ func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
 	}
 	want, ok := a.canonicalOperand(f.Value)
 	if !ok || !a.supportsOperator(f.Op) {
-		return nil, BadRequest(InvalidFilter, "%s is a %s, and %q with this value makes no sense for it.",
-			f.Attr, a.Type, f.Op)
+		return nil, BadRequest(InvalidFilter, "%s is a %s and cannot be compared by %q with this value. "+
+			"Use an operator and a value of that type.", f.Attr, a.Type, f.Op)
 	}
 	test := a.comparison(f.Op, want)
 	return func(o Object) bool {
@@ -169,11 +176,12 @@ func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
 				return f.Op != filter.NE
 			}
 		}
-		return f.Op == filter.NE // true where the attribute is absent, too
+		return f.Op == filter.NE // also true if the attribute is absent
 	}, nil
 }
 
-// canonicalOperand is the canonical form of a value in a filter.
+// canonicalOperand returns the canonical form of a value that a filter compares the attribute with. Its second result
+// is false if the value does not fit the type of the attribute.
 func (a *Attribute) canonicalOperand(v filter.Value) (any, bool) {
 	switch a.Type {
 	case "boolean":
@@ -187,7 +195,7 @@ func (a *Attribute) canonicalOperand(v filter.Value) (any, bool) {
 	return s, ok
 }
 
-// supportsOperator tells whether an operator makes sense for the attribute's type.
+// supportsOperator reports whether an operator is valid for the attribute's type.
 func (a *Attribute) supportsOperator(op filter.Op) bool {
 	switch op {
 	case filter.EQ, filter.NE:
@@ -198,7 +206,8 @@ func (a *Attribute) supportsOperator(op filter.Op) bool {
 	return a.Type != "boolean" && a.Type != "binary"
 }
 
-// comparison is the operator applied to one value; ne is tested as eq, and its caller inverts it.
+// comparison returns the function that compares one value with want. For ne it returns the function of eq, and the
+// caller inverts the result.
 func (a *Attribute) comparison(op filter.Op, want any) func(any) bool {
 	text, _ := want.(string)
 	text = a.Fold(text)
@@ -214,6 +223,7 @@ func (a *Attribute) comparison(op filter.Op, want any) func(any) bool {
 	}
 }
 
+// satisfies reports whether an order that Attribute.Compare returned satisfies an operator.
 func satisfies(op filter.Op, order int) bool {
 	switch op {
 	case filter.GT:

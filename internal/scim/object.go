@@ -10,25 +10,25 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// Object is a JSON object: a resource, or a complex value within it.
+// An Object is a JSON object: a resource, or a complex value in a resource.
 //
-// In canonical form, which Decode gives, names have the schema's spelling, complex values are Object, multi-valued
-// attributes are []any, numbers are json.Number, extensions stand under their URN, and what is unassigned is absent
-// (RFC 7643 §2.5): there is no null, no empty array and no empty object.
+// In canonical form, which Decode returns, names have the schema's spelling and extensions are under their URN. Complex
+// values have type Object, multi-valued attributes []any, and numbers json.Number. Unassigned attributes are absent
+// (RFC 7643 §2.5): the canonical form has no null, no empty array, and no empty object.
 type Object map[string]any
 
-// maxDepth is how deep objects and arrays may nest; SCIM needs five.
+// maxDepth is the maximum nesting of objects and arrays. SCIM resources need five levels.
 const maxDepth = 32
 
-// Parse reads one JSON value strictly: valid UTF-8, no name twice in an object, not even in another case, nothing
-// behind the value, and at most 32 levels deep. It gives Object, []any, string, bool, json.Number or nil. Its error
+// Parse parses one JSON value of at most 32 levels. It rejects invalid UTF-8, an object with two names that differ at
+// most in case, and text after the value. Parse returns an Object, []any, string, bool, json.Number, or nil. The error
 // is an *Error with status 400 and type invalidSyntax.
 func Parse(body []byte) (any, error) {
 	d := jsontext.NewDecoder(bytes.NewBuffer(body))
 	v, err := parse(d, 0)
 	if err == nil {
 		if _, end := d.ReadToken(); end != io.EOF {
-			err = errors.New("there is more behind the JSON value")
+			err = errors.New("text after the JSON value")
 		}
 	}
 	if err == nil {
@@ -37,12 +37,13 @@ func Parse(body []byte) (any, error) {
 	if known := (*Error)(nil); errors.As(err, &known) {
 		return nil, known
 	}
-	// The cause quotes the body, which may hold a password: it goes nowhere, not even into the log.
-	return nil, BadRequest(InvalidSyntax, "The request body is not valid JSON (near byte %d). Send one JSON object in UTF-8, "+
-		"no name twice.", d.InputOffset())
+	// The cause quotes the body, which may contain a password. The returned error must not include it, because errors
+	// are logged.
+	return nil, BadRequest(InvalidSyntax, "The request body is not valid JSON (near byte %d). "+
+		"Send one JSON object in UTF-8 without duplicate names.", d.InputOffset())
 }
 
-// ParseObject is Parse for what must be an object.
+// ParseObject parses a JSON object. Its rules and errors are those of Parse.
 func ParseObject(body []byte) (Object, error) {
 	v, err := Parse(body)
 	if err != nil {
@@ -50,14 +51,14 @@ func ParseObject(body []byte) (Object, error) {
 	}
 	o, ok := v.(Object)
 	if !ok {
-		return nil, BadRequest(InvalidSyntax, "The request body is not a JSON object. Send one.")
+		return nil, BadRequest(InvalidSyntax, "The request body is not a JSON object. Send a JSON object.")
 	}
 	return o, nil
 }
 
 func parse(d *jsontext.Decoder, depth int) (any, error) {
 	if depth > maxDepth {
-		return nil, BadRequest(InvalidSyntax, "The request body nests deeper than %d levels.", maxDepth)
+		return nil, BadRequest(InvalidSyntax, "The request body nests deeper than %d levels. Send less nesting.", maxDepth)
 	}
 	t, err := d.ReadToken()
 	if err != nil {
@@ -81,15 +82,15 @@ func parse(d *jsontext.Decoder, depth int) (any, error) {
 
 func parseObject(d *jsontext.Decoder, depth int) (any, error) {
 	o := Object{}
-	folded := nameSet{names: make([]string, 0, 16)}
+	names := nameSet{names: make([]string, 0, 16)}
 	for d.PeekKind() != '}' {
 		t, err := d.ReadToken()
 		if err != nil {
 			return nil, err
 		}
 		name := t.String()
-		if folded.addName(lowerASCII(name)) {
-			return nil, BadRequest(InvalidSyntax, "The name %q stands twice in one object. Send it once.", name)
+		if names.addName(lowerASCII(name)) {
+			return nil, BadRequest(InvalidSyntax, "The name %q occurs twice in one object. Send it once.", name)
 		}
 		if o[name], err = parse(d, depth+1); err != nil {
 			return nil, err
@@ -99,30 +100,31 @@ func parseObject(d *jsontext.Decoder, depth int) (any, error) {
 	return o, err
 }
 
-// nameSet is the names of an object in lower case. They are few, unless somebody means harm.
+// A nameSet is the set of names of an object, in lower case. A slice is faster than a map for the few names of a real
+// object. The map keeps a malicious object with many names from taking quadratic time.
 type nameSet struct {
 	names []string
-	set   map[string]bool // if they are many
+	set   map[string]bool // used instead of names once names has reached its capacity
 }
 
-// addName tells whether a name is there, and adds it.
-func (f *nameSet) addName(name string) bool {
-	if f.set == nil && len(f.names) < cap(f.names) {
-		if slices.Contains(f.names, name) {
+// addName adds a name and reports whether the set had it already.
+func (s *nameSet) addName(name string) (duplicate bool) {
+	if s.set == nil && len(s.names) < cap(s.names) {
+		if slices.Contains(s.names, name) {
 			return true
 		}
-		f.names = append(f.names, name)
+		s.names = append(s.names, name)
 		return false
 	}
-	if f.set == nil {
-		f.set = map[string]bool{}
-		for _, n := range f.names {
-			f.set[n] = true
+	if s.set == nil {
+		s.set = map[string]bool{}
+		for _, n := range s.names {
+			s.set[n] = true
 		}
 	}
-	there := f.set[name]
-	f.set[name] = true
-	return there
+	duplicate = s.set[name]
+	s.set[name] = true
+	return duplicate
 }
 
 func parseArray(d *jsontext.Decoder, depth int) (any, error) {
@@ -138,7 +140,7 @@ func parseArray(d *jsontext.Decoder, depth int) (any, error) {
 	return a, err
 }
 
-// Get is the value of a name in any case.
+// Get returns the value of a name, in any case. It returns nil if there is none.
 func (o Object) Get(name string) any {
 	if v, ok := o[name]; ok {
 		return v
@@ -151,7 +153,7 @@ func (o Object) Get(name string) any {
 	return nil
 }
 
-// Clone is a deep copy.
+// Clone returns a deep copy of o.
 func (o Object) Clone() Object { return clone(o).(Object) }
 
 func clone(v any) any {

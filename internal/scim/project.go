@@ -6,17 +6,17 @@ import (
 	"serverless-scim/internal/filter"
 )
 
-// Projection says which attributes an answer has (RFC 7644 §3.9). The zero value is the default: all that are
+// A Projection selects the attributes of a response (RFC 7644 §3.9). The zero value selects the attributes that are
 // returned by default.
 type Projection struct {
-	inclusive   bool            // names is what to return beside what is always returned; otherwise what to leave out
-	names       map[string]bool // full names of attributes and sub-attributes, as Ref.String gives them
-	parents     map[string]bool // attributes of which names holds a sub-attribute
-	namesStored bool            // names holds what clients write, members apart
+	inclusive   bool            // names lists attributes to return instead of attributes to exclude
+	names       map[string]bool // full names of attributes and sub-attributes, from AttributeRef.String
+	parents     map[string]bool // full names of attributes and URNs of extensions that have a part in names
+	namesStored bool            // names has an attribute that is stored in documents
 }
 
-// NewProjection reads the parameters attributes and excludedAttributes, lists with commas. They exclude each other.
-// Names that none of the resource types has are ignored.
+// NewProjection returns the projection of the parameters attributes and excludedAttributes. Each is a comma-separated
+// list, and at most one may be non-empty. NewProjection ignores names that no type in types has.
 func NewProjection(types []*ResourceType, attributes, excluded string) (Projection, error) {
 	p := Projection{inclusive: attributes != "", names: map[string]bool{}, parents: map[string]bool{}}
 	if attributes != "" && excluded != "" {
@@ -37,12 +37,14 @@ func NewProjection(types []*ResourceType, attributes, excluded string) (Projecti
 	return p, nil
 }
 
-// MinimalProjection is the projection of an answer that nobody looks at: id and schemas.
+// MinimalProjection returns the projection that selects only the attributes that are always returned, such as id.
 func MinimalProjection() Projection { return Projection{inclusive: true} }
 
-// IsExplicit tells whether attributes were asked for by name.
+// IsExplicit reports whether p lists the attributes to return.
 func (p Projection) IsExplicit() bool { return p.inclusive }
 
+// add adds an attribute to names. Attributes that only the server writes are not in documents, and neither are
+// memberships.
 func (p *Projection) add(r AttributeRef) {
 	p.namesStored = p.namesStored || r.Attr == nil || r.Attr.Mutability != "readOnly" && !r.Attr.IsMembership
 	p.names[r.String()] = true
@@ -54,32 +56,32 @@ func (p *Projection) add(r AttributeRef) {
 	}
 }
 
-// Includes tells whether a top-level attribute of the core schema can be in the answer.
-func (p Projection) Includes(a *Attribute) bool { return p.wants(a, "", false) }
+// Includes reports whether p returns a top-level attribute outside extensions.
+func (p Projection) Includes(a *Attribute) bool { return p.returns(a, "", false) }
 
-// IncludesSub tells whether a sub-attribute of a top-level attribute of the core schema can be in the answer. One that the
-// schema does not have, nil, cannot.
+// IncludesSub reports whether p returns a sub-attribute of a top-level attribute outside extensions. It returns false
+// if sub is nil.
 func (p Projection) IncludesSub(a, sub *Attribute) bool {
-	return sub != nil && p.wants(sub, a.Name+".", p.includesWhole(a.Name))
+	return sub != nil && p.returns(sub, a.Name+".", p.includesWhole(a.Name))
 }
 
-// HasName tells whether an attribute, or a part of it, was asked for by name.
+// HasName reports whether p explicitly returns the attribute with a full name, or a sub-attribute of it.
 func (p Projection) HasName(name string) bool {
 	return p.inclusive && (p.names[name] || p.parents[name])
 }
 
-// includesWhole tells whether an attribute that is in the answer is there as a whole.
+// includesWhole reports whether p returns all sub-attributes of an attribute that it returns.
 func (p Projection) includesWhole(full string) bool { return p.names[full] || !p.parents[full] }
 
-// wants tells whether an attribute is returned, whose full name is its own behind a prefix; whole is true within
-// something asked for as a whole.
-func (p Projection) wants(a *Attribute, prefix string, whole bool) bool {
+// returns reports whether p returns an attribute. The full name of the attribute is prefix and its name. whole is true
+// if p returns all of the enclosing attribute or extension.
+func (p Projection) returns(a *Attribute, prefix string, whole bool) bool {
 	switch {
 	case a.Returned == "always":
 		return true
 	case a.Returned == "never":
 		return false
-	case len(p.names) == 0: // which is most of the time, and quick
+	case len(p.names) == 0: // the usual case, without building the full name
 		return !p.inclusive && a.Returned != "request"
 	case p.inclusive:
 		return whole || p.names[prefix+a.Name] || p.parents[prefix+a.Name]
@@ -87,7 +89,7 @@ func (p Projection) wants(a *Attribute, prefix string, whole bool) bool {
 	return a.Returned != "request" && !p.names[prefix+a.Name]
 }
 
-// Project is a resource with the attributes of the projection alone. The result shares values with the resource.
+// Project returns a copy of a resource that has only the attributes that p returns. The copy shares values with o.
 func (rt *ResourceType) Project(o Object, p Projection) Object {
 	out := p.project(o, rt.Attributes(), "", false)
 	for _, ext := range rt.extensions {
@@ -102,11 +104,12 @@ func (rt *ResourceType) Project(o Object, p Projection) Object {
 	return out
 }
 
+// project is Project for an object with the given attributes, whose full names begin with prefix.
 func (p Projection) project(o Object, attributes []*Attribute, prefix string, whole bool) Object {
 	out := make(Object, len(o))
 	for _, a := range attributes {
 		v, ok := o[a.Name]
-		if !ok || !p.wants(a, prefix, whole) {
+		if !ok || !p.returns(a, prefix, whole) {
 			continue
 		}
 		full := prefix + a.Name
@@ -117,7 +120,8 @@ func (p Projection) project(o Object, attributes []*Attribute, prefix string, wh
 	return out
 }
 
-// projectValue projects the sub-attributes of a complex value, or of each element of a multi-valued one.
+// projectValue projects the sub-attributes of a complex value, or of each element of a multi-valued attribute. It
+// returns nil if nothing remains.
 func (p Projection) projectValue(v any, a *Attribute, prefix string, whole bool) any {
 	switch v := v.(type) {
 	case Object:

@@ -6,14 +6,15 @@ import (
 	"serverless-scim/internal/filter"
 )
 
-// AttributeRef is what the name of an attribute means in a resource type: a top-level attribute, perhaps of an extension, and
-// perhaps a sub-attribute; or, with Attr nil, a whole extension.
+// An AttributeRef is the meaning of an attribute name in a resource type: a top-level attribute, one of its
+// sub-attributes, or a whole extension.
 type AttributeRef struct {
-	Extension string // URN; "" for the core schema and the common attributes
-	Attr, Sub *Attribute
+	Extension string     // URN; "" for the core schema and the common attributes
+	Attr      *Attribute // the top-level attribute; nil for a whole extension
+	Sub       *Attribute // the sub-attribute; nil for the whole attribute
 }
 
-// Leaf is the attribute that holds the value: Sub if there is one.
+// Leaf returns Sub or, if Sub is nil, Attr.
 func (r AttributeRef) Leaf() *Attribute {
 	if r.Sub != nil {
 		return r.Sub
@@ -21,7 +22,7 @@ func (r AttributeRef) Leaf() *Attribute {
 	return r.Attr
 }
 
-// String is the name in the schema's spelling, without the URN of a core schema.
+// String returns the full name in the schema's spelling: URN:attribute.sub, without the URN for a core schema.
 func (r AttributeRef) String() string {
 	if r.Attr == nil {
 		return r.Extension
@@ -36,8 +37,8 @@ func (r AttributeRef) String() string {
 	return name
 }
 
-// Resolve finds what a name means; ok is false if nothing of the resource type has it. A name without a URN is looked
-// for in the core schema, in the common attributes, and last in the extensions (RFC 7644 §3.10).
+// Resolve returns the meaning of a name. ok is false if the resource type has no such name. Resolve looks for a name
+// without a URN in the core schema, then in the common attributes, then in the extensions (RFC 7644 §3.10).
 func (rt *ResourceType) Resolve(a filter.Attr) (r AttributeRef, ok bool) {
 	if a.URN == "" {
 		if r.Attr = rt.core.Attribute(a.Name); r.Attr == nil {
@@ -61,16 +62,17 @@ func (rt *ResourceType) Resolve(a filter.Attr) (r AttributeRef, ok bool) {
 	return r, r.Attr != nil && (a.Sub == "" || r.Sub != nil)
 }
 
+// extension returns the extension with a URN, in any case. It returns nil if there is none.
 func (rt *ResourceType) extension(urn string) *Schema {
 	return find(rt.extensions, func(s *Schema) bool { return lowerASCII(s.ID) == canonicalURN(urn) })
 }
 
-// Attributes is the definitions of all top-level attributes outside extensions.
+// Attributes returns all top-level attributes outside extensions.
 func (rt *ResourceType) Attributes() []*Attribute {
 	return slices.Concat(rt.common.Attributes, rt.core.Attributes)
 }
 
-// Attribute is the definition of a top-level attribute outside extensions, by its exact name; nil if there is none.
+// Attribute returns the top-level attribute outside extensions with an exact name. It returns nil if there is none.
 func (rt *ResourceType) Attribute(name string) *Attribute {
 	if a := rt.core.attributes[name]; a != nil {
 		return a
@@ -78,17 +80,18 @@ func (rt *ResourceType) Attribute(name string) *Attribute {
 	return rt.common.attributes[name]
 }
 
-// IndexedAttribute finds an attribute of Storage.Lookups, or the sub-attribute value of a complex one.
-func (rt *ResourceType) IndexedAttribute(name string) (AttributeRef, bool) {
-	r := AttributeRef{Attr: rt.Attribute(name)}
+// IndexedAttribute returns an attribute of Storage.IndexedAttributes. For a complex attribute it returns the
+// sub-attribute value. ok is false if the resource type has no such attribute.
+func (rt *ResourceType) IndexedAttribute(name string) (r AttributeRef, ok bool) {
+	r.Attr = rt.Attribute(name)
 	if r.Attr != nil {
 		r.Sub = r.Attr.Sub("value")
 	}
 	return r, r.Attr != nil
 }
 
-// container is the object of a resource that holds the attribute: the resource itself or the extension's object. It
-// is nil where the extension is absent.
+// container returns the object that holds the attribute: the resource or the object of the extension. It returns nil if
+// the resource does not have the extension.
 func (r AttributeRef) container(o Object) Object {
 	if r.Extension == "" {
 		return o
@@ -97,8 +100,8 @@ func (r AttributeRef) container(o Object) Object {
 	return ext
 }
 
-// Values is the values that the name has in a resource: of each element of a multi-valued attribute; of an attribute
-// without a sub-attribute its own.
+// Values returns the values that r has in a resource. A multi-valued attribute has a value for each element. Values
+// returns nil if r is unassigned.
 func (r AttributeRef) Values(o Object) []any {
 	if r.Attr == nil {
 		if ext, ok := o[r.Extension]; ok {

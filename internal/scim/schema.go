@@ -1,6 +1,7 @@
-// Package scim is RFC 7643: schemas and resource types, the canonical form of a resource, and what one can ask of it:
-// decode and validate a body, match a filter, project attributes, compare values. It is pure: it reads no table and
-// answers no request. Schemas are data, and values: nothing here is global.
+// Package scim implements RFC 7643: schemas, resource types, and the canonical form of resources. It decodes and
+// validates request bodies, matches filters, projects attributes, and compares values. Its functions are pure: they
+// read no table and know no HTTP. Schemas are loaded from JSON files into values, so a program can have several sets of
+// resource types.
 package scim
 
 import (
@@ -8,7 +9,8 @@ import (
 	"slices"
 )
 
-// Attribute is the definition of one attribute (RFC 7643 §7). What its data leaves out is as RFC 7643 §2.2 says.
+// An Attribute defines one attribute (RFC 7643 §7). Characteristics that its file omits have the defaults of RFC 7643
+// §2.2.
 type Attribute struct {
 	Name            string       `json:"name"`
 	Type            string       `json:"type"` // string, boolean, decimal, integer, dateTime, binary, reference, complex
@@ -23,14 +25,17 @@ type Attribute struct {
 	Uniqueness      string       `json:"uniqueness"` // none, server, global
 	ReferenceTypes  []string     `json:"referenceTypes,omitempty"`
 
-	IsMembership bool           `json:"-"` // its elements are memberships: known by their value alone, the server adds the rest
-	subIndex     attributeIndex // of SubAttributes
+	// IsMembership is true if the elements are memberships. A client sends only the value of such an element, and the
+	// server adds the other sub-attributes.
+	IsMembership bool `json:"-"`
+
+	subIndex attributeIndex // of SubAttributes
 }
 
-// Sub is the sub-attribute of a name in any case, nil if there is none.
+// Sub returns the sub-attribute with a name, in any case. It returns nil if there is none.
 func (a *Attribute) Sub(name string) *Attribute { return a.subIndex.find(name) }
 
-// Schema is a set of attributes under a URN (RFC 7643 §7).
+// A Schema is a set of attributes under a URN (RFC 7643 §7).
 type Schema struct {
 	ID          string       `json:"id"`
 	Name        string       `json:"name"`
@@ -38,14 +43,14 @@ type Schema struct {
 	Attributes  []*Attribute `json:"attributes"`
 
 	attributes      attributeIndex
-	quotedID        string // ID, as it stands in a document
-	extensionPrefix string // the beginning of the object of an extension there
+	quotedID        string // ID as a JSON string
+	extensionPrefix string // the text before the first attribute of this extension in a document
 }
 
-// Attribute is the attribute of a name in any case, nil if there is none.
+// Attribute returns the attribute with a name, in any case. It returns nil if there is none.
 func (s *Schema) Attribute(name string) *Attribute { return s.attributes.find(name) }
 
-// attributeIndex finds attributes by name. Attribute names are ASCII and compared without case (RFC 7643 §2.1).
+// An attributeIndex finds attributes by name. Attribute names are ASCII and case-insensitive (RFC 7643 §2.1).
 type attributeIndex map[string]*Attribute
 
 func (n attributeIndex) find(name string) *Attribute {
@@ -55,6 +60,8 @@ func (n attributeIndex) find(name string) *Attribute {
 	return n[lowerASCII(name)]
 }
 
+// newAttributeIndex indexes attributes and their sub-attributes. It also sets the defaults of characteristics that the
+// attributes omit.
 func newAttributeIndex(attributes []*Attribute) attributeIndex {
 	n := make(attributeIndex, 2*len(attributes))
 	for _, a := range attributes {
@@ -66,8 +73,8 @@ func newAttributeIndex(attributes []*Attribute) attributeIndex {
 	return n
 }
 
-// lowerASCII folds ASCII letters alone: Unicode has letters that fold to ASCII ones, such as ſ to s, and an attribute must
-// not be reachable by two spellings of which only one is checked.
+// lowerASCII converts only ASCII letters to lower case. Unicode has other letters that fold to ASCII letters, such as ſ
+// to s. With them, a request could use a second spelling of an attribute name that other checks do not recognize.
 func lowerASCII(s string) string {
 	for i := range len(s) {
 		if c := s[i]; 'A' <= c && c <= 'Z' {
@@ -83,7 +90,7 @@ func lowerASCII(s string) string {
 	return s
 }
 
-// ResourceType is a kind of resource (RFC 7643 §6) with its schemas.
+// A ResourceType defines a type of resource (RFC 7643 §6) and has its schemas. It must not be changed after Load.
 type ResourceType struct {
 	ID               string      `json:"id"`
 	Name             string      `json:"name"`
@@ -94,73 +101,76 @@ type ResourceType struct {
 	Storage          Storage     `json:"-"`
 
 	core, common *Schema
-	extensions   []*Schema
-	hidden       []string
+	extensions   []*Schema // in the order of SchemaExtensions
+	hidden       []string  // see notReturnedByDefault
 }
 
-// Extension names a schema that resources of a type may have beside their own.
+// An Extension names a schema that extends a resource type.
 type Extension struct {
 	Schema   string `json:"schema"`
 	Required bool   `json:"required"`
 }
 
-// Storage is what a table must know of a resource type.
+// Storage says how a table stores the resources of a type.
 type Storage struct {
-	IDPrefix          string   `json:"letter"`  // the first letter of its ids
-	NameAttribute     string   `json:"name"`    // the attribute that names a resource, unique in a tenant
-	IndexedAttributes []string `json:"lookups"` // further attributes by which resources are found
-	MembersAttribute  string   `json:"edges"`   // the attribute whose elements are memberships; "": none
+	IDPrefix          string   `json:"letter"`  // the first letter of its IDs
+	NameAttribute     string   `json:"name"`    // the attribute that is unique in a tenant, such as userName
+	IndexedAttributes []string `json:"lookups"` // other attributes that have index items
+	MembersAttribute  string   `json:"edges"`   // the attribute whose elements are memberships; "" if there is none
 }
 
-// Types is the resource types of a service provider and their schemas.
+// Types holds the resource types of a service provider and their schemas.
 type Types struct {
 	ResourceTypes []*ResourceType
 	Schemas       []*Schema
 }
 
-// Subset is the resource types with some names, and their schemas.
+// Subset returns the resource types with the given names, and their schemas. It ignores unknown names.
 func (t *Types) Subset(names []string) *Types {
-	only := &Types{}
+	subset := &Types{}
 	for _, rt := range t.ResourceTypes {
 		if slices.Contains(names, rt.Name) {
-			only.ResourceTypes = append(only.ResourceTypes, rt)
+			subset.ResourceTypes = append(subset.ResourceTypes, rt)
 		}
 	}
 	for _, s := range t.Schemas {
-		if slices.ContainsFunc(only.ResourceTypes, func(rt *ResourceType) bool { return rt.usesSchema(s.ID) }) {
-			only.Schemas = append(only.Schemas, s)
+		if slices.ContainsFunc(subset.ResourceTypes, func(rt *ResourceType) bool { return rt.usesSchema(s.ID) }) {
+			subset.Schemas = append(subset.Schemas, s)
 		}
 	}
-	return only
+	return subset
 }
 
+// usesSchema reports whether urn is the schema or an extension of the resource type.
 func (rt *ResourceType) usesSchema(urn string) bool {
 	return rt.Schema == urn || slices.ContainsFunc(rt.SchemaExtensions, func(e Extension) bool { return e.Schema == urn })
 }
 
-// Schema is the schema with a URN, in any case; nil if there is none.
+// Schema returns the schema with a URN, in any case. It returns nil if there is none.
 func (t *Types) Schema(urn string) *Schema {
 	return find(t.Schemas, func(s *Schema) bool { return lowerASCII(s.ID) == lowerASCII(urn) })
 }
 
-// ByName is the resource type with a name, nil if there is none.
+// ByName returns the resource type with a name. It returns nil if there is none.
 func (t *Types) ByName(name string) *ResourceType {
 	return find(t.ResourceTypes, func(rt *ResourceType) bool { return rt.Name == name })
 }
 
-// ByEndpoint is the resource type behind a path segment such as Users, in any case; nil if there is none.
+// ByEndpoint returns the resource type whose endpoint is a path segment such as Users, in any case. It returns nil if
+// there is none.
 func (t *Types) ByEndpoint(segment string) *ResourceType {
 	return find(t.ResourceTypes, func(rt *ResourceType) bool { return lowerASCII(rt.Endpoint) == "/"+lowerASCII(segment) })
 }
 
-// ByID is the resource type that the form of an id tells, nil if it is no id of ours.
+// ByID returns the resource type that the form of an ID belongs to. It returns nil if no resource type issues such IDs.
 func (t *Types) ByID(id string) *ResourceType {
 	return find(t.ResourceTypes, func(rt *ResourceType) bool { return rt.IsID(id) })
 }
 
-func find[T any](all []*T, is func(*T) bool) *T {
-	if i := slices.IndexFunc(all, is); i >= 0 {
-		return all[i]
+// find returns the first element for which match is true. It returns nil if there is none.
+func find[T any](list []*T, match func(*T) bool) *T {
+	if i := slices.IndexFunc(list, match); i >= 0 {
+		return list[i]
 	}
 	return nil
 }

@@ -6,26 +6,27 @@ import (
 	"serverless-scim/internal/filter"
 )
 
-// Sorter orders resources by an attribute (RFC 7644 §3.4.2.3).
+// A Sorter orders the resources of one type by an attribute (RFC 7644 §3.4.2.3).
 type Sorter struct {
-	ref        AttributeRef // where the key is; the zero Ref: nowhere
-	leaf       *Attribute   // as which keys are compared
+	ref        AttributeRef // the attribute of the sort value; zero if the resources have no sort value
+	leaf       *Attribute   // defines how to compare sort values
 	descending bool
 }
 
-// Sorter makes a sorter of the name of an attribute, for resources that are sorted among those of other types. It refuses
-// what has no order in any of them with a 400 invalidPath. In a type that does not have the attribute, or has it as one of
-// another type, whose values cannot be compared with those that the first has, resources have no key.
-func (rt *ResourceType) Sorter(by filter.Attr, descending bool, among ...*ResourceType) (s Sorter, err error) {
+// Sorter returns the sorter of resources of this type for an attribute, in a query that also returns resources of
+// types. The first type that can be sorted by the attribute defines how sort values are compared. If this type does not
+// have the attribute, or its attribute has another data type, its resources have no sort value. Sorter returns a 400
+// invalidPath if no type can be sorted by the attribute.
+func (rt *ResourceType) Sorter(by filter.Attr, descending bool, types ...*ResourceType) (s Sorter, err error) {
 	s.descending = descending
-	for _, one := range slices.Concat(among, []*ResourceType{rt}) {
-		r, wrong := one.sortable(by)
-		if wrong == nil {
+	for _, t := range slices.Concat(types, []*ResourceType{rt}) {
+		r, invalid := t.sortable(by)
+		if invalid == nil {
 			s.leaf, err = r.Leaf(), nil
 			break
 		}
-		if _, known := one.Resolve(by); known || err == nil { // rather why one cannot be sorted that has it
-			err = wrong
+		if _, known := t.Resolve(by); known || err == nil { // prefer the error of a type that has the attribute
+			err = invalid
 		}
 	}
 	if r, absent := rt.sortable(by); absent == nil && r.Leaf().Type == s.leaf.Type {
@@ -34,11 +35,11 @@ func (rt *ResourceType) Sorter(by filter.Attr, descending bool, among ...*Resour
 	return s, err
 }
 
-// sortable is the attribute of a name, if it has an order.
+// sortable returns the attribute with a name. It returns a 400 invalidPath if resources cannot be sorted by it.
 func (rt *ResourceType) sortable(by filter.Attr) (AttributeRef, error) {
 	r, ok := rt.Resolve(by)
 	if !ok || r.Attr == nil {
-		return AttributeRef{}, BadRequest(InvalidPath, "sortBy names %s, which is no attribute here.", by)
+		return AttributeRef{}, BadRequest(InvalidPath, "sortBy has the unknown attribute %s. See /Schemas.", by)
 	}
 	if r.Leaf().Type == "complex" {
 		r.Sub = r.Attr.Sub("value")
@@ -49,7 +50,8 @@ func (rt *ResourceType) sortable(by filter.Attr) (AttributeRef, error) {
 	return r, nil
 }
 
-// SortValue is the value by which a resource is ordered, nil if it has none. Of several, it is the primary one, or the first.
+// SortValue returns the value that a resource is sorted by, or nil if it has none. Of a multi-valued attribute, it is
+// the primary value or, if no value is primary, the first.
 func (s Sorter) SortValue(o Object) any {
 	if s.ref.Attr == nil {
 		return nil
@@ -69,7 +71,8 @@ func (s Sorter) SortValue(o Object) any {
 	return v
 }
 
-// Compare orders two keys. What has none comes last, and first in descending order.
+// Compare orders two sort values: negative, zero or positive. A nil sort value comes last, or first in descending
+// order.
 func (s Sorter) Compare(x, y any) int {
 	order := 0
 	switch {

@@ -7,12 +7,12 @@ import (
 )
 
 // SpecializeFilter returns the part of a filter that resources of this type must be tested by, in a query of several
-// types (RFC 7644 §3.4.2.1). An attribute that this type does not have counts as an attribute without a value. So does an
-// attribute that has another type here, if the comparison is not valid for that type. Such a comparison has the same
+// types (RFC 7644 §3.4.2.1). An attribute that this type does not have counts as an attribute without a value. So does
+// an attribute that has another type here, if the comparison is not valid for that type. Such a comparison has the same
 // result for all resources of the type. SpecializeFilter removes it, so that keys can answer the remaining filter.
 //
-// If nothing remains, part is nil, and all reports whether all resources of the type match or none. A nil filter matches
-// all. SpecializeFilter returns a 400 invalidFilter if a comparison is valid for none of types.
+// If nothing remains, part is nil, and all reports whether all resources of the type match or none. A nil filter
+// matches all. SpecializeFilter returns a 400 invalidFilter if a comparison is valid for none of types.
 func (rt *ResourceType) SpecializeFilter(f filter.Expr, types []*ResourceType) (part filter.Expr, all bool, err error) {
 	if f == nil {
 		return nil, true, nil
@@ -29,7 +29,7 @@ func (rt *ResourceType) SpecializeFilter(f filter.Expr, types []*ResourceType) (
 type specializer struct {
 	resolve   resolver   // of that type or attribute
 	resolvers []resolver // of all types of the query
-	err       error      // the first one; if it is not nil, the result is not valid
+	err       error      // the first error; if it is not nil, the results are not valid
 }
 
 // A specialized filter is expr or, if expr is nil, true of all resources or of none.
@@ -93,7 +93,7 @@ func (s *specializer) ValuePath(f *filter.ValuePath) specialized {
 		return specialized{}
 	}
 	r, absent := valuePathAttribute(f, s.resolve)
-	elements.resolve = elements.resolvers[0] // the filter in brackets must be valid even if this type has no such elements
+	elements.resolve = elements.resolvers[0] // checks the filter in brackets if this type does not have the attribute
 	if absent == nil {
 		elements.resolve = r.Attr.resolveElement
 	}

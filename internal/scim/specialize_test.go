@@ -81,18 +81,18 @@ func TestPartRefuses(t *testing.T) {
 	t.Parallel()
 	types := []*ResourceType{badge(t), user()}
 	for text, detail := range map[string]string{
-		`shoeSize eq 9`:                   "no attribute here",
+		`shoeSize eq 9`:                   "unknown attribute",
 		`userName pr or shoeSize eq 9`:    "shoeSize",
-		`number pr and userName eq 5`:     "makes no sense",
-		`active gt true`:                  "makes no sense",
-		`title eq true`:                   "makes no sense",
+		`number pr and userName eq 5`:     "cannot be compared",
+		`active gt true`:                  "cannot be compared",
+		`title eq true`:                   "cannot be compared",
 		`name eq "x"`:                     "sub-attributes",
-		`password eq "x"`:                 "cannot be filtered by",
-		`ims[shoe pr]`:                    "no attribute here",
+		`password eq "x"`:                 "cannot use the attribute password",
+		`ims[shoe pr]`:                    "unknown attribute",
 		`emails[type pr or shoe pr]`:      "shoe",
-		`active[value eq 5]`:              "makes no sense",
-		`urn:x:userName eq "a"`:           "no attribute here",
-		`userName pr or password[x eq 1]`: "cannot be filtered by",
+		`active[value eq 5]`:              "cannot be compared",
+		`urn:x:userName eq "a"`:           "unknown attribute",
+		`userName pr or password[x eq 1]`: "cannot use the attribute password",
 	} {
 		f, err := filter.Parse(text)
 		if err != nil {
@@ -121,7 +121,7 @@ func TestSortOfSeveralTypes(t *testing.T) {
 			t.Errorf("by %s: %s is first, want %s; %v %v", by, got, want, err, err2)
 		}
 	}
-	for by, detail := range map[string]string{"shoeSize": "no attribute", "name": "cannot be sorted", "password": "cannot be sorted"} {
+	for by, detail := range map[string]string{"shoeSize": "unknown attribute", "name": "cannot be sorted", "password": "cannot be sorted"} {
 		a, _ := filter.ParseAttr(by)
 		for _, rt := range []*ResourceType{user(), b} {
 			_, err := rt.Sorter(a, false, user(), b)

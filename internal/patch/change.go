@@ -7,7 +7,7 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// apply performs an operation on the target, whose attribute is one of c: the resource or an extension.
+// apply applies an operation to the target in c, which is the resource or the extension that has the attribute.
 func (t target) apply(c scim.Object, op string, raw any) error {
 	a, sub := t.ref.Attr, t.ref.Sub
 	switch {
@@ -19,10 +19,10 @@ func (t target) apply(c scim.Object, op string, raw any) error {
 	return applyToAttribute(c, a, op, raw)
 }
 
-// applyToAttribute performs an operation on the whole of an attribute of c, which is any object.
+// applyToAttribute applies an operation to the whole attribute a of an object c.
 func applyToAttribute(c scim.Object, a *scim.Attribute, op string, raw any) error {
 	switch {
-	case a.Mutability == "writeOnly": // checked, and kept nowhere
+	case a.Mutability == "writeOnly": // checked, but not stored
 		_, err := a.Canonical(raw)
 		return err
 	case op == Remove && a.MultiValued && raw != nil:
@@ -49,10 +49,11 @@ func applyToAttribute(c scim.Object, a *scim.Attribute, op string, raw any) erro
 	return setAttribute(c, a, v)
 }
 
-// applyToComplex sets the sub-attributes that are given and leaves the others (RFC 7644 §3.5.2.3).
+// applyToComplex applies an add or replace to the sub-attributes that raw has. The other sub-attributes keep their
+// values (RFC 7644 §3.5.2.3).
 func applyToComplex(c scim.Object, a *scim.Attribute, op string, raw any) error {
 	in, ok := raw.(scim.Object)
-	if !ok { // a bare manager stands for all of it
+	if !ok { // Entra ID sends the manager as a bare ID, which replaces the whole value
 		v, err := a.Canonical(raw)
 		if err != nil || v == nil && op == Add {
 			return err
@@ -71,13 +72,14 @@ func applyToComplex(c scim.Object, a *scim.Attribute, op string, raw any) error 
 	})
 }
 
-// isUnassigned tells null and [] (RFC 7643 §2.5).
+// isUnassigned reports whether raw is null or [], which both mean unassigned (RFC 7643 §2.5).
 func isUnassigned(raw any) bool {
 	list, many := raw.([]any)
 	return raw == nil || many && len(list) == 0
 }
 
-// setAttribute gives an attribute of c a canonical value; nil unassigns it.
+// setAttribute sets an attribute of c to a canonical value, or removes it if v is nil. It returns a 400 mutability if
+// an immutable attribute would change.
 func setAttribute(c scim.Object, a *scim.Attribute, v any) error {
 	if v == nil {
 		return removeAttribute(c, a)
@@ -89,10 +91,11 @@ func setAttribute(c scim.Object, a *scim.Attribute, v any) error {
 	return nil
 }
 
-// removeAttribute takes an attribute away. RFC 7644 §3.5.2.2: mutability is the error also for one that is required.
+// removeAttribute removes an attribute of c. It returns a 400 mutability if the attribute is set and is required or
+// immutable. RFC 7644 §3.5.2.2 prescribes mutability for required attributes too.
 func removeAttribute(c scim.Object, a *scim.Attribute) error {
 	if c[a.Name] != nil && (a.Required || a.Mutability == "immutable") {
-		return scim.BadRequest(scim.Mutability, "%s cannot be removed. Give it another value or leave it out.", a.Name)
+		return scim.BadRequest(scim.Mutability, "%s cannot be removed. Replace it or leave it out.", a.Name)
 	}
 	delete(c, a.Name)
 	return nil

@@ -8,28 +8,28 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// PatchOpSchema is the schema of a PATCH request.
+// PatchOpSchema is the schema URN of a PATCH request.
 const PatchOpSchema = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 
-// maxOperations bounds one request, because each operation can look at all of an attribute.
+// maxOperations bounds the work of one request, because each operation can read all values of an attribute.
 const maxOperations = 1000
 
-// Decode reads the body of a PATCH request: at most 1,000 operations. Its errors are *scim.Error with status 400, and
-// 413 for more operations.
+// Decode decodes the body of a PATCH request. The error is a *scim.Error with status 400, or with status 413 if the
+// request has more than 1,000 operations.
 func Decode(body []byte) ([]Operation, error) {
 	o, err := scim.ParseObject(body)
 	if err != nil {
 		return nil, err
 	}
 	if urns := o.Get("schemas"); urns != nil && !containsURN(urns, PatchOpSchema) {
-		return nil, scim.BadRequest(scim.InvalidSyntax, "schemas does not name %s. Send a PATCH message.", PatchOpSchema)
+		return nil, scim.BadRequest(scim.InvalidSyntax, "schemas does not contain %s. Add this URN.", PatchOpSchema)
 	}
 	list, _ := o.Get("Operations").([]any)
 	if len(list) == 0 {
 		return nil, scim.BadRequest(scim.InvalidSyntax, "Operations must be an array of at least one operation.")
 	}
 	if len(list) > maxOperations {
-		return nil, &scim.Error{Status: 413, Detail: "More than 1,000 operations. Send them in several requests."}
+		return nil, &scim.Error{Status: 413, Detail: "The request has more than 1,000 operations. Send several requests."}
 	}
 	ops := make([]Operation, len(list))
 	for i, raw := range list {
@@ -40,6 +40,7 @@ func Decode(body []byte) ([]Operation, error) {
 	return ops, nil
 }
 
+// containsURN reports whether urns, the value of the attribute schemas, is an array with urn in any case.
 func containsURN(urns any, urn string) bool {
 	list, _ := urns.([]any)
 	for _, u := range list {
@@ -50,30 +51,31 @@ func containsURN(urns any, urn string) bool {
 	return false
 }
 
+// decodeOperation decodes and checks one element of Operations.
 func decodeOperation(raw any) (op Operation, err error) {
 	o, ok := raw.(scim.Object)
 	if !ok {
-		return op, scim.BadRequest(scim.InvalidSyntax, "Each of Operations must be an object.")
+		return op, scim.BadRequest(scim.InvalidSyntax, "Each element of Operations must be an object.")
 	}
 	name, _ := o.Get("op").(string)
 	op.Op = strings.ToLower(name) // Entra ID sends Add, Replace, Remove.
 	if op.Op != Add && op.Op != Replace && op.Op != Remove {
-		return op, scim.BadRequest(scim.InvalidSyntax, "%q is no operation. Send add, replace or remove as op.", name)
+		return op, scim.BadRequest(scim.InvalidSyntax, "The op %q is unknown. Send add, replace or remove.", name)
 	}
 	if op.Path, err = decodePath(o.Get("path")); err != nil {
 		return op, err
 	}
 	if op.Path == nil && op.Op == Remove {
-		return op, scim.BadRequest(scim.NoTarget, "A remove needs a path that says what to remove.")
+		return op, scim.BadRequest(scim.NoTarget, "The operation remove has no path. Send the path of an attribute.")
 	}
 	if !hasName(o, "value") && op.Op != Remove {
-		return op, scim.BadRequest(scim.InvalidValue, "The operation %s needs a value.", op.Op)
+		return op, scim.BadRequest(scim.InvalidValue, "The operation %s has no value. Send one or null.", op.Op)
 	}
 	op.Value = o.Get("value")
 	return op, nil
 }
 
-// decodePath reads a path; null and "" are none.
+// decodePath parses a path. It returns nil for null and "".
 func decodePath(raw any) (*filter.Path, error) {
 	if raw == nil || raw == "" {
 		return nil, nil
@@ -84,11 +86,12 @@ func decodePath(raw any) (*filter.Path, error) {
 	}
 	p, err := filter.ParsePath(s)
 	if e := (*filter.Error)(nil); errors.As(err, &e) {
-		return nil, scim.BadRequest(scim.InvalidPath, "The path does not parse at offset %d: %s.", e.Offset, e.Detail)
+		return nil, scim.BadRequest(scim.InvalidPath, "The path is invalid at offset %d: %s.", e.Offset, e.Detail)
 	}
 	return &p, nil
 }
 
+// hasName reports whether o has a name, in any case, even with a null value.
 func hasName(o scim.Object, name string) bool {
 	for n := range o {
 		if strings.EqualFold(n, name) {

@@ -11,8 +11,8 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// canonicalElements is the elements that raw gives for a multi-valued attribute: an array, or one without the array
-// around it.
+// canonicalElements returns the canonical elements of a value for a multi-valued attribute. It accepts a single element
+// without an array. It returns a 400 invalidValue if an element lacks a required sub-attribute.
 func canonicalElements(a *scim.Attribute, raw any) ([]any, error) {
 	if _, many := raw.([]any); !many {
 		raw = []any{raw}
@@ -33,25 +33,26 @@ func canonicalElements(a *scim.Attribute, raw any) ([]any, error) {
 	return list, nil
 }
 
-// addValues appends what is not there yet. What is there, by its identity, takes over what else is given.
+// addValues adds the elements in raw to a multi-valued attribute. An element whose identity the attribute has already
+// is merged into the existing element.
 func addValues(c scim.Object, a *scim.Attribute, raw any) error {
-	given, err := canonicalElements(a, raw)
+	added, err := canonicalElements(a, raw)
 	if err != nil {
 		return err
 	}
 	list, _ := c[a.Name].([]any)
-	at := make(map[identity]int, len(list))
+	index := make(map[identity]int, len(list))
 	for i, e := range list {
-		at[identityOf(a, e)] = i
+		index[identityOf(a, e)] = i
 	}
-	changed := make(map[int]bool, len(given))
-	for _, x := range given {
-		id := identityOf(a, x)
-		i, there := at[id]
-		if !there {
-			i, at[id] = len(list), len(list)
-			list = append(list, x)
-		} else if err := merge(a, list[i], x, id); err != nil {
+	changed := make(map[int]bool, len(added))
+	for _, e := range added {
+		id := identityOf(a, e)
+		i, exists := index[id]
+		if !exists {
+			i, index[id] = len(list), len(list)
+			list = append(list, e)
+		} else if err := merge(a, list[i], e, id); err != nil {
 			return err
 		}
 		changed[i] = true
@@ -60,22 +61,23 @@ func addValues(c scim.Object, a *scim.Attribute, raw any) error {
 	return setElements(c, a, list)
 }
 
-// merge sets what x says beyond its identity: an address that differs in case only keeps its spelling.
-func merge(a *scim.Attribute, e, x any, id identity) error {
-	o, complex := e.(scim.Object)
-	if !complex || id.json != "" {
+// merge copies the sub-attributes of added to an existing element with the same identity. It does not copy value and
+// type, so an e-mail address that differs only in case keeps its spelling.
+func merge(a *scim.Attribute, existing, added any, id identity) error {
+	o, ok := existing.(scim.Object)
+	if !ok || id.json != "" {
 		return nil
 	}
-	in := maps.Clone(scim.AsObject(x))
+	in := maps.Clone(scim.AsObject(added))
 	delete(in, "value")
 	delete(in, "type")
 	return setSubAttributes(a, o, in)
 }
 
-// setSubAttributes sets the sub-attributes of o that in has.
+// setSubAttributes copies the sub-attributes that in has to o.
 func setSubAttributes(a *scim.Attribute, o, in scim.Object) error {
 	for _, sub := range a.SubAttributes {
-		if v, given := in[sub.Name]; given {
+		if v, ok := in[sub.Name]; ok {
 			if err := setAttribute(o, sub, v); err != nil {
 				return err
 			}
@@ -84,30 +86,30 @@ func setSubAttributes(a *scim.Attribute, o, in scim.Object) error {
 	return nil
 }
 
-// removeValues removes the elements that raw names: Entra ID and JumpCloud remove members so. One without a type means
-// each type.
+// removeValues removes the elements that raw lists, as Entra ID and JumpCloud remove members. An element without a type
+// removes the elements of all types that have its value.
 func removeValues(c scim.Object, a *scim.Attribute, raw any) error {
-	given, err := canonicalElements(a, unwrapRepeatedName(a, raw))
+	listed, err := canonicalElements(a, unwrapRepeatedName(a, raw))
 	if err != nil {
 		return err
 	}
-	gone := make(map[identity]bool, len(given))
-	for _, x := range given {
-		gone[identityOf(a, x)] = true
+	removed := make(map[identity]bool, len(listed))
+	for _, e := range listed {
+		removed[identityOf(a, e)] = true
 	}
 	list, _ := c[a.Name].([]any)
 	var kept []any
 	for _, e := range list {
 		id := identityOf(a, e)
-		if !gone[id] && !gone[identity{value: id.value, json: id.json}] {
+		if !removed[id] && !removed[identity{value: id.value, json: id.json}] {
 			kept = append(kept, e)
 		}
 	}
 	return setElements(c, a, kept)
 }
 
-// unwrapRepeatedName gives what Ruby clients mean, who name the attribute again: {"members": […]} under the path
-// members.
+// unwrapRepeatedName returns the value under the attribute's own name, or raw if there is none. Ruby clients send
+// {"members": […]} with the path members.
 func unwrapRepeatedName(a *scim.Attribute, raw any) any {
 	if in, ok := raw.(scim.Object); ok && a.Sub(a.Name) == nil && in.Get(a.Name) != nil {
 		return in.Get(a.Name)
@@ -115,21 +117,21 @@ func unwrapRepeatedName(a *scim.Attribute, raw any) any {
 	return raw
 }
 
-// applyToElements performs an operation on those elements of which the target's filter is true, or on their
-// sub-attribute.
+// applyToElements applies an operation to the elements that match the target's filter, or to a sub-attribute of these
+// elements. If no element matches, an add or replace creates one.
 func (t target) applyToElements(c scim.Object, op string, raw any) error {
 	list, _ := c[t.ref.Attr.Name].([]any)
-	var after []any
+	var result []any
 	changed, matched := map[int]bool{}, false
-	put := func(e any) {
-		if o, complex := e.(scim.Object); e != nil && (!complex || len(o) > 0) {
-			changed[len(after)] = true
-			after = append(after, e)
+	put := func(e any) { // appends a changed element, unless it is removed or empty
+		if o, ok := e.(scim.Object); e != nil && (!ok || len(o) > 0) {
+			changed[len(result)] = true
+			result = append(result, e)
 		}
 	}
 	for _, e := range list {
 		if t.match != nil && !t.match(scim.AsObject(e)) {
-			after = append(after, e)
+			result = append(result, e)
 			continue
 		}
 		matched = true
@@ -146,14 +148,14 @@ func (t target) applyToElements(c scim.Object, op string, raw any) error {
 		}
 		put(e)
 	}
-	clearOtherPrimaries(after, changed)
+	clearOtherPrimaries(result, changed)
 	if t.ref.Sub == nil && op != Remove {
-		after = dedupe(t.ref.Attr, after)
+		result = dedupe(t.ref.Attr, result)
 	}
-	return setElements(c, t.ref.Attr, after)
+	return setElements(c, t.ref.Attr, result)
 }
 
-// applyToElement gives what becomes of one element, nil if it goes.
+// applyToElement returns the result of an operation on one element, or nil if the operation removes the element.
 func (t target) applyToElement(e any, op string, raw any) (any, error) {
 	o, _ := e.(scim.Object)
 	switch {
@@ -164,14 +166,15 @@ func (t target) applyToElement(e any, op string, raw any) (any, error) {
 	case isUnassigned(raw):
 		return e, nil
 	case op == Replace:
-		// RFC 7644 §3.5.2.3: the whole of a matching value is replaced; what the filter says of it stays true.
-		seed, _ := t.elementFromFilter()
-		return t.mergeElement(seed, e, raw)
+		// RFC 7644 §3.5.2.3: a replace sets the whole element. The new element must still match the filter.
+		initial, _ := t.elementFromFilter()
+		return t.mergeElement(initial, e, raw)
 	}
 	return t.mergeElement(o, e, raw)
 }
 
-// createElement makes the element that the filter asks for, as Entra ID expects of emails[type eq "work"].value.
+// createElement returns a new element that matches the filter, as Entra ID expects for emails[type eq "work"].value. It
+// returns a 400 noTarget if elementFromFilter has no element for the filter.
 func (t target) createElement(raw any) (any, error) {
 	o, ok := t.elementFromFilter()
 	if !ok {
@@ -183,34 +186,34 @@ func (t target) createElement(raw any) (any, error) {
 	return t.mergeElement(o, nil, raw)
 }
 
-// mergeElement is o with what raw gives; where elements are simple, just that; and old if raw gives nothing that is
-// known.
+// mergeElement sets the sub-attributes of o that raw has and returns o. If elements are simple, it returns the
+// canonical form of raw. If raw has no known value, it returns old.
 func (t target) mergeElement(o scim.Object, old, raw any) (any, error) {
 	v, err := t.ref.Attr.CanonicalElement(raw)
 	if v == nil || err != nil {
 		return old, err
 	}
-	in, complex := v.(scim.Object)
-	if !complex {
+	in, ok := v.(scim.Object)
+	if !ok {
 		return v, nil
 	}
 	return o, setSubAttributes(t.ref.Attr, o, in)
 }
 
-// elementFromFilter is what a filter says of an element: {"type": "work"} of type eq "work". It is known for an eq on
-// one of the canonical types, or on being primary, and for no filter at all.
-func (t target) elementFromFilter() (scim.Object, bool) {
+// elementFromFilter returns a minimal element that matches the filter: {"type": "work"} for type eq "work". ok is true
+// if there is no filter, or if the filter is an eq with a canonical type or primary eq true. Otherwise the element must
+// not be created.
+func (t target) elementFromFilter() (o scim.Object, ok bool) {
 	if t.filter == nil {
 		return scim.Object{}, true
 	}
-	none := scim.Object{}
 	f, ok := t.filter.(*filter.Compare)
 	if !ok || f.Op != filter.EQ {
-		return none, false
+		return scim.Object{}, false
 	}
 	sub := t.ref.Attr.Sub(f.Attr.Name)
 	if sub == nil || sub.Mutability == "readOnly" || t.ref.Attr.IsMembership {
-		return none, false
+		return scim.Object{}, false
 	}
 	v, err := sub.CanonicalElement(f.Value)
 	if sub.Name == "primary" {
@@ -221,11 +224,11 @@ func (t target) elementFromFilter() (scim.Object, bool) {
 			return scim.Object{"type": canonical}, true
 		}
 	}
-	return none, false
+	return scim.Object{}, false
 }
 
-// clearOtherPrimaries takes primary from the elements that are not among the changed, if one of those has it (RFC 7644
-// §3.5.2). Two in one operation are left for Validate to refuse.
+// clearOtherPrimaries sets primary to false in the unchanged elements if a changed element is primary (RFC 7644
+// §3.5.2). If two changed elements are primary, Validate returns the error later.
 func clearOtherPrimaries(list []any, changed map[int]bool) {
 	promoted := false
 	for i := range changed {
@@ -238,7 +241,7 @@ func clearOtherPrimaries(list []any, changed map[int]bool) {
 	}
 }
 
-// setElements gives a multi-valued attribute its elements; none unassign it.
+// setElements sets the elements of a multi-valued attribute, or removes the attribute if list is empty.
 func setElements(c scim.Object, a *scim.Attribute, list []any) error {
 	if len(list) == 0 {
 		return removeAttribute(c, a)
@@ -249,37 +252,39 @@ func setElements(c scim.Object, a *scim.Attribute, list []any) error {
 	return setAttribute(c, a, list)
 }
 
-// dedupe is the list with each element once.
+// dedupe removes the elements that have the identity of an earlier element. It reuses the memory of list.
 func dedupe(a *scim.Attribute, list []any) []any {
 	seen := make(map[identity]bool, len(list))
 	return slices.DeleteFunc(list, func(e any) bool {
 		id := identityOf(a, e)
-		again := seen[id]
+		duplicate := seen[id]
 		seen[id] = true
-		return again
+		return duplicate
 	})
 }
 
-// identity is what makes two elements the same: value and type (RFC 7643 §2.4), or where there is no value all of it.
+// An identity distinguishes the elements of an attribute. It has value and type, folded (RFC 7643 §2.4), or the whole
+// element as JSON if the element has no value.
 type identity struct{ value, typ, json string }
 
 func identityOf(a *scim.Attribute, e any) identity {
-	o, complex := e.(scim.Object)
-	if !complex {
+	o, ok := e.(scim.Object)
+	if !ok {
 		return identity{value: foldValue(a, e)}
 	}
 	v, ok := o["value"]
 	if !ok {
-		b, _ := json.Marshal(o) // a tree of strings, booleans and numbers: no error
+		b, _ := json.Marshal(o) // cannot fail: o has only strings, booleans and numbers
 		return identity{json: string(b)}
 	}
 	id := identity{value: foldValue(a.Sub("value"), v)}
-	if kind := a.Sub("type"); kind != nil && kind.Mutability != "readOnly" && !a.IsMembership && o["type"] != nil {
-		id.typ = foldValue(kind, o["type"])
+	if t := a.Sub("type"); t != nil && t.Mutability != "readOnly" && !a.IsMembership && o["type"] != nil {
+		id.typ = foldValue(t, o["type"])
 	}
 	return id
 }
 
+// foldValue returns the text of a simple value, folded unless the attribute is caseExact.
 func foldValue(a *scim.Attribute, v any) string {
 	if s, ok := v.(string); ok && !a.CaseExact {
 		return scim.Fold(s)

@@ -8,16 +8,18 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// MemberChanges is what operations do to the members of a group, said without knowing who they are.
+// MemberChanges describes the effect of operations on the members of a group. It does not depend on the current
+// members.
 type MemberChanges struct {
-	ReplaceAll  bool     // the list becomes Add, whatever it was, and Remove is empty
-	Add, Remove []string // ids of members, each in one of the two at most
+	ReplaceAll  bool     // the new member list is Add, and Remove is empty
+	Add, Remove []string // member IDs; no ID is in both
 }
 
-// SplitMembers takes out of the operations those on members. The others, applied to the group without its members,
-// and the delta, applied to the member list, have the same effect as all of them applied to the whole group. With ok
-// false there is no such delta, because an operation depends on more of the members than their ids: then load them and
-// Apply all. Its errors are *scim.Error with status 400.
+// SplitMembers separates the operations on members from the other operations. Applying rest to the group without its
+// members, and m to the member list, has the same effect as applying ops to the whole group.
+//
+// If ok is false, ops have no such MemberChanges, because an operation depends on more than the IDs of the members. The
+// caller must then read all members and call Apply with ops. The error is a *scim.Error with status 400.
 func SplitMembers(rt *scim.ResourceType, ops []Operation) (rest []Operation, m MemberChanges, ok bool, err error) {
 	d := memberDelta{added: map[string]bool{}}
 	for _, op := range ops {
@@ -38,17 +40,19 @@ func SplitMembers(rt *scim.ResourceType, ops []Operation) (rest []Operation, m M
 	return rest, d.changes(), true, nil
 }
 
+// isMembers reports whether the target is the attribute members, one of its sub-attributes, or some of its elements.
 func isMembers(t target) bool {
 	return t.ref.Attr != nil && t.ref.Attr.Name == "members" && t.ref.Extension == ""
 }
 
-// memberDelta collects Members. The last word on an id counts.
+// A memberDelta collects MemberChanges. The last operation on an ID decides.
 type memberDelta struct {
 	replaced bool
-	ids      []string        // in the order of their first mention
-	added    map[string]bool // of each of ids: whether it is added, or removed
+	ids      []string        // in the order of the operations
+	added    map[string]bool // for each ID, true if it is added and false if it is removed
 }
 
+// changes returns the collected MemberChanges.
 func (d *memberDelta) changes() MemberChanges {
 	m := MemberChanges{ReplaceAll: d.replaced}
 	for _, id := range d.ids {
@@ -61,24 +65,27 @@ func (d *memberDelta) changes() MemberChanges {
 	return m
 }
 
+// record records that IDs are added or removed.
 func (d *memberDelta) record(added bool, ids ...string) {
 	for _, id := range ids {
-		if _, there := d.added[id]; !there {
+		if _, exists := d.added[id]; !exists {
 			d.ids = append(d.ids, id)
 		}
 		d.added[id] = added
 	}
 }
 
+// clear records that all members are removed. It discards the earlier changes.
 func (d *memberDelta) clear() { *d = memberDelta{replaced: true, added: map[string]bool{}} }
 
-// extractFromValue takes members out of the value of an operation without a path, and gives what is left.
-func (d *memberDelta) extractFromValue(rt *scim.ResourceType, op Operation) (Operation, bool, error) {
+// extractFromValue records the changes of members in an operation without a path. It returns the operation without
+// them. ok is false if extract could not record them.
+func (d *memberDelta) extractFromValue(rt *scim.ResourceType, op Operation) (rest Operation, ok bool, err error) {
 	list, err := assignments(rt, "", op.Value)
 	if err != nil {
-		return op, true, nil // Apply says the same
+		return op, true, nil // Apply returns this error for the operation
 	}
-	left := op.Value
+	value := op.Value
 	for _, a := range list {
 		if !isMembers(a.target) {
 			continue
@@ -86,16 +93,16 @@ func (d *memberDelta) extractFromValue(rt *scim.ResourceType, op Operation) (Ope
 		if ok, err := d.extract(a.target, op.Op, a.raw); !ok || err != nil {
 			return op, false, err
 		}
-		value, _ := asAttributeObject(left)
-		value = maps.Clone(value)
-		delete(value, a.name)
-		left = value
+		o, _ := asAttributeObject(value)
+		o = maps.Clone(o)
+		delete(o, a.name)
+		value = o
 	}
-	op.Value = left
+	op.Value = value
 	return op, true, nil
 }
 
-// extract takes one operation on members, and tells whether it could.
+// extract records one operation on members. It returns false if the effect depends on more than the IDs of the members.
 func (d *memberDelta) extract(t target, op string, raw any) (bool, error) {
 	switch {
 	case t.ref.Sub != nil:
@@ -116,14 +123,14 @@ func (d *memberDelta) extract(t target, op string, raw any) (bool, error) {
 	if op == Remove {
 		raw = unwrapRepeatedName(t.ref.Attr, raw)
 	}
-	list, err := canonicalElements(t.ref.Attr, raw)
+	elements, err := canonicalElements(t.ref.Attr, raw)
 	if err != nil {
 		return false, err
 	}
 	if op == Replace {
 		d.clear()
 	}
-	for _, e := range list {
+	for _, e := range elements {
 		id, _ := scim.AsObject(e)["value"].(string)
 		d.record(op != Remove, id)
 	}
@@ -134,6 +141,7 @@ func (d *memberDelta) extract(t target, op string, raw any) (bool, error) {
 // other filter it returns nil.
 func idsFromFilter(f filter.Expr) []string { return filter.Visit(f, idVisitor{}) }
 
+// An idVisitor is the visitor of idsFromFilter.
 type idVisitor struct{}
 
 func (v idVisitor) Or(f *filter.Or) []string {

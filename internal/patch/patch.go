@@ -1,6 +1,6 @@
-// Package patch is RFC 7644 §3.5.2: pure functions from a resource and a list of operations to a resource or an error.
-// Resources are in canonical form; nothing that is given is changed. It stores nothing, and does not ask whether a
-// member exists or a name is free.
+// Package patch decodes and applies PATCH operations (RFC 7644 §3.5.2). Its functions are pure: they take a resource in
+// canonical form and return a new one, and they do not modify their arguments. The package does not read a table, so it
+// does not check whether a member exists or a name is unique.
 package patch
 
 import (
@@ -19,19 +19,19 @@ const (
 	Remove  = "remove"
 )
 
-// Operation is one operation of a PATCH request, as Decode gives it.
+// An Operation is one operation of a PATCH request.
 type Operation struct {
 	Op    string       // Add, Replace or Remove
-	Path  *filter.Path // nil: the resource itself; never for Remove
-	Value any          // as scim.Parse gives it; nil is null, or for Remove that there is none
+	Path  *filter.Path // nil for the whole resource, which Remove does not allow
+	Value any          // from scim.Parse; nil for null, or for a Remove without a value
 }
 
-// Apply performs all operations, one after the other, on a copy of the resource. On any error nothing is performed:
-// errors are *scim.Error with status 400 or 413, and the context's when it ends.
+// Apply applies the operations in order to a copy of the resource and returns the copy. If one operation fails, Apply
+// returns its error and no resource. The error is a *scim.Error with status 400 or 413, or the error of ctx.
 func Apply(ctx context.Context, rt *scim.ResourceType, res scim.Object, ops []Operation) (scim.Object, error) {
 	p := patcher{rt, res.Clone()}
 	for _, op := range ops {
-		if err := ctx.Err(); err != nil { // a thousand operations on a thousand values take their time
+		if err := ctx.Err(); err != nil { // the maximum of 1,000 operations on 1,000 values takes long
 			return nil, err
 		}
 		if err := p.apply(op); err != nil {
@@ -44,6 +44,7 @@ func Apply(ctx context.Context, rt *scim.ResourceType, res scim.Object, ops []Op
 	return p.o, nil
 }
 
+// A patcher modifies a resource.
 type patcher struct {
 	rt *scim.ResourceType
 	o  scim.Object
@@ -63,7 +64,8 @@ func (p patcher) apply(op Operation) error {
 	return p.applyAt(t, op.Op, op.Value)
 }
 
-// applyAttributes performs an operation whose value holds attributes: of an extension, or with urn "" of the resource.
+// applyAttributes applies an operation whose value is an object of attributes: those of the extension urn or, if urn is
+// empty, those of the resource.
 func (p patcher) applyAttributes(urn, op string, raw any) error {
 	list, err := assignments(p.rt, urn, raw)
 	for _, a := range list {
@@ -74,6 +76,7 @@ func (p patcher) applyAttributes(urn, op string, raw any) error {
 	return err
 }
 
+// applyAt applies an operation to a target, which may be a whole extension.
 func (p patcher) applyAt(t target, op string, raw any) error {
 	if !t.takesArray() {
 		raw = unwrapSingle(raw)
@@ -99,14 +102,14 @@ func (p patcher) removeExtension(urn string) error {
 	return nil
 }
 
-// editObject lets do change an object within an object. It is made if it is absent, and goes when nothing is left of it
-// (RFC 7644 §3.5.2.2).
-func editObject(c scim.Object, name string, do func(scim.Object) error) error {
+// editObject calls edit with the object under a name in c. It passes an empty object if there is none. Afterward it
+// removes the object if it is empty (RFC 7644 §3.5.2.2).
+func editObject(c scim.Object, name string, edit func(scim.Object) error) error {
 	v, _ := c[name].(scim.Object)
 	if v == nil {
 		v = scim.Object{}
 	}
-	if err := do(v); err != nil {
+	if err := edit(v); err != nil {
 		return err
 	}
 	if c[name] = v; len(v) == 0 {
@@ -115,17 +118,18 @@ func editObject(c scim.Object, name string, do func(scim.Object) error) error {
 	return nil
 }
 
-// target is what a path means in a resource type.
+// A target is the meaning of a path in a resource type.
 type target struct {
 	ref    scim.AttributeRef
-	filter filter.Expr
-	match  scim.Predicate // of filter; nil without one
+	filter filter.Expr    // nil if the path has no filter
+	match  scim.Predicate // the compiled filter; nil if the path has no filter
 }
 
+// resolveTarget resolves a path. It returns a 400 error if the path names no attribute or has an invalid filter.
 func resolveTarget(rt *scim.ResourceType, p filter.Path) (target, error) {
 	ref, ok := rt.Resolve(p.Attr)
 	if !ok {
-		return target{}, scim.BadRequest(scim.InvalidPath, "%s names no attribute of %s.", p, rt.Name)
+		return target{}, scim.BadRequest(scim.InvalidPath, "%s is not an attribute of %s. See /Schemas.", p, rt.Name)
 	}
 	t := target{ref: ref, filter: p.Filter}
 	if p.Filter == nil {
@@ -144,20 +148,20 @@ func (t target) isReadOnly() bool {
 	return a != nil && a.Mutability == "readOnly" || sub != nil && sub.Mutability == "readOnly"
 }
 
-// assignment is one name in a value that holds attributes, and what stands behind it.
+// An assignment is one member of a value that is an object of attributes.
 type assignment struct {
-	name   string
-	target target
+	name   string // as in the value
+	target target // the meaning of name
 	raw    any
 }
 
-// assignments reads such a value, in the order of the names. Names can be paths: Entra ID sends "name.givenName" and
-// "urn:…:User:employeeNumber". As in the body of a PUT, what is unknown or read-only is left out: Okta sends the id
-// along with a group's new name.
+// assignments returns the members of a value that is an object of attributes, sorted by name. Names can be paths: Entra
+// ID sends "name.givenName" and "urn:…:User:employeeNumber". As in the body of a PUT, assignments ignores unknown and
+// read-only attributes: Okta sends the id with a group's new name.
 func assignments(rt *scim.ResourceType, urn string, raw any) ([]assignment, error) {
 	value, ok := asAttributeObject(raw)
 	if !ok {
-		return nil, scim.BadRequest(scim.InvalidValue, "Without the path of an attribute, value must be an object.")
+		return nil, scim.BadRequest(scim.InvalidValue, "Without an attribute as path, the value must be an object.")
 	}
 	var list []assignment
 	for _, name := range slices.Sorted(maps.Keys(value)) {
@@ -182,19 +186,20 @@ func assignments(rt *scim.ResourceType, urn string, raw any) ([]assignment, erro
 	return list, nil
 }
 
-// asAttributeObject is raw as an object. Java clients send an array of one.
+// asAttributeObject returns raw as an object. It accepts an array of one object, which Java clients send.
 func asAttributeObject(raw any) (scim.Object, bool) {
 	o, ok := unwrapSingle(raw).(scim.Object)
 	return o, ok
 }
 
-// takesArray tells whether an array is what the target takes.
+// takesArray reports whether the value for the target can be an array.
 func (t target) takesArray() bool {
 	leaf := t.ref.Leaf()
 	return leaf != nil && leaf.MultiValued && (t.ref.Sub != nil || t.filter == nil)
 }
 
-// unwrapSingle is the one value of an array of one, in which Java clients wrap values that are no arrays.
+// unwrapSingle returns the element of an array of one element, and raw otherwise. Java clients wrap single values in
+// such arrays.
 func unwrapSingle(raw any) any {
 	if list, ok := raw.([]any); ok && len(list) == 1 {
 		return list[0]

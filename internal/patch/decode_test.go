@@ -9,9 +9,9 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-func TestDecodeReadsMessages(t *testing.T) {
+func TestDecodeReadsRequests(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ want, body string }{ // want: op, path, value of each operation
+	for _, c := range []struct{ want, body string }{ // want: op, path and value of each operation
 		{`add title "T"`,
 			`{"schemas": ["` + PatchOpSchema + `"], "Operations": [{"op": "add", "path": "title", "value": "T"}]}`},
 		{`add name.givenName null`, `{"operations": [{"OP": "Add", "Path": "name.givenName", "Value": null}]}`},
@@ -32,21 +32,21 @@ func TestDecodeReadsMessages(t *testing.T) {
 			got = append(got, op.Op+" "+path+" "+strings.Join(strings.Fields(text(op.Value)), ""))
 		}
 		if strings.Join(got, "; ") != c.want || err != nil {
-			t.Errorf("%s\nis %q, %v\nwant %q", c.body, got, err, c.want)
+			t.Errorf("%s\ngot %q, %v\nwant %q", c.body, got, err, c.want)
 		}
 	}
 }
 
-func TestDecodeRefuses(t *testing.T) {
+func TestDecodeRejects(t *testing.T) {
 	t.Parallel()
-	many := func(n int) string {
+	withOperations := func(n int) string {
 		return `{"Operations": [` + strings.Repeat(`{"op": "add", "value": {}},`, n-1) + `{"op": "add", "value": {}}]}`
 	}
-	if ops, err := Decode([]byte(many(1000))); err != nil || len(ops) != 1000 {
+	if ops, err := Decode([]byte(withOperations(1000))); err != nil || len(ops) != 1000 {
 		t.Errorf("1,000 operations: %d, %v; want all", len(ops), err)
 	}
 	for _, c := range []struct{ want, body string }{
-		{"413 ", many(1001)},
+		{"413 ", withOperations(1001)},
 		{"400 invalidSyntax", ``},
 		{"400 invalidSyntax", `[]`},
 		{"400 invalidSyntax", `{}`},

@@ -201,8 +201,8 @@ func (t target) mergeElement(o scim.Object, old, raw any) (any, error) {
 }
 
 // elementFromFilter returns a minimal element that matches the filter: {"type": "work"} for type eq "work". ok is true
-// if there is no filter, or if the filter is an eq with a canonical type or primary eq true. Otherwise the element must
-// not be created.
+// if there is no filter, or if the filter is an eq with a canonical type or primary eq true. Otherwise o is
+// empty.
 func (t target) elementFromFilter() (o scim.Object, ok bool) {
 	if t.filter == nil {
 		return scim.Object{}, true

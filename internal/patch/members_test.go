@@ -13,8 +13,8 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// applied is the delta performed on a set of ids, in the simplest way.
-func (m MemberChanges) applied(ids []string) map[string]bool {
+// applyTo returns the members that result from applying m to ids.
+func (m MemberChanges) applyTo(ids []string) map[string]bool {
 	set := map[string]bool{}
 	if !m.ReplaceAll {
 		for _, id := range ids {
@@ -30,7 +30,7 @@ func (m MemberChanges) applied(ids []string) map[string]bool {
 	return set
 }
 
-func members(ids []string) []any {
+func memberObjects(ids []string) []any {
 	list := make([]any, len(ids))
 	for i, id := range ids {
 		list[i] = scim.Object{"value": id, "type": "User", "display": "User " + id}
@@ -47,11 +47,12 @@ func idsIn(o scim.Object) map[string]bool {
 	return set
 }
 
-// Each section of testdata/members is headed by what SplitMembers is to say of the operations in it.
-func TestSplitMembersGivesTheDelta(t *testing.T) {
+// The name of each section of testdata/members is the expected result of SplitMembers for the operations in it: the number
+// of other operations and the MemberChanges, "all" if all members are needed, or the status and type of an error.
+func TestSplitMembersReturnsChanges(t *testing.T) {
 	t.Parallel()
-	for _, s := range sections(t, "testdata/members") {
-		rest, m, ok, err := SplitMembers(types.ByName("Group"), decode(t, s.body))
+	for _, s := range readSections(t, "testdata/members") {
+		rest, m, ok, err := SplitMembers(types.ByName("Group"), decodeOperations(t, s.body))
 		got := fmt.Sprintf("%d; %v", len(rest), m)
 		var e *scim.Error
 		switch {
@@ -61,23 +62,23 @@ func TestSplitMembersGivesTheDelta(t *testing.T) {
 			got = "all"
 		}
 		if got != s.name {
-			t.Errorf("%s\ngives %s, want %s", s.body, got, s.name)
+			t.Errorf("%s\ngot %s, want %s", s.body, got, s.name)
 		}
 	}
 }
 
-func TestSplitMembersLeavesUsersAlone(t *testing.T) {
+func TestSplitMembersIgnoresUsers(t *testing.T) {
 	t.Parallel()
-	ops := decode(t, `[{"op": "add", "path": "members", "value": []},
+	ops := decodeOperations(t, `[{"op": "add", "path": "members", "value": []},
 		{"op": "add", "value": {"members": [], "title": "T"}}]`)
 	rest, m, ok, err := SplitMembers(types.ByName("User"), ops)
 	if !ok || err != nil || len(rest) != 2 || len(m.Add)+len(m.Remove) > 0 || m.ReplaceAll {
-		t.Errorf("got %v, %v, %v, %v; want the operations as they are", rest, m, ok, err)
+		t.Errorf("got %v, %v, %v, %v; want the operations unchanged", rest, m, ok, err)
 	}
 }
 
-// memberOperations makes an operation on a group in every shape that its members can be addressed by.
-func memberOperations(t *rapid.T) string {
+// drawMemberOperation draws an operation on a group, in any form that can change its members.
+func drawMemberOperation(t *rapid.T) string {
 	id := rapid.SampledFrom([]string{"u1", "u2", "u3", "u4", "U1", "g1"})
 	list := func() string {
 		var b []string
@@ -128,12 +129,12 @@ func memberOperations(t *rapid.T) string {
 	return `{"op": "remove", "path": "members"}`
 }
 
-// The delta and the tree are two implementations of the same: whatever the group is, they end in the same.
-func TestTheDeltaOfMembersIsWhatApplyDoesToTheTree(t *testing.T) {
+// SplitMembers and Apply on the whole group must have the same effect for all groups and operations.
+func TestSplitMembersAgreesWithApply(t *testing.T) {
 	t.Parallel()
 	rt := types.ByName("Group")
 	rapid.Check(t, func(t *rapid.T) {
-		operations := `[` + strings.Join(rapid.SliceOfN(rapid.Custom(memberOperations), 1, 5).Draw(t, "operations"), ",\n") + `]`
+		operations := `[` + strings.Join(rapid.SliceOfN(rapid.Custom(drawMemberOperation), 1, 5).Draw(t, "operations"), ",\n") + `]`
 		ops, err := Decode([]byte(`{"Operations": ` + operations + `}`))
 		if err != nil {
 			t.Fatal(err)
@@ -143,30 +144,30 @@ func TestTheDeltaOfMembersIsWhatApplyDoesToTheTree(t *testing.T) {
 		bare := scim.Object{"displayName": "g"}
 		whole := bare.Clone()
 		if len(ids) > 0 {
-			whole["members"] = members(ids)
+			whole["members"] = memberObjects(ids)
 		}
 		want, wantErr := Apply(context.Background(), rt, whole, ops)
 
-		given := text(ops)
+		before := text(ops)
 		rest, m, ok, err := SplitMembers(rt, ops)
-		if text(ops) != given {
-			t.Fatalf("%s\nSplitMembers changed what it was given", operations)
+		if text(ops) != before {
+			t.Fatalf("%s\nSplitMembers modified its argument", operations)
 		}
 		if !ok && err == nil {
-			t.Skip("not a delta")
+			t.Skip("needs all members")
 		}
 		var got scim.Object
 		if err == nil {
 			got, err = Apply(context.Background(), rt, bare, rest)
 		}
 		if (err == nil) != (wantErr == nil) {
-			t.Fatalf("%s\non %v: the delta gives %v, Apply %v", operations, ids, err, wantErr)
+			t.Fatalf("%s\nwith members %v: SplitMembers returns %v, Apply %v", operations, ids, err, wantErr)
 		}
 		if err != nil {
 			return
 		}
-		if set := m.applied(ids); !maps.Equal(set, idsIn(want)) {
-			t.Fatalf("%s\non %v: the delta %+v gives %v, Apply %v", operations, ids, m, set, idsIn(want))
+		if set := m.applyTo(ids); !maps.Equal(set, idsIn(want)) {
+			t.Fatalf("%s\nwith members %v: %+v results in %v, Apply in %v", operations, ids, m, set, idsIn(want))
 		}
 		if delete(want, "members"); !scim.Equal(got, want) {
 			t.Fatalf("%s\nwithout members: %v, want %v", operations, got, want)

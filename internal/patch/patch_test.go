@@ -24,7 +24,7 @@ func decodeResource(t testing.TB, rt *scim.ResourceType, text string) scim.Objec
 	return o
 }
 
-func decode(t testing.TB, operations string) []Operation {
+func decodeOperations(t testing.TB, operations string) []Operation {
 	t.Helper()
 	ops, err := Decode([]byte(`{"schemas": ["` + PatchOpSchema + `"], "Operations": ` + operations + `}`))
 	if err != nil {
@@ -38,33 +38,33 @@ func text(v any) string {
 	return string(b)
 }
 
-// Each file of testdata is a list of sections: a resource of some type ("before"), which stands until the next, and
-// under it operations ("patch") and what comes of them: a resource ("after", and the same when they are performed
-// again, unless "once"), "unchanged", or an "error" with its status and type.
-func TestOperationsDoWhatRFC7644Says(t *testing.T) {
+// Each file of testdata is a list of sections. A section "before" is a resource, which applies until the next one. A section
+// "patch" has operations, and the section after it has the expected result: a resource ("after"), "unchanged", or an
+// "error" with its status and type. Applying the operations again must change nothing, unless the section says "once".
+func TestApplyFollowsRFC7644(t *testing.T) {
 	t.Parallel()
-	things, err := scim.Load(os.DirFS("testdata/types"))
+	extra, err := scim.Load(os.DirFS("testdata/types"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	files, err := filepath.Glob("testdata/*.txtar")
 	if err != nil || len(files) == 0 {
-		t.Fatalf("no cases: %v", err)
+		t.Fatalf("cannot find test cases: %v", err)
 	}
 	for _, file := range files {
 		var before, patch, title string
 		var rt *scim.ResourceType
-		for _, s := range sections(t, file) {
-			what, about, _ := strings.Cut(s.name, " ")
-			switch what {
+		for _, s := range readSections(t, file) {
+			keyword, argument, _ := strings.Cut(s.name, " ")
+			switch keyword {
 			case "before":
-				if rt, before = types.ByName(about), s.body; rt == nil {
-					rt = things.ByName(about)
+				if rt, before = types.ByName(argument), s.body; rt == nil {
+					rt = extra.ByName(argument)
 				}
 			case "patch:":
-				title, patch = about, s.body
+				title, patch = argument, s.body
 			default:
-				c := testCase{rt: rt, before: before, patch: patch, want: what, about: about, after: s.body}
+				c := testCase{rt: rt, before: before, patch: patch, want: keyword, argument: argument, after: s.body}
 				t.Run(filepath.Base(file)+"/"+title, c.run)
 			}
 		}
@@ -73,7 +73,7 @@ func TestOperationsDoWhatRFC7644Says(t *testing.T) {
 
 type section struct{ name, body string }
 
-func sections(t *testing.T, file string) (list []section) {
+func readSections(t *testing.T, file string) (list []section) {
 	b, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
@@ -89,21 +89,21 @@ func sections(t *testing.T, file string) (list []section) {
 }
 
 type testCase struct {
-	rt                                *scim.ResourceType
-	before, patch, want, about, after string
+	rt                                   *scim.ResourceType
+	before, patch, want, argument, after string
 }
 
 func (c testCase) run(t *testing.T) {
 	t.Parallel()
-	before, ops := decodeResource(t, c.rt, c.before), decode(t, c.patch)
+	before, ops := decodeResource(t, c.rt, c.before), decodeOperations(t, c.patch)
 	got, err := Apply(context.Background(), c.rt, before, ops)
 	if !scim.Equal(before, decodeResource(t, c.rt, c.before)) {
-		t.Errorf("Apply changed what it was given into %s", text(before))
+		t.Errorf("Apply modified its argument: %s", text(before))
 	}
 	if c.want == "error:" {
 		var e *scim.Error
-		if !errors.As(err, &e) || strconv.Itoa(e.Status)+" "+e.Type != c.about || got != nil {
-			t.Fatalf("got %s, %v; want %s", text(got), err, c.about)
+		if !errors.As(err, &e) || strconv.Itoa(e.Status)+" "+e.Type != c.argument || got != nil {
+			t.Fatalf("got %s, %v; want %s", text(got), err, c.argument)
 		}
 		return
 	}
@@ -117,33 +117,33 @@ func (c testCase) run(t *testing.T) {
 	if !scim.Equal(got, want) {
 		t.Fatalf("got %s\nwant %s", text(got), text(want))
 	}
-	if c.about != "once" {
+	if c.argument != "once" {
 		if again, err := Apply(context.Background(), c.rt, got, ops); err != nil || !scim.Equal(again, want) {
-			t.Fatalf("performed again: %s, %v\nwant no change", text(again), err)
+			t.Fatalf("applied again: %s, %v\nwant no change", text(again), err)
 		}
 	}
 }
 
-// What the server adds to members (type, display) does not keep an add from finding them, and is no part of a value.
-func TestElementsAreTheSameWhateverTheServerAddsToThem(t *testing.T) {
+// The sub-attributes that the server adds to members (type, display) are not part of their identity. Filters can use them.
+func TestIdentityIgnoresServerAttributesOfMembers(t *testing.T) {
 	t.Parallel()
 	rt := types.ByName("Group")
 	group := scim.Object{"displayName": "g", "members": []any{
 		scim.Object{"value": "u1", "type": "User", "display": "One"},
 		scim.Object{"value": "g2", "type": "Group", "display": "Two"},
 	}}
-	same, err := Apply(context.Background(), rt, group, decode(t, `[{"op": "add", "path": "members", "value": [{"value": "u1", "type": "x"}]}]`))
-	if err != nil || !scim.Equal(same, group) {
-		t.Errorf("add of a member that is there: %s, %v; want no change", text(same), err)
+	added, err := Apply(context.Background(), rt, group, decodeOperations(t, `[{"op": "add", "path": "members", "value": [{"value": "u1", "type": "x"}]}]`))
+	if err != nil || !scim.Equal(added, group) {
+		t.Errorf("add of an existing member: %s, %v; want no change", text(added), err)
 	}
 	for _, operations := range []string{
 		`[{"op": "remove", "path": "members", "value": [{"value": "u1"}]}]`,
 		`[{"op": "remove", "path": "members[display sw \"on\"]"}]`,
 		`[{"op": "remove", "path": "members[type eq \"user\"]"}]`,
 	} {
-		got, err := Apply(context.Background(), rt, group, decode(t, operations))
+		got, err := Apply(context.Background(), rt, group, decodeOperations(t, operations))
 		if !scim.Equal(got["members"], group["members"].([]any)[1:]) {
-			t.Errorf("%s: %s, %v; want the other member alone, as it was", operations, text(got), err)
+			t.Errorf("%s: %s, %v; want only the other member, unchanged", operations, text(got), err)
 		}
 	}
 }

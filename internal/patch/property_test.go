@@ -19,8 +19,8 @@ const someUser = `{"userName": "u", "title": "T", "active": true, "name": {"give
  "addresses": [{"type": "work", "country": "US"}, {"country": "DE"}],
  "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User": {"department": "D", "manager": {"value": "1"}}}`
 
-// userOperations makes an operation on a user. It does not change which elements its own filter selects.
-func userOperations(t *rapid.T) string {
+// drawUserOperation draws an operation on a user. The operation does not change which elements match its own filter.
+func drawUserOperation(t *rapid.T) string {
 	op := rapid.SampledFrom([]string{"add", "replace", "remove"}).Draw(t, "op")
 	email := rapid.SampledFrom([]string{`{"value": "a@x"}`, `{"value": "A@x", "type": "work", "primary": true}`, `null`,
 		`{"value": "d@x", "type": "other", "primary": true}`, `{"display": "D"}`, `{}`, `{"value": null, "primary": "True"}`})
@@ -66,16 +66,17 @@ func userOperations(t *rapid.T) string {
 	return fmt.Sprintf(`{"op": %q, "path": %q, "value": %s}`, op, name, value[name].Draw(t, "value"))
 }
 
-// attributeOf is the attribute that a path begins with. One that stands twice in a value has no idempotent meaning.
+// attributeOf returns the attribute that a path begins with. If one attribute occurs twice in a value, applying the
+// operation twice need not have the same result.
 func attributeOf(path string) string {
 	return strings.FieldsFunc(path, func(r rune) bool { return strings.ContainsRune(".[:", r) })[0]
 }
 
-func TestApplyIsPureAndGivesCanonicalResources(t *testing.T) {
+func TestApplyIsPureAndReturnsCanonicalResources(t *testing.T) {
 	t.Parallel()
 	rt := types.ByName("User")
 	rapid.Check(t, func(t *rapid.T) {
-		operations := `[` + strings.Join(rapid.SliceOfN(rapid.Custom(userOperations), 1, 4).Draw(t, "operations"), ",\n") + `]`
+		operations := `[` + strings.Join(rapid.SliceOfN(rapid.Custom(drawUserOperation), 1, 4).Draw(t, "operations"), ",\n") + `]`
 		ops, err := Decode([]byte(`{"Operations": ` + operations + `}`))
 		if err != nil {
 			t.Fatal(err)
@@ -84,31 +85,30 @@ func TestApplyIsPureAndGivesCanonicalResources(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		kept, given := before.Clone(), text(ops)
+		beforeCopy, opsText := before.Clone(), text(ops)
 		got, err := Apply(context.Background(), rt, before, ops)
 		again, err2 := Apply(context.Background(), rt, before, ops)
-		if !scim.Equal(before, kept) || text(ops) != given {
-			t.Fatalf("%s\nchanged what Apply was given", operations)
+		if !scim.Equal(before, beforeCopy) || text(ops) != opsText {
+			t.Fatalf("%s\nApply modified its arguments", operations)
 		}
 		if fmt.Sprint(err) != fmt.Sprint(err2) || !scim.Equal(got, again) {
-			t.Fatalf("%s\ngives %s, %v and then %s, %v", operations, text(got), err, text(again), err2)
+			t.Fatalf("%s\nfirst result: %s, %v\nsecond: %s, %v", operations, text(got), err, text(again), err2)
 		}
-		check(t, rt, got, err)
+		checkResult(t, rt, got, err)
 		if strings.Contains(text(got), "secret") {
-			t.Fatalf("%s\nkeeps the password: %s", operations, text(got))
+			t.Fatalf("%s\nstores the password: %s", operations, text(got))
 		}
 	})
 }
 
 type fataler interface{ Fatalf(string, ...any) }
 
-// check holds what is true of every result: an error that says what is wrong with the request, or a resource that is
-// canonical, as it would come in the body of a PUT.
-func check(t fataler, rt *scim.ResourceType, got scim.Object, err error) {
+// checkResult fails unless the result is a *scim.Error with a detail, or a resource in canonical form.
+func checkResult(t fataler, rt *scim.ResourceType, got scim.Object, err error) {
 	var e *scim.Error
 	if err != nil {
 		if !errors.As(err, &e) || e.Status != 400 && e.Status != 413 || e.Detail == "" || got != nil {
-			t.Fatalf("%v, %v; want a *scim.Error with 400 or 413, and nothing else", got, err)
+			t.Fatalf("%v, %v; want a *scim.Error with 400 or 413 and no resource", got, err)
 		}
 		return
 	}
@@ -117,11 +117,11 @@ func check(t fataler, rt *scim.ResourceType, got scim.Object, err error) {
 	}
 }
 
-func TestAnOperationPerformedAgainChangesNothing(t *testing.T) {
+func TestApplyingAnOperationTwiceChangesNothingMore(t *testing.T) {
 	t.Parallel()
 	rt := types.ByName("User")
 	rapid.Check(t, func(t *rapid.T) {
-		operation := userOperations(t)
+		operation := drawUserOperation(t)
 		ops, err := Decode([]byte(`{"Operations": [` + operation + `]}`))
 		if err != nil {
 			t.Fatal(err)
@@ -155,16 +155,16 @@ func FuzzPatch(f *testing.F) {
 	f.Fuzz(func(t *testing.T, body []byte) {
 		ops, err := Decode(body)
 		if err != nil {
-			check(t, user, nil, err)
+			checkResult(t, user, nil, err)
 			return
 		}
 		got, err := Apply(context.Background(), user, decodeResource(t, user, someUser), ops)
-		check(t, user, got, err)
+		checkResult(t, user, got, err)
 		ids := []string{"u1", "u2"}
 		bare := scim.Object{"displayName": "g"}
 		whole, err := Apply(context.Background(), group, scim.Object{"displayName": "g", "members": []any{
 			scim.Object{"value": "u1"}, scim.Object{"value": "u2"}}}, ops)
-		check(t, group, whole, err)
+		checkResult(t, group, whole, err)
 		rest, m, ok, err2 := SplitMembers(group, ops)
 		if !ok && err2 == nil {
 			return
@@ -172,8 +172,8 @@ func FuzzPatch(f *testing.F) {
 		if err2 == nil {
 			_, err2 = Apply(context.Background(), group, bare, rest)
 		}
-		if (err == nil) != (err2 == nil) || err == nil && fmt.Sprint(m.applied(ids)) != fmt.Sprint(idsIn(whole)) {
-			t.Fatalf("the delta gives %v, %v; Apply %v, %v", m, err2, whole, err)
+		if (err == nil) != (err2 == nil) || err == nil && fmt.Sprint(m.applyTo(ids)) != fmt.Sprint(idsIn(whole)) {
+			t.Fatalf("SplitMembers returns %v, %v; Apply %v, %v", m, err2, whole, err)
 		}
 	})
 }

@@ -47,8 +47,9 @@ func idsIn(o scim.Object) map[string]bool {
 	return set
 }
 
-// The name of each section of testdata/members is the expected result of SplitMembers for the operations in it: the number
-// of other operations and the MemberChanges, "all" if all members are needed, or the status and type of an error.
+// The name of each section of testdata/members is the expected result of SplitMembers for the operations in it: the
+// number of other operations and the MemberChanges, "all" if all members are needed, or the status and type of an
+// error.
 func TestSplitMembersReturnsChanges(t *testing.T) {
 	t.Parallel()
 	for _, s := range readSections(t, "testdata/members") {

@@ -38,9 +38,10 @@ func text(v any) string {
 	return string(b)
 }
 
-// Each file of testdata is a list of sections. A section "before" is a resource, which applies until the next one. A section
-// "patch" has operations, and the section after it has the expected result: a resource ("after"), "unchanged", or an
-// "error" with its status and type. Applying the operations again must change nothing, unless the section says "once".
+// Each file of testdata is a list of sections. A section "before" is a resource, which applies until the next one. A
+// section "patch" has operations, and the section after it has the expected result: a resource ("after"), "unchanged",
+// or an "error" with its status and type. Applying the operations again must change nothing, unless the section says
+// "once".
 func TestApplyFollowsRFC7644(t *testing.T) {
 	t.Parallel()
 	extra, err := scim.Load(os.DirFS("testdata/types"))
@@ -124,7 +125,8 @@ func (c testCase) run(t *testing.T) {
 	}
 }
 
-// The sub-attributes that the server adds to members (type, display) are not part of their identity. Filters can use them.
+// The sub-attributes that the server adds to members (type, display) are not part of their identity. Filters can use
+// them.
 func TestIdentityIgnoresServerAttributesOfMembers(t *testing.T) {
 	t.Parallel()
 	rt := types.ByName("Group")

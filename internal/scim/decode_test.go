@@ -18,7 +18,7 @@ var standardTypes = StandardTypes()
 func user() *ResourceType  { return standardTypes.ByName("User") }
 func group() *ResourceType { return standardTypes.ByName("Group") }
 
-// text is a value as JSON, whose object names are in order.
+// text returns a value as JSON with sorted names.
 func text(v any) string {
 	b, err := json.Marshal(v)
 	if err != nil {
@@ -27,22 +27,22 @@ func text(v any) string {
 	return string(b)
 }
 
-func TestDecodeGivesTheCanonicalForm(t *testing.T) {
+func TestDecodeReturnsCanonicalForm(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct{ rule, body, want string }{
 		{"names take the schema's spelling", `{"USERNAME":"a","Name":{"GIVENNAME":"b"}}`, `{"name":{"givenName":"b"},"userName":"a"}`},
 		{"null, [] and {} are unassigned (RFC 7643 §2.5)", `{"userName":"a","title":null,"emails":[],"name":{},"phoneNumbers":[null]}`, `{"userName":"a"}`},
-		{"what the server alone writes is ignored, of whatever form", `{"userName":"a","id":7,"meta":"04-12-2018","groups":"x","schemas":{}}`, `{"userName":"a"}`},
-		{"the password is not kept", `{"userName":"a","password":"secret"}`, `{"userName":"a"}`},
+		{"attributes that only the server writes are ignored, even with a wrong type", `{"userName":"a","id":7,"meta":"04-12-2018","groups":"x","schemas":{}}`, `{"userName":"a"}`},
+		{"the password is not stored", `{"userName":"a","password":"secret"}`, `{"userName":"a"}`},
 		{"unknown attributes and schemas are ignored", `{"userName":"a","shoeSize":9,"urn:x:y":{"z":1},"emails":[{"value":"b","q":1}]}`, `{"emails":[{"value":"b"}],"userName":"a"}`},
-		{"extensions stand under their URN", `{"userName":"a","` + strings.ToUpper(enterprise) + `":{"DEPARTMENT":"d","manager":{"value":"m","displayName":"x"}}}`,
+		{"extensions are under their URN", `{"userName":"a","` + strings.ToUpper(enterprise) + `":{"DEPARTMENT":"d","manager":{"value":"m","displayName":"x"}}}`,
 			`{"` + enterprise + `":{"department":"d","manager":{"value":"m"}},"userName":"a"}`},
-		{"OneLogin sends the URNs of before the RFCs", `{"schemas":["urn:scim:schemas:core:2.0"],"userName":"a","urn:scim:schemas:extension:enterprise:2.0":{"department":"d"}}`,
+		{"OneLogin sends URNs from before the RFCs", `{"schemas":["urn:scim:schemas:core:2.0"],"userName":"a","urn:scim:schemas:extension:enterprise:2.0":{"department":"d"}}`,
 			`{"` + enterprise + `":{"department":"d"},"userName":"a"}`},
 		{"Entra ID sends booleans as strings", `{"userName":"a","active":"False"}`, `{"active":false,"userName":"a"}`},
 		{"Entra ID sends manager as a string", `{"userName":"a","` + enterprise + `":{"manager":"m"}}`, `{"` + enterprise + `":{"manager":{"value":"m"}},"userName":"a"}`},
-		{"an element stands once", `{"userName":"a","emails":[{"value":"b"},{"value":"b"}]}`, `{"emails":[{"value":"b"}],"userName":"a"}`},
-		{"canonicalValues are suggestions", `{"userName":"a","emails":[{"value":"b","type":"boat"}]}`, `{"emails":[{"type":"boat","value":"b"}],"userName":"a"}`},
+		{"duplicate elements are removed", `{"userName":"a","emails":[{"value":"b"},{"value":"b"}]}`, `{"emails":[{"value":"b"}],"userName":"a"}`},
+		{"canonicalValues are not enforced", `{"userName":"a","emails":[{"value":"b","type":"boat"}]}`, `{"emails":[{"type":"boat","value":"b"}],"userName":"a"}`},
 	} {
 		o, err := user().Decode([]byte(c.body))
 		if err != nil || text(o) != c.want {
@@ -51,11 +51,11 @@ func TestDecodeGivesTheCanonicalForm(t *testing.T) {
 	}
 	o, err := group().Decode([]byte(`{"displayName":"g","members":[{"value":"u1","display":null,"type":"User","$ref":"x"}]}`))
 	if err != nil || text(o) != `{"displayName":"g","members":[{"value":"u1"}]}` {
-		t.Errorf("of a member, only its value counts: %s %v", text(o), err)
+		t.Errorf("of a member, only the value is decoded: %s %v", text(o), err)
 	}
 }
 
-func TestDecodeRefuses(t *testing.T) {
+func TestDecodeRejects(t *testing.T) {
 	t.Parallel()
 	for body, want := range map[string]string{
 		``:                                   InvalidSyntax,
@@ -78,7 +78,7 @@ func TestDecodeRefuses(t *testing.T) {
 		`{"userName":" "}`:                                                InvalidValue,
 		`{"userName":null}`:                                               InvalidValue,
 		`{"userName":7}`:                                                  InvalidValue,
-		`{"uſerName":"a"}`:                                                InvalidValue, // not userName, whatever Unicode folds
+		`{"uſerName":"a"}`:                                                InvalidValue, // not userName, although Unicode folds ſ to s
 		`{"userName":"a","active":"yes"}`:                                 InvalidValue,
 		`{"userName":"a","active":1}`:                                     InvalidValue,
 		`{"userName":"a","name":"x"}`:                                     "",
@@ -99,11 +99,11 @@ func TestDecodeRefuses(t *testing.T) {
 		}
 	}
 	if _, err := group().Decode([]byte(`{"displayName":"g","members":[{"display":"x"}]}`)); err == nil {
-		t.Error("a member without a value must be refused, not dropped")
+		t.Error("a member without a value must be an error, not ignored")
 	}
 }
 
-// What is decoded once is canonical: decoding its text again gives the same.
+// Decode returns canonical resources: decoding the JSON of a result returns the same result.
 func TestDecodeIsIdempotent(t *testing.T) {
 	t.Parallel()
 	rt := user()
@@ -114,15 +114,15 @@ func TestDecodeIsIdempotent(t *testing.T) {
 		}
 		again, err := rt.Decode([]byte(text(o)))
 		if err != nil || !Equal(o, again) {
-			t.Fatalf("%s becomes %s %v", text(o), text(again), err)
+			t.Fatalf("%s is decoded again as %s %v", text(o), text(again), err)
 		}
 		if parsed, err := ParseObject([]byte(text(o))); err != nil || !Equal(o, parsed) {
-			t.Fatalf("%s is read back as %s %v", text(o), text(parsed), err)
+			t.Fatalf("%s is parsed as %s %v", text(o), text(parsed), err)
 		}
 	})
 }
 
-// anyUser makes users as clients send them: names in any case, nulls and what is unknown among what is known.
+// anyUser generates users as clients send them: with names in any case, nulls, and unknown attributes.
 func anyUser() *rapid.Generator[Object] {
 	return rapid.Custom(func(r *rapid.T) Object {
 		s := rapid.SampledFrom([]string{"a", "B", "ä", "", "x y", "\u0000", "\u2028", `"`})
@@ -156,35 +156,35 @@ func anyUser() *rapid.Generator[Object] {
 	})
 }
 
-func TestIDsTellTheirType(t *testing.T) {
+func TestByIDReturnsTheTypeOfAnID(t *testing.T) {
 	t.Parallel()
 	types := StandardTypes()
 	for _, rt := range types.ResourceTypes {
 		rapid.Check(t, func(r *rapid.T) {
 			id := rt.NewID([16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(r, "random")))
 			if types.ByID(id) != rt || len(id) != 27 {
-				t.Fatalf("%q is no id of a %s", id, rt.Name)
+				t.Fatalf("%q is not an ID of a %s", id, rt.Name)
 			}
 		})
 	}
-	for _, no := range []string{"", "u", "U0000000000000000000000000A", "u0000000000000000000000000#", "x0000000000000000000000000a",
+	for _, invalid := range []string{"", "u", "U0000000000000000000000000A", "u0000000000000000000000000#", "x0000000000000000000000000a",
 		"u0000000000000000000000000", "u0000000000000000000000000aa", "u0000000000000000000000000w", "uu000000000000000000000000é"} {
-		if types.ByID(no) != nil {
-			t.Errorf("%q must be no id", no)
+		if types.ByID(invalid) != nil {
+			t.Errorf("%q must not be an ID", invalid)
 		}
 	}
 }
 
-func TestFoldKeepsApartWhatIsNotTheSame(t *testing.T) {
+func TestFoldDistinguishesNames(t *testing.T) {
 	t.Parallel()
-	for _, same := range [][2]string{{"ADMIN", "admin"}, {"Straße", "STRASSE"}, {"é", "e\u0301"}, {"ﬁ", "fi"}, {"Ａ", "a"}, {"ΣΑΣ", "σας"}, {"Ꭰ", "ꭰ"}} {
-		if Fold(same[0]) != Fold(same[1]) {
-			t.Errorf("%q and %q must be one name", same[0], same[1])
+	for _, equal := range [][2]string{{"ADMIN", "admin"}, {"Straße", "STRASSE"}, {"é", "e\u0301"}, {"ﬁ", "fi"}, {"Ａ", "a"}, {"ΣΑΣ", "σας"}, {"Ꭰ", "ꭰ"}} {
+		if Fold(equal[0]) != Fold(equal[1]) {
+			t.Errorf("%q and %q must be the same name", equal[0], equal[1])
 		}
 	}
-	for _, other := range [][2]string{{"admİn", "admin"}, {"a", "á"}, {"o", "0"}, {"a b", "ab"}} {
-		if Fold(other[0]) == Fold(other[1]) {
-			t.Errorf("%q and %q must be two names", other[0], other[1])
+	for _, different := range [][2]string{{"admİn", "admin"}, {"a", "á"}, {"o", "0"}, {"a b", "ab"}} {
+		if Fold(different[0]) == Fold(different[1]) {
+			t.Errorf("%q and %q must be different names", different[0], different[1])
 		}
 	}
 	for r := range rune(0x20000) {
@@ -193,7 +193,7 @@ func TestFoldKeepsApartWhatIsNotTheSame(t *testing.T) {
 		}
 		for _, s := range []string{string(r), string(r) + "\u0323"} {
 			if Fold(Fold(s)) != Fold(s) {
-				t.Fatalf("folding %q twice gives something else", s)
+				t.Fatalf("folding %q twice changes it again", s)
 			}
 		}
 	}

@@ -2,7 +2,7 @@ package scim
 
 import "testing"
 
-// Whatever bytes come, Decode gives a resource in canonical form or says what is wrong with the request.
+// Decode returns a resource in canonical form or a client error for any bytes.
 func FuzzDecode(f *testing.F) {
 	for _, body := range []string{ada, `{"userName":"a","emails":[{"value":"x","primary":"True"}],"name":null}`, `{"a":[[[{"b":1e400}]]]}`,
 		"{\"userName\":\"\\ud83d\\ude00\"}", `{"userName":"a","x509Certificates":[{"value":"AA=="}],"` + enterprise + `":"271"}`} {
@@ -19,7 +19,7 @@ func FuzzDecode(f *testing.F) {
 		}
 		again, err := rt.Decode([]byte(text(o)))
 		if err != nil || !Equal(o, again) {
-			t.Fatalf("%q is decoded as %s, and that as %s %v", body, text(o), text(again), err)
+			t.Fatalf("%q is decoded as %s, which is decoded as %s %v", body, text(o), text(again), err)
 		}
 	})
 }

@@ -7,7 +7,7 @@ import (
 	"testing/fstest"
 )
 
-func TestSetsOfResourceTypes(t *testing.T) {
+func TestOpenLoadsSetsOfResourceTypes(t *testing.T) {
 	t.Parallel()
 	badges := fstest.MapFS{
 		"badge.json": {Data: []byte(`{"id":"urn:example:Badge","name":"Badge","attributes":[{"name":"number","required":true}]}`)},
@@ -17,7 +17,7 @@ func TestSetsOfResourceTypes(t *testing.T) {
 	}
 	types, err := Open([]string{"okta", "badges"}, func(name string) fs.FS {
 		if name != "badges" {
-			t.Errorf("%q is no folder of its own", name)
+			t.Errorf("unexpected directory %q", name)
 		}
 		return badges
 	})
@@ -33,14 +33,14 @@ func TestSetsOfResourceTypes(t *testing.T) {
 	}
 	o, err := types.ByName("User").Decode([]byte(`{"userName":"u","urn:example:Shirt":{"size":"L"}}`))
 	if err != nil || text(o) != `{"urn:example:Shirt":{"size":"L"},"userName":"u"}` {
-		t.Errorf("an extension of User by a folder is not decoded: %s %v", text(o), err)
+		t.Errorf("the extension of User from a directory is not decoded: %s %v", text(o), err)
 	}
 	if len(StandardTypes().ByName("User").SchemaExtensions) != 1 {
-		t.Error("what one service provider adds is not another's")
+		t.Error("Open changed the resource types of another call")
 	}
 }
 
-func TestLoadRefuses(t *testing.T) {
+func TestLoadRejects(t *testing.T) {
 	t.Parallel()
 	const schema = `{"id":"urn:x","name":"X","attributes":[{"name":"name"}]}`
 	entry := func(fields string) string { return `[{"id":"X","endpoint":"/X","schema":"urn:x",` + fields + `}]` }
@@ -60,13 +60,13 @@ func TestLoadRefuses(t *testing.T) {
 			t.Errorf("%s: got %v, want an error with %q", types, err, want)
 		}
 	}
-	for what, dir := range map[string]fs.FS{
-		"an empty folder":              fstest.MapFS{},
-		"no JSON":                      fstest.MapFS{"x.json": {Data: []byte("{")}},
-		"one schema that stands twice": fstest.MapFS{"x.json": {Data: []byte(schema)}, "y.json": {Data: []byte(schema)}},
+	for name, dir := range map[string]fs.FS{
+		"an empty directory": fstest.MapFS{},
+		"invalid JSON":       fstest.MapFS{"x.json": {Data: []byte("{")}},
+		"a duplicate schema": fstest.MapFS{"x.json": {Data: []byte(schema)}, "y.json": {Data: []byte(schema)}},
 	} {
 		if _, err := Load(dir); err == nil {
-			t.Errorf("%s must be refused", what)
+			t.Errorf("%s must be an error", name)
 		}
 	}
 }

@@ -14,7 +14,7 @@ const ada = `{"userName":"Ada@example.com","externalId":"00uX","displayName":"Th
 	"emails":[{"value":"ada@work.example","type":"work","primary":true},{"value":"ADA@home.example","type":"home"}],
 	"` + enterprise + `":{"department":"Engines","manager":{"value":"u1"}}}`
 
-func decoded(t *testing.T, body string) Object {
+func decodeUser(t *testing.T, body string) Object {
 	t.Helper()
 	o, err := user().Decode([]byte(body))
 	if err != nil {
@@ -38,9 +38,9 @@ func match(t *testing.T, text string, o Object) (bool, error) {
 	return p(o), nil
 }
 
-func TestFilterMatches(t *testing.T) {
+func TestMatcherMatches(t *testing.T) {
 	t.Parallel()
-	o := decoded(t, ada)
+	o := decodeUser(t, ada)
 	for text, want := range map[string]bool{
 		`userName eq "ADA@EXAMPLE.COM"`:                                true,
 		`USERNAME EQ "ada@example.com"`:                                true,
@@ -63,14 +63,14 @@ func TestFilterMatches(t *testing.T) {
 		`emails eq "ada@home.example"`:                     true, // Ping
 		`emails co "home"`:                                 true,
 		`emails.type eq "work"`:                            true,
-		`emails.value ne "ada@work.example"`:               false, // one of them is
+		`emails.value ne "ada@work.example"`:               false, // one element has this value
 		`emails pr`:                                        true,
 		`emails[type eq "work" and value co "home"]`:       false,
 		`emails[type eq "home" and value co "home"]`:       true,
 		`emails[primary eq true]`:                          true,
 		`emails[not (type pr)]`:                            false,
 		`meta.lastModified gt "2026-01-01T00:00:00Z"`:      true,
-		`meta.lastModified eq "2026-01-02T04:04:05+01:00"`: true, // the same instant
+		`meta.lastModified eq "2026-01-02T04:04:05+01:00"`: true, // the same point in time
 		`meta.lastModified lt 2011-05-13T04:42:34Z`:        false,
 		`department eq "engines"`:                          true,
 		enterprise + `:department eq "engines"`:            true,
@@ -88,23 +88,23 @@ func TestFilterMatches(t *testing.T) {
 	}
 }
 
-func TestFilterRefuses(t *testing.T) {
+func TestMatcherRejects(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{`shoeSize eq 9`, `userName eq 5`, `userName eq true`, `active gt true`, `active co "t"`,
 		`name eq "x"`, `name.shoe pr`, `meta.created gt "yesterday"`, `password eq "x"`, `password pr`, `userName[value eq "x"] and emails[shoe eq "x"]`,
 		`x509Certificates.value gt "a"`, `urn:x:userName eq "a"`, `userName gt null`, `emails.value.x eq "a"`} {
 		f, err := filter.Parse(text)
 		if err != nil {
-			continue // refused earlier
+			continue // the parser rejects it
 		}
 		_, err = user().Matcher(f)
 		if e, ok := err.(*Error); !ok || e.Status != 400 || e.Type != InvalidFilter {
-			t.Errorf("%s must be 400 invalidFilter, got %v", text, err)
+			t.Errorf("%s got %v, want 400 invalidFilter", text, err)
 		}
 	}
 }
 
-// De Morgan, double negation and the complement of each operator hold for every user and filter.
+// De Morgan's laws, double negation, absorption, and the complement of eq hold for all users and filters.
 func TestFilterLaws(t *testing.T) {
 	t.Parallel()
 	atoms := []string{`userName sw "ua"`, `title eq ""`, `title pr`, `active eq true`, `emails.value co "0"`,
@@ -115,22 +115,22 @@ func TestFilterLaws(t *testing.T) {
 			t.Fatal(err)
 		}
 		x, y := rapid.SampledFrom(atoms).Draw(r, "x"), rapid.SampledFrom(atoms).Draw(r, "y")
-		same := func(a, b string) {
+		checkEqual := func(a, b string) {
 			va, err := match(t, a, o)
 			vb, err2 := match(t, b, o)
 			if err != nil || err2 != nil || va != vb {
 				r.Fatalf("%s is %v, %s is %v for %s", a, va, b, vb, text(o))
 			}
 		}
-		same("not ("+x+" and "+y+")", "not ("+x+") or not ("+y+")")
-		same("not ("+x+" or "+y+")", "not ("+x+") and not ("+y+")")
-		same("not (not ("+x+"))", x)
-		same(x+" or "+y+" and "+x, x)
-		same(strings.Replace(x, " eq ", " ne ", 1), complement(x))
+		checkEqual("not ("+x+" and "+y+")", "not ("+x+") or not ("+y+")")
+		checkEqual("not ("+x+" or "+y+")", "not ("+x+") and not ("+y+")")
+		checkEqual("not (not ("+x+"))", x)
+		checkEqual(x+" or "+y+" and "+x, x)
+		checkEqual(strings.Replace(x, " eq ", " ne ", 1), complement(x))
 	})
 }
 
-// complement is what ne must mean: not eq.
+// complement returns the meaning of x with ne for eq: not (x).
 func complement(x string) string {
 	if strings.Contains(x, " eq ") && !strings.Contains(x, "[") {
 		return "not (" + x + ")"
@@ -138,9 +138,9 @@ func complement(x string) string {
 	return strings.Replace(x, " eq ", " ne ", 1)
 }
 
-func TestProjection(t *testing.T) {
+func TestProjectReturnsTheSelectedAttributes(t *testing.T) {
 	t.Parallel()
-	o := decoded(t, ada)
+	o := decodeUser(t, ada)
 	o["schemas"] = user().SchemaURNs(o)
 	schemas := `"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","` + enterprise + `"]`
 	for _, c := range []struct{ attributes, excluded, want string }{
@@ -164,9 +164,9 @@ func TestProjection(t *testing.T) {
 		}
 	}
 	if _, err := NewProjection([]*ResourceType{user()}, "a", "b"); err == nil {
-		t.Error("RFC 7644 §3.9: attributes and excludedAttributes exclude each other")
+		t.Error("RFC 7644 §3.9: attributes and excludedAttributes together must be an error")
 	}
 	if got := text(user().Project(o, Projection{})); got != text(o) {
-		t.Errorf("without a projection everything is returned, got %s", got)
+		t.Errorf("the zero Projection must return everything, got %s", got)
 	}
 }

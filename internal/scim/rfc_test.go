@@ -9,24 +9,24 @@ import (
 	"serverless-scim/internal/filter"
 )
 
-// Each resource that the RFCs print is decoded and encoded without loss of what a client may write.
-func TestPrintedResourcesAreKept(t *testing.T) {
+// The example resources of the RFCs keep all attributes that a client can write when they are decoded and encoded.
+func TestDecodeKeepsExampleResources(t *testing.T) {
 	t.Parallel()
 	files, err := filepath.Glob("testdata/rfc*/*.json")
 	if err != nil || len(files) == 0 {
-		t.Fatal("there are no printed resources", err)
+		t.Fatal("cannot find the example resources", err)
 	}
 	for _, file := range files {
 		body, err := os.ReadFile(file)
 		if err != nil {
 			t.Fatal(err)
 		}
-		printed, err := ParseObject(body)
+		example, err := ParseObject(body)
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
 		rt := user()
-		if printed["schemas"].([]any)[0] == group().Schema {
+		if example["schemas"].([]any)[0] == group().Schema {
 			rt = group()
 		}
 		o, err := rt.Decode(body)
@@ -38,15 +38,16 @@ func TestPrintedResourcesAreKept(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := writable(printed); !Equal(encoded, want) {
+		if want := writable(example); !Equal(encoded, want) {
 			t.Errorf("%s:\n got %s\nwant %s", file, text(encoded), text(want))
 		}
 	}
 }
 
-// writable is what of a printed resource the client decides: not what only the server writes, nor the password.
-func writable(printed Object) Object {
-	o := printed.Clone()
+// writable returns the part of a resource that a client can write and read back: without the password and the
+// attributes that only the server writes.
+func writable(example Object) Object {
+	o := example.Clone()
 	for _, name := range []string{"schemas", "id", "meta", "groups", "password"} {
 		delete(o, name)
 	}
@@ -67,43 +68,43 @@ func writable(printed Object) Object {
 	return o
 }
 
-// deliberate is where our schemas depart from RFC 7643 §8.7.1, and why.
+// deliberate has the reason for each difference between the schemas and RFC 7643 §8.7.1.
 var deliberate = map[string]string{
-	"User addresses.primary": "RFC 7643 §2.4 gives it to each multi-valued attribute, and §8.2 prints it",
-	"Group displayName":      "RFC 7643 §4.2: required; and a group is found by its name, so it is unique",
-	"Group members.value":    "a member without a value is none",
-	"Group members.display":  "RFC 7643 §8.4 prints it; made by the server",
+	"User addresses.primary": "RFC 7643 §2.4 defines it for every multi-valued attribute, and §8.2 uses it",
+	"Group displayName":      "required by RFC 7643 §4.2, and unique because clients find groups by name",
+	"Group members.value":    "a member without a value has no meaning",
+	"Group members.display":  "RFC 7643 §8.4 uses it; the server sets it",
 }
 
-func TestSchemasHaveEveryPrintedAttribute(t *testing.T) {
+func TestSchemasHaveTheAttributesOfRFC7643(t *testing.T) {
 	t.Parallel()
 	b, err := os.ReadFile("testdata/rfc7643/8.7.1-attributes.txt")
 	if err != nil {
 		t.Fatal(err)
 	}
-	printed, ours := map[string]string{}, map[string]string{}
+	want, got := map[string]string{}, map[string]string{}
 	for line := range strings.Lines(string(b)) {
 		if f := strings.Fields(line); f[0] != "#" {
-			printed[f[0]+" "+f[1]] = strings.Join(f[2:], " ")
+			want[f[0]+" "+f[1]] = strings.Join(f[2:], " ")
 		}
 	}
 	for _, s := range StandardTypes().Schemas {
-		describe(ours, s.Name+" ", s.Attributes)
+		describeAttributes(got, s.Name+" ", s.Attributes)
 	}
-	for name, fact := range printed {
-		if same := ours[name] == fact; same == (deliberate[name] != "") {
-			t.Errorf("%s is %q, printed is %q; a deliberate difference: %q", name, ours[name], fact, deliberate[name])
+	for name, w := range want {
+		if equal := got[name] == w; equal == (deliberate[name] != "") {
+			t.Errorf("%s is %q, want %q; deliberate difference: %q", name, got[name], w, deliberate[name])
 		}
 	}
-	for name := range ours {
-		if printed[name] == "" && deliberate[name] == "" {
+	for name := range got {
+		if want[name] == "" && deliberate[name] == "" {
 			t.Errorf("%s is not in the RFC", name)
 		}
 	}
 }
 
-// describe writes down attributes as the file of printed ones does.
-func describe(into map[string]string, prefix string, attributes []*Attribute) {
+// describeAttributes describes attributes in the format of the file 8.7.1-attributes.txt.
+func describeAttributes(into map[string]string, prefix string, attributes []*Attribute) {
 	for _, a := range attributes {
 		f := []string{a.Type, map[bool]string{true: "many", false: "one"}[a.MultiValued], a.Mutability, a.Returned}
 		if a.Required {
@@ -113,19 +114,19 @@ func describe(into map[string]string, prefix string, attributes []*Attribute) {
 			f = append(f, "server")
 		}
 		into[prefix+a.Name] = strings.Join(f, " ")
-		describe(into, prefix+a.Name+".", a.SubAttributes)
+		describeAttributes(into, prefix+a.Name+".", a.SubAttributes)
 	}
 }
 
-// Each filter that RFC 7644 prints means what the text says: it is true of one resource and false of another.
-func TestPrintedFilters(t *testing.T) {
+// The example filters of RFC 7644 match one resource and do not match another.
+func TestMatcherFollowsExampleFilters(t *testing.T) {
 	t.Parallel()
 	const urn = "urn:ietf:params:scim:schemas:core:2.0:User"
 	employee := func(email string) string {
 		return `{"userName":"u","userType":"Employee","emails":[` + email + `]}`
 	}
 	modified := func(at string) string { return `{"userName":"u","meta":{"lastModified":"` + at + `"}}` }
-	for _, c := range []struct{ filter, is, isNot string }{
+	for _, c := range []struct{ filter, match, noMatch string }{
 		{`userName eq "bjensen"`, `{"userName":"BJensen"}`, `{"userName":"bjensen2"}`},
 		{`userName Eq "john"`, `{"userName":"john"}`, `{"userName":"joh"}`},
 		{`Username eq "john"`, `{"userName":"John"}`, `{"userName":"jane"}`},
@@ -155,16 +156,16 @@ func TestPrintedFilters(t *testing.T) {
 		{`urn:ietf:params:scim:schemas:extension:enterprise:2.0:User:employeeNumber eq "701984"`,
 			`{"userName":"u","` + enterprise + `":{"employeeNumber":"701984"}}`, `{"userName":"u","externalId":"701984"}`},
 	} {
-		for body, want := range map[string]bool{c.is: true, c.isNot: false} {
-			if got, err := match(t, c.filter, served(t, body)); err != nil || got != want {
-				t.Errorf("%s is %v %v of %s, want %v", c.filter, got, err, body, want)
+		for body, want := range map[string]bool{c.match: true, c.noMatch: false} {
+			if got, err := match(t, c.filter, decodeWithServerAttributes(t, body)); err != nil || got != want {
+				t.Errorf("%s: got %v %v for %s, want %v", c.filter, got, err, body, want)
 			}
 		}
 	}
 }
 
-// served is a user with what the server would add; a test may say something of meta.
-func served(t *testing.T, body string) Object {
+// decodeWithServerAttributes decodes a user and adds schemas, and meta from the body.
+func decodeWithServerAttributes(t *testing.T, body string) Object {
 	t.Helper()
 	o, err := user().Decode([]byte(body))
 	if err != nil {
@@ -181,11 +182,11 @@ func served(t *testing.T, body string) Object {
 	return o
 }
 
-// Each path that RFC 7644 §3.5.2 and §3.10 print names an attribute, but the one that names a sub-attribute
+// The example paths of RFC 7644 §3.5.2 and §3.10 name attributes. The exception is the path with the sub-attribute
 // displayName, which members do not have.
-func TestPrintedPaths(t *testing.T) {
+func TestResolveFollowsExamplePaths(t *testing.T) {
 	t.Parallel()
-	for text, resolved := range map[string]string{
+	for text, want := range map[string]string{
 		`members`:                   "members",
 		`name.familyName`:           "name.familyName",
 		`addresses[type eq "work"]`: "addresses",
@@ -209,15 +210,15 @@ func TestPrintedPaths(t *testing.T) {
 				got = r.String()
 			}
 		}
-		if got != resolved {
-			t.Errorf("%s names %q, want %q", text, got, resolved)
+		if got != want {
+			t.Errorf("%s names %q, want %q", text, got, want)
 		}
 	}
 }
 
-// The resource types that RFC 7643 §8.6 prints are ours; we do not require the extension, so that a user without one
-// can be created.
-func TestPrintedResourceTypes(t *testing.T) {
+// The standard resource types are those of RFC 7643 §8.6, except that the extension is not required, so that a client
+// can create a user without it.
+func TestStandardTypesFollowRFC7643(t *testing.T) {
 	t.Parallel()
 	for name, want := range map[string]string{
 		"User": `{"id":"User","name":"User","description":"User Account","endpoint":"/Users","schema":"urn:ietf:params:scim:schemas:core:2.0:User",` +
@@ -231,8 +232,8 @@ func TestPrintedResourceTypes(t *testing.T) {
 	}
 }
 
-// testType is the resource type that has an attribute of every type.
-func testType(t *testing.T) *ResourceType {
+// testType returns a resource type that has an attribute of every data type.
+func loadTestType(t *testing.T) *ResourceType {
 	t.Helper()
 	types, err := Open([]string{"../server/testdata/types"}, os.DirFS)
 	if err != nil {

@@ -9,8 +9,8 @@ import (
 	"serverless-scim/internal/filter"
 )
 
-// badge is a resource type that has a title and e-mail addresses as users do, but not the same ones.
-func badge(t *testing.T) *ResourceType {
+// loadBadge returns a resource type whose title and emails have other types and sub-attributes than those of User.
+func loadBadge(t *testing.T) *ResourceType {
 	t.Helper()
 	types, err := Load(fstest.MapFS{
 		"common.json": {Data: []byte(`{"attributes":[{"name":"id","caseExact":true}]}`)},
@@ -24,10 +24,11 @@ func badge(t *testing.T) *ResourceType {
 	return types.ByName("Badge")
 }
 
-// RFC 7644 §3.4.2.1: where several types are queried at once, what one of them does not have is without a value in it.
-func TestPartOfAFilter(t *testing.T) {
+// RFC 7644 §3.4.2.1: in a query of several types, an attribute that a type does not have counts as an attribute without
+// a value.
+func TestSpecializeFilterRemovesConstantComparisons(t *testing.T) {
 	t.Parallel()
-	types := []*ResourceType{user(), badge(t)}
+	types := []*ResourceType{user(), loadBadge(t)}
 	for text, want := range map[string][2]string{
 		`id eq "x"`:                               {`id eq "x"`, `id eq "x"`},
 		`userName eq "a"`:                         {`userName eq "a"`, `none`},
@@ -47,7 +48,7 @@ func TestPartOfAFilter(t *testing.T) {
 		`(id pr or userName ne "a") and id pr`:    {`(id pr or userName ne "a") and id pr`, `id pr`},
 		`department eq "x" or number pr`:          {`department eq "x"`, `number pr`},
 		`urn:example:Badge:title eq 1`:            {`none`, `urn:example:Badge:title eq 1`},
-		`title eq 1`:                              {`none`, `title eq 1`}, // a user's is a string
+		`title eq 1`:                              {`none`, `title eq 1`}, // a string in User
 		`title ne "x"`:                            {`title ne "x"`, `all`},
 		`title pr`:                                {`title pr`, `title pr`},
 		`emails.seal eq "x"`:                      {`none`, `emails.seal eq "x"`},
@@ -70,16 +71,17 @@ func TestPartOfAFilter(t *testing.T) {
 				got = part.String()
 			}
 			if err != nil || got != want[i] {
-				t.Errorf("%s asks of a %s: %s %v, want %s", text, rt.Name, got, err, want[i])
+				t.Errorf("%s for %s: got %s %v, want %s", text, rt.Name, got, err, want[i])
 			}
 		}
 	}
 }
 
-// What makes sense for no type is refused, whatever else the filter says, and the detail is that of one that has the name.
-func TestPartRefuses(t *testing.T) {
+// A comparison that is valid for no type is an error, wherever it is in the filter. The detail is that of a type that
+// has the attribute.
+func TestSpecializeFilterRejects(t *testing.T) {
 	t.Parallel()
-	types := []*ResourceType{badge(t), user()}
+	types := []*ResourceType{loadBadge(t), user()}
 	for text, detail := range map[string]string{
 		`shoeSize eq 9`:                   "unknown attribute",
 		`userName pr or shoeSize eq 9`:    "shoeSize",
@@ -101,24 +103,25 @@ func TestPartRefuses(t *testing.T) {
 		for _, rt := range types {
 			_, _, err := rt.SpecializeFilter(f, types)
 			if e, _ := err.(*Error); e == nil || e.Type != InvalidFilter || !strings.Contains(e.Detail, detail) {
-				t.Errorf("%s of a %s: %v, want invalidFilter with %q", text, rt.Name, err, detail)
+				t.Errorf("%s for %s: got %v, want invalidFilter with %q", text, rt.Name, err, detail)
 			}
 		}
 	}
 }
 
-// RFC 7644 §3.4.2.3: what has no value is sorted last; that goes for types without the attribute, or with another of its name.
-func TestSortOfSeveralTypes(t *testing.T) {
+// RFC 7644 §3.4.2.3: resources without a sort value are last. The resources of a type that does not have the attribute,
+// or has it with another data type, have no sort value.
+func TestSorterComparesSeveralTypes(t *testing.T) {
 	t.Parallel()
-	b := badge(t)
-	ada, one := Object{"userName": "ada", "title": "x"}, Object{"number": "1", "title": json.Number("9")}
+	b := loadBadge(t)
+	u, badge := Object{"userName": "ada", "title": "x"}, Object{"number": "1", "title": json.Number("9")}
 	for by, want := range map[string]string{"userName": "user", "number": "badge", "title": "user", "name.givenName": "neither"} {
 		a, _ := filter.ParseAttr(by)
-		of, err := user().Sorter(a, false, user(), b)
-		among, err2 := b.Sorter(a, false, user(), b)
-		got := map[int]string{-1: "user", 0: "neither", 1: "badge"}[among.Compare(of.SortValue(ada), among.SortValue(one))]
+		userSorter, err := user().Sorter(a, false, user(), b)
+		badgeSorter, err2 := b.Sorter(a, false, user(), b)
+		got := map[int]string{-1: "user", 0: "neither", 1: "badge"}[badgeSorter.Compare(userSorter.SortValue(u), badgeSorter.SortValue(badge))]
 		if err != nil || err2 != nil || got != want {
-			t.Errorf("by %s: %s is first, want %s; %v %v", by, got, want, err, err2)
+			t.Errorf("sorted by %s: %s is first, want %s; %v %v", by, got, want, err, err2)
 		}
 	}
 	for by, detail := range map[string]string{"shoeSize": "unknown attribute", "name": "cannot be sorted", "password": "cannot be sorted"} {
@@ -126,7 +129,7 @@ func TestSortOfSeveralTypes(t *testing.T) {
 		for _, rt := range []*ResourceType{user(), b} {
 			_, err := rt.Sorter(a, false, user(), b)
 			if e, _ := err.(*Error); e == nil || e.Type != InvalidPath || !strings.Contains(e.Detail, detail) {
-				t.Errorf("by %s: %v, want invalidPath with %q", by, err, detail)
+				t.Errorf("sorted by %s: got %v, want invalidPath with %q", by, err, detail)
 			}
 		}
 	}

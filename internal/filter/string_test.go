@@ -101,7 +101,7 @@ func TestStringHasNoNeedlessParentheses(t *testing.T) {
 
 // The test is not parallel because it measures the allocations of the whole process.
 func TestParseAndStringAllocateLinearly(t *testing.T) {
-	for what, text := range map[string]func(n int) string{
+	for name, text := range map[string]func(n int) string{
 		"and":    func(n int) string { return "a pr" + strings.Repeat(" and a pr", n/9) },
 		"or":     func(n int) string { return "a pr" + strings.Repeat(" or (a pr)", n/10) },
 		"string": func(n int) string { return `a eq "` + strings.Repeat(`\"`, n/2) + `"` },
@@ -121,7 +121,7 @@ func TestParseAndStringAllocateLinearly(t *testing.T) {
 			return after.TotalAlloc - before.TotalAlloc
 		}
 		if small, large := cost(maxTextBytes/2-100), cost(maxTextBytes-200); large > 3*small {
-			t.Errorf("%s: %d bytes allocated for a text twice as long as one with %d", what, large, small)
+			t.Errorf("%s: %d bytes allocated for a text twice as long as one with %d", name, large, small)
 		}
 	}
 }

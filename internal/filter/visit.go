@@ -33,7 +33,7 @@ func Visit[T any](e Expr, v Visitor[T]) T {
 	case *ValuePath:
 		return v.ValuePath(e)
 	}
-	panic(fmt.Sprintf("filter: no expression: %T", e))
+	panic(fmt.Sprintf("filter: cannot visit an expression of type %T", e))
 }
 
 // Attrs iterates over the attributes that a filter names, from left to right. For a value path it yields the attribute

@@ -23,6 +23,7 @@ var arrows = map[string][]string{
 	"table":             {},
 	"scim":              {"filter"},
 	"patch":             {"filter", "scim"},
+	"replay":            {"gateway"},
 	"table/bolt":        {"table"},
 	"table/dynamo":      {"table"},
 	"table/tabletest":   {"table"},

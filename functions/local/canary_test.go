@@ -20,6 +20,7 @@ import (
 	"time"
 
 	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/replay"
 	"serverless-scim/internal/server"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/bolt"
@@ -131,7 +132,7 @@ func forms(v string) []string {
 // Neither a log nor a table knows a token or a password, and no log knows a person: whatever is sent, whatever fails.
 func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
 	t.Parallel()
-	conversations, err := gateway.LoadConversations("../../events")
+	conversations, err := replay.LoadConversations("../../events")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -166,7 +167,7 @@ func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
 		c.Handler = server.New(server.Config{Directory: config, Tokens: tokens, Limiter: &token.Limiter{Table: tab, Now: time.Now, Log: config.Log},
 			RequestID: gateway.RequestID, Timeout: 25 * time.Second, Log: config.Log})
 		for _, one := range conversations {
-			r := gateway.Player{Target: gateway.FunctionTarget(gateway.New(c).Invoke), Token: secret, RunSuffix: fmt.Sprint("canary", faulty)}
+			r := replay.Player{Target: replay.FunctionTarget(gateway.New(c).Invoke), Token: secret, RunSuffix: fmt.Sprint("canary", faulty)}
 			if _, err := r.Play(t.Context(), one); err != nil && !faulty {
 				t.Errorf("%s: %v", one.Name(), err)
 			}

@@ -12,6 +12,7 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/replay"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/bolt"
 	"serverless-scim/internal/token"
@@ -23,22 +24,22 @@ var update = flag.Bool("update", false, "rewrite what the recorded events expect
 // data, of which nothing is left.
 func TestEvents(t *testing.T) {
 	t.Parallel()
-	conversations, err := gateway.LoadConversations("../../events")
+	conversations, err := replay.LoadConversations("../../events")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if *update {
 		h, secret := provider(t)
-		target := gateway.FunctionTarget(gateway.New(h).Invoke)
-		replay(t, conversations, gateway.Player{Target: target, Token: secret, RunSuffix: "update"})
+		target := replay.FunctionTarget(gateway.New(h).Invoke)
+		playEvents(t, conversations, replay.Player{Target: target, Token: secret, RunSuffix: "update"})
 		return
 	}
 	t.Run("events", func(t *testing.T) {
 		t.Parallel()
 		h, secret := provider(t)
 		for run := range 2 {
-			target := gateway.FunctionTarget(gateway.New(h).Invoke)
-			replay(t, conversations, gateway.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("event", run)})
+			target := replay.FunctionTarget(gateway.New(h).Invoke)
+			playEvents(t, conversations, replay.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("event", run)})
 		}
 	})
 	t.Run("HTTP", func(t *testing.T) {
@@ -50,8 +51,8 @@ func TestEvents(t *testing.T) {
 		}))
 		defer s.Close()
 		for run := range 2 {
-			target := gateway.HTTPTarget(s.Client(), s.URL+"/scim/v2")
-			replay(t, conversations, gateway.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("http", run)})
+			target := replay.HTTPTarget(s.Client(), s.URL+"/scim/v2")
+			playEvents(t, conversations, replay.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("http", run)})
 		}
 	})
 }
@@ -59,7 +60,7 @@ func TestEvents(t *testing.T) {
 // A server that ignores a parameter of a list is found out.
 func TestEventsNoticeWhatAServerIgnores(t *testing.T) {
 	t.Parallel()
-	conversations, err := gateway.LoadConversations("../../events/okta/import")
+	conversations, err := replay.LoadConversations("../../events/okta/import")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -71,7 +72,7 @@ func TestEventsNoticeWhatAServerIgnores(t *testing.T) {
 			r.URL.RawQuery = query.Encode()
 			h.ServeHTTP(w, r)
 		})
-		r := gateway.Player{Target: gateway.FunctionTarget(gateway.New(deaf).Invoke), Token: secret, RunSuffix: "deaf"}
+		r := replay.Player{Target: replay.FunctionTarget(gateway.New(deaf).Invoke), Token: secret, RunSuffix: "deaf"}
 		if differ, err := r.Play(t.Context(), conversations[0]); err != nil || (differ == 0) != (ignored == "") {
 			t.Errorf("%d steps differ (%v) when %q is ignored", differ, err, ignored)
 		}
@@ -105,14 +106,14 @@ func stored(t *testing.T, tab table.Table, log io.Writer) directory.Config {
 	return c
 }
 
-func replay(t *testing.T, conversations []gateway.Conversation, r gateway.Player) {
+func playEvents(t *testing.T, conversations []replay.Conversation, r replay.Player) {
 	t.Helper()
 	for _, c := range conversations {
-		r.OnStep = func(o gateway.StepResult) {
+		r.OnStep = func(o replay.StepResult) {
 			say := t.Errorf
 			if len(o.Diff) > 0 && *update {
 				say = t.Logf
-				if err := gateway.UpdateExpectation(c, o); err != nil {
+				if err := replay.UpdateExpectation(c, o); err != nil {
 					t.Error(err)
 				}
 			}

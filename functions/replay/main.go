@@ -17,7 +17,7 @@ import (
 	"os/signal"
 	"strings"
 
-	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/replay"
 )
 
 func main() {
@@ -45,13 +45,13 @@ func run(url, token string, dirs []string) (differ int, err error) {
 	if token == "" {
 		return 0, errors.New("no token given: -token, with one that the server takes")
 	}
-	conversations, err := gateway.LoadConversations(dirs...)
+	conversations, err := replay.LoadConversations(dirs...)
 	if err != nil {
 		return 0, err
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the cleaning
-	r := gateway.Player{Target: gateway.HTTPTarget(http.DefaultClient, url), Token: token, RunSuffix: strings.ToLower(rand.Text()[:8])}
+	r := replay.Player{Target: replay.HTTPTarget(http.DefaultClient, url), Token: token, RunSuffix: strings.ToLower(rand.Text()[:8])}
 	return r.PlayAll(ctx, os.Stdout, conversations)
 }

@@ -11,6 +11,7 @@ import (
 
 	"serverless-scim/functions/internal/functiontest"
 	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/replay"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/token"
 )
@@ -18,7 +19,7 @@ import (
 // All that Okta does, the function may do; and it may do nothing that is not needed for that.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
-	conversations, err := gateway.LoadConversations("../../events")
+	conversations, err := replay.LoadConversations("../../events")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -33,7 +34,7 @@ func TestPermissions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := gateway.Player{Target: gateway.FunctionTarget(h.(*gateway.Handler).Invoke), Token: secret, RunSuffix: "permissions"}
+		r := replay.Player{Target: replay.FunctionTarget(h.(*gateway.Handler).Invoke), Token: secret, RunSuffix: "permissions"}
 		for _, one := range conversations {
 			if _, err := r.Play(t.Context(), one); err != nil {
 				t.Errorf("%s: %v", one.Name(), err)

@@ -1,6 +1,6 @@
-// Package gateway stands between API Gateway and net/http: it turns REST API (v1) and HTTP API (v2) events into
-// requests for one http.Handler and its answers into what API Gateway expects, and it plays recorded conversations
-// of such events against a server. It knows no SCIM resource and no storage, reads no environment, and routes nothing.
+// Package gateway serves API Gateway events with an http.Handler. It converts REST API (v1) and HTTP API (v2) events to
+// requests, and the handler's responses to the form that API Gateway expects. It does not route, read the environment, or
+// depend on SCIM or storage.
 package gateway
 
 import (

@@ -1,4 +1,4 @@
-package gateway_test
+package replay_test
 
 import (
 	"cmp"
@@ -11,7 +11,10 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/aws/aws-lambda-go/events"
+
 	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/replay"
 )
 
 // store is a server just good enough to replay against: any resource under any endpoint, ids of its own kind, one user
@@ -96,11 +99,22 @@ func reply(w http.ResponseWriter, status int, body any) {
 func fold(v any) string { return strings.ToLower(fmt.Sprint(v)) }
 
 // targets are the two ways to the store, which must come to the same.
-func targets(t *testing.T, s *store) map[string]gateway.Target {
+func targets(t *testing.T, s *store) map[string]replay.Target {
 	server := httptest.NewServer(http.StripPrefix("/base", s))
 	t.Cleanup(server.Close)
-	return map[string]gateway.Target{
-		"HTTP":     gateway.HTTPTarget(server.Client(), server.URL+"/base/"),
-		"function": gateway.FunctionTarget(gateway.New(s).Invoke),
+	return map[string]replay.Target{
+		"HTTP":     replay.HTTPTarget(server.Client(), server.URL+"/base/"),
+		"function": replay.FunctionTarget(gateway.New(s).Invoke),
+	}
+}
+
+// restEvent returns the event that a REST API sends for a request to its stage "prod".
+func restEvent(method, path string) events.APIGatewayProxyRequest {
+	return events.APIGatewayProxyRequest{
+		Resource: "/{proxy+}", HTTPMethod: method, Path: path,
+		MultiValueHeaders: map[string][]string{},
+		RequestContext: events.APIGatewayProxyRequestContext{
+			DomainName: "abc123.execute-api.eu-central-1.amazonaws.com", Stage: "prod", Path: "/prod" + path,
+		},
 	}
 }

@@ -1,4 +1,4 @@
-package gateway_test
+package replay_test
 
 import (
 	"encoding/json"
@@ -8,18 +8,19 @@ import (
 	"testing"
 
 	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/replay"
 )
 
 func TestRewriteKeepsWhatIsKnownAboutTheRequest(t *testing.T) {
 	t.Parallel()
 	s := &store{resources: map[string]map[string]any{}}
 	c := conversation(t, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"recorded1","userName":"old"}`})
-	r := gateway.Player{Target: gateway.FunctionTarget(gateway.New(s).Invoke), Token: "secret", RunSuffix: "r"}
-	r.OnStep = func(o gateway.StepResult) {
+	r := replay.Player{Target: replay.FunctionTarget(gateway.New(s).Invoke), Token: "secret", RunSuffix: "r"}
+	r.OnStep = func(o replay.StepResult) {
 		if len(o.Diff) == 0 {
 			t.Error("the recording is made to differ")
 		}
-		if err := gateway.UpdateExpectation(c, o); err != nil {
+		if err := replay.UpdateExpectation(c, o); err != nil {
 			t.Error(err)
 		}
 	}
@@ -47,7 +48,7 @@ func TestRewriteKeepsWhatIsKnownAboutTheRequest(t *testing.T) {
 	if string(b) != want {
 		t.Errorf("rewritten:\n%s", b)
 	}
-	again, err := gateway.LoadConversations(c.Dir)
+	again, err := replay.LoadConversations(c.Dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -62,18 +63,18 @@ func TestAFolderMayHaveAnyName(t *testing.T) {
 	if err := os.MkdirAll(filepath.Join(dir, "sub.json"), 0o755); err != nil {
 		t.Fatal(err)
 	}
-	b, _ := json.Marshal(rest("GET", "/Users"))
+	b, _ := json.Marshal(restEvent("GET", "/Users"))
 	write(t, filepath.Join(dir, "01-a.json"), string(b))
 	write(t, filepath.Join(dir, "01-a.answer.json"), `{"fidelity":"recorded","status":200}`)
 	write(t, filepath.Join(dir, "README.md"), "notes")
-	if all, err := gateway.LoadConversations(dir); err != nil || len(all) != 1 || len(all[0].Steps) != 1 {
+	if all, err := replay.LoadConversations(dir); err != nil || len(all) != 1 || len(all[0].Steps) != 1 {
 		t.Errorf("loaded %v, %v", all, err)
 	}
 }
 
 func TestLoadRefusesWhatIsNoConversation(t *testing.T) {
 	t.Parallel()
-	b, _ := json.Marshal(rest("GET", "/Users"))
+	b, _ := json.Marshal(restEvent("GET", "/Users"))
 	event, answer := string(b), `{"fidelity":"recorded","status":200}`
 	for want, files := range map[string]map[string]string{
 		"no conversation":    {},
@@ -92,11 +93,11 @@ func TestLoadRefusesWhatIsNoConversation(t *testing.T) {
 		for name, text := range files {
 			write(t, filepath.Join(dir, name), text)
 		}
-		if _, err := gateway.LoadConversations(dir); err == nil || !strings.Contains(err.Error(), want) {
+		if _, err := replay.LoadConversations(dir); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v: error %v, want %q", files, err, want)
 		}
 	}
-	if _, err := gateway.LoadConversations("does-not-exist"); err == nil {
+	if _, err := replay.LoadConversations("does-not-exist"); err == nil {
 		t.Error("a missing folder is an error")
 	}
 }

@@ -1,4 +1,4 @@
-package gateway
+package replay
 
 import (
 	"encoding/json"

@@ -1,4 +1,4 @@
-package gateway_test
+package replay_test
 
 import (
 	"context"
@@ -15,10 +15,11 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 
 	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/replay"
 )
 
 // conversation writes and loads one. A step is "METHOD /path?query token body" and the answer "status body".
-func conversation(t *testing.T, steps ...[2]string) gateway.Conversation {
+func conversation(t *testing.T, steps ...[2]string) replay.Conversation {
 	t.Helper()
 	dir := filepath.Join(t.TempDir(), "spoken")
 	if err := os.Mkdir(dir, 0o755); err != nil {
@@ -28,7 +29,7 @@ func conversation(t *testing.T, steps ...[2]string) gateway.Conversation {
 		name := fmt.Sprintf("%02d-step", i+1)
 		request := strings.SplitN(step[0]+"   ", " ", 4)
 		at, query, _ := strings.Cut(request[1], "?")
-		event := rest(request[0], at)
+		event := restEvent(request[0], at)
 		event.Body = strings.TrimSpace(request[3])
 		event.MultiValueHeaders["Authorization"] = []string{"Bearer " + request[2]}
 		if name, value, ok := strings.Cut(query, "="); ok {
@@ -46,7 +47,7 @@ func conversation(t *testing.T, steps ...[2]string) gateway.Conversation {
 		write(t, filepath.Join(dir, name+".json"), string(b))
 		write(t, filepath.Join(dir, name+".answer.json"), answer+"}")
 	}
-	all, err := gateway.LoadConversations(dir)
+	all, err := replay.LoadConversations(dir)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,10 +67,10 @@ func write(t *testing.T, file, text string) {
 	}
 }
 
-func play(t *testing.T, target gateway.Target, c gateway.Conversation, run string) (diffs string, err error) {
+func play(t *testing.T, target replay.Target, c replay.Conversation, run string) (diffs string, err error) {
 	t.Helper()
 	var lines []string
-	r := gateway.Player{Target: target, Token: "secret", RunSuffix: run, OnStep: func(o gateway.StepResult) {
+	r := replay.Player{Target: target, Token: "secret", RunSuffix: run, OnStep: func(o replay.StepResult) {
 		for _, line := range o.Diff {
 			lines = append(lines, o.Step.Name+" "+line)
 		}
@@ -83,7 +84,7 @@ func play(t *testing.T, target gateway.Target, c gateway.Conversation, run strin
 
 const ann = `"userName":"ann@example.com","externalId":"00uAnn","nick":"ann"`
 
-func life(t *testing.T) gateway.Conversation {
+func life(t *testing.T) replay.Conversation {
 	return conversation(t,
 		[2]string{`GET /Users?filter=userName_eq_"ann@example.com" x`, `200 {"totalResults":0,"itemsPerPage":0,"Resources":[]}`},
 		[2]string{`GET /Users?filter=userName_eq_"zoe@example.com" x`, `200 {"totalResults":0,"itemsPerPage":0,"Resources":[]}`},
@@ -135,7 +136,7 @@ func TestReplayPassesAgainstAServerInUseAndLeavesNothing(t *testing.T) {
 func TestNamesOfARunAreConsistent(t *testing.T) {
 	t.Parallel()
 	s := &store{resources: map[string]map[string]any{}, undying: true}
-	target := gateway.FunctionTarget(gateway.New(s).Invoke)
+	target := replay.FunctionTarget(gateway.New(s).Invoke)
 	_, err := play(t, target, conversation(t,
 		[2]string{`POST /Users x {` + ann + `,"emails":[{"value":"Ann@example.com"}],"displayName":"Ann"}`, `201 {"id":"recorded1"}`},
 		[2]string{`POST /Groups x {"displayName":"Ann ","members":[{"value":"recorded1"}],"ref":"https://r.example/Users/recorded1"}`, `201 {"id":"recorded2"}`},
@@ -183,8 +184,8 @@ func TestDifferencesAreReadableAndDoNotStopTheConversation(t *testing.T) {
 // An answer that lost the suffix is not the resource that was sent; of what a server puts there itself, less is asked.
 func TestANameMustComeBackWithItsSuffix(t *testing.T) {
 	t.Parallel()
-	target := func(context.Context, events.APIGatewayProxyRequest) (gateway.Response, error) {
-		return gateway.Response{Status: 200, Body: []byte(`{"type":"User","displayName":"User"}`)}, nil
+	target := func(context.Context, events.APIGatewayProxyRequest) (replay.Response, error) {
+		return replay.Response{Status: 200, Body: []byte(`{"type":"User","displayName":"User"}`)}, nil
 	}
 	c := conversation(t, [2]string{`PUT /Groups/1 x {"displayName":"User"}`, `200 {"type":"User","displayName":"User"}`})
 	diffs, err := play(t, target, c, "r")
@@ -222,7 +223,7 @@ func TestALastPageIsNotAnEarlierOne(t *testing.T) {
 	page := `200 {"totalResults":0,"itemsPerPage":0,"Resources":[]}`
 	c := conversation(t, [2]string{`GET /Users?startIndex=1 x`, page}, [2]string{`GET /Users?startIndex=1 x`, page},
 		[2]string{`GET /Users?startIndex=2 x`, page})
-	diffs, err := play(t, gateway.FunctionTarget(gateway.New(s).Invoke), c, "r")
+	diffs, err := play(t, replay.FunctionTarget(gateway.New(s).Invoke), c, "r")
 	if want := "03-step body.Resources[0]: old is in the list a second time"; diffs != want || err != nil {
 		t.Errorf("differences %q, %v; want %q", diffs, err, want)
 	}
@@ -232,15 +233,15 @@ func TestALastPageIsNotAnEarlierOne(t *testing.T) {
 func TestWhatMayBeLeftBehindIsTold(t *testing.T) {
 	t.Parallel()
 	c := conversation(t, [2]string{`GET /Users x`, `200 {}`}, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`})
-	for what, answer := range map[string]func() (gateway.Response, error){
-		"no answer":  func() (gateway.Response, error) { return gateway.Response{}, context.DeadlineExceeded },
-		"without id": func() (gateway.Response, error) { return gateway.Response{Status: 201, Body: []byte(`{}`)}, nil },
+	for what, answer := range map[string]func() (replay.Response, error){
+		"no answer":  func() (replay.Response, error) { return replay.Response{}, context.DeadlineExceeded },
+		"without id": func() (replay.Response, error) { return replay.Response{Status: 201, Body: []byte(`{}`)}, nil },
 	} {
-		target := func(_ context.Context, e events.APIGatewayProxyRequest) (gateway.Response, error) {
+		target := func(_ context.Context, e events.APIGatewayProxyRequest) (replay.Response, error) {
 			if e.HTTPMethod == "POST" {
 				return answer()
 			}
-			return gateway.Response{Status: 200}, nil
+			return replay.Response{Status: 200}, nil
 		}
 		_, err := play(t, target, c, "r")
 		if err == nil || strings.Count(err.Error(), "may be left behind") != 1 || !strings.Contains(err.Error(), "POST to /Users") {
@@ -257,7 +258,7 @@ func TestAnInterruptedRequestLeavesNothing(t *testing.T) {
 	for name, target := range targets(t, s) {
 		ctx, cancel := context.WithCancel(t.Context())
 		s.during = cancel
-		r := gateway.Player{Target: target, Token: "secret", RunSuffix: "r"}
+		r := replay.Player{Target: target, Token: "secret", RunSuffix: "r"}
 		_, err := r.Play(ctx, c)
 		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "spoken 02-step") || len(s.resources) != 0 {
 			t.Errorf("%s: error %v, left behind %v", name, err, s.resources)
@@ -271,14 +272,14 @@ func TestCleaning(t *testing.T) {
 		return [2]string{`POST /Users x {"userName":"` + n + `"}`, `201 {"id":"id-` + n + `","userName":"` + n + `","meta":{"location":"/Users/id-` + n + `","created":"2020-01-01T00:00:00Z"}}`}
 	}
 	s := &store{resources: map[string]map[string]any{}}
-	target := gateway.FunctionTarget(gateway.New(s).Invoke)
+	target := replay.FunctionTarget(gateway.New(s).Invoke)
 	if diffs, err := play(t, target, conversation(t, user("a"), user("b"), user("c")), "r"); diffs != "" || err != nil {
 		t.Errorf("%v\n%s", err, diffs)
 	}
 	if got := s.log[3:]; !strings.HasPrefix(got[0], "DELETE /Users/given-3 ") || !strings.HasPrefix(got[2], "DELETE /Users/given-1 ") {
 		t.Errorf("%q: the last must go first, others may refer to the earlier ones", got)
 	}
-	gone := func(ctx context.Context, e events.APIGatewayProxyRequest) (gateway.Response, error) {
+	gone := func(ctx context.Context, e events.APIGatewayProxyRequest) (replay.Response, error) {
 		clear(s.resources) // somebody else cleans, too
 		return target(ctx, e)
 	}
@@ -324,17 +325,17 @@ func TestAServerThatCannotBeReachedEndsTheReplayButNotTheCleaning(t *testing.T) 
 	s := &store{resources: map[string]map[string]any{}}
 	down := errors.New("down")
 	ctx, cancel := context.WithCancel(t.Context())
-	inner := gateway.FunctionTarget(gateway.New(s).Invoke)
+	inner := replay.FunctionTarget(gateway.New(s).Invoke)
 	calls := 0
-	r := gateway.Player{Token: "secret", RunSuffix: "r"}
-	r.Target = func(ctx context.Context, e events.APIGatewayProxyRequest) (gateway.Response, error) {
+	r := replay.Player{Token: "secret", RunSuffix: "r"}
+	r.Target = func(ctx context.Context, e events.APIGatewayProxyRequest) (replay.Response, error) {
 		calls++
 		switch {
 		case ctx.Err() != nil:
-			return gateway.Response{}, ctx.Err()
+			return replay.Response{}, ctx.Err()
 		case calls == 2:
 			cancel()
-			return gateway.Response{}, down
+			return replay.Response{}, down
 		}
 		return inner(ctx, e)
 	}
@@ -345,11 +346,11 @@ func TestAServerThatCannotBeReachedEndsTheReplayButNotTheCleaning(t *testing.T) 
 	calls = 10
 	c := conversation(t, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`}, [2]string{`GET /Users x`, `200 {}`})
 	ctx, cancel = context.WithCancel(t.Context())
-	r.OnStep = func(gateway.StepResult) { cancel() }
+	r.OnStep = func(replay.StepResult) { cancel() }
 	if _, err := r.Play(ctx, c); !errors.Is(err, context.Canceled) || len(s.resources) != 0 {
 		t.Errorf("interrupted: error %v, left behind %v", err, s.resources)
 	}
-	if _, err := gateway.HTTPTarget(http.DefaultClient, "http://127.0.0.1:1")(t.Context(), rest("GET", "/Users")); err == nil {
+	if _, err := replay.HTTPTarget(http.DefaultClient, "http://127.0.0.1:1")(t.Context(), restEvent("GET", "/Users")); err == nil {
 		t.Error("a closed port is an error")
 	}
 }
@@ -357,11 +358,11 @@ func TestAServerThatCannotBeReachedEndsTheReplayButNotTheCleaning(t *testing.T) 
 func TestPlayAllSumsUp(t *testing.T) {
 	t.Parallel()
 	s := &store{resources: map[string]map[string]any{}}
-	r := gateway.Player{Target: gateway.FunctionTarget(gateway.New(s).Invoke), Token: "secret", RunSuffix: "r"}
+	r := replay.Player{Target: replay.FunctionTarget(gateway.New(s).Invoke), Token: "secret", RunSuffix: "r"}
 	good := conversation(t, [2]string{`GET /Users x`, `200 {"totalResults":9,"itemsPerPage":9,"Resources":[{"id":"x"}]}`})
 	bad := conversation(t, [2]string{`GET /Users/1 x`, `200 {}`})
 	var out strings.Builder
-	differ, err := r.PlayAll(t.Context(), &out, []gateway.Conversation{good, bad})
+	differ, err := r.PlayAll(t.Context(), &out, []replay.Conversation{good, bad})
 	want := `spoken
   ok   GET    200  01-step
 spoken

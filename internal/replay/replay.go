@@ -1,4 +1,7 @@
-package gateway
+// Package replay plays recorded conversations with a SCIM server and compares each response with the recorded one. A
+// conversation is a folder of API Gateway events and expected responses. The package runs against any server, including
+// one in use. It has no storage, reads no environment, and does not configure the server.
+package replay
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package gateway_test
+package replay_test
 
 import (
 	"fmt"
@@ -6,7 +6,7 @@ import (
 	"net/http/httptest"
 	"testing"
 
-	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/replay"
 )
 
 func TestBase64BodiesAreReadAndSentAsWhatTheyAre(t *testing.T) {
@@ -26,7 +26,7 @@ func TestARedirectionIsAnAnswer(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusPermanentRedirect))
 	defer server.Close()
-	got, err := gateway.HTTPTarget(server.Client(), server.URL)(t.Context(), rest("GET", "/Users"))
+	got, err := replay.HTTPTarget(server.Client(), server.URL)(t.Context(), restEvent("GET", "/Users"))
 	if err != nil || got.Status != 308 {
 		t.Errorf("%d, %v; want the 308 that the server sent", got.Status, err)
 	}
@@ -37,13 +37,13 @@ func TestHTTPSendsWhatTheClientSentAndNotWhatItsConnectionDid(t *testing.T) {
 	var got *http.Request
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r }))
 	defer server.Close()
-	event := rest("GET", "/Users/a%2Fb")
+	event := restEvent("GET", "/Users/a%2Fb")
 	event.MultiValueQueryStringParameters = map[string][]string{"filter": {`userName eq "a+b"`}}
 	event.MultiValueHeaders = map[string][]string{
 		"Accept": {"application/scim+json"}, "Accept-Encoding": {"deflate"}, "Host": {"recorded.example"},
 		"X-Forwarded-For": {"203.0.113.10"}, "X-Amzn-Trace-Id": {"Root=1"}, "Connection": {"close"},
 	}
-	if _, err := gateway.HTTPTarget(server.Client(), server.URL+"/base")(t.Context(), event); err != nil {
+	if _, err := replay.HTTPTarget(server.Client(), server.URL+"/base")(t.Context(), event); err != nil {
 		t.Fatal(err)
 	}
 	if want := "/base/Users/a%2Fb?filter=userName%20eq%20%22a%2Bb%22"; got.RequestURI != want {

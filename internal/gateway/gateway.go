@@ -1,6 +1,6 @@
 // Package gateway serves API Gateway events with an http.Handler. It converts REST API (v1) and HTTP API (v2) events to
-// requests, and the handler's responses to the form that API Gateway expects. It does not route, read the environment, or
-// depend on SCIM or storage.
+// requests, and the handler's responses to the form that API Gateway expects. It does not route, read the environment,
+// or depend on SCIM or storage.
 package gateway
 
 import (
@@ -15,55 +15,62 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
-// ErrEvent is wrapped by what Invoke returns for a payload that no API Gateway sends.
+// ErrEvent is wrapped by the error that Invoke returns for a payload that is not a well-formed API Gateway event.
 var ErrEvent = errors.New("gateway: not an API Gateway event")
 
-// ErrBinary is returned by Invoke when the handler's body is not UTF-8 text: API Gateway would hand it out as base64.
-var ErrBinary = errors.New("gateway: the answer is not UTF-8 text")
+// ErrBinary is returned by Invoke if the handler's response body is not UTF-8 text. API Gateway would send such a body
+// to the client as base64.
+var ErrBinary = errors.New("gateway: response body is not UTF-8 text")
 
-// ErrTooLarge is wrapped by what Invoke returns when the answer is more than Lambda takes from a function: the runtime
-// would refuse it, and aws-lambda-go end the process.
-var ErrTooLarge = errors.New("gateway: the answer is too large for Lambda")
+// ErrTooLarge is wrapped by the error that Invoke returns if the response exceeds Lambda's limit. Lambda's runtime API
+// rejects a larger response, and aws-lambda-go then ends the process.
+var ErrTooLarge = errors.New("gateway: response is too large for Lambda")
 
-// maxPayloadBytes is Lambda's limit for an answer, in bytes of JSON.
+// maxPayloadBytes is Lambda's limit for the JSON of a synchronous response.
 const maxPayloadBytes = 6_291_556
 
-// Handler answers API Gateway proxy events. It is a lambda.Handler, so that lambda.Start(handler) serves it.
+// Handler serves API Gateway proxy events. It implements lambda.Handler, so lambda.Start(handler) serves it. It is safe
+// for concurrent use if its http.Handler is.
 type Handler struct{ http http.Handler }
 
-// New makes a Handler that answers with h. The requests that h sees have an absolute URL, the address that the client
-// used: what made it is the gateway's account of the request, never a header, which a client could set.
+// New returns a Handler that serves events with h. The URL of every request is absolute: it is the address that the
+// client used. Scheme and host come from the event's request context and never from a header that a client can set. The
+// URL has no scheme and host if the event has no domain name.
 func New(h http.Handler) *Handler { return &Handler{http: h} }
 
-// Invoke answers one event, given and returned as JSON. The request's context is ctx. An error means that there is no
-// answer: the payload is of another kind (ErrEvent; a body that is not the base64 it claims to be, too, since the
-// gateway encodes it and not the client), the handler panicked, or its answer is not text (ErrBinary) or too large
-// (ErrTooLarge).
+// Invoke serves one event and returns the proxy response, both as JSON. The request's context is ctx. Invoke returns an
+// error and no response in these cases:
+//
+//   - the payload is not an API Gateway event, or its body is not valid base64 although the event says so (ErrEvent);
+//   - the handler panicked;
+//   - the response body is not text (ErrBinary);
+//   - the response is too large (ErrTooLarge).
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	var kind struct {
+	var envelope struct {
 		Version        string `json:"version"`
 		HTTPMethod     string `json:"httpMethod"`
 		RequestContext struct {
-			ELB  json.RawMessage `json:"elb"`
+			ELB  json.RawMessage `json:"elb"` // a load balancer's event has the same form otherwise
 			HTTP struct {
 				Method string `json:"method"`
 			} `json:"http"`
 		} `json:"requestContext"`
 	}
-	if err := json.Unmarshal(payload, &kind); err != nil {
+	if err := json.Unmarshal(payload, &envelope); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrEvent, err)
 	}
 	switch {
-	case kind.Version == "2.0" && kind.RequestContext.HTTP.Method != "":
+	case envelope.Version == "2.0" && envelope.RequestContext.HTTP.Method != "":
 		return h.invokeHTTP(ctx, payload)
-	case kind.HTTPMethod != "" && kind.RequestContext.ELB == nil:
+	case envelope.HTTPMethod != "" && envelope.RequestContext.ELB == nil:
 		return h.invokeREST(ctx, payload)
 	}
 	return nil, fmt.Errorf("%w: expected a proxy event of a REST API (httpMethod, path, requestContext) "+
 		"or of an HTTP API (version 2.0, rawPath, requestContext.http)", ErrEvent)
 }
 
-// RequestID is the id that API Gateway has given a request, and its own log names, too; "" where it has none.
+// RequestID returns the ID that API Gateway assigned to the request, which its access log contains too. It returns ""
+// if r was not made by a Handler or the event has no ID.
 func RequestID(r *http.Request) string {
 	if c, ok := core.GetAPIGatewayContextFromContext(r.Context()); ok {
 		return c.RequestID
@@ -88,8 +95,8 @@ func (h *Handler) invokeREST(ctx context.Context, payload []byte) ([]byte, error
 	if err := h.serve(w, r); err != nil {
 		return nil, err
 	}
-	answer, err := w.GetProxyResponse()
-	return encodeResponse(answer, answer.IsBase64Encoded, err)
+	response, err := w.GetProxyResponse()
+	return encodeResponse(response, response.IsBase64Encoded, err)
 }
 
 func (h *Handler) invokeHTTP(ctx context.Context, payload []byte) ([]byte, error) {
@@ -105,11 +112,13 @@ func (h *Handler) invokeHTTP(ctx context.Context, payload []byte) ([]byte, error
 	if err := h.serve(w, r); err != nil {
 		return nil, err
 	}
-	answer, err := w.GetProxyResponse()
-	return encodeResponse(answer, answer.IsBase64Encoded, err)
+	response, err := w.GetProxyResponse()
+	return encodeResponse(response, response.IsBase64Encoded, err)
 }
 
-func encodeResponse(answer any, binary bool, err error) ([]byte, error) {
+// encodeResponse returns the JSON of a proxy response. It returns err if that is not nil, ErrBinary if binary is true,
+// and ErrTooLarge if the JSON exceeds maxPayloadBytes.
+func encodeResponse(response any, binary bool, err error) ([]byte, error) {
 	if err == nil && binary {
 		err = ErrBinary
 	}
@@ -118,8 +127,8 @@ func encodeResponse(answer any, binary bool, err error) ([]byte, error) {
 	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // six bytes for each & would count
-	if err := e.Encode(answer); err != nil {
+	e.SetEscapeHTML(false) // an escaped & would count as six bytes
+	if err := e.Encode(response); err != nil {
 		return nil, err
 	}
 	out := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
@@ -129,7 +138,8 @@ func encodeResponse(answer any, binary bool, err error) ([]byte, error) {
 	return out, nil
 }
 
-// serve lets no panic through: aws-lambda-go would end the process, and with it whatever the instance has cached.
+// serve calls the http.Handler and returns an error if it panics. Otherwise aws-lambda-go would end the process, and
+// the instance would lose its caches.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (err error) {
 	defer func() {
 		if v := recover(); v != nil {
@@ -139,23 +149,23 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request) (err error) {
 	rw := &responseWriter{ResponseWriter: w, bodiless: r.Method == http.MethodHead}
 	h.http.ServeHTTP(rw, r)
 	rw.WriteHeader(http.StatusOK)
-	w.Header().Del("Content-Length") // API Gateway counts what it sends, which it may have compressed
+	w.Header().Del("Content-Length") // API Gateway may compress the body, and sets the length itself
 	return nil
 }
 
-// responseWriter adds net/http's rules, which the library's writers lack: the first status stands, a handler that writes
-// nothing answers 200, and HEAD, 204 and 304 have no body.
+// responseWriter adds rules of net/http's server that the proxy library's writers lack. The first status is the one
+// that is sent. A handler that writes nothing sends 200. HEAD, 204, and 304 have no body.
 type responseWriter struct {
 	http.ResponseWriter
-	bodiless bool
-	wrote    bool
+	bodiless    bool
+	wroteHeader bool
 }
 
 func (w *responseWriter) WriteHeader(status int) {
-	if w.wrote || status < http.StatusOK {
+	if w.wroteHeader || status < http.StatusOK {
 		return
 	}
-	w.wrote = true
+	w.wroteHeader = true
 	w.bodiless = w.bodiless || status == http.StatusNoContent || status == http.StatusNotModified
 	w.ResponseWriter.WriteHeader(status)
 }

@@ -23,8 +23,8 @@ var _ lambda.Handler = (*gateway.Handler)(nil)
 
 const domain = "abc123.execute-api.eu-central-1.amazonaws.com"
 
-// rest is what a REST API sends for a request behind the stage "prod".
-func rest(method, path string) events.APIGatewayProxyRequest {
+// restEvent returns the event that a REST API sends for a request to its stage "prod".
+func restEvent(method, path string) events.APIGatewayProxyRequest {
 	return events.APIGatewayProxyRequest{
 		Resource: "/{proxy+}", HTTPMethod: method, Path: path,
 		MultiValueHeaders: map[string][]string{},
@@ -34,8 +34,8 @@ func rest(method, path string) events.APIGatewayProxyRequest {
 	}
 }
 
-// httpAPI is what an HTTP API sends from its stage $default.
-func httpAPI(method, rawPath string) events.APIGatewayV2HTTPRequest {
+// httpEvent returns the event that an HTTP API sends for a request to its stage $default.
+func httpEvent(method, rawPath string) events.APIGatewayV2HTTPRequest {
 	return events.APIGatewayV2HTTPRequest{
 		Version: "2.0", RawPath: rawPath, Headers: map[string]string{},
 		RequestContext: events.APIGatewayV2HTTPRequestContext{
@@ -45,20 +45,20 @@ func httpAPI(method, rawPath string) events.APIGatewayV2HTTPRequest {
 	}
 }
 
-// seen is the request that the handler gets for an event, with its body read.
-func seen(t testing.TB, event any) (*http.Request, string) {
+// receive returns the request that the handler gets for an event, and its body.
+func receive(t testing.TB, event any) (*http.Request, string) {
 	t.Helper()
 	var request *http.Request
 	var body []byte
-	answer(t, event, func(w http.ResponseWriter, r *http.Request) {
+	invoke(t, event, func(w http.ResponseWriter, r *http.Request) {
 		request = r
 		body, _ = io.ReadAll(r.Body)
 	})
 	return request, string(body)
 }
 
-// answer is what a handler's answer to an event becomes.
-func answer(t testing.TB, event any, h http.HandlerFunc) []byte {
+// invoke serves an event with h and returns the proxy response.
+func invoke(t testing.TB, event any, h http.HandlerFunc) []byte {
 	t.Helper()
 	payload, err := json.Marshal(event)
 	if err != nil {
@@ -71,9 +71,9 @@ func answer(t testing.TB, event any, h http.HandlerFunc) []byte {
 	return out
 }
 
-func TestErrorsSayWhatWasExpected(t *testing.T) {
+func TestOtherPayloadsAreRejected(t *testing.T) {
 	t.Parallel()
-	badBase64 := rest("POST", "/Users")
+	badBase64 := restEvent("POST", "/Users")
 	badBase64.Body, badBase64.IsBase64Encoded = "}{", true
 	bad, _ := json.Marshal(badBase64)
 	for _, payload := range []string{
@@ -94,13 +94,13 @@ func TestErrorsSayWhatWasExpected(t *testing.T) {
 	_, err := gateway.New(http.NotFoundHandler()).Invoke(t.Context(), []byte(`{}`))
 	for _, word := range []string{"REST API", "httpMethod", "HTTP API", "rawPath"} {
 		if !strings.Contains(err.Error(), word) {
-			t.Errorf("%q does not say %s", err, word)
+			t.Errorf("error %q does not mention %s", err, word)
 		}
 	}
 }
 
-// What a handler does must look the same behind API Gateway as behind net/http's own server.
-func TestAnswersAreThoseOfNetHTTP(t *testing.T) {
+// A handler's response is the same through API Gateway as through net/http's server.
+func TestResponsesEqualThoseOfNetHTTP(t *testing.T) {
 	t.Parallel()
 	handlers := map[string]http.HandlerFunc{
 		"nothing":       func(http.ResponseWriter, *http.Request) {},
@@ -138,8 +138,8 @@ func TestAnswersAreThoseOfNetHTTP(t *testing.T) {
 
 			var v1 events.APIGatewayProxyResponse
 			var v2 events.APIGatewayV2HTTPResponse
-			unmarshal(t, answer(t, rest(method, "/"), h), &v1)
-			unmarshal(t, answer(t, httpAPI(method, "/"), h), &v2)
+			unmarshal(t, invoke(t, restEvent(method, "/"), h), &v1)
+			unmarshal(t, invoke(t, httpEvent(method, "/"), h), &v2)
 			if v1.StatusCode != want.StatusCode || v2.StatusCode != want.StatusCode {
 				t.Errorf("%s %s: status %d and %d, want %d", method, name, v1.StatusCode, v2.StatusCode, want.StatusCode)
 			}
@@ -147,7 +147,7 @@ func TestAnswersAreThoseOfNetHTTP(t *testing.T) {
 				t.Errorf("%s %s: body %q and %q, want %q", method, name, v1.Body, v2.Body, body)
 			}
 			if v1.MultiValueHeaders["Content-Length"] != nil || v2.Headers["Content-Length"] != "" {
-				t.Errorf("%s %s: a length goes out that compression would belie", method, name)
+				t.Errorf("%s %s: the response has a Content-Length, but API Gateway may compress", method, name)
 			}
 			for _, key := range []string{"ETag", "Content-Type", "WWW-Authenticate"} {
 				values := want.Header.Values(key)
@@ -167,24 +167,24 @@ func unmarshal(t *testing.T, b []byte, v any) {
 	}
 }
 
-func TestCookiesOfHTTPAPIs(t *testing.T) {
+func TestHTTPAPICookiesAreConvertedBothWays(t *testing.T) {
 	t.Parallel()
-	event := httpAPI("GET", "/")
+	event := httpEvent("GET", "/")
 	event.Cookies = []string{"a=1", "b=2"}
 	var v2 events.APIGatewayV2HTTPResponse
-	unmarshal(t, answer(t, event, func(w http.ResponseWriter, r *http.Request) {
+	unmarshal(t, invoke(t, event, func(w http.ResponseWriter, r *http.Request) {
 		for _, c := range r.Cookies() {
 			http.SetCookie(w, c)
 		}
 	}), &v2)
 	if fmt.Sprint(v2.Cookies) != "[a=1 b=2]" {
-		t.Errorf("cookies went round as %q", v2.Cookies)
+		t.Errorf("cookies came back as %q", v2.Cookies)
 	}
 }
 
-func TestAHandlersFailureIsAnErrorAndNotTheEndOfTheProcess(t *testing.T) {
+func TestPanicAndBinaryBodyReturnErrors(t *testing.T) {
 	t.Parallel()
-	for _, event := range []any{rest("GET", "/Users"), httpAPI("GET", "/Users")} {
+	for _, event := range []any{restEvent("GET", "/Users"), httpEvent("GET", "/Users")} {
 		payload, _ := json.Marshal(event)
 		h := gateway.New(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { panic("boom") }))
 		if out, err := h.Invoke(t.Context(), payload); out != nil || err == nil || !strings.Contains(err.Error(), "boom") {
@@ -197,12 +197,12 @@ func TestAHandlersFailureIsAnErrorAndNotTheEndOfTheProcess(t *testing.T) {
 	}
 }
 
-func TestContextIsLambdas(t *testing.T) {
+func TestRequestHasTheInvocationsContext(t *testing.T) {
 	t.Parallel()
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(time.Hour))
 	defer cancel()
 	deadline, _ := ctx.Deadline()
-	for _, event := range []any{rest("GET", "/"), httpAPI("GET", "/")} {
+	for _, event := range []any{restEvent("GET", "/"), httpEvent("GET", "/")} {
 		payload, _ := json.Marshal(event)
 		h := http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			if got, ok := r.Context().Deadline(); !ok || !got.Equal(deadline) {
@@ -215,11 +215,11 @@ func TestContextIsLambdas(t *testing.T) {
 	}
 }
 
-// An answer may have exactly what Lambda takes, and characters that HTML escapes are no larger than others.
-func TestAnAnswerIsNoLargerThanLambdaTakes(t *testing.T) {
+// A response may have exactly the size that Lambda accepts. Characters that HTML escapes count as one byte.
+func TestResponseSizeIsLimited(t *testing.T) {
 	t.Parallel()
 	const limit = 6_291_556
-	for _, event := range []any{rest("GET", "/Users"), httpAPI("GET", "/Users")} {
+	for _, event := range []any{restEvent("GET", "/Users"), httpEvent("GET", "/Users")} {
 		size := 1
 		h := gateway.New(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			io.WriteString(w, strings.Repeat("&", size))

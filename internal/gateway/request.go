@@ -12,13 +12,15 @@ import (
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
 )
 
-// The library builds a URL by joining strings, so that a "?" in a path becomes a query and a stray "%" an error; it
-// splits v2 headers at every comma; and it takes the host from the environment variable GO_API_HOST if there is one. So
-// it is given the events without path, query and headers, which are put into its request here. Only a GO_API_HOST that
-// is no URL still does harm: every event is an error then.
+// The proxy library converts an event in three ways that are wrong here. It concatenates strings to a URL, so a "?" in
+// a path begins a query and a stray "%" is an error. It splits v2 headers at every comma. It takes the host from the
+// environment variable GO_API_HOST if that is set. Therefore the library gets each event without path, query, and
+// headers, and this file sets them on the request that the library returns. One fault remains: if GO_API_HOST is not a
+// valid URL, every event fails.
 
-// restRequest makes the request of a v1 event. A REST API leaves the path as the client encoded it, an HTTP API with
-// payload format 1.0 decodes it; either decodes the query. The request's Pattern is the gateway's resource that matched.
+// restRequest returns the request of a v1 event. encoded reports whether the event's path is percent-encoded, as the
+// client sent it: a REST API leaves it encoded, and an HTTP API with payload format 1.0 decodes it. Both decode the
+// query. The request's Pattern is the API Gateway resource that matched.
 func restRequest(ctx context.Context, e events.APIGatewayProxyRequest, encoded bool) (*http.Request, error) {
 	header := http.Header{}
 	for name, values := range e.MultiValueHeaders {
@@ -46,8 +48,8 @@ func restRequest(ctx context.Context, e events.APIGatewayProxyRequest, encoded b
 	return setAddress(r, address, header), nil
 }
 
-// httpRequest makes the request of a v2 event. An HTTP API decodes the path (a "%" in it is a percent sign) and leaves
-// the query as the client sent it.
+// httpRequest returns the request of a v2 event. An HTTP API decodes the path, so a "%" in it is a literal percent
+// sign. It leaves the query as the client sent it.
 func httpRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, error) {
 	header := singleValueHeader(e.Headers)
 	address := origin(e.RequestContext.DomainName, header)
@@ -70,8 +72,8 @@ func httpRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.R
 	return setAddress(r, address, header), nil
 }
 
-// setAddress gives the library's request its address and headers, as net/http's own server would: the host is a field,
-// and the length is that of the body as it is read here, after base64.
+// setAddress sets the address and the headers of a request as net/http's server does: the host is a field and not a
+// header. Content-Length is the length of the decoded body, whatever length the client's header states.
 func setAddress(r *http.Request, address *url.URL, header http.Header) *http.Request {
 	header.Del("Host")
 	header.Del("Content-Length")
@@ -85,8 +87,9 @@ func setAddress(r *http.Request, address *url.URL, header http.Header) *http.Req
 	return r
 }
 
-// publicPath is the path that the client sees. In path a REST API's own address has lost its stage and a custom domain
-// has kept its base path; requestContext.path holds either. "sam local" puts the resource ("/{proxy+}") there instead.
+// publicPath returns the path that the client used. At a REST API's own address, e.Path lacks the stage, and
+// requestContext.path has it. At a custom domain, both have the base path. "sam local" sets requestContext.path to the
+// resource ("/{proxy+}"), so e.Path is used if it is not the end of requestContext.path.
 func publicPath(e events.APIGatewayProxyRequest) string {
 	public := e.RequestContext.Path
 	if strings.HasSuffix(strings.TrimSuffix(public, "/"), strings.TrimSuffix(e.Path, "/")) {
@@ -95,8 +98,8 @@ func publicPath(e events.APIGatewayProxyRequest) string {
 	return e.Path
 }
 
-// setPath takes raw as net/http takes the path of a request line if it is validly percent-encoded, and otherwise, or
-// if it is known to be decoded, as it stands.
+// setPath sets the path of u. If encoded is true and raw is validly percent-encoded, setPath decodes raw as net/http
+// decodes the path of a request line. Otherwise raw is the decoded path.
 func setPath(u *url.URL, raw string, encoded bool) {
 	if !strings.HasPrefix(raw, "/") {
 		raw = "/" + raw
@@ -110,12 +113,13 @@ func setPath(u *url.URL, raw string, encoded bool) {
 	}
 }
 
-// origin is the scheme and host that the client used. API Gateway speaks https only, and its domain names have neither
-// port nor address: those are "sam local start-api", which speaks http. For v2 it says just "localhost", and the port
-// in a header that it sets itself; no client of the real one can name it so.
+// origin returns the scheme and host that the client used. API Gateway accepts only https, and its domain names have no
+// port and are not IP addresses. A domain with a port, an IP address, or "localhost" is "sam local start-api", which
+// accepts only http. For a v2 event, "sam local" sets the domain to "localhost" and states the port in
+// X-Forwarded-Port. On AWS the domain is never "localhost", so no client can set the port.
 func origin(domain string, header http.Header) *url.URL {
 	if domain == "" {
-		return &url.URL{} // an event written by hand: no address is better than a wrong one
+		return &url.URL{} // an event that was written by hand: no origin is better than a wrong one
 	}
 	if port := header.Get("X-Forwarded-Port"); domain == "localhost" && isPort(port) {
 		domain += ":" + port
@@ -131,8 +135,9 @@ func isPort(s string) bool {
 	return err == nil
 }
 
-// singleValueHeader is a header of one value for each name. HTTP APIs join what a client repeats with commas; a comma may as well
-// belong to the value (dates, User-Agent), and RFC 9110 §5.3 gives the joined form the same meaning.
+// singleValueHeader returns a header with one value for each name. HTTP APIs join the values of a repeated header with
+// commas. The values are not split again, because a comma may belong to a value (dates, User-Agent), and by RFC 9110
+// §5.3 the joined form has the same meaning.
 func singleValueHeader(values map[string]string) http.Header {
 	header := make(http.Header, len(values))
 	for name, value := range values {
@@ -141,10 +146,10 @@ func singleValueHeader(values map[string]string) http.Header {
 	return header
 }
 
-func singleValueQuery(single map[string]string) url.Values {
-	v := make(url.Values, len(single))
-	for name, value := range single {
-		v.Set(name, value)
+func singleValueQuery(values map[string]string) url.Values {
+	query := make(url.Values, len(values))
+	for name, value := range values {
+		query.Set(name, value)
 	}
-	return v
+	return query
 }

@@ -19,17 +19,19 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// compareResponse compares an answer with what is expected. Status, checked headers and body must be equal, but
+// compareResponse returns the differences between a response and the expected one, a line each. It returns nil if there
+// are none. Status, checked headers, and body must be equal, with these exceptions:
 //
-//   - meta.created and meta.lastModified need only be times, meta.version and ETag entity-tags, detail a text;
-//   - of meta.location, $ref and Location the last two segments count, the endpoint and the id, and that what is
-//     expected to be absolute is;
-//   - arrays have no order: RFC 7643 §2.4 gives the values of an attribute none;
-//   - a list without a filter shows what else the server holds: see list.
+//   - The values of meta.created, meta.lastModified, meta.version, ETag, and detail do not matter. But the first two must
+//     be times, the next two entity tags, and detail a nonempty string.
+//   - Of meta.location, $ref, and Location, only the last two segments are compared: the endpoint and the ID. The value
+//     must be an absolute URL if the expected one is.
+//   - The order of arrays does not matter, because RFC 7643 §2.4 gives the values of an attribute no order.
+//   - A list without a filter may contain resources that the conversation did not create: see compareList.
 //
-// The ids in mine are those of this conversation; seen are those of the list's pages before, to which this one's are
-// added.
-func compareResponse(step Step, got Response, mine, seen map[string]bool) []string {
+// ownIDs holds the IDs that the server assigned in this conversation. listedIDs holds the IDs on the earlier pages of
+// the list; compareResponse adds those on this page.
+func compareResponse(step Step, got Response, ownIDs, listedIDs map[string]bool) []string {
 	var d diff
 	if got.Status != step.Want.Status {
 		d.add("status", "want %d, got %d: %s", step.Want.Status, got.Status, truncate(got.Body))
@@ -41,24 +43,26 @@ func compareResponse(step Step, got Response, mine, seen map[string]bool) []stri
 	slices.Sort(d.lines)
 	switch want, err := decodeJSON(step.Want.Body); {
 	case err != nil:
-		d.add("body", "what is expected is not JSON: %v", err)
+		d.add("body", "the expected body is not JSON: %v", err)
 	case want == nil:
 		if len(got.Body) > 0 {
 			d.add("body", "want none, got %s", truncate(got.Body))
 		}
 	default:
-		d.body(step, want, got.Body, mine, seen)
+		d.compareBody(step, want, got.Body, ownIDs, listedIDs)
 	}
 	return d.lines
 }
 
+// A diff collects differences.
 type diff struct{ lines []string }
 
-func (d *diff) add(at, format string, args ...any) {
-	d.lines = append(d.lines, at+": "+fmt.Sprintf(format, args...))
+// add records a difference at a path such as body.name.familyName.
+func (d *diff) add(path, format string, args ...any) {
+	d.lines = append(d.lines, path+": "+fmt.Sprintf(format, args...))
 }
 
-func (d *diff) body(step Step, want any, body []byte, mine, seen map[string]bool) {
+func (d *diff) compareBody(step Step, want any, body []byte, ownIDs, listedIDs map[string]bool) {
 	got, err := decodeJSON(body)
 	if err != nil || got == nil {
 		d.add("body", "want JSON, got %q (%v)", truncate(body), err)
@@ -66,9 +70,9 @@ func (d *diff) body(step Step, want any, body []byte, mine, seen map[string]bool
 	}
 	wantList, ok := want.(map[string]any)
 	gotList, ok2 := got.(map[string]any)
-	if ok && ok2 && unfiltered(step) && wantList["Resources"] != nil {
+	if ok && ok2 && isUnfiltered(step) && wantList["Resources"] != nil {
 		d.checkPaging(step, gotList)
-		d.compareList(step, wantList, gotList, mine, seen)
+		d.compareList(step, wantList, gotList, ownIDs, listedIDs)
 		for _, list := range []map[string]any{wantList, gotList} {
 			for _, name := range []string{"Resources", "totalResults", "itemsPerPage"} {
 				delete(list, name)
@@ -78,51 +82,53 @@ func (d *diff) body(step Step, want any, body []byte, mine, seen map[string]bool
 	d.compareValues("body", "", want, got)
 }
 
-func unfiltered(step Step) bool {
+func isUnfiltered(step Step) bool {
 	query := step.Event.MultiValueQueryStringParameters
 	return step.Event.HTTPMethod == http.MethodGet && len(query["filter"]) == 0
 }
 
-// checkPaging checks that the paging numbers of a list are integers that fit each other, the page and the request.
+// checkPaging checks that the paging numbers of a list are integers and consistent with each other, with the number of
+// resources, and with the request.
 func (d *diff) checkPaging(step Step, got map[string]any) {
 	resources, ok := got["Resources"].([]any)
 	if !ok {
 		d.add("body.Resources", "want an array, got %s", jsonText(got["Resources"]))
 	}
 	n := len(resources)
-	total, ok1 := integer(got["totalResults"])
-	page, ok2 := integer(got["itemsPerPage"])
-	if !ok1 || !ok2 || page != n || total < page {
-		d.add("body", "totalResults %s, itemsPerPage %s and %d resources do not fit",
+	total, ok1 := nonNegativeInt(got["totalResults"])
+	itemsPerPage, ok2 := nonNegativeInt(got["itemsPerPage"])
+	if !ok1 || !ok2 || itemsPerPage != n || total < itemsPerPage {
+		d.add("body", "totalResults %s, itemsPerPage %s, and %d resources are inconsistent",
 			jsonText(got["totalResults"]), jsonText(got["itemsPerPage"]), n)
 	}
-	start, count := parameter(step, "startIndex", 1), parameter(step, "count", math.MaxInt)
+	startIndex, count := intParameter(step, "startIndex", 1), intParameter(step, "count", math.MaxInt)
 	if n > max(count, 0) {
 		d.add("body.Resources", "%d resources, but count is %d", n, count)
 	}
-	if n == 0 && count > 0 && total >= max(start, 1) {
-		d.add("body.Resources", "want more at startIndex %d, totalResults is %d", start, total)
+	if n == 0 && count > 0 && total >= max(startIndex, 1) {
+		d.add("body.Resources", "empty at startIndex %d, but totalResults is %d", startIndex, total)
 	}
 }
 
-// parameter is an integer in the query of a step.
-func parameter(step Step, name string, otherwise int) int {
+// intParameter returns an integer of the query of a step, or defaultValue if the query does not have it.
+func intParameter(step Step, name string, defaultValue int) int {
 	i, err := strconv.Atoi(url.Values(step.Event.MultiValueQueryStringParameters).Get(name))
 	if err != nil {
-		return otherwise
+		return defaultValue
 	}
 	return i
 }
 
-// compareList checks that each resource of a list has an id that was not seen before, and no password; that those of this
-// conversation are as expected, if they are expected here; and that a discovery list has what was recorded.
-func (d *diff) compareList(step Step, want, got map[string]any, mine, seen map[string]bool) {
-	wanted := map[string]any{}
-	recorded, _ := want["Resources"].([]any)
-	for _, r := range recorded {
+// compareList compares the resources of a list without a filter. Every resource must have an ID that no earlier
+// resource of the list has, and no password. A resource that this conversation created must be equal to the expected
+// one with its ID, if there is one. A discovery list must contain every expected resource.
+func (d *diff) compareList(step Step, want, got map[string]any, ownIDs, listedIDs map[string]bool) {
+	wantByID := map[string]any{}
+	wantResources, _ := want["Resources"].([]any)
+	for _, r := range wantResources {
 		o, _ := r.(map[string]any)
 		id, _ := o["id"].(string)
-		wanted[id] = o
+		wantByID[id] = o
 	}
 	resources, _ := got["Resources"].([]any)
 	for i, r := range resources {
@@ -132,32 +138,33 @@ func (d *diff) compareList(step Step, want, got map[string]any, mine, seen map[s
 		switch {
 		case id == "":
 			d.add(at, "has no id")
-		case seen[id]:
+		case listedIDs[id]:
 			d.add(at, "%s is in the list a second time", id)
-		case mine[id] && wanted[id] != nil:
-			d.compareValues(at, "", wanted[id], o)
+		case ownIDs[id] && wantByID[id] != nil:
+			d.compareValues(at, "", wantByID[id], o)
 		}
 		if o["password"] != nil {
 			d.add(at, "has a password")
 		}
-		seen[id] = true
+		listedIDs[id] = true
 	}
 	if endpoint := path.Base(step.Event.Path); endpoint == "ResourceTypes" || endpoint == "Schemas" {
-		for _, id := range slices.Sorted(maps.Keys(wanted)) {
-			if !seen[id] {
+		for _, id := range slices.Sorted(maps.Keys(wantByID)) {
+			if !listedIDs[id] {
 				d.add("body.Resources", "%q is missing", id)
 			}
 		}
 	}
 }
 
-func integer(v any) (int, bool) {
+func nonNegativeInt(v any) (int, bool) {
 	n, _ := v.(json.Number)
 	i, err := n.Int64()
 	return int(i), err == nil && i >= 0
 }
 
-// compareValues adds the differences of two values that stand under a name.
+// compareValues compares two JSON values. name is the member or header that holds them, or "" for an array element and
+// the body itself. A header's name is in lower case.
 func (d *diff) compareValues(at, name string, want, got any) {
 	switch want := want.(type) {
 	case map[string]any:
@@ -182,14 +189,14 @@ func (d *diff) compareValues(at, name string, want, got any) {
 	d.add(at, "want %s, got %s", jsonText(want), jsonText(got))
 }
 
-// equalText compares texts, the volatile ones by their form.
+// equalText reports whether two strings are equal. Strings that vary from run to run are compared by their form.
 func equalText(name, want, got string) bool {
 	switch name {
 	case "created", "lastModified":
 		_, err := time.Parse(time.RFC3339, got)
 		return err == nil
 	case "version", "etag":
-		return entityTag().MatchString(got)
+		return entityTagPattern().MatchString(got)
 	case "detail":
 		return got != ""
 	case "location", "$ref":
@@ -198,8 +205,10 @@ func equalText(name, want, got string) bool {
 	return want == got
 }
 
-// entityTag is RFC 9110 §8.8.3.
-var entityTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^(W/)?"[!#-~\x{80}-\x{10ffff}]*"$`) })
+// entityTagPattern matches an entity tag (RFC 9110 §8.8.3).
+var entityTagPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^(W/)?"[!#-~\x{80}-\x{10ffff}]*"$`)
+})
 
 func isAbsoluteURL(address string) bool {
 	u, err := url.Parse(address)
@@ -213,9 +222,9 @@ func lastTwoSegments(address string) string {
 func (d *diff) compareObjects(at string, want, got map[string]any) {
 	for _, key := range unionKeys(want, got) {
 		w, wanted := want[key]
-		g, there := got[key]
+		g, found := got[key]
 		switch {
-		case !there:
+		case !found:
 			d.add(at+"."+key, "want %s, it is missing", jsonText(w))
 		case !wanted:
 			d.add(at+"."+key, "not expected: %s", jsonText(g))
@@ -225,12 +234,12 @@ func (d *diff) compareObjects(at string, want, got map[string]any) {
 	}
 }
 
-// compareArrays pairs equal elements; what is left over is compared in order.
+// compareArrays removes pairs of equal elements, and then compares the remaining elements by position.
 func (d *diff) compareArrays(at string, want, got []any) {
-	left := slices.Clone(got)
+	extra := slices.Clone(got)
 	var missing []any
 	for _, w := range want {
-		i := slices.IndexFunc(left, func(g any) bool {
+		i := slices.IndexFunc(extra, func(g any) bool {
 			var sub diff
 			sub.compareValues("", "", w, g)
 			return sub.lines == nil
@@ -239,17 +248,17 @@ func (d *diff) compareArrays(at string, want, got []any) {
 			missing = append(missing, w)
 			continue
 		}
-		left = slices.Delete(left, i, i+1)
+		extra = slices.Delete(extra, i, i+1)
 	}
-	for i := range max(len(missing), len(left)) {
+	for i := range max(len(missing), len(extra)) {
 		at := fmt.Sprintf("%s[%d]", at, i)
 		switch {
-		case i >= len(left):
+		case i >= len(extra):
 			d.add(at, "want %s, it is missing", jsonText(missing[i]))
 		case i >= len(missing):
-			d.add(at, "not expected: %s", jsonText(left[i]))
+			d.add(at, "not expected: %s", jsonText(extra[i]))
 		default:
-			d.compareValues(at, "", missing[i], left[i])
+			d.compareValues(at, "", missing[i], extra[i])
 		}
 	}
 }
@@ -265,7 +274,8 @@ func unionKeys(objects ...map[string]any) []string {
 	return slices.Compact(all)
 }
 
-// decodeJSON reads one JSON text, in which no member may stand twice and behind which nothing may stand.
+// decodeJSON decodes one JSON value, with numbers as json.Number. It returns nil for an empty body, and an error for a
+// repeated member or for anything after the value.
 func decodeJSON(body []byte) (any, error) {
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil, nil

@@ -17,69 +17,69 @@ import (
 	"serverless-scim/internal/replay"
 )
 
-// store is a server just good enough to replay against: any resource under any endpoint, ids of its own kind, one user
-// for each userName, and a filter that compares one attribute.
-type store struct {
+// fakeServer is a minimal SCIM server. It stores any resource under any endpoint, assigns IDs, rejects a second user
+// with the same userName, and evaluates filters of one comparison.
+type fakeServer struct {
 	sync.Mutex
-	n         int
-	resources map[string]map[string]any // by path
-	form      string                    // of ids
-	undying   bool                      // refuses to delete
-	during    func()                    // called while a resource is created
-	log       []string
+	created       int                       // number of resources created
+	resources     map[string]map[string]any // by path
+	idFormat      string                    // "" for "given-%d"
+	rejectDeletes bool
+	onCreate      func() // called while a resource is created, unless nil
+	log           []string
 }
 
 var comparison = regexp.MustCompile(`^(\w+) eq "(.*)"$`)
 
-func (s *store) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (s *fakeServer) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Lock()
 	defer s.Unlock()
 	s.log = append(s.log, r.Method+" "+r.URL.Path+" "+r.Header.Get("Authorization"))
-	at := strings.TrimPrefix(r.URL.Path, "/prod")
+	resourcePath := strings.TrimPrefix(r.URL.Path, "/prod")
 	var body map[string]any
 	json.NewDecoder(r.Body).Decode(&body)
 	switch {
 	case r.Header.Get("Authorization") != "Bearer secret":
-		reply(w, 401, map[string]any{"status": "401", "detail": "wrong token"})
-	case r.Method == "GET" && s.resources[at] == nil && len(strings.Split(at, "/")) == 2:
+		writeResponse(w, 401, map[string]any{"status": "401", "detail": "wrong token"})
+	case r.Method == "GET" && s.resources[resourcePath] == nil && len(strings.Split(resourcePath, "/")) == 2:
 		s.list(w, r.URL.Query().Get("filter"))
 	case r.Method == "POST":
-		s.create(w, at, body)
-	case s.resources[at] == nil:
-		reply(w, 404, map[string]any{"status": "404", "detail": "no " + at})
-	case r.Method == "DELETE" && s.undying:
-		reply(w, 500, map[string]any{"status": "500", "detail": "no"})
+		s.create(w, resourcePath, body)
+	case s.resources[resourcePath] == nil:
+		writeResponse(w, 404, map[string]any{"status": "404", "detail": "no " + resourcePath})
+	case r.Method == "DELETE" && s.rejectDeletes:
+		writeResponse(w, 500, map[string]any{"status": "500", "detail": "no"})
 	case r.Method == "DELETE":
-		delete(s.resources, at)
+		delete(s.resources, resourcePath)
 		w.WriteHeader(204)
 	default:
 		for name, v := range body {
-			s.resources[at][name] = v
+			s.resources[resourcePath][name] = v
 		}
-		reply(w, 200, s.resources[at])
+		writeResponse(w, 200, s.resources[resourcePath])
 	}
 }
 
-func (s *store) create(w http.ResponseWriter, at string, body map[string]any) {
+func (s *fakeServer) create(w http.ResponseWriter, resourcePath string, body map[string]any) {
 	for _, other := range s.resources {
 		if body["userName"] != nil && fold(other["userName"]) == fold(body["userName"]) {
-			reply(w, 409, map[string]any{"status": "409", "detail": "taken"})
+			writeResponse(w, 409, map[string]any{"status": "409", "detail": "taken"})
 			return
 		}
 	}
-	s.n++
-	body["id"] = fmt.Sprintf(cmp.Or(s.form, "given-%d"), s.n)
-	if s.during != nil {
-		s.during()
+	s.created++
+	body["id"] = fmt.Sprintf(cmp.Or(s.idFormat, "given-%d"), s.created)
+	if s.onCreate != nil {
+		s.onCreate()
 	}
-	at += "/" + body["id"].(string)
-	body["meta"] = map[string]any{"location": "http://elsewhere/scim" + at, "created": "2030-05-05T05:05:05.5Z"}
-	s.resources[at] = body
-	w.Header().Set("Location", "http://elsewhere/scim"+at)
-	reply(w, 201, body)
+	resourcePath += "/" + body["id"].(string)
+	body["meta"] = map[string]any{"location": "http://elsewhere/scim" + resourcePath, "created": "2030-05-05T05:05:05.5Z"}
+	s.resources[resourcePath] = body
+	w.Header().Set("Location", "http://elsewhere/scim"+resourcePath)
+	writeResponse(w, 201, body)
 }
 
-func (s *store) list(w http.ResponseWriter, filter string) {
+func (s *fakeServer) list(w http.ResponseWriter, filter string) {
 	found := []any{}
 	m := comparison.FindStringSubmatch(filter)
 	for _, resource := range s.resources {
@@ -87,10 +87,10 @@ func (s *store) list(w http.ResponseWriter, filter string) {
 			found = append(found, resource)
 		}
 	}
-	reply(w, 200, map[string]any{"totalResults": len(found), "itemsPerPage": len(found), "Resources": found})
+	writeResponse(w, 200, map[string]any{"totalResults": len(found), "itemsPerPage": len(found), "Resources": found})
 }
 
-func reply(w http.ResponseWriter, status int, body any) {
+func writeResponse(w http.ResponseWriter, status int, body any) {
 	w.Header().Set("Content-Type", "application/scim+json")
 	w.WriteHeader(status)
 	json.NewEncoder(w).Encode(body)
@@ -98,8 +98,8 @@ func reply(w http.ResponseWriter, status int, body any) {
 
 func fold(v any) string { return strings.ToLower(fmt.Sprint(v)) }
 
-// targets are the two ways to the store, which must come to the same.
-func targets(t *testing.T, s *store) map[string]replay.Target {
+// newTargets returns both kinds of Target for the server.
+func newTargets(t *testing.T, s *fakeServer) map[string]replay.Target {
 	server := httptest.NewServer(http.StripPrefix("/base", s))
 	t.Cleanup(server.Close)
 	return map[string]replay.Target{

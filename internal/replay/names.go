@@ -12,23 +12,26 @@ import (
 	"github.com/go-json-experiment/json/jsontext"
 )
 
-// runNames adds the suffix of a run to the names of a conversation, and takes it off again. Letters of either case are the
-// same, as RFC 7643 has it for userName and many a probe assumes.
+// runNames adds the suffix of a run to the names of a conversation and removes it again. Names are compared without
+// regard to case, as RFC 7643 compares userName. Some identity providers look up a name in other case than they created
+// it.
 type runNames struct {
-	run    string
-	known  map[string]bool // in lower case
+	run    string          // the suffix; "" changes no name
+	known  map[string]bool // the names, in lower case
 	suffix *regexp.Regexp
 }
 
-// filterName finds names in filters: some are probed for and never created.
+// filterName matches a name in a filter. A provider may look up a name that it never creates.
 var filterName = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\b(?:userName|displayName|externalId) +(?:eq|ne|co|sw|ew|gt|ge|lt|le) +("(?:[^"\\]|\\.)*")`)
+	const attribute, operator = `(?:userName|displayName|externalId)`, `(?:eq|ne|co|sw|ew|gt|ge|lt|le)`
+	return regexp.MustCompile(`(?i)\b` + attribute + ` +` + operator + ` +("(?:[^"\\]|\\.)*")`)
 })
 
 var quotedString = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(?:[^"\\]|\\.)*"`) })
 
-// collectNames collects the names of a conversation: every userName and externalId in a body, the displayName of groups, what
-// a PATCH gives these as the value of a path, and what filters compare them with.
+// collectNames returns the names of a conversation: each userName and externalId in a body, each displayName of a
+// group, each value that a PATCH operation sets at the path of one of these, and each value that a filter compares with
+// one of these.
 func collectNames(c Conversation, run string) runNames {
 	n := runNames{run: run, known: map[string]bool{}, suffix: regexp.MustCompile(`(?i)[-+]` + regexp.QuoteMeta(run))}
 	for _, step := range c.Steps {
@@ -78,17 +81,20 @@ func (n runNames) addName(name string) {
 	}
 }
 
-// isName tells whether an attribute, which may have its schema's URN before it, holds names.
+// isName reports whether the values of an attribute are names. The URN of its schema may precede the attribute.
 func isName(attribute string, group bool) bool {
 	attribute = strings.ToLower(attribute[strings.LastIndex(attribute, ":")+1:])
 	return attribute == "username" || attribute == "externalid" || attribute == "displayname" && group
 }
 
-// protocolMembers are the members and parameters whose values are the protocol's words, which a group may be named like.
-var protocolMembers = []string{"attributes", "excludedattributes", "op", "path", "resourcetype", "schemas", "sortby", "type"}
+// protocolMembers are the members and parameters whose values are words of the protocol. A group may have such a word
+// as its name, so these values get no suffix.
+var protocolMembers = []string{
+	"attributes", "excludedattributes", "op", "path", "resourcetype", "schemas", "sortby", "type",
+}
 
-// addSuffix gives the value of a member or parameter the suffix if it is a name, or to the names that it holds in quotes, as
-// filters and paths do.
+// addSuffix returns the value of a member or parameter with the suffix of the run. If the value is a name, the suffix
+// is added to it. Otherwise it is added to each name that the value contains in quotes, as a filter or a path does.
 func (n runNames) addSuffix(member, value string) string {
 	if n.run == "" {
 		return value
@@ -106,6 +112,7 @@ func (n runNames) addSuffix(member, value string) string {
 	})
 }
 
+// removeSuffix returns text without the suffix of the run, in upper and lower case.
 func (n runNames) removeSuffix(text string) string {
 	if n.run == "" {
 		return text
@@ -113,7 +120,8 @@ func (n runNames) removeSuffix(text string) string {
 	return n.suffix.ReplaceAllString(text, "")
 }
 
-// withSuffix is a name of this run. An address stays one (RFC 5233).
+// withSuffix returns the name of this run for a recorded name. An e-mail address remains one: the suffix becomes a
+// subaddress (RFC 5233).
 func withSuffix(name, run string) string {
 	if local, domain, ok := strings.Cut(name, "@"); ok {
 		return local + "+" + run + "@" + domain
@@ -126,8 +134,9 @@ func unquote(q string) string {
 	return string(b)
 }
 
-// mapJSON replaces the strings of a JSON text that are values, each given with the name of the member that holds it,
-// and leaves everything else as it is; also a text that is not JSON.
+// mapJSON returns a JSON text in which each string value is replaced by f of it. f also gets the name of the last member
+// before the value. Member names and all other bytes of the text stay as they are. A text
+// that is not JSON is returned unchanged.
 func mapJSON(text []byte, f func(member, value string) string) []byte {
 	var out []byte
 	var member string
@@ -150,7 +159,7 @@ func mapJSON(text []byte, f func(member, value string) string) []byte {
 			continue
 		}
 		if value := token.String(); f(member, value) != value {
-			begin += int64(bytes.IndexByte(text[begin:], '"')) // behind white space and a colon or comma
+			begin += int64(bytes.IndexByte(text[begin:], '"')) // skip white space and the colon or comma
 			out, _ = jsontext.AppendQuote(append(out, text[done:begin]...), f(member, value))
 			done = d.InputOffset()
 		}

@@ -9,8 +9,8 @@ import (
 	"pgregory.net/rapid"
 )
 
-// Whatever the names are, they come back as they were recorded, and no recorded name reaches the server.
-func TestNamesComeBack(t *testing.T) {
+// removeSuffix reverses addSuffix for any names, and no recorded name is sent to the server.
+func TestRemoveSuffixReversesAddSuffix(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		name := rapid.StringMatching(`[A-Za-zé0-9][A-Za-zé0-9 .()*|$^@+"\\-]{0,12}`)
@@ -28,20 +28,20 @@ func TestNamesComeBack(t *testing.T) {
 		for _, recorded := range list {
 			b, _ := json.Marshal(recorded)
 			if strings.Contains(strings.ToLower(out), strings.ToLower(string(b))) {
-				t.Fatalf("%q is sent as recorded: %s", recorded, out)
+				t.Fatalf("%q is sent without suffix: %s", recorded, out)
 			}
 		}
 		if !json.Valid([]byte(out)) || n.removeSuffix(out) != string(doc) {
 			t.Fatalf("%s became %s and then %s", doc, out, n.removeSuffix(out))
 		}
 		if upper := add(strings.ToUpper(string(first))); !strings.EqualFold(upper, add(string(first))) {
-			t.Fatalf("the probe in capitals is %s, not %s", upper, add(string(first)))
+			t.Fatalf("the lookup in upper case is %s, want %s", upper, add(string(first)))
 		}
 	})
 }
 
-// A name is found however it is set or asked for, and has the suffix there; nothing else has.
-func TestNamesAreFound(t *testing.T) {
+// Names get the suffix in bodies, paths, and filters. Other values do not.
+func TestNamesGetTheSuffix(t *testing.T) {
 	t.Parallel()
 	const urn = "urn:ietf:params:scim:schemas:core:2.0:User:"
 	for _, c := range []struct{ at, body, sent string }{
@@ -75,15 +75,15 @@ func TestNamesAreFound(t *testing.T) {
 	}
 }
 
-// Some servers answer in capitals.
-func TestASuffixInCapitalsIsTakenOff(t *testing.T) {
+// Some servers return names in upper case.
+func TestSuffixInUpperCaseIsRemoved(t *testing.T) {
 	t.Parallel()
 	if got := collectNames(Conversation{}, "k3f9x2").removeSuffix(`"ANN+K3F9X2@B.C","STAFF-K3F9X2"`); got != `"ANN@B.C","STAFF"` {
-		t.Errorf("what is left is %s", got)
+		t.Errorf("got %s", got)
 	}
 }
 
-func TestOnlyValuesOfJSONAreMapped(t *testing.T) {
+func TestMapJSONReplacesOnlyStringValues(t *testing.T) {
 	t.Parallel()
 	upper := func(member, value string) string { return strings.ToUpper(value) + member }
 	for text, want := range map[string]string{

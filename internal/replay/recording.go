@@ -15,38 +15,42 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// A Conversation is a recorded exchange with one server, in order: a folder that holds, for each step, an API Gateway
-// event as a REST API sends it (NN-name.json) and the answer that is expected (NN-name.answer.json).
+// A Conversation is a sequence of requests to a SCIM server with the expected responses. It is stored as a folder. Each
+// step has two files: NN-name.json is the request as a REST API event, and NN-name.answer.json is the expected
+// response.
 type Conversation struct {
 	Dir   string // the folder
 	Steps []Step
 }
 
-// Name is the name of the conversation's folder.
+// Name returns the name of the conversation's folder.
 func (c Conversation) Name() string { return filepath.Base(c.Dir) }
 
-// A Step is one request and what is to be answered.
+// A Step is one request of a conversation and the expected response.
 type Step struct {
 	Name  string // the file's name without .json
 	Event events.APIGatewayProxyRequest
 	Want  Expectation
 }
 
-// An Expectation is the content of a file NN-name.answer.json.
+// An Expectation is the expected response of a step: the content of its file NN-name.answer.json.
 type Expectation struct {
-	Provenance string            `json:"fidelity"` // how the request is known: recorded, documented or derived
+	Provenance string            `json:"fidelity"` // where the request comes from: recorded, documented, or derived
 	Note       string            `json:"note,omitempty"`
 	Status     int               `json:"status"`
-	Headers    map[string]string `json:"headers,omitempty"` // those worth checking
-	Body       json.RawMessage   `json:"body,omitempty"`    // absent if there is to be none
+	Headers    map[string]string `json:"headers,omitempty"` // headers to check; others may have any value
+	Body       json.RawMessage   `json:"body,omitempty"`    // nil if the response must have no body
 }
 
 const expectationSuffix = ".answer.json"
 
-var stepNamePattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`^[0-9]{2}-[a-z0-9-]+\.json$`) })
+var stepNamePattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`^[0-9]{2}-[a-z0-9-]+\.json$`)
+})
 
-// LoadConversations reads the conversations in folders: each may be one, or hold any number of them at any depth. They come in the
-// order of their names.
+// LoadConversations reads the conversations in folders. Each folder is a conversation or contains conversations at any
+// depth. They are returned in the order of dirs, and in lexical order within each folder. It is an error if there are
+// none.
 func LoadConversations(dirs ...string) ([]Conversation, error) {
 	var all []Conversation
 	for _, dir := range dirs {
@@ -65,7 +69,8 @@ func LoadConversations(dirs ...string) ([]Conversation, error) {
 		}
 	}
 	if len(all) == 0 {
-		return nil, fmt.Errorf("no conversation (NN-name.json, NN-name%s) in %s", expectationSuffix, strings.Join(dirs, ", "))
+		return nil, fmt.Errorf("no conversation (NN-name.json, NN-name%s) in %s",
+			expectationSuffix, strings.Join(dirs, ", "))
 	}
 	return all, nil
 }
@@ -80,7 +85,7 @@ func loadConversation(dir string) (Conversation, error) {
 		file := filepath.Join(dir, f.Name())
 		if event, ok := strings.CutSuffix(file, expectationSuffix); ok {
 			if _, err := os.Stat(event + ".json"); err != nil {
-				return c, fmt.Errorf("%s has no event beside it", file)
+				return c, fmt.Errorf("%s has no event file %s.json", file, filepath.Base(event))
 			}
 			continue
 		}
@@ -99,27 +104,29 @@ func loadConversation(dir string) (Conversation, error) {
 func loadStep(file string) (Step, error) {
 	s := Step{Name: strings.TrimSuffix(filepath.Base(file), ".json")}
 	if !stepNamePattern().MatchString(filepath.Base(file)) {
-		return s, fmt.Errorf("%s: the name of a step is NN-name.json", file)
+		return s, fmt.Errorf("%s: the name of a step must be NN-name.json", file)
 	}
 	if err := readJSON(file, &s.Event, false); err != nil {
 		return s, err
 	}
-	answer := strings.TrimSuffix(file, ".json") + expectationSuffix
-	if err := readJSON(answer, &s.Want, true); err != nil {
+	expectation := strings.TrimSuffix(file, ".json") + expectationSuffix
+	if err := readJSON(expectation, &s.Want, true); err != nil {
 		return s, err
 	}
 	_, err := decodedBody(s.Event)
 	switch {
 	case err != nil:
-		return s, fmt.Errorf("%s: the body: %w", file, err)
+		return s, fmt.Errorf("%s: cannot decode the body: %w", file, err)
 	case s.Event.HTTPMethod == "" || s.Event.Path == "":
 		return s, fmt.Errorf("%s: not an event of a REST API", file)
 	case !slices.Contains([]string{"recorded", "documented", "derived"}, s.Want.Provenance):
-		return s, fmt.Errorf("%s: fidelity %q is not recorded, documented or derived", answer, s.Want.Provenance)
+		return s, fmt.Errorf("%s: fidelity %q is not recorded, documented, or derived", expectation, s.Want.Provenance)
 	}
 	return s, nil
 }
 
+// readJSON decodes a file that contains one JSON value without repeated members. If strict is true, members that v does
+// not have are an error.
 func readJSON(file string, v any, strict bool) error {
 	b, err := os.ReadFile(file)
 	if err != nil {
@@ -138,15 +145,18 @@ func readJSON(file string, v any, strict bool) error {
 	return nil
 }
 
-var timestampPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(created|lastModified)":\s*"[^"]*"`) })
+var timestampPattern = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`"(created|lastModified)":\s*"[^"]*"`)
+})
 
-// UpdateExpectation makes what was answered what is expected: status, body, and the headers that were checked before; fidelity
-// and note stay. Times are written as a fixed one, so that they do not differ from one rewriting to the next.
-func UpdateExpectation(c Conversation, o StepResult) error {
-	want := o.Step.Want
-	want.Status, want.Body = o.Got.Status, o.Got.Body
+// UpdateExpectation writes the response of a step to its expectation file. It replaces the status, the body, and the
+// values of the headers to check, and keeps fidelity and note. Timestamps are replaced by a fixed one, so that an
+// update without other changes writes the same file.
+func UpdateExpectation(c Conversation, result StepResult) error {
+	want := result.Step.Want
+	want.Status, want.Body = result.Got.Status, result.Got.Body
 	for name := range want.Headers {
-		want.Headers[name] = o.Got.Header.Get(name)
+		want.Headers[name] = result.Got.Header.Get(name)
 	}
 	want.Body = timestampPattern().ReplaceAll(want.Body, []byte(`"$1":"2026-01-01T00:00:00Z"`))
 	var b bytes.Buffer
@@ -154,7 +164,7 @@ func UpdateExpectation(c Conversation, o StepResult) error {
 	e.SetEscapeHTML(false)
 	e.SetIndent("", "  ")
 	if err := e.Encode(want); err != nil {
-		return fmt.Errorf("%s %s: %w", c.Name(), o.Step.Name, err)
+		return fmt.Errorf("%s %s: %w", c.Name(), result.Step.Name, err)
 	}
-	return os.WriteFile(filepath.Join(c.Dir, o.Step.Name+expectationSuffix), b.Bytes(), 0o644)
+	return os.WriteFile(filepath.Join(c.Dir, result.Step.Name+expectationSuffix), b.Bytes(), 0o644)
 }

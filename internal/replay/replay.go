@@ -1,6 +1,7 @@
-// Package replay plays recorded conversations with a SCIM server and compares each response with the recorded one. A
-// conversation is a folder of API Gateway events and expected responses. The package runs against any server, including
-// one in use. It has no storage, reads no environment, and does not configure the server.
+// Package replay plays recorded conversations against a SCIM server and compares each response with the expected one. A
+// conversation is a folder of API Gateway events and expected responses. The server may be in use: a Player changes
+// only the resources that it creates, and deletes them at the end. The package reads no environment and starts no
+// server.
 package replay
 
 import (
@@ -10,74 +11,76 @@ import (
 	"io"
 )
 
-// A Replay plays conversations against a server that may be in use, any number of times:
+// A Player plays conversations against a server, any number of times and also while the server is in use:
 //
-//   - userNames, externalIds and display names of groups, and whatever equals one of them, get a suffix of this run, in
-//     bodies and filters, and must come back with it;
-//   - the id that the server gives where an id was recorded stands for that one from then on;
-//   - the recorded token is replaced, unless it is "wrong";
-//   - what a conversation created is deleted at its end, however that comes about.
+//   - It adds the suffix of the run to each userName, externalId, and displayName of a group, and to every string that
+//     is equal to one of them, in bodies and filters. The responses must contain the names with the suffix.
+//   - It replaces each recorded ID by the ID that the server assigned.
+//   - It replaces the recorded token by Token, unless the recorded token is "wrong".
+//   - It deletes the resources that a conversation created when the conversation ends, also after an error.
+//
+// A Player is safe for concurrent use if Target and OnStep are.
 type Player struct {
 	Target    Target
 	Token     string           // the bearer token
-	RunSuffix string           // letters and digits that no other run has, and that no recorded text holds
-	OnStep    func(StepResult) // called after each step
+	RunSuffix string           // letters and digits that no other run uses and no recorded text contains; "" adds none
+	OnStep    func(StepResult) // called after each step, unless nil
 }
 
-// An Outcome is what came of a step.
+// A StepResult is the result of one step.
 type StepResult struct {
 	Step Step
-	Got  Response // with the names and ids of the recording
-	Diff []string // how it differs from what is expected, a line each, with this run's names and this server's ids
+	Got  Response // with the recorded names and IDs
+	Diff []string // differences from the expectation, a line each, with the names of this run and the IDs of this server
 }
 
-// Play plays a conversation to its end, whatever is answered, and returns the number of steps that differ. It stops
-// between steps when ctx ends. An error means that it did, that the server could not be reached, or that something is
-// left behind or may be.
-func (r *Player) Play(ctx context.Context, c Conversation) (differ int, err error) {
+// Play plays all steps of a conversation and returns the number of steps whose responses differ. A difference does not
+// stop the conversation. When ctx ends, Play stops before the next step. It returns an error if ctx ended, the server
+// could not be reached, or a resource was not, or possibly not, deleted.
+func (r *Player) Play(ctx context.Context, c Conversation) (differing int, err error) {
 	s := newSession(r, c)
 	for _, step := range c.Steps {
-		var o StepResult
+		var result StepResult
 		if err = ctx.Err(); err == nil {
-			o, err = s.play(ctx, step)
+			result, err = s.play(ctx, step)
 		}
 		if err != nil {
 			err = fmt.Errorf("%s %s: %w", c.Name(), step.Name, err)
 			break
 		}
-		if len(o.Diff) > 0 {
-			differ++
+		if len(result.Diff) > 0 {
+			differing++
 		}
 		if r.OnStep != nil {
-			r.OnStep(o)
+			r.OnStep(result)
 		}
 	}
-	return differ, errors.Join(err, s.deleteCreated(ctx, c))
+	return differing, errors.Join(err, s.deleteCreated(ctx, c))
 }
 
-// PlayAll plays conversations one after another and writes its progress, the differences and a summary to w. It stops
-// at the first error.
-func (r Player) PlayAll(ctx context.Context, w io.Writer, conversations []Conversation) (differ int, err error) {
+// PlayAll plays conversations one after another and returns the number of steps whose responses differ. It writes each
+// step, its differences, and a summary to w. PlayAll stops at the first error.
+func (r Player) PlayAll(ctx context.Context, w io.Writer, conversations []Conversation) (differing int, err error) {
 	steps := 0
-	r.OnStep = func(o StepResult) {
+	r.OnStep = func(result StepResult) {
 		steps++
 		mark := "ok  "
-		if len(o.Diff) > 0 {
+		if len(result.Diff) > 0 {
 			mark = "DIFF"
 		}
-		fmt.Fprintf(w, "  %s %-6s %d  %s\n", mark, o.Step.Event.HTTPMethod, o.Got.Status, o.Step.Name)
-		for _, line := range o.Diff {
+		fmt.Fprintf(w, "  %s %-6s %d  %s\n", mark, result.Step.Event.HTTPMethod, result.Got.Status, result.Step.Name)
+		for _, line := range result.Diff {
 			fmt.Fprintf(w, "         %s\n", line)
 		}
 	}
 	for _, c := range conversations {
 		fmt.Fprintln(w, c.Name())
 		n, err := r.Play(ctx, c)
-		differ += n
+		differing += n
 		if err != nil {
-			return differ, err
+			return differing, err
 		}
 	}
-	fmt.Fprintf(w, "%d conversations, %d steps, %d differ\n", len(conversations), steps, differ)
-	return differ, nil
+	fmt.Fprintf(w, "%d conversations, %d steps, %d differ\n", len(conversations), steps, differing)
+	return differing, nil
 }

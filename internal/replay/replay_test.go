@@ -18,10 +18,11 @@ import (
 	"serverless-scim/internal/replay"
 )
 
-// conversation writes and loads one. A step is "METHOD /path?query token body" and the answer "status body".
-func conversation(t *testing.T, steps ...[2]string) replay.Conversation {
+// newConversation writes the files of a conversation and loads it. Each step is the request, "METHOD /path?query token
+// body", and the expected response, "status body". In the query, an underscore stands for a space.
+func newConversation(t *testing.T, steps ...[2]string) replay.Conversation {
 	t.Helper()
-	dir := filepath.Join(t.TempDir(), "spoken")
+	dir := filepath.Join(t.TempDir(), "talk")
 	if err := os.Mkdir(dir, 0o755); err != nil {
 		t.Fatal(err)
 	}
@@ -36,16 +37,16 @@ func conversation(t *testing.T, steps ...[2]string) replay.Conversation {
 			event.MultiValueQueryStringParameters = map[string][]string{name: {strings.ReplaceAll(value, "_", " ")}}
 		}
 		status, body, _ := strings.Cut(step[1], " ")
-		answer := `{"fidelity":"derived","note":"kept & kept","status":` + status
+		expectation := `{"fidelity":"derived","note":"kept & kept","status":` + status
 		if status == "201" {
-			answer += `,"headers":{"Location":"https://recorded.example/v2/` + recordedTail(body, at) + `"}`
+			expectation += `,"headers":{"Location":"https://recorded.example/v2/` + recordedPath(body, at) + `"}`
 		}
 		if body != "" {
-			answer += `,"body":` + body
+			expectation += `,"body":` + body
 		}
 		b, _ := json.Marshal(event)
-		write(t, filepath.Join(dir, name+".json"), string(b))
-		write(t, filepath.Join(dir, name+".answer.json"), answer+"}")
+		writeFile(t, filepath.Join(dir, name+".json"), string(b))
+		writeFile(t, filepath.Join(dir, name+".answer.json"), expectation+"}")
 	}
 	all, err := replay.LoadConversations(dir)
 	if err != nil {
@@ -54,38 +55,39 @@ func conversation(t *testing.T, steps ...[2]string) replay.Conversation {
 	return all[0]
 }
 
-func recordedTail(body, at string) string {
+func recordedPath(body, at string) string {
 	var r struct{ ID string }
 	json.Unmarshal([]byte(body), &r)
 	return path.Join(at, r.ID)
 }
 
-func write(t *testing.T, file, text string) {
+func writeFile(t *testing.T, file, text string) {
 	t.Helper()
 	if err := os.WriteFile(file, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func play(t *testing.T, target replay.Target, c replay.Conversation, run string) (diffs string, err error) {
+// playConversation plays a conversation and returns the differences, a line each.
+func playConversation(t *testing.T, target replay.Target, c replay.Conversation, run string) (diffs string, err error) {
 	t.Helper()
 	var lines []string
-	r := replay.Player{Target: target, Token: "secret", RunSuffix: run, OnStep: func(o replay.StepResult) {
-		for _, line := range o.Diff {
-			lines = append(lines, o.Step.Name+" "+line)
+	r := replay.Player{Target: target, Token: "secret", RunSuffix: run, OnStep: func(result replay.StepResult) {
+		for _, line := range result.Diff {
+			lines = append(lines, result.Step.Name+" "+line)
 		}
 	}}
-	differ, err := r.Play(t.Context(), c)
-	if (differ > 0) != (len(lines) > 0) {
-		t.Errorf("%d steps differ, but the differences are %q", differ, lines)
+	differing, err := r.Play(t.Context(), c)
+	if (differing > 0) != (len(lines) > 0) {
+		t.Errorf("%d steps differ, but the differences are %q", differing, lines)
 	}
 	return strings.Join(lines, "\n"), err
 }
 
 const ann = `"userName":"ann@example.com","externalId":"00uAnn","nick":"ann"`
 
-func life(t *testing.T) replay.Conversation {
-	return conversation(t,
+func userLifecycle(t *testing.T) replay.Conversation {
+	return newConversation(t,
 		[2]string{`GET /Users?filter=userName_eq_"ann@example.com" x`, `200 {"totalResults":0,"itemsPerPage":0,"Resources":[]}`},
 		[2]string{`GET /Users?filter=userName_eq_"zoe@example.com" x`, `200 {"totalResults":0,"itemsPerPage":0,"Resources":[]}`},
 		[2]string{`POST /Users x {` + ann + `,"emails":[{"value":"ann@example.com"}]}`,
@@ -105,44 +107,44 @@ func life(t *testing.T) replay.Conversation {
 	)
 }
 
-func TestReplayPassesAgainstAServerInUseAndLeavesNothing(t *testing.T) {
+func TestConversationsPassOnAServerInUse(t *testing.T) {
 	t.Parallel()
-	s := &store{resources: map[string]map[string]any{
+	s := &fakeServer{resources: map[string]map[string]any{
 		"/Users/old":  {"id": "old", "userName": "ann@example.com", "externalId": "00uAnn"},
 		"/Users/old2": {"id": "old2", "userName": "zoe@example.com"},
 	}}
-	for name, target := range targets(t, s) {
+	for name, target := range newTargets(t, s) {
 		for _, run := range []string{"run1", "run2", "run1"} {
-			if diffs, err := play(t, target, life(t), run); diffs != "" || err != nil {
+			if diffs, err := playConversation(t, target, userLifecycle(t), run); diffs != "" || err != nil {
 				t.Errorf("%s, %s: %v\n%s", name, run, err, diffs)
 			}
 			if len(s.resources) != 2 {
-				t.Errorf("%s, %s: left behind: %v", name, run, s.resources)
+				t.Errorf("%s, %s: not deleted: %v", name, run, s.resources)
 			}
 		}
 	}
 	for _, line := range s.log {
 		if strings.Contains(line, "recorded") || strings.HasSuffix(line, "Bearer x") {
-			t.Errorf("%q: a recorded id or token reached the server", line)
+			t.Errorf("the server got %q, with a recorded ID or token", line)
 		}
 	}
 	for _, want := range []string{"GET /Users Bearer wrong", "PATCH /prod/Groups/given-"} {
 		if !strings.Contains(strings.Join(s.log, "\n"), want) {
-			t.Errorf("%q must be sent", want)
+			t.Errorf("the server did not get %q", want)
 		}
 	}
 }
 
-func TestNamesOfARunAreConsistent(t *testing.T) {
+func TestNamesGetTheSuffixWhereverTheyOccur(t *testing.T) {
 	t.Parallel()
-	s := &store{resources: map[string]map[string]any{}, undying: true}
+	s := &fakeServer{resources: map[string]map[string]any{}, rejectDeletes: true}
 	target := replay.FunctionTarget(gateway.New(s).Invoke)
-	_, err := play(t, target, conversation(t,
+	_, err := playConversation(t, target, newConversation(t,
 		[2]string{`POST /Users x {` + ann + `,"emails":[{"value":"Ann@example.com"}],"displayName":"Ann"}`, `201 {"id":"recorded1"}`},
 		[2]string{`POST /Groups x {"displayName":"Ann ","members":[{"value":"recorded1"}],"ref":"https://r.example/Users/recorded1"}`, `201 {"id":"recorded2"}`},
 	), "r7")
 	if err == nil || !strings.Contains(err.Error(), "/Users/given-1") {
-		t.Errorf("error %v, want one that names what could not be deleted", err)
+		t.Errorf("error %v, want one that names the resources that are not deleted", err)
 	}
 	user, group := s.resources["/Users/given-1"], s.resources["/Groups/given-2"]
 	got := fmt.Sprint(user["userName"], user["externalId"], user["emails"], user["nick"], user["displayName"], group["displayName"], group["members"], group["ref"])
@@ -152,19 +154,19 @@ func TestNamesOfARunAreConsistent(t *testing.T) {
 	}
 }
 
-func TestDifferencesAreReadableAndDoNotStopTheConversation(t *testing.T) {
+func TestDifferencesDoNotStopTheConversation(t *testing.T) {
 	t.Parallel()
-	s := &store{resources: map[string]map[string]any{}}
-	c := conversation(t,
+	s := &fakeServer{resources: map[string]map[string]any{}}
+	c := newConversation(t,
 		[2]string{`POST /Users x {"userName":"ann","tags":["a","b"],"password":"p"}`,
 			`201 {"id":"recorded1","userName":"Ann","tags":["b","c"],"title":"x","meta":{"location":"/Users/recorded1","created":"2020-01-01T00:00:00Z"}}`},
 		[2]string{`DELETE /Users/recorded9 x`, `204`},
 		[2]string{`DELETE /Users/recorded1 x`, `204`},
 		[2]string{`POST /Users x {"userName":"bob"}`, `409 {"detail":"taken"}`},
 	)
-	for name, target := range targets(t, s) {
-		s.n = 0
-		diffs, err := play(t, target, c, "r")
+	for name, target := range newTargets(t, s) {
+		s.created = 0
+		diffs, err := playConversation(t, target, c, "r")
 		want := `01-step body.password: not expected: "p"
 01-step body.tags[0]: want "c", got "a"
 01-step body.title: want "x", it is missing
@@ -176,26 +178,26 @@ func TestDifferencesAreReadableAndDoNotStopTheConversation(t *testing.T) {
 			t.Errorf("%s: %v\n%s", name, err, diffs)
 		}
 		if len(s.resources) != 0 {
-			t.Errorf("%s: left behind: %v", name, s.resources)
+			t.Errorf("%s: not deleted: %v", name, s.resources)
 		}
 	}
 }
 
-// An answer that lost the suffix is not the resource that was sent; of what a server puts there itself, less is asked.
-func TestANameMustComeBackWithItsSuffix(t *testing.T) {
+// A response must contain each name with its suffix. Values of the protocol, such as type, have none.
+func TestResponseMustContainTheSuffix(t *testing.T) {
 	t.Parallel()
 	target := func(context.Context, events.APIGatewayProxyRequest) (replay.Response, error) {
 		return replay.Response{Status: 200, Body: []byte(`{"type":"User","displayName":"User"}`)}, nil
 	}
-	c := conversation(t, [2]string{`PUT /Groups/1 x {"displayName":"User"}`, `200 {"type":"User","displayName":"User"}`})
-	diffs, err := play(t, target, c, "r")
+	c := newConversation(t, [2]string{`PUT /Groups/1 x {"displayName":"User"}`, `200 {"type":"User","displayName":"User"}`})
+	diffs, err := playConversation(t, target, c, "r")
 	if want := `01-step body.displayName: want "User-r", got "User"`; diffs != want || err != nil {
 		t.Errorf("differences %q, %v; want %q", diffs, err, want)
 	}
 }
 
-// Ids may be as short as 1: then they are part of names, numbers and each other.
-func TestIdsOfAnyForm(t *testing.T) {
+// An ID can be as short as 1, and so be part of names, numbers, and other IDs.
+func TestIDsOfAnyForm(t *testing.T) {
 	t.Parallel()
 	var steps [][2]string
 	for i := range 12 {
@@ -207,96 +209,96 @@ func TestIdsOfAnyForm(t *testing.T) {
 		steps = append(steps, [2]string{`POST /Users x {` + step + `}`, `201 {` + step + `,` + meta + `}`},
 			[2]string{fmt.Sprintf(`PATCH /Users/id-%d x {}`, i), `200 {` + step + `,` + meta + `}`})
 	}
-	s := &store{resources: map[string]map[string]any{}, form: "%d"}
-	for name, target := range targets(t, s) {
-		s.n = 0
-		if diffs, err := play(t, target, conversation(t, steps...), "r"); diffs != "" || err != nil || len(s.resources) != 0 {
-			t.Errorf("%s: %v, left behind %v\n%s", name, err, s.resources, diffs)
+	s := &fakeServer{resources: map[string]map[string]any{}, idFormat: "%d"}
+	for name, target := range newTargets(t, s) {
+		s.created = 0
+		if diffs, err := playConversation(t, target, newConversation(t, steps...), "r"); diffs != "" || err != nil || len(s.resources) != 0 {
+			t.Errorf("%s: %v, not deleted %v\n%s", name, err, s.resources, diffs)
 		}
 	}
 }
 
-// A page that comes twice is found out even if its form is right, a list that begins anew is not.
-func TestALastPageIsNotAnEarlierOne(t *testing.T) {
+// A page that repeats resources of an earlier page is a difference. A new list may repeat them.
+func TestRepeatedPageIsADifference(t *testing.T) {
 	t.Parallel()
-	s := &store{resources: map[string]map[string]any{"/Users/old": {"id": "old"}}}
+	s := &fakeServer{resources: map[string]map[string]any{"/Users/old": {"id": "old"}}}
 	page := `200 {"totalResults":0,"itemsPerPage":0,"Resources":[]}`
-	c := conversation(t, [2]string{`GET /Users?startIndex=1 x`, page}, [2]string{`GET /Users?startIndex=1 x`, page},
+	c := newConversation(t, [2]string{`GET /Users?startIndex=1 x`, page}, [2]string{`GET /Users?startIndex=1 x`, page},
 		[2]string{`GET /Users?startIndex=2 x`, page})
-	diffs, err := play(t, replay.FunctionTarget(gateway.New(s).Invoke), c, "r")
+	diffs, err := playConversation(t, replay.FunctionTarget(gateway.New(s).Invoke), c, "r")
 	if want := "03-step body.Resources[0]: old is in the list a second time"; diffs != want || err != nil {
 		t.Errorf("differences %q, %v; want %q", diffs, err, want)
 	}
 }
 
-// What was sent may be there, even if its answer did not arrive.
-func TestWhatMayBeLeftBehindIsTold(t *testing.T) {
+// A POST without a response, or without an ID in it, possibly created a resource.
+func TestUncertainCreatesAreReported(t *testing.T) {
 	t.Parallel()
-	c := conversation(t, [2]string{`GET /Users x`, `200 {}`}, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`})
-	for what, answer := range map[string]func() (replay.Response, error){
-		"no answer":  func() (replay.Response, error) { return replay.Response{}, context.DeadlineExceeded },
-		"without id": func() (replay.Response, error) { return replay.Response{Status: 201, Body: []byte(`{}`)}, nil },
+	c := newConversation(t, [2]string{`GET /Users x`, `200 {}`}, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`})
+	for name, respond := range map[string]func() (replay.Response, error){
+		"no response": func() (replay.Response, error) { return replay.Response{}, context.DeadlineExceeded },
+		"no ID":       func() (replay.Response, error) { return replay.Response{Status: 201, Body: []byte(`{}`)}, nil },
 	} {
 		target := func(_ context.Context, e events.APIGatewayProxyRequest) (replay.Response, error) {
 			if e.HTTPMethod == "POST" {
-				return answer()
+				return respond()
 			}
 			return replay.Response{Status: 200}, nil
 		}
-		_, err := play(t, target, c, "r")
-		if err == nil || strings.Count(err.Error(), "may be left behind") != 1 || !strings.Contains(err.Error(), "POST to /Users") {
-			t.Errorf("%s: error %v, want the path under which something may be left behind", what, err)
+		_, err := playConversation(t, target, c, "r")
+		if err == nil || strings.Count(err.Error(), "possibly not deleted") != 1 || !strings.Contains(err.Error(), "POST to /Users") {
+			t.Errorf("%s: error %v, want the path of the POST", name, err)
 		}
 	}
 }
 
-// A request that was sent is played to its end, so that what it creates is known and deleted.
-func TestAnInterruptedRequestLeavesNothing(t *testing.T) {
+// When ctx ends during a request, the response is still read, so that the created resource is deleted.
+func TestInterruptedRequestIsCompleted(t *testing.T) {
 	t.Parallel()
-	s := &store{resources: map[string]map[string]any{}}
-	c := conversation(t, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`}, [2]string{`GET /Users x`, `200 {}`})
-	for name, target := range targets(t, s) {
+	s := &fakeServer{resources: map[string]map[string]any{}}
+	c := newConversation(t, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`}, [2]string{`GET /Users x`, `200 {}`})
+	for name, target := range newTargets(t, s) {
 		ctx, cancel := context.WithCancel(t.Context())
-		s.during = cancel
+		s.onCreate = cancel
 		r := replay.Player{Target: target, Token: "secret", RunSuffix: "r"}
 		_, err := r.Play(ctx, c)
-		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "spoken 02-step") || len(s.resources) != 0 {
-			t.Errorf("%s: error %v, left behind %v", name, err, s.resources)
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "talk 02-step") || len(s.resources) != 0 {
+			t.Errorf("%s: error %v, not deleted %v", name, err, s.resources)
 		}
 	}
 }
 
-func TestCleaning(t *testing.T) {
+func TestCreatedResourcesAreDeleted(t *testing.T) {
 	t.Parallel()
 	user := func(n string) [2]string {
 		return [2]string{`POST /Users x {"userName":"` + n + `"}`, `201 {"id":"id-` + n + `","userName":"` + n + `","meta":{"location":"/Users/id-` + n + `","created":"2020-01-01T00:00:00Z"}}`}
 	}
-	s := &store{resources: map[string]map[string]any{}}
+	s := &fakeServer{resources: map[string]map[string]any{}}
 	target := replay.FunctionTarget(gateway.New(s).Invoke)
-	if diffs, err := play(t, target, conversation(t, user("a"), user("b"), user("c")), "r"); diffs != "" || err != nil {
+	if diffs, err := playConversation(t, target, newConversation(t, user("a"), user("b"), user("c")), "r"); diffs != "" || err != nil {
 		t.Errorf("%v\n%s", err, diffs)
 	}
 	if got := s.log[3:]; !strings.HasPrefix(got[0], "DELETE /Users/given-3 ") || !strings.HasPrefix(got[2], "DELETE /Users/given-1 ") {
-		t.Errorf("%q: the last must go first, others may refer to the earlier ones", got)
+		t.Errorf("%q: want the newest deleted first, because it may refer to older ones", got)
 	}
-	gone := func(ctx context.Context, e events.APIGatewayProxyRequest) (replay.Response, error) {
-		clear(s.resources) // somebody else cleans, too
+	emptied := func(ctx context.Context, e events.APIGatewayProxyRequest) (replay.Response, error) {
+		clear(s.resources) // another client has deleted them
 		return target(ctx, e)
 	}
-	if diffs, err := play(t, gone, conversation(t, user("a"), user("b")), "r"); diffs != "" || err != nil {
-		t.Errorf("what is gone is not left behind: %v\n%s", err, diffs)
+	if diffs, err := playConversation(t, emptied, newConversation(t, user("a"), user("b")), "r"); diffs != "" || err != nil {
+		t.Errorf("a 404 is not an error: %v\n%s", err, diffs)
 	}
-	s.undying = true
-	_, err := play(t, target, conversation(t, user("a"), [2]string{`DELETE /Users/id-a x`, `204`}), "r")
-	if err == nil || !strings.Contains(err.Error(), "left behind: /Users/given-") {
-		t.Errorf("error %v, want one that names what a DELETE answered with 500 left", err)
+	s.rejectDeletes = true
+	_, err := playConversation(t, target, newConversation(t, user("a"), [2]string{`DELETE /Users/id-a x`, `204`}), "r")
+	if err == nil || !strings.Contains(err.Error(), "not deleted: /Users/given-") {
+		t.Errorf("error %v, want one that names the resource whose DELETE returned 500", err)
 	}
 }
 
-// The token stands in for the recorded one, however the header is written, and comes to no request that had none.
-func TestTokens(t *testing.T) {
+// The token replaces the recorded one, in either case of the header, except in requests without a token.
+func TestTokenReplacesTheRecordedOne(t *testing.T) {
 	t.Parallel()
-	c := conversation(t, [2]string{`GET /Users x`, `401 {"status":"401","detail":"x"}`})
+	c := newConversation(t, [2]string{`GET /Users x`, `401 {"status":"401","detail":"x"}`})
 	for _, sent := range []struct {
 		name  string
 		value []string
@@ -307,22 +309,22 @@ func TestTokens(t *testing.T) {
 	} {
 		e := &c.Steps[0].Event
 		e.MultiValueHeaders, e.Headers = map[string][]string{sent.name: sent.value}, map[string]string{sent.name: sent.value[0]}
-		s := &store{resources: map[string]map[string]any{}}
-		for name, target := range targets(t, s) {
+		s := &fakeServer{resources: map[string]map[string]any{}}
+		for name, target := range newTargets(t, s) {
 			s.log = nil
-			if _, err := play(t, target, c, "r"); err != nil || !strings.HasSuffix(s.log[0], "/Users "+sent.want) {
+			if _, err := playConversation(t, target, c, "r"); err != nil || !strings.HasSuffix(s.log[0], "/Users "+sent.want) {
 				t.Errorf("%s, %s %q: %v, the server got %q", name, sent.name, sent.value, err, s.log)
 			}
 		}
 		if e.MultiValueHeaders[sent.name][0] != sent.value[0] {
-			t.Error("the recording has changed")
+			t.Error("the recording was modified")
 		}
 	}
 }
 
-func TestAServerThatCannotBeReachedEndsTheReplayButNotTheCleaning(t *testing.T) {
+func TestUnreachableServerEndsTheConversation(t *testing.T) {
 	t.Parallel()
-	s := &store{resources: map[string]map[string]any{}}
+	s := &fakeServer{resources: map[string]map[string]any{}}
 	down := errors.New("down")
 	ctx, cancel := context.WithCancel(t.Context())
 	inner := replay.FunctionTarget(gateway.New(s).Invoke)
@@ -339,38 +341,38 @@ func TestAServerThatCannotBeReachedEndsTheReplayButNotTheCleaning(t *testing.T) 
 		}
 		return inner(ctx, e)
 	}
-	_, err := r.Play(ctx, life(t))
-	if !errors.Is(err, down) || !strings.Contains(err.Error(), "spoken 02-step") {
-		t.Errorf("error %v, want the target's and the step", err)
+	_, err := r.Play(ctx, userLifecycle(t))
+	if !errors.Is(err, down) || !strings.Contains(err.Error(), "talk 02-step") {
+		t.Errorf("error %v, want the error of the target and the step", err)
 	}
 	calls = 10
-	c := conversation(t, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`}, [2]string{`GET /Users x`, `200 {}`})
+	c := newConversation(t, [2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`}, [2]string{`GET /Users x`, `200 {}`})
 	ctx, cancel = context.WithCancel(t.Context())
 	r.OnStep = func(replay.StepResult) { cancel() }
 	if _, err := r.Play(ctx, c); !errors.Is(err, context.Canceled) || len(s.resources) != 0 {
-		t.Errorf("interrupted: error %v, left behind %v", err, s.resources)
+		t.Errorf("interrupted: error %v, not deleted %v", err, s.resources)
 	}
 	if _, err := replay.HTTPTarget(http.DefaultClient, "http://127.0.0.1:1")(t.Context(), restEvent("GET", "/Users")); err == nil {
-		t.Error("a closed port is an error")
+		t.Error("no error for a closed port")
 	}
 }
 
-func TestPlayAllSumsUp(t *testing.T) {
+func TestPlayAllWritesASummary(t *testing.T) {
 	t.Parallel()
-	s := &store{resources: map[string]map[string]any{}}
+	s := &fakeServer{resources: map[string]map[string]any{}}
 	r := replay.Player{Target: replay.FunctionTarget(gateway.New(s).Invoke), Token: "secret", RunSuffix: "r"}
-	good := conversation(t, [2]string{`GET /Users x`, `200 {"totalResults":9,"itemsPerPage":9,"Resources":[{"id":"x"}]}`})
-	bad := conversation(t, [2]string{`GET /Users/1 x`, `200 {}`})
+	good := newConversation(t, [2]string{`GET /Users x`, `200 {"totalResults":9,"itemsPerPage":9,"Resources":[{"id":"x"}]}`})
+	bad := newConversation(t, [2]string{`GET /Users/1 x`, `200 {}`})
 	var out strings.Builder
-	differ, err := r.PlayAll(t.Context(), &out, []replay.Conversation{good, bad})
-	want := `spoken
+	differing, err := r.PlayAll(t.Context(), &out, []replay.Conversation{good, bad})
+	want := `talk
   ok   GET    200  01-step
-spoken
+talk
   DIFF GET    404  01-step
          status: want 200, got 404: {"detail":"no /Users/1","status":"404"}
 2 conversations, 2 steps, 1 differ
 `
-	if differ != 1 || err != nil || out.String() != want {
-		t.Errorf("%d, %v\n%s", differ, err, out.String())
+	if differing != 1 || err != nil || out.String() != want {
+		t.Errorf("%d, %v\n%s", differing, err, out.String())
 	}
 }

@@ -15,31 +15,32 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// stepTimeout is how long an answer may take.
+// stepTimeout limits the time for one response.
 const stepTimeout = time.Minute
 
-// session is what is known of a conversation while it is played.
+// session is the state of a conversation while it is played.
 type session struct {
-	replay         *Player
+	player         *Player
 	names          runNames
-	ids            map[string]string // recorded → given by this server
-	mine           map[string]bool   // the ids given
-	seen           map[string]bool   // the ids on the pages of the list that is being walked through
-	createdPaths   []string          // paths of what is to be deleted
-	uncertainPaths []string          // paths under which something may have been created
+	ids            map[string]string // recorded ID → ID that this server assigned
+	ownIDs         map[string]bool   // values of ids
+	listedIDs      map[string]bool   // IDs on the pages of the current list
+	createdPaths   []string          // paths of the resources to delete, oldest first
+	uncertainPaths []string          // paths of POST requests that possibly created a resource
 }
 
 func newSession(r *Player, c Conversation) *session {
-	return &session{replay: r, names: collectNames(c, r.RunSuffix),
-		ids: map[string]string{}, mine: map[string]bool{}, seen: map[string]bool{}}
+	return &session{player: r, names: collectNames(c, r.RunSuffix),
+		ids: map[string]string{}, ownIDs: map[string]bool{}, listedIDs: map[string]bool{}}
 }
 
-// play plays a step to its end even if ctx ends: what a request creates is only known once it is answered.
+// play sends the request of a step and compares the response. It does not stop when ctx ends, because only the response
+// tells which resource a request created.
 func (s *session) play(ctx context.Context, step Step) (StepResult, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
 	defer cancel()
 	e := s.prepareEvent(step.Event)
-	got, err := s.replay.Target(ctx, e)
+	got, err := s.player.Target(ctx, e)
 	if err != nil {
 		if e.HTTPMethod == http.MethodPost {
 			s.uncertainPaths = append(s.uncertainPaths, e.Path)
@@ -47,22 +48,23 @@ func (s *session) play(ctx context.Context, step Step) (StepResult, error) {
 		return StepResult{}, err
 	}
 	s.recordIDs(step, e.Path, got)
-	if parameter(step, "startIndex", 1) <= 1 {
-		s.seen = map[string]bool{}
+	if intParameter(step, "startIndex", 1) <= 1 { // a new list begins
+		s.listedIDs = map[string]bool{}
 	}
-	return StepResult{Step: step, Got: s.normalizeResponse(got), Diff: compareResponse(s.prepareExpectation(step), got, s.mine, s.seen)}, nil
+	diff := compareResponse(s.prepareExpectation(step), got, s.ownIDs, s.listedIDs)
+	return StepResult{Step: step, Got: s.normalizeResponse(got), Diff: diff}, nil
 }
 
-// prepareEvent is a recorded event as this server is to get it.
+// prepareEvent returns a recorded event with the names of this run, the IDs of this server, and the player's token.
 func (s *session) prepareEvent(e events.APIGatewayProxyRequest) events.APIGatewayProxyRequest {
-	e.Headers = mapSingle(e.Headers, s.header)
-	e.MultiValueHeaders = mapMulti(e.MultiValueHeaders, s.header)
+	e.Headers = mapSingle(e.Headers, s.prepareHeader)
+	e.MultiValueHeaders = mapMulti(e.MultiValueHeaders, s.prepareHeader)
 	e.Path, e.RequestContext.Path = replaceIDs(e.Path, s.ids), replaceIDs(e.RequestContext.Path, s.ids)
 	e.PathParameters = mapSingle(e.PathParameters, func(_, v string) string { return replaceIDs(v, s.ids) })
-	e.QueryStringParameters = mapSingle(e.QueryStringParameters, s.text)
-	e.MultiValueQueryStringParameters = mapMulti(e.MultiValueQueryStringParameters, s.text)
-	body, _ := decodedBody(e) // Load has tried it
-	body = mapJSON(body, s.text)
+	e.QueryStringParameters = mapSingle(e.QueryStringParameters, s.prepareText)
+	e.MultiValueQueryStringParameters = mapMulti(e.MultiValueQueryStringParameters, s.prepareText)
+	body, _ := decodedBody(e) // loadStep has checked it
+	body = mapJSON(body, s.prepareText)
 	e.Body = string(body)
 	if e.IsBase64Encoded {
 		e.Body = base64.StdEncoding.EncodeToString(body)
@@ -70,37 +72,37 @@ func (s *session) prepareEvent(e events.APIGatewayProxyRequest) events.APIGatewa
 	return e
 }
 
-func (s *session) header(name, value string) string {
+func (s *session) prepareHeader(name, value string) string {
 	if strings.EqualFold(name, "Authorization") && value != "Bearer wrong" {
-		return "Bearer " + s.replay.Token
+		return "Bearer " + s.player.Token
 	}
 	return value
 }
 
-func (s *session) text(member, value string) string {
+func (s *session) prepareText(member, value string) string {
 	return s.names.addSuffix(member, replaceIDs(value, s.ids))
 }
 
-// prepareExpectation is a step with the answer as this server is to give it.
+// prepareExpectation returns a step whose expectation has the names of this run and the IDs of this server.
 func (s *session) prepareExpectation(step Step) Step {
-	step.Want.Body = mapJSON(step.Want.Body, s.text)
+	step.Want.Body = mapJSON(step.Want.Body, s.prepareText)
 	step.Want.Headers = mapSingle(step.Want.Headers, func(_, v string) string { return replaceIDs(v, s.ids) })
 	return step
 }
 
-// normalizeResponse is an answer as it would have been recorded.
-func (s *session) normalizeResponse(a Response) Response {
+// normalizeResponse returns a response with the recorded names and IDs.
+func (s *session) normalizeResponse(response Response) Response {
 	recorded := map[string]string{}
-	for r, given := range s.ids {
-		recorded[given] = r
+	for r, assigned := range s.ids {
+		recorded[assigned] = r
 	}
-	back := func(_, v string) string { return replaceIDs(v, recorded) }
-	a.Body = []byte(s.names.removeSuffix(string(mapJSON(a.Body, back))))
-	a.Header = mapMulti(a.Header, back)
-	return a
+	restore := func(_, v string) string { return replaceIDs(v, recorded) }
+	response.Body = []byte(s.names.removeSuffix(string(mapJSON(response.Body, restore))))
+	response.Header = mapMulti(response.Header, restore)
+	return response
 }
 
-// decodedBody is the body of an event, without the base64 that a gateway with binary media types puts around it.
+// decodedBody returns the body of an event. API Gateway encodes the body in base64 if the API has binary media types.
 func decodedBody(e events.APIGatewayProxyRequest) ([]byte, error) {
 	if e.IsBase64Encoded {
 		return base64.StdEncoding.DecodeString(e.Body)
@@ -108,6 +110,7 @@ func decodedBody(e events.APIGatewayProxyRequest) ([]byte, error) {
 	return []byte(e.Body), nil
 }
 
+// mapSingle returns a copy of m with each value replaced by f of its name and itself.
 func mapSingle(m map[string]string, f func(name, value string) string) map[string]string {
 	m = maps.Clone(m)
 	for name, v := range m {
@@ -116,6 +119,7 @@ func mapSingle(m map[string]string, f func(name, value string) string) map[strin
 	return m
 }
 
+// mapMulti is mapSingle for several values of each name.
 func mapMulti[M ~map[string][]string](m M, f func(name, value string) string) M {
 	m = maps.Clone(m)
 	for name, values := range m {
@@ -127,26 +131,27 @@ func mapMulti[M ~map[string][]string](m M, f func(name, value string) string) M 
 	return m
 }
 
-// idPattern is what an id is in a path, an address, a query or a filter: an id may as well be 1, and part of anything.
+// idPattern matches the words of a path, URL, query, or filter that can be an ID. Only whole words are replaced,
+// because an ID as short as 1 can be part of any other word.
 var idPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`[^"/?&=#]+`) })
 
 func replaceIDs(text string, ids map[string]string) string {
-	return idPattern().ReplaceAllStringFunc(text, func(w string) string {
-		if id, ok := ids[w]; ok {
+	return idPattern().ReplaceAllStringFunc(text, func(word string) string {
+		if id, ok := ids[word]; ok {
 			return id
 		}
-		return w
+		return word
 	})
 }
 
-// recordIDs notes what a request to path created or deleted.
+// recordIDs records the resource that a request to path created or deleted.
 func (s *session) recordIDs(step Step, path string, got Response) {
 	switch {
 	case step.Event.HTTPMethod == http.MethodPost && got.Status/100 == 2:
-		if given := resourceID(got.Body); given != "" {
-			s.createdPaths = append(s.createdPaths, strings.TrimSuffix(path, "/")+"/"+given)
+		if assigned := resourceID(got.Body); assigned != "" {
+			s.createdPaths = append(s.createdPaths, strings.TrimSuffix(path, "/")+"/"+assigned)
 			if recorded := resourceID(step.Want.Body); recorded != "" {
-				s.ids[recorded], s.mine[given] = given, true
+				s.ids[recorded], s.ownIDs[assigned] = assigned, true
 			}
 		} else if got.Status == http.StatusCreated {
 			s.uncertainPaths = append(s.uncertainPaths, path)
@@ -161,6 +166,7 @@ func (s *session) recordIDs(step Step, path string, got Response) {
 	}
 }
 
+// resourceID returns the id of a resource, or "" if the body has none.
 func resourceID(body []byte) string {
 	var resource struct {
 		ID string `json:"id"`
@@ -171,29 +177,31 @@ func resourceID(body []byte) string {
 	return resource.ID
 }
 
-// deleteCreated deletes what the conversation created, the last first, also if ctx has ended.
+// deleteCreated deletes the resources that the conversation created, also if ctx has ended. It begins with the newest,
+// because a resource may refer to older ones. It returns an error that names the resources that were not deleted and
+// the requests that possibly created one.
 func (s *session) deleteCreated(ctx context.Context, c Conversation) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
 	defer cancel()
-	var left []string
+	var problems []string
 	for i := len(s.createdPaths) - 1; i >= 0; i-- {
 		e := events.APIGatewayProxyRequest{
 			HTTPMethod:        http.MethodDelete,
 			Path:              s.createdPaths[i],
-			MultiValueHeaders: map[string][]string{"Authorization": {"Bearer " + s.replay.Token}},
+			MultiValueHeaders: map[string][]string{"Authorization": {"Bearer " + s.player.Token}},
 			RequestContext:    c.Steps[0].Event.RequestContext,
 		}
 		e.RequestContext.HTTPMethod, e.RequestContext.Path = e.HTTPMethod, e.Path
-		got, err := s.replay.Target(ctx, e)
+		got, err := s.player.Target(ctx, e)
 		if err != nil || got.Status != http.StatusNoContent && got.Status != http.StatusNotFound {
-			left = append(left, "left behind: "+s.createdPaths[i])
+			problems = append(problems, "not deleted: "+s.createdPaths[i])
 		}
 	}
 	for _, path := range s.uncertainPaths {
-		left = append(left, "may be left behind: what a POST to "+path+" created")
+		problems = append(problems, "possibly not deleted: a resource created by POST to "+path)
 	}
-	if len(left) > 0 {
-		return fmt.Errorf("%s: %s", c.Name(), strings.Join(left, "; "))
+	if len(problems) > 0 {
+		return fmt.Errorf("%s: %s", c.Name(), strings.Join(problems, "; "))
 	}
 	return nil
 }

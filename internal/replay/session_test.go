@@ -2,8 +2,8 @@ package replay
 
 import "testing"
 
-// An id is swapped where it stands alone, and nowhere else.
-func TestIdsAreSwappedWhole(t *testing.T) {
+// An ID is replaced only if it is a whole word.
+func TestReplaceIDs(t *testing.T) {
 	t.Parallel()
 	ids := map[string]string{"1": "12", "12": "a-b"}
 	for text, want := range map[string]string{

@@ -13,17 +13,18 @@ import (
 	"github.com/aws/aws-lambda-go/events"
 )
 
-// An Answer is what a server answered.
+// A Response is an HTTP response with its body.
 type Response struct {
 	Status int
 	Header http.Header
 	Body   []byte
 }
 
-// A Target answers events: a server, or a function. An error means that there was no answer.
+// A Target sends the request of an event to a server or a function and returns the response. It returns an error if
+// there is no response; an error status is not an error.
 type Target func(context.Context, events.APIGatewayProxyRequest) (Response, error)
 
-// FunctionTarget sends events as they are to a function, such as Handler.Invoke.
+// FunctionTarget returns a Target that sends events unchanged to a function, such as Handler.Invoke of package gateway.
 func FunctionTarget(invoke func(context.Context, []byte) ([]byte, error)) Target {
 	return func(ctx context.Context, e events.APIGatewayProxyRequest) (Response, error) {
 		payload, err := json.Marshal(e)
@@ -40,8 +41,8 @@ func FunctionTarget(invoke func(context.Context, []byte) ([]byte, error)) Target
 	}
 }
 
-// HTTPTarget sends events to a server as the requests that they were made from; base is the address that their paths follow.
-// A redirection is an answer like any other.
+// HTTPTarget returns a Target that sends the requests of events over HTTP. The path of each event is appended to base.
+// A redirect is returned as the response and not followed.
 func HTTPTarget(client *http.Client, base string) Target {
 	direct := *client
 	direct.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
@@ -49,13 +50,13 @@ func HTTPTarget(client *http.Client, base string) Target {
 		address := strings.TrimSuffix(base, "/") + e.Path
 		if len(e.MultiValueQueryStringParameters) > 0 {
 			query := url.Values(e.MultiValueQueryStringParameters).Encode()
-			address += "?" + strings.ReplaceAll(query, "+", "%20") // as Okta does
+			address += "?" + strings.ReplaceAll(query, "+", "%20") // Okta sends a space as %20
 		}
-		sent, err := decodedBody(e)
+		requestBody, err := decodedBody(e)
 		if err != nil {
 			return Response{}, err
 		}
-		r, err := http.NewRequestWithContext(ctx, e.HTTPMethod, address, bytes.NewReader(sent))
+		r, err := http.NewRequestWithContext(ctx, e.HTTPMethod, address, bytes.NewReader(requestBody))
 		if err != nil {
 			return Response{}, err
 		}
@@ -74,8 +75,9 @@ func HTTPTarget(client *http.Client, base string) Target {
 	}
 }
 
-// isTransportHeader tells whether a header belongs to the connection on which a request was recorded, or was added by API
-// Gateway. Accept-Encoding is the client library's, so that it decompresses.
+// isTransportHeader reports whether a header belongs to the connection of the recording or was added by API Gateway.
+// Such headers are not sent. Accept-Encoding is among them, so that the HTTP client sets it and decompresses the
+// response.
 func isTransportHeader(name string) bool {
 	name = strings.ToLower(name)
 	for _, prefix := range []string{"x-forwarded-", "x-amzn-", "cloudfront-"} {

@@ -9,20 +9,20 @@ import (
 	"serverless-scim/internal/replay"
 )
 
-func TestBase64BodiesAreReadAndSentAsWhatTheyAre(t *testing.T) {
+func TestBase64BodiesAreDecodedAndEncoded(t *testing.T) {
 	t.Parallel()
-	c := conversation(t, [2]string{`POST /Users x eyJ1c2VyTmFtZSI6ImFubiJ9`,
+	c := newConversation(t, [2]string{`POST /Users x eyJ1c2VyTmFtZSI6ImFubiJ9`,
 		`201 {"id":"r","userName":"ann","meta":{"location":"/Users/r","created":"2020-01-01T00:00:00Z"}}`})
 	c.Steps[0].Event.IsBase64Encoded = true
-	s := &store{resources: map[string]map[string]any{"/Users/old": {"id": "old", "userName": "ann"}}}
-	for name, target := range targets(t, s) {
-		if diffs, err := play(t, target, c, "r"); diffs != "" || err != nil {
+	s := &fakeServer{resources: map[string]map[string]any{"/Users/old": {"id": "old", "userName": "ann"}}}
+	for name, target := range newTargets(t, s) {
+		if diffs, err := playConversation(t, target, c, "r"); diffs != "" || err != nil {
 			t.Errorf("%s: %v\n%s", name, err, diffs)
 		}
 	}
 }
 
-func TestARedirectionIsAnAnswer(t *testing.T) {
+func TestRedirectIsReturned(t *testing.T) {
 	t.Parallel()
 	server := httptest.NewServer(http.RedirectHandler("/elsewhere", http.StatusPermanentRedirect))
 	defer server.Close()
@@ -32,7 +32,7 @@ func TestARedirectionIsAnAnswer(t *testing.T) {
 	}
 }
 
-func TestHTTPSendsWhatTheClientSentAndNotWhatItsConnectionDid(t *testing.T) {
+func TestHTTPTargetOmitsTransportHeaders(t *testing.T) {
 	t.Parallel()
 	var got *http.Request
 	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = r }))

@@ -1,6 +1,6 @@
-// Command admin is a Lambda function without a URL: operators whom IAM lets invoke it create tenants, give out tokens and
-// take them back, one command in each event. Package admin has the commands; package environment tells what it is
-// configured by.
+// Command admin is a Lambda function that executes operators' commands, one in each event: see package admin. The
+// function has no URL, so only callers that IAM permits can invoke it. Package environment lists the environment
+// variables that it reads.
 package main
 
 import (

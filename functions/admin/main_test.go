@@ -11,11 +11,11 @@ import (
 func TestFunction(t *testing.T) {
 	t.Parallel()
 	binary := functiontest.BuildFunction(t, ".")
-	t.Run("what is missing is named", func(t *testing.T) {
+	t.Run("a missing variable is named", func(t *testing.T) {
 		t.Parallel()
 		functiontest.CheckMissingVariable(t, binary)
 	})
-	t.Run("it makes a tenant and a token in DynamoDB, and says so", func(t *testing.T) {
+	t.Run("commands create a tenant and a token in DynamoDB", func(t *testing.T) {
 		t.Parallel()
 		_, endpoint, name := functiontest.NewDynamoTable(t)
 		i := functiontest.StartInstance(t, binary, "TABLE_NAME="+name, "DYNAMODB_ENDPOINT="+endpoint)
@@ -30,9 +30,9 @@ func TestFunction(t *testing.T) {
 			if out.Failed || !strings.Contains(string(out.Payload), step.want) {
 				t.Errorf("%s: got %v, want %s", step.event, out, step.want)
 			}
-			var made struct{ Token string }
-			if json.Unmarshal(out.Payload, &made) == nil && made.Token != "" {
-				secret = made.Token
+			var result struct{ Token string }
+			if json.Unmarshal(out.Payload, &result) == nil && result.Token != "" {
+				secret = result.Token
 			}
 		}
 		if out := i.Invoke(t, []byte(`{"command":"drop"}`)); !out.Failed || !strings.Contains(string(out.Payload), "there is no command") {
@@ -40,7 +40,7 @@ func TestFunction(t *testing.T) {
 		}
 		log := i.Stop()
 		if secret == "" || strings.Contains(log, secret) || strings.Count(log, `"msg":"audit"`) != 4 {
-			t.Errorf("the log must have one line for each command, and no token:\n%s", log)
+			t.Errorf("want one audit line for each command, and no token, in the log:\n%s", log)
 		}
 	})
 }

@@ -11,7 +11,7 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// Every command may do what it does; and no command needs more.
+// The role allows exactly the actions that the commands use.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	c := functiontest.EmbeddedConfig(t, io.Discard)
@@ -30,9 +30,9 @@ func TestPermissions(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", command, err)
 			}
-			var made struct{ ID string }
-			if text, _ := json.Marshal(out); json.Unmarshal(text, &made) == nil && made.ID != "" {
-				id = made.ID
+			var result struct{ ID string }
+			if text, _ := json.Marshal(out); json.Unmarshal(text, &result) == nil && result.ID != "" {
+				id = result.ID
 			}
 		}
 	})

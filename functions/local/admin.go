@@ -11,8 +11,8 @@ import (
 	"serverless-scim/internal/admin"
 )
 
-// runAdmin does one command of package admin on a table, which it makes where there is none, prints what that answers
-// and gives the status to exit with.
+// runAdmin executes one command of package admin on a table, prints the result, and returns the exit status. It creates
+// the table if it does not exist.
 func runAdmin(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
 	o := options{}
 	f := flag.NewFlagSet("local admin", flag.ContinueOnError)
@@ -37,7 +37,7 @@ func runAdmin(ctx context.Context, arguments []string, stdout, stderr io.Writer)
 
 func (o options) executeAdmin(ctx context.Context, arguments []string) (any, error) {
 	if len(arguments) != 1 {
-		return nil, errors.New(`name one command after the flags, such as '{"command":"list-tenants"}'`)
+		return nil, errors.New(`expected one command after the flags, such as '{"command":"list-tenants"}'`)
 	}
 	c, err := o.directoryConfig()
 	if err != nil {

@@ -94,8 +94,8 @@ func (c *canary) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.Handler.ServeHTTP(w, r)
 }
 
-// damage makes a request one that is refused, mostly: the path holds a person, the token is in the query, the body is not
-// what it was.
+// damage makes a request one that is refused, mostly: the path holds a person, the token is in the query, the body is
+// not what it was.
 func (c *canary) damage(r *http.Request, body *[]byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

@@ -9,15 +9,15 @@ import (
 	"serverless-scim/internal/directory"
 )
 
-// runFsck checks a table, prints a line for each finding and gives the status to exit with: 0 when the table is clean, 1
-// when it is (or was, before the repair) not, 2 when it could not be checked. It makes no table.
+// runFsck checks a table, prints a line for each finding, and returns the exit status: 0 without findings, 1 with
+// findings (also repaired ones), and 2 if the check failed. It does not create a table.
 func runFsck(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
 	o, check := options{}, directory.Checker{Report: func(line string) { fmt.Fprintln(stdout, line) }}
 	f := flag.NewFlagSet("local fsck", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	o.addTableFlags(f)
-	f.StringVar(&check.Tenant, "tenant", "", "the tenant to check (default: all, and what is nobody's)")
-	f.BoolVar(&check.Repair, "repair", false, "repair what is found")
+	f.StringVar(&check.Tenant, "tenant", "", "`name` of the tenant to check (default: the whole table)")
+	f.BoolVar(&check.Repair, "repair", false, "repair the findings")
 	if f.Parse(arguments) != nil {
 		return 2
 	}

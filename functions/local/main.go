@@ -1,7 +1,9 @@
-// Command local serves SCIM on this machine, on a table in a file or on any DynamoDB endpoint. It makes a tenant named
-// default, and a new token of it for each run unless it is given one. It listens without TLS, and is not meant for a
-// network. With fsck as its first argument it checks such a table instead, and repairs it if told to; with admin it does
-// an operator's command on it.
+// Command local serves the SCIM API on this machine, from a table in a file or from a DynamoDB endpoint. It serves a
+// tenant named default, with a new token in each run unless -token sets one. It listens without TLS, so do not expose
+// it to a network.
+//
+// With fsck as its first argument, the command checks a table instead, and repairs it with -repair. With admin as its
+// first argument, it executes an operator's command.
 package main
 
 import (
@@ -15,7 +17,7 @@ import (
 )
 
 func main() {
-	debug.SetGCPercent(400) // what lives is a few MB: to let five times as much come together costs little
+	debug.SetGCPercent(400) // the live heap is a few MB, so a heap of five times that costs little memory
 	debug.SetMemoryLimit(160 << 20)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -14,7 +14,8 @@ import (
 	"serverless-scim/internal/table/dynamo"
 )
 
-// openOrCreate opens the table that the options name, and makes one where there is none.
+// openOrCreate opens the table of the options, and creates it if it does not exist. It also returns the function that
+// closes the table.
 func openOrCreate(ctx context.Context, o options) (table.Table, func() error, error) {
 	if o.endpoint == "" {
 		return openFile(o.db)
@@ -26,12 +27,13 @@ func openOrCreate(ctx context.Context, o options) (table.Table, func() error, er
 	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
 	defer cancel()
 	if err := t.Create(ctx); err != nil {
-		return nil, nil, fmt.Errorf("no table at %s: %w", o.endpoint, err)
+		return nil, nil, fmt.Errorf("cannot create the table at %s: %w", o.endpoint, err)
 	}
 	return t, noClose, nil
 }
 
-// openExisting opens the table that the options name if there is one. At an endpoint the first call tells.
+// openExisting opens the table of the options, and returns an error if its file does not exist. Whether a table at an
+// endpoint exists shows at the first call.
 func openExisting(o options) (table.Table, func() error, error) {
 	if o.endpoint == "" {
 		if _, err := os.Stat(o.db); err != nil {
@@ -51,8 +53,8 @@ func openFile(path string) (table.Table, func() error, error) {
 	return t, t.Close, nil
 }
 
-// runUntilCorrupt does something on a table, and waits for its end no longer than until the table turns out to be a damaged
-// file: in that, requests and sweeps may hang for ever.
+// runUntilCorrupt runs do and returns its error. If the database file turns out to be corrupt, runUntilCorrupt returns
+// without waiting for do, because calls on a corrupt file may never return.
 func runUntilCorrupt(ctx context.Context, t table.Table, do func(context.Context) error) error {
 	file, ok := t.(*bolt.Table)
 	if !ok {
@@ -60,17 +62,17 @@ func runUntilCorrupt(ctx context.Context, t table.Table, do func(context.Context
 	}
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	ended := make(chan error, 1)
-	go func() { ended <- do(ctx) }()
+	result := make(chan error, 1)
+	go func() { result <- do(ctx) }()
 	select {
-	case err := <-ended:
+	case err := <-result:
 		return err
 	case <-file.Corrupted():
 		return file.CorruptionError()
 	}
 }
 
-// noClose is how a table at an endpoint is closed.
+// noClose closes a table at an endpoint, which has nothing to close.
 func noClose() error { return nil }
 
 func (o options) connect() (*dynamo.Table, error) {
@@ -80,28 +82,30 @@ func (o options) connect() (*dynamo.Table, error) {
 	return dynamo.New(dynamo.NewClient(o.clientConfig()), o.table), nil
 }
 
-// clientConfig is the caller's on AWS, from the environment; an emulator takes any, and shall not see that one.
+// clientConfig returns the endpoint and, if it uses https, the AWS credentials of the environment. An emulator accepts
+// any credentials and does not get those of AWS.
 func (o options) clientConfig() dynamo.ClientConfig {
 	if !strings.HasPrefix(o.endpoint, "https:") {
 		return dynamo.ClientConfig{Endpoint: o.endpoint}
 	}
-	return dynamo.ClientConfig{Endpoint: o.endpoint, Region: os.Getenv("AWS_REGION"), AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"),
-		SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"), SessionToken: os.Getenv("AWS_SESSION_TOKEN")}
+	return dynamo.ClientConfig{Endpoint: o.endpoint, Region: os.Getenv("AWS_REGION"),
+		AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"), SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
+		SessionToken: os.Getenv("AWS_SESSION_TOKEN")}
 }
 
-// checkReachable tells at once that nobody listens at an address, rather than trying again as calls to the table do.
+// checkReachable returns an error if no server listens at the endpoint. A call to the table would retry instead.
 func checkReachable(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" {
-		return fmt.Errorf("%q is no address such as http://127.0.0.1:8000", endpoint)
+		return fmt.Errorf("-endpoint %q is not a URL; use one such as http://127.0.0.1:8000", endpoint)
 	}
 	host := u.Host
 	if u.Port() == "" {
 		host += map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
 	}
-	c, err := net.DialTimeout("tcp", host, 5*time.Second)
+	conn, err := net.DialTimeout("tcp", host, 5*time.Second)
 	if err != nil {
 		return fmt.Errorf("cannot reach %s: %w", endpoint, err)
 	}
-	return c.Close()
+	return conn.Close()
 }

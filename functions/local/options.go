@@ -13,48 +13,53 @@ import (
 	"serverless-scim/internal/scim"
 )
 
+// options are the command-line flags.
 type options struct {
 	addr, db, token, endpoint, table, types string
 	budget, rate                            int
 }
 
-// parseServeOptions reads the arguments of a server.
+// parseServeOptions parses the arguments of a server.
 func parseServeOptions(f *flag.FlagSet, arguments []string) (o options, err error) {
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "address to listen on")
 	f.StringVar(&o.token, "token", "", "bearer token (default: a new one for each run)")
-	f.IntVar(&o.budget, "budget", directory.DefaultScanBudget, "`resources` that a request tests at most where no key leads to what it asks for")
-	f.IntVar(&o.rate, "rate", 0, "`requests` a second that a token may send unless its tenant says otherwise; 0: any number")
+	f.IntVar(&o.budget, "budget", directory.DefaultScanBudget,
+		"`candidates` that a request may test at most if no index selects the resources")
+	f.IntVar(&o.rate, "rate", 0,
+		"`requests` that a token may send per second unless its tenant has its own limit; 0 means no limit")
 	o.addTableFlags(f)
 	if err = f.Parse(arguments); err == nil {
 		err = rejectArguments(f.Args())
 	}
 	if err == nil && o.budget < 1 {
-		err = fmt.Errorf("-budget is %d, and so lets no request test anything", o.budget)
+		err = fmt.Errorf("-budget is %d; use at least 1", o.budget)
 	}
 	return o, err
 }
 
-// addTableFlags adds the flags that name a table and what is in it.
+// addTableFlags adds the flags that select a table and its resource types.
 func (o *options) addTableFlags(f *flag.FlagSet) {
-	f.StringVar(&o.db, "db", "scim.db", "`file` of the table; :memory: for one that vanishes")
+	f.StringVar(&o.db, "db", "scim.db", "`file` of the table; :memory: for a temporary table")
 	f.StringVar(&o.endpoint, "endpoint", "", "`URL` of a DynamoDB endpoint to use instead of the file")
-	f.StringVar(&o.table, "table", "scim", "`name` of the table at the endpoint; a server makes it if it is missing")
-	f.StringVar(&o.types, "types", "", "further resource types: okta (Roles and Entitlements), or folders, with commas")
+	f.StringVar(&o.table, "table", "scim", "`name` of the table at the endpoint; a server creates it if it does not exist")
+	f.StringVar(&o.types, "types", "",
+		"additional resource types: okta (Roles and Entitlements) or folders, separated by commas")
 }
 
-// directoryConfig is what the options say of directories, but for the table.
+// directoryConfig returns the configuration of directories without the table, which the caller sets.
 func (o options) directoryConfig() (directory.Config, error) {
 	types, err := scim.Open(strings.FieldsFunc(o.types, func(r rune) bool { return r == ',' }), os.DirFS)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	c := directory.Config{Types: types, Now: time.Now, Random: rand.Reader, Log: log, Budget: o.budget, Cursors: &directory.CursorKeyCache{}}
+	c := directory.Config{Types: types, Now: time.Now, Random: rand.Reader, Log: log, Budget: o.budget,
+		Cursors: &directory.CursorKeyCache{}}
 	if o.endpoint == "" {
-		c.InProcess, c.Bookmarks = true, &directory.BookmarkCache{} // nobody else uses the file
-		c.ApplyConcurrency = 16                                     // it takes them with one fsync
+		c.InProcess, c.Bookmarks = true, &directory.BookmarkCache{} // no other process uses the file
+		c.ApplyConcurrency = 16                                     // the file commits concurrent writes with one fsync
 	}
 	return c, err
 }
 
-// rejectArguments refuses what follows the flags.
+// rejectArguments returns an error if arguments follow the flags.
 func rejectArguments(arguments []string) error {
 	if len(arguments) > 0 {
 		return fmt.Errorf("unexpected argument %q; see -h", arguments[0])

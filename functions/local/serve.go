@@ -15,10 +15,10 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// tenant is the one that this program serves.
+// tenant is the tenant of the token that this program issues.
 const tenant = "default"
 
-// run serves until the context ends, or the file of the table turns out to be damaged.
+// run serves until ctx ends or the database file turns out to be corrupt.
 func run(ctx context.Context, o options) error {
 	c, err := o.directoryConfig()
 	if err != nil {
@@ -33,7 +33,7 @@ func run(ctx context.Context, o options) error {
 	return runUntilCorrupt(ctx, t, func(ctx context.Context) error { return o.serveAndSweep(ctx, c) })
 }
 
-// serveAndSweep serves until the context ends, and sweeps meanwhile.
+// serveAndSweep serves requests and sweeps the table until ctx ends.
 func (o options) serveAndSweep(ctx context.Context, c directory.Config) error {
 	listener, err := net.Listen("tcp", o.addr)
 	if err != nil {
@@ -73,22 +73,24 @@ func newHandler(c directory.Config, tokens *token.Store, base string, rate int) 
 
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
-	s.ReadTimeout = 40 * time.Second // with header and body; a request's context ends by then, too, so its own 25 s come first
-	s.IdleTimeout = 2 * time.Minute  // Go's clients keep a connection for 90 s: were it closed by then, requests would be lost
-	closed := make(chan error, 1)
+	// ReadTimeout covers header and body. It also ends the request's context, so it must exceed the 25 s of a request.
+	s.ReadTimeout = 40 * time.Second
+	// Go's clients reuse a connection for 90 s. A server that closed it earlier could lose a request.
+	s.IdleTimeout = 2 * time.Minute
+	shutdown := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
-		end, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		shutdownCtx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
-		closed <- s.Shutdown(end)
+		shutdown <- s.Shutdown(shutdownCtx)
 	}()
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err
 	}
-	return <-closed
+	return <-shutdown
 }
 
-// baseURL is what clients use; who listens on every interface is reached as localhost, too.
+// baseURL returns the URL that clients use. If the server listens on all interfaces, the host is localhost.
 func baseURL(a net.Addr) string {
 	host, port, _ := net.SplitHostPort(a.String())
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
@@ -97,7 +99,8 @@ func baseURL(a net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port) + "/scim/v2"
 }
 
-// issueToken makes a token valid: the one that is given, or a new one in place of the last that was made here.
+// issueToken makes the given token valid and returns it. If given is "", it returns a new token, which replaces the one
+// of the previous run.
 func issueToken(ctx context.Context, tokens *token.Store, given string) (string, error) {
 	if given != "" {
 		return given, tokens.ReplaceToken(ctx, tenant, "given", given)

@@ -23,8 +23,8 @@ func (p pipes) Accept() (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
-// A client that stops in the midst of a request is left after half a minute, one that has no more after two minutes; but
-// what comes within the 90 s for which clients of Go's keep a connection is answered.
+// A client that stops in the midst of a request is left after half a minute, one that has no more after two minutes;
+// but what comes within the 90 s for which clients of Go's keep a connection is answered.
 func TestClientsThatStopAreLeft(t *testing.T) {
 	t.Parallel()
 	const whole = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"

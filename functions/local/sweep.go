@@ -8,8 +8,8 @@ import (
 	"serverless-scim/internal/directory"
 )
 
-// sweepLoop finishes what requests left unfinished: at once, and then every minute, until the context ends. Every hour it
-// looks at what ends.
+// sweepLoop sweeps the table at once and then every minute, until ctx ends. Every hour it also warns of tokens that
+// expire soon and removes tenants that were deleted 30 days ago.
 func sweepLoop(ctx context.Context, c directory.Config) {
 	minute := time.NewTicker(time.Minute)
 	defer minute.Stop()
@@ -25,20 +25,21 @@ func sweepLoop(ctx context.Context, c directory.Config) {
 	}
 }
 
-// sweepOnce tells of a sweep if it had something to do. Whatever goes wrong in it is left to the next.
+// sweepOnce runs one sweep and logs its result, unless it found nothing. It logs an error or a panic, because the next
+// sweep is another attempt.
 func sweepOnce(ctx context.Context, c directory.Config) {
 	defer func() {
 		if p := recover(); p != nil {
 			c.Log.ErrorContext(ctx, "sweep", "panic", p)
 		}
 	}()
-	did, err := directory.Sweep(ctx, c)
+	result, err := directory.Sweep(ctx, c)
 	switch {
 	case err != nil && ctx.Err() == nil:
 		c.Log.ErrorContext(ctx, "sweep", "error", err)
-	case did != directory.SweepResult{}:
-		c.Log.InfoContext(ctx, "sweep", "changes", did.Changes, "deletes", did.Deletes, "aborted", did.Aborted,
-			"left", did.Unfinished, "oldest", did.OldestCommitted, "waiting", did.OldestPrepared)
+	case result != directory.SweepResult{}:
+		c.Log.InfoContext(ctx, "sweep", "changes", result.Changes, "deletes", result.Deletes, "aborted", result.Aborted,
+			"left", result.Unfinished, "oldest", result.OldestCommitted, "waiting", result.OldestPrepared)
 	}
 }
 

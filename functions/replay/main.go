@@ -1,9 +1,10 @@
-// Command replay plays recorded conversations against a SCIM server and tells where its answers differ.
+// Command replay plays recorded conversations against a SCIM server and prints how the responses differ from the
+// expected ones. Without folders it plays all of events.
 //
 //	go run ./functions/replay -url http://127.0.0.1:8080/scim/v2 -token TOKEN [events/okta …]
 //
-// Names get a suffix for each run and what a conversation creates is deleted again, so it may be run at any time and
-// against a server in use. It exits with 1 if an answer differs and with 2 if it could not do its work.
+// The server may be in use: names get a suffix that differs in each run, and the resources that a conversation creates
+// are deleted at its end. The exit status is 1 if a response differs, and 2 if the conversations could not be played.
 package main
 
 import (
@@ -21,29 +22,29 @@ import (
 )
 
 func main() {
-	url := flag.String("url", "", "base `URL` of the server, what /Users follows")
-	token := flag.String("token", "", "bearer `token`")
+	url := flag.String("url", "", "base `URL` of the server, without /Users")
+	token := flag.String("token", "", "bearer `token` of the server")
 	flag.Parse()
 	dirs := flag.Args()
 	if len(dirs) == 0 {
 		dirs = []string{"events"}
 	}
-	differ, err := run(*url, *token, dirs)
+	differing, err := run(*url, *token, dirs)
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "replay:", err)
 		os.Exit(2)
 	}
-	if differ > 0 {
+	if differing > 0 {
 		os.Exit(1)
 	}
 }
 
-func run(url, token string, dirs []string) (differ int, err error) {
+func run(url, token string, dirs []string) (differing int, err error) {
 	if url == "" {
-		return 0, errors.New("no server given: -url http://127.0.0.1:8080/scim/v2")
+		return 0, errors.New("no server; use -url, such as -url http://127.0.0.1:8080/scim/v2")
 	}
 	if token == "" {
-		return 0, errors.New("no token given: -token, with one that the server takes")
+		return 0, errors.New("no token; use -token with a valid token of the server")
 	}
 	conversations, err := replay.LoadConversations(dirs...)
 	if err != nil {
@@ -51,7 +52,11 @@ func run(url, token string, dirs []string) (differ int, err error) {
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
 	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for the cleaning
-	r := replay.Player{Target: replay.HTTPTarget(http.DefaultClient, url), Token: token, RunSuffix: strings.ToLower(rand.Text()[:8])}
-	return r.PlayAll(ctx, os.Stdout, conversations)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process without deleting the created resources
+	player := replay.Player{
+		Target:    replay.HTTPTarget(http.DefaultClient, url),
+		Token:     token,
+		RunSuffix: strings.ToLower(rand.Text()[:8]),
+	}
+	return player.PlayAll(ctx, os.Stdout, conversations)
 }

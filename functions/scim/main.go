@@ -1,6 +1,9 @@
-// Command scim is the SCIM API as a Lambda function behind API Gateway, a REST API or an HTTP API. It is configured by
-// what package environment tells of, by BASE_URL, the address that answers give where it is not the one that API Gateway
-// tells, and by RATE_LIMIT, how many requests a second a token may send unless its tenant says otherwise (0: any number).
+// Command scim is a Lambda function that serves the SCIM API through API Gateway, as a REST API or an HTTP API. In
+// addition to the environment variables of package environment, it reads:
+//
+//   - BASE_URL, the base URL in responses. By default, it is the address that the client used.
+//   - RATE_LIMIT, the requests that a token may send per second unless its tenant has its own limit. The default is
+//     100, and 0 means no limit.
 package main
 
 import (
@@ -14,9 +17,9 @@ import (
 	"serverless-scim/internal/token"
 )
 
-func main() { environment.Start(wire) }
+func main() { environment.Start(newHandler) }
 
-func wire(env func(string) string, c directory.Config) (any, error) {
+func newHandler(env func(string) string, c directory.Config) (any, error) {
 	rate, err := environment.NonNegativeInt(env, "RATE_LIMIT", 100)
 	if err != nil {
 		return nil, err
@@ -28,7 +31,7 @@ func wire(env func(string) string, c directory.Config) (any, error) {
 		RateLimit: rate,
 		RequestID: gateway.RequestID,
 		BaseURL:   strings.TrimRight(env("BASE_URL"), "/"),
-		Timeout:   25 * time.Second, // API Gateway itself gives up after 29
+		Timeout:   25 * time.Second, // less than the 29 s that API Gateway waits
 		Log:       c.Log,
 	})), nil
 }

@@ -16,7 +16,7 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// All that Okta does, the function may do; and it may do nothing that is not needed for that.
+// The role allows exactly the actions that the recorded conversations and a large change use.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	conversations, err := replay.LoadConversations("../../events")
@@ -30,37 +30,39 @@ func TestPermissions(t *testing.T) {
 	}
 	functiontest.CheckPermissions(t, "FunctionRole", c.Table, func(tab table.Table) {
 		c.Table = tab
-		h, err := wire(func(name string) string { return map[string]string{"RATE_LIMIT": "1000000"}[name] }, c)
+		h, err := newHandler(func(name string) string { return map[string]string{"RATE_LIMIT": "1000000"}[name] }, c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := replay.Player{Target: replay.FunctionTarget(h.(*gateway.Handler).Invoke), Token: secret, RunSuffix: "permissions"}
-		for _, one := range conversations {
-			if _, err := r.Play(t.Context(), one); err != nil {
-				t.Errorf("%s: %v", one.Name(), err)
+		target := replay.FunctionTarget(h.(*gateway.Handler).Invoke)
+		player := replay.Player{Target: target, Token: secret, RunSuffix: "permissions"}
+		for _, conversation := range conversations {
+			if _, err := player.Play(t.Context(), conversation); err != nil {
+				t.Errorf("%s: %v", conversation.Name(), err)
 			}
 		}
-		push(t, h.(*gateway.Handler), secret)
+		createLargeGroup(t, h.(*gateway.Handler), secret)
 	})
 }
 
-// push makes a group of more members than two transactions hold: such a change is prepared in several before it takes effect.
-func push(t *testing.T, h *gateway.Handler, secret string) {
-	post := func(path, body string) (made struct{ ID string }) {
-		event, _ := json.Marshal(rest("POST", path, secret, body))
+// createLargeGroup creates a group with so many members that the change is prepared before it is committed.
+func createLargeGroup(t *testing.T, h *gateway.Handler, secret string) {
+	post := func(path, body string) (created struct{ ID string }) {
+		event, _ := json.Marshal(restEvent("POST", path, secret, body))
 		out, err := h.Invoke(t.Context(), event)
 		if err != nil {
 			t.Fatal(err)
 		}
-		var answer struct{ Body string }
-		if err := errors.Join(json.Unmarshal(out, &answer), json.Unmarshal([]byte(answer.Body), &made)); err != nil || made.ID == "" {
+		var response struct{ Body string }
+		err = errors.Join(json.Unmarshal(out, &response), json.Unmarshal([]byte(response.Body), &created))
+		if err != nil || created.ID == "" {
 			t.Fatalf("%s: %s", path, out)
 		}
-		return made
+		return created
 	}
 	var members []string
 	for i := range 5000 {
-		members = append(members, `{"value":"`+post("/Users", fmt.Sprintf(`{"userName":"pushed%d"}`, i)).ID+`"}`)
+		members = append(members, `{"value":"`+post("/Users", fmt.Sprintf(`{"userName":"member%d"}`, i)).ID+`"}`)
 	}
-	post("/Groups", `{"displayName":"pushed","members":[`+strings.Join(members, ",")+`]}`)
+	post("/Groups", `{"displayName":"large","members":[`+strings.Join(members, ",")+`]}`)
 }

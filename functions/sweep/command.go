@@ -13,22 +13,22 @@ import (
 )
 
 const (
-	deadlineReserve  = 5 * time.Second  // of Lambda's time is left to end in
-	committedWarnAge = 10 * time.Minute // a change or a delete that has taken effect so long ago should have been finished
-	preparedWarnAge  = 30 * time.Minute // … and one that was only prepared should have been aborted
-	maxReportedLines = 1000             // of fsck in an answer, which Lambda limits to 6 MB
+	deadlineReserve  = 5 * time.Second  // time before Lambda's deadline that is kept free for the response
+	committedWarnAge = 10 * time.Minute // age from which an unfinished committed change or delete is logged as a warning
+	preparedWarnAge  = 30 * time.Minute // age from which a prepared change that is not aborted is logged as a warning
+	maxReportedLines = 1000             // fsck lines in a response, which Lambda limits to 6 MB
 )
 
-// command is what an event asks for.
+// command is the command of an event.
 type command struct {
-	Command string `json:"command"`
-	Tenant  string `json:"tenant"` // of fsck; empty: all
-	Repair  bool   `json:"repair"` // of fsck
+	Command string `json:"command"` // "" is a sweep
+	Tenant  string `json:"tenant"`  // only for fsck; "" is the whole table
+	Repair  bool   `json:"repair"`  // only for fsck
 }
 
 type handler struct{ directory.Config }
 
-// handle answers an event with what was done.
+// handle executes the command of an event and returns its result.
 func (h handler) handle(ctx context.Context, event json.RawMessage) (any, error) {
 	c, err := parse(event)
 	if err != nil {
@@ -49,41 +49,42 @@ func (h handler) handle(ctx context.Context, event json.RawMessage) (any, error)
 	}
 }
 
-// parse finds the command in an event. The event of a schedule has none, and is one to sweep.
+// parse returns the command of an event. The result is a sweep if the event has no command, as the event of a schedule.
 func parse(event json.RawMessage) (command, error) {
 	c := command{}
-	var named struct{ Command json.RawMessage }
-	if err := json.Unmarshal(event, &named); err != nil {
-		return c, fmt.Errorf("the event is no JSON object: %w", err)
+	var probe struct{ Command json.RawMessage }
+	if err := json.Unmarshal(event, &probe); err != nil {
+		return c, fmt.Errorf("the event is not a JSON object: %w", err)
 	}
-	if named.Command == nil {
+	if probe.Command == nil {
 		return c, nil
 	}
 	d := json.NewDecoder(bytes.NewReader(event))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&c); err != nil {
-		return c, fmt.Errorf("a command has the fields command and, for fsck, tenant and repair: %w", err)
+		return c, fmt.Errorf("the fields of a command are command and, for fsck, tenant and repair: %w", err)
 	}
 	switch {
 	case c.Command != "sweep" && c.Command != "expire" && c.Command != "fsck":
-		return c, fmt.Errorf("there is no command %q, only sweep, expire and fsck", c.Command)
+		return c, fmt.Errorf("unknown command %q; use sweep, expire, or fsck", c.Command)
 	case c.Command != "fsck" && c != command{Command: c.Command}:
-		return c, fmt.Errorf("%s takes neither tenant nor repair: it is about all tenants", c.Command)
+		return c, fmt.Errorf("%s is for all tenants and accepts neither tenant nor repair", c.Command)
 	}
 	return c, nil
 }
 
-// sweepResult is what a sweep did, in the log and in the answer. Ages are in seconds.
+// sweepResult is the result of a sweep, in the log and in the response. Ages are in seconds, 0 if there is no such
+// change.
 type sweepResult struct {
-	Changes int `json:"changes"` // finished
-	Deletes int `json:"deletes"` // finished
-	Aborted int `json:"aborted"` // changes that had not taken effect
-	Left    int `json:"left"`    // still unfinished
-	Oldest  int `json:"oldest"`  // age of the oldest change or delete that has taken effect and is left
-	Waiting int `json:"waiting"` // age of the oldest change that is only prepared and is left
+	Changes int `json:"changes"` // changes that the sweep finished
+	Deletes int `json:"deletes"` // deletes that the sweep finished
+	Aborted int `json:"aborted"` // prepared changes that the sweep aborted
+	Left    int `json:"left"`    // changes and deletes that remain unfinished
+	Oldest  int `json:"oldest"`  // age of the oldest unfinished committed change or delete
+	Waiting int `json:"waiting"` // age of the oldest unfinished prepared change
 }
 
-// LogValue is slog.LogValuer's.
+// LogValue implements slog.LogValuer.
 func (s sweepResult) LogValue() slog.Value {
 	return slog.GroupValue(slog.Int("changes", s.Changes), slog.Int("deletes", s.Deletes), slog.Int("aborted", s.Aborted),
 		slog.Int("left", s.Left), slog.Int("oldest", s.Oldest), slog.Int("waiting", s.Waiting))
@@ -92,35 +93,36 @@ func (s sweepResult) LogValue() slog.Value {
 func (h handler) sweep(ctx context.Context) (any, error) {
 	ctx, cost := directory.MeasureUsage(ctx)
 	s, err := directory.Sweep(ctx, h.Config)
-	did := sweepResult{s.Changes, s.Deletes, s.Aborted, s.Unfinished, int(s.OldestCommitted.Seconds()), int(s.OldestPrepared.Seconds())}
+	result := sweepResult{s.Changes, s.Deletes, s.Aborted, s.Unfinished,
+		int(s.OldestCommitted.Seconds()), int(s.OldestPrepared.Seconds())}
 	level := slog.LevelInfo
 	if s.OldestCommitted > committedWarnAge || s.OldestPrepared > preparedWarnAge {
 		level = slog.LevelWarn
 	}
-	h.Log.Log(ctx, level, "sweep", "swept", did, "table", cost())
-	return did, err
+	h.Log.Log(ctx, level, "sweep", "swept", result, "table", cost())
+	return result, err
 }
 
-// fsckResult is what fsck found: all findings are counted, and the first of them are told.
+// fsckResult is the result of fsck.
 type fsckResult struct {
 	Findings int      `json:"findings"`
-	Clean    bool     `json:"clean"`
-	Lines    []string `json:"lines"`
+	Clean    bool     `json:"clean"` // no findings
+	Lines    []string `json:"lines"` // the first maxReportedLines findings
 }
 
 func (h handler) fsck(ctx context.Context, c command) (any, error) {
 	ctx, cost := directory.MeasureUsage(ctx)
-	found := fsckResult{Lines: []string{}}
+	result := fsckResult{Lines: []string{}}
 	check := directory.Checker{Config: h.Config, Tenant: c.Tenant, Repair: c.Repair, Report: func(line string) {
-		if len(found.Lines) < maxReportedLines {
-			found.Lines = append(found.Lines, line)
+		if len(result.Lines) < maxReportedLines {
+			result.Lines = append(result.Lines, line)
 		}
 	}}
 	findings, err := check.Run(ctx)
 	h.Log.Info("fsck", "tenant", c.Tenant, "repair", c.Repair, "findings", findings, "table", cost())
 	if err != nil {
-		return nil, fmt.Errorf("not everything was checked, and there are %d findings up to here: %w", findings, err)
+		return nil, fmt.Errorf("the check is incomplete, with %d findings so far: %w", findings, err)
 	}
-	found.Findings, found.Clean = findings, findings == 0
-	return found, nil
+	result.Findings, result.Clean = findings, findings == 0
+	return result, nil
 }

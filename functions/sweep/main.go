@@ -1,7 +1,11 @@
-// Command sweep is a Lambda function for schedules: it finishes what requests left unfinished, and with
-// {"command":"expire"} warns of tokens that end and removes tenants that were deleted a month ago. An operator may invoke
-// it, too: with {"command":"sweep"}, or with {"command":"fsck","tenant":"…","repair":true}, which checks the table, or
-// what is one tenant's in it, and repairs it only if told to. Package environment tells what it is configured by.
+// Command sweep is a Lambda function that schedules and operators invoke. It executes one command for each event:
+//
+//   - {"command":"sweep"}, or any JSON object without a command, finishes or aborts unfinished changes and deletes.
+//   - {"command":"expire"} warns of tokens that expire soon and removes tenants that were deleted 30 days ago.
+//   - {"command":"fsck","tenant":"…","repair":true} checks the items of a tenant, or without tenant the whole table. It
+//     repairs findings only if repair is true.
+//
+// Package environment lists the environment variables that it reads.
 package main
 
 import (

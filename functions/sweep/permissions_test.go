@@ -11,7 +11,7 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// Sweeps, repairs and the removal of a tenant may do what they do, and nothing else is allowed.
+// The role allows exactly the actions that sweeps, repairs, and the removal of a tenant use.
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	c := functiontest.EmbeddedConfig(t, io.Discard)
@@ -32,8 +32,8 @@ func TestPermissions(t *testing.T) {
 		invoke(t, handler{c}, scheduled)
 		invoke(t, handler{c}, `{"command":"fsck","repair":true}`)
 		c.Now = func() time.Time { return time.Now().Add(admin.DeletedRetention) }
-		if did := invoke(t, handler{c}, `{"command":"expire"}`); did != `{"ending":0,"purged":1}` {
-			t.Errorf("expire did %s", did)
+		if result := invoke(t, handler{c}, `{"command":"expire"}`); result != `{"ending":0,"purged":1}` {
+			t.Errorf("expire returned %s", result)
 		}
 	})
 }

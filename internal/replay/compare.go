@@ -22,8 +22,8 @@ import (
 // compareResponse returns the differences between a response and the expected one, a line each. It returns nil if there
 // are none. Status, checked headers, and body must be equal, with these exceptions:
 //
-//   - The values of meta.created, meta.lastModified, meta.version, ETag, and detail do not matter. But the first two must
-//     be times, the next two entity tags, and detail a nonempty string.
+//   - The values of meta.created, meta.lastModified, meta.version, ETag, and detail do not matter. But the first two
+//     must be times, the next two entity tags, and detail a nonempty string.
 //   - Of meta.location, $ref, and Location, only the last two segments are compared: the endpoint and the ID. The value
 //     must be an absolute URL if the expected one is.
 //   - The order of arrays does not matter, because RFC 7643 §2.4 gives the values of an attribute no order.

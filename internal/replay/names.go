@@ -134,8 +134,8 @@ func unquote(q string) string {
 	return string(b)
 }
 
-// mapJSON returns a JSON text in which each string value is replaced by f of it. f also gets the name of the last member
-// before the value. Member names and all other bytes of the text stay as they are. A text
+// mapJSON returns a JSON text in which each string value is replaced by f of it. f also gets the name of the last
+// member before the value. Member names and all other bytes of the text stay as they are. A text
 // that is not JSON is returned unchanged.
 func mapJSON(text []byte, f func(member, value string) string) []byte {
 	var out []byte

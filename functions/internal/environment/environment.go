@@ -1,7 +1,11 @@
-// Package environment is what the Lambda functions have in common: how they start, and what they are configured by. That
-// is TABLE_NAME, the DynamoDB table; RESOURCE_TYPES, further sets of these, "okta" or folders, with commas; SCAN_BUDGET,
-// how many resources a request tests where no key leads to what it asks for; METRICS_NAMESPACE, where in CloudWatch their
-// metrics are (unset: nowhere); DYNAMODB_ENDPOINT, an emulator to use instead of AWS; and the variables that Lambda sets.
+// Package environment starts the Lambda functions and configures them from environment variables:
+//
+//   - TABLE_NAME is the DynamoDB table. It is required.
+//   - RESOURCE_TYPES is a list of additional sets of resource types, separated by commas: "okta" or folders.
+//   - SCAN_BUDGET is the number of candidates that a request may test when its plan is not exact.
+//   - METRICS_NAMESPACE is the CloudWatch namespace of the metrics. Without it, the functions emit none.
+//   - DYNAMODB_ENDPOINT is the URL of an emulator to use instead of DynamoDB.
+//   - The variables that Lambda sets: AWS_REGION, the credentials, and AWS_LAMBDA_FUNCTION_MEMORY_SIZE.
 package environment
 
 import (
@@ -21,7 +25,8 @@ import (
 	"serverless-scim/internal/table/dynamo"
 )
 
-// Table is the table by the variables that env gives. An error names the one that is missing. It makes no call.
+// Table returns the table that the variables name. env returns the value of a variable, "" if it is not set. The error
+// names the variable that is missing. Table does not call DynamoDB.
 func Table(env func(name string) string) (*dynamo.Table, error) {
 	required := []string{"TABLE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"}
 	if env("DYNAMODB_ENDPOINT") != "" {
@@ -38,7 +43,7 @@ func Table(env func(name string) string) (*dynamo.Table, error) {
 	}), env("TABLE_NAME")), nil
 }
 
-// Directory configures directories on a table by the variables that env gives.
+// Directory returns the configuration of directories on a table, from the variables that env returns.
 func Directory(env func(name string) string, t table.Table, log *slog.Logger) (directory.Config, error) {
 	types, err := scim.Open(strings.FieldsFunc(env("RESOURCE_TYPES"), func(r rune) bool { return r == ',' }), os.DirFS)
 	if err != nil {
@@ -46,7 +51,7 @@ func Directory(env func(name string) string, t table.Table, log *slog.Logger) (d
 	}
 	budget, err := NonNegativeInt(env, "SCAN_BUDGET", directory.DefaultScanBudget)
 	if err == nil && budget == 0 {
-		err = errors.New("the environment variable SCAN_BUDGET is 0, and so lets no request test anything")
+		err = errors.New("the environment variable SCAN_BUDGET is 0; set it to at least 1")
 	}
 	if err != nil {
 		return directory.Config{}, err
@@ -55,11 +60,12 @@ func Directory(env func(name string) string, t table.Table, log *slog.Logger) (d
 		Cursors: &directory.CursorKeyCache{}}, nil
 }
 
-// NonNegativeInt is a variable that is a number and not negative, or what it is where it is not set.
-func NonNegativeInt(env func(name string) string, name string, unset int) (int, error) {
-	n, err := strconv.Atoi(cmp.Or(env(name), strconv.Itoa(unset)))
+// NonNegativeInt returns the number in a variable, or defaultValue if the variable is not set. It returns an error if
+// the value is not a number or is negative.
+func NonNegativeInt(env func(name string) string, name string, defaultValue int) (int, error) {
+	n, err := strconv.Atoi(cmp.Or(env(name), strconv.Itoa(defaultValue)))
 	if err != nil || n < 0 {
-		return 0, fmt.Errorf("the environment variable %s is %q, and no number", name, env(name))
+		return 0, fmt.Errorf("the environment variable %s is %q; set it to a number of at least 0", name, env(name))
 	}
 	return n, nil
 }

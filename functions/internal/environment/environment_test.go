@@ -8,7 +8,7 @@ import (
 	"serverless-scim/internal/directory"
 )
 
-func TestWithoutAnEmulatorTheAccountIsRequired(t *testing.T) {
+func TestAWSVariablesAreRequiredWithoutEndpoint(t *testing.T) {
 	t.Parallel()
 	for _, missing := range []string{"TABLE_NAME", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", ""} {
 		_, err := Table(func(name string) string {
@@ -23,14 +23,14 @@ func TestWithoutAnEmulatorTheAccountIsRequired(t *testing.T) {
 	}
 }
 
-func TestABudgetIsANumber(t *testing.T) {
+func TestScanBudgetMustBePositive(t *testing.T) {
 	t.Parallel()
-	for given, want := range map[string]int{"": directory.DefaultScanBudget, "7": 7, "0": 0, "-1": 0, "many": 0} {
+	for value, want := range map[string]int{"": directory.DefaultScanBudget, "7": 7, "0": 0, "-1": 0, "many": 0} {
 		c, err := Directory(func(name string) string {
-			return map[string]string{"SCAN_BUDGET": given}[name]
+			return map[string]string{"SCAN_BUDGET": value}[name]
 		}, nil, slog.New(slog.DiscardHandler))
 		if c.Budget != want || (err != nil) != (want == 0) {
-			t.Errorf("%q: %d and %v, want %d", given, c.Budget, err, want)
+			t.Errorf("%q: %d and %v, want %d", value, c.Budget, err, want)
 		}
 	}
 }

@@ -14,12 +14,12 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// Start runs a Lambda function with the handler that wire makes; it does not return. Whatever the handler needs is made
-// before the first event, while Lambda lends a whole processor and does not bill for waiting clients.
-func Start(wire func(env func(string) string, c directory.Config) (handler any, err error)) {
+// Start runs a Lambda function with the handler that newHandler returns. Start does not return. It prepares the handler
+// and a connection to the table before the first event, because Lambda gives a starting instance a whole processor.
+func Start(newHandler func(env func(string) string, c directory.Config) (handler any, err error)) {
 	log := Log(os.Getenv)
 	limitMemory(os.Getenv)
-	handler, err := prepare(wire, log)
+	handler, err := prepare(newHandler, log)
 	if err != nil {
 		log.Error("cannot start", "error", err.Error())
 		os.Exit(1)
@@ -27,7 +27,9 @@ func Start(wire func(env func(string) string, c directory.Config) (handler any, 
 	lambda.Start(handler)
 }
 
-func prepare(wire func(func(string) string, directory.Config) (any, error), log *slog.Logger) (any, error) {
+func prepare(
+	newHandler func(func(string) string, directory.Config) (any, error), log *slog.Logger,
+) (any, error) {
 	t, err := Table(os.Getenv)
 	if err != nil {
 		return nil, err
@@ -37,10 +39,10 @@ func prepare(wire func(func(string) string, directory.Config) (any, error), log 
 	if err != nil {
 		return nil, err
 	}
-	return wire(os.Getenv, c)
+	return newHandler(os.Getenv, c)
 }
 
-// Log writes lines of JSON, and metrics with them if METRICS_NAMESPACE says where these belong.
+// Log returns a logger that writes JSON lines to the standard output, with metrics if METRICS_NAMESPACE is set.
 func Log(env func(string) string) *slog.Logger {
 	var h slog.Handler = slog.NewJSONHandler(os.Stdout, nil)
 	if namespace := env("METRICS_NAMESPACE"); namespace != "" {
@@ -49,7 +51,8 @@ func Log(env func(string) string) *slog.Logger {
 	return slog.New(h)
 }
 
-// limitMemory lets garbage stand until it would matter: a function has its memory to itself.
+// limitMemory lets the heap grow to three quarters of the function's memory before it is collected often. No other
+// process uses that memory, and fewer collections take less processor time.
 func limitMemory(env func(string) string) {
 	if mb, err := NonNegativeInt(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 0); err == nil && mb > 0 {
 		debug.SetGCPercent(400)
@@ -57,9 +60,9 @@ func limitMemory(env func(string) string) {
 	}
 }
 
-// preconnect begins to read what is not there, so that the first request finds a connection: making one costs more than all
-// else that a new instance does. The function that it returns waits for the answer. Without one the function starts all
-// the same, and requests tell what is wrong.
+// preconnect starts to read an item that does not exist, so that the first request can use an open connection. Opening
+// one takes longer than everything else at the start of an instance. The returned function waits for the response. If
+// the read fails, the function starts anyway, and requests report the error.
 func preconnect(t table.Table, log *slog.Logger) (wait func()) {
 	done := make(chan struct{})
 	go func() {
@@ -67,7 +70,7 @@ func preconnect(t table.Table, log *slog.Logger) (wait func()) {
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
 		if _, err := t.Get(ctx, nil, table.Key{PK: "warm", SK: "@"}); err != nil {
-			log.Warn("the table does not answer yet", "error", err.Error())
+			log.Warn("cannot read the table at the start", "error", err.Error())
 		}
 	}()
 	return func() { <-done }

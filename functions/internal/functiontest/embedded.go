@@ -12,7 +12,8 @@ import (
 	"serverless-scim/internal/table/bolt"
 )
 
-// EmbeddedConfig is the configuration of a directory on a table in memory, as environment makes it of variables.
+// EmbeddedConfig returns the configuration of directories on a table in memory, with the settings that package
+// environment uses. The log gets JSON lines.
 func EmbeddedConfig(t *testing.T, log io.Writer) directory.Config {
 	t.Helper()
 	tab, err := bolt.Open(":memory:")

@@ -1,5 +1,6 @@
-// Package functiontest is what the tests of several programs need: Lambda's Runtime API, for a function as it is
-// deployed; a table in DynamoDB of its own; and what a process that dies leaves unfinished. No program links it.
+// Package functiontest contains helpers for the tests of several programs: Lambda's Runtime API for a function that is
+// built as for deployment, a new DynamoDB table, unfinished changes of an ended process, and the template. No program
+// links it.
 package functiontest
 
 import (
@@ -18,10 +19,12 @@ import (
 	"time"
 )
 
-// BuildFunction makes the function in the folder of the test, or in another, as it is deployed, and gives the file.
+// BuildFunction builds the function in a folder with the flags of the deployment and returns the path of the binary.
+// The folder is relative to the folder of the test.
 func BuildFunction(t testing.TB, folder string) string {
 	binary := filepath.Join(t.TempDir(), "bootstrap")
-	cmd := exec.Command("go", "build", "-tags", "lambda.norpc,nethttpomithttp2", "-trimpath", "-ldflags", "-s -w", "-o", binary, folder)
+	cmd := exec.Command("go", "build", "-tags", "lambda.norpc,nethttpomithttp2", "-trimpath", "-ldflags", "-s -w",
+		"-o", binary, folder)
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
 	if out, err := cmd.CombinedOutput(); err != nil {
 		t.Fatalf("%v\n%s", err, out)
@@ -29,7 +32,7 @@ func BuildFunction(t testing.TB, folder string) string {
 	return binary
 }
 
-// CheckMissingVariable checks that a function without its variables ends with one line that names the first of them.
+// CheckMissingVariable checks that a function without TABLE_NAME fails with one line that names the variable.
 func CheckMissingVariable(t *testing.T, binary string) {
 	t.Helper()
 	cmd := exec.Command(binary)
@@ -40,33 +43,38 @@ func CheckMissingVariable(t *testing.T, binary string) {
 	}
 }
 
-// Instance is one instance of a function, behind a Runtime API of ours that gives it one event at a time. The function
-// sees no variables but the ones that it is started with and those that Lambda always sets.
+// An Instance is a running instance of a function, with a Runtime API that delivers one event at a time. Its
+// environment contains only the variables that StartInstance gets and those that Lambda always sets.
 type Instance struct {
-	Stop func() string // ends the instance, and gives what it wrote
+	Stop func() string // ends the instance and returns its output
 
-	events   chan []byte
-	outcomes chan InvokeResult
+	events  chan []byte
+	results chan InvokeResult
 }
 
-// InvokeResult is what a function answered to an event, or its error.
+// An InvokeResult is the response of a function to an event, or its error.
 type InvokeResult struct {
-	Failed  bool
+	Failed  bool // the payload is an error
 	Payload []byte
 }
 
-func (o InvokeResult) String() string {
-	return fmt.Sprintf("failed: %t, payload: %s", o.Failed, o.Payload)
+func (r InvokeResult) String() string {
+	return fmt.Sprintf("failed: %t, payload: %s", r.Failed, r.Payload)
 }
 
-// StartInstance starts an instance, which ends with the test at the latest.
+// StartInstance starts an instance with variables of the form NAME=VALUE. It stops at the end of the test, unless Stop
+// was called before.
 func StartInstance(t *testing.T, binary string, env ...string) *Instance {
-	i := &Instance{events: make(chan []byte), outcomes: make(chan InvokeResult, 1)}
+	i := &Instance{events: make(chan []byte), results: make(chan InvokeResult, 1)}
 	const invocation = "/2018-06-01/runtime/invocation/"
 	mux := http.NewServeMux()
-	mux.HandleFunc("GET "+invocation+"next", i.next)
-	mux.HandleFunc("POST "+invocation+"{id}/response", func(w http.ResponseWriter, r *http.Request) { i.done(w, r, false) })
-	mux.HandleFunc("POST "+invocation+"{id}/error", func(w http.ResponseWriter, r *http.Request) { i.done(w, r, true) })
+	mux.HandleFunc("GET "+invocation+"next", i.nextEvent)
+	mux.HandleFunc("POST "+invocation+"{id}/response", func(w http.ResponseWriter, r *http.Request) {
+		i.recordResult(w, r, false)
+	})
+	mux.HandleFunc("POST "+invocation+"{id}/error", func(w http.ResponseWriter, r *http.Request) {
+		i.recordResult(w, r, true)
+	})
 	api := httptest.NewServer(mux)
 
 	ctx, cancel := context.WithCancel(context.Background())
@@ -97,7 +105,7 @@ func StartInstance(t *testing.T, binary string, env ...string) *Instance {
 	return i
 }
 
-func (i *Instance) next(w http.ResponseWriter, r *http.Request) {
+func (i *Instance) nextEvent(w http.ResponseWriter, r *http.Request) {
 	select {
 	case event := <-i.events:
 		w.Header().Set("Lambda-Runtime-Aws-Request-Id", "8476a536-e9f4-11e8-9739-2dfe598c3fcd")
@@ -108,26 +116,26 @@ func (i *Instance) next(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (i *Instance) done(w http.ResponseWriter, r *http.Request, failed bool) {
+func (i *Instance) recordResult(w http.ResponseWriter, r *http.Request, failed bool) {
 	payload, _ := io.ReadAll(r.Body)
 	w.WriteHeader(http.StatusAccepted)
-	i.outcomes <- InvokeResult{failed, payload}
+	i.results <- InvokeResult{failed, payload}
 }
 
-// Invoke gives the instance one event.
+// Invoke sends one event to the instance and returns the result.
 func (i *Instance) Invoke(t *testing.T, event []byte) InvokeResult {
 	t.Helper()
-	late := time.After(time.Minute) // an instance that has died asks for nothing
+	timeout := time.After(time.Minute) // an instance that has ended requests no event
 	select {
 	case i.events <- event:
-	case <-late:
-		t.Fatal("the function asks for no event")
+	case <-timeout:
+		t.Fatal("the function does not request an event")
 	}
 	select {
-	case o := <-i.outcomes:
-		return o
-	case <-late:
-		t.Fatal("the function does not answer")
+	case result := <-i.results:
+		return result
+	case <-timeout:
+		t.Fatal("the function does not respond")
 	}
 	panic("unreachable")
 }

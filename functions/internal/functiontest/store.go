@@ -9,18 +9,18 @@ import (
 	"serverless-scim/internal/table/dynamo"
 )
 
-// NewDynamoTable makes a table at the DynamoDB endpoint of the environment, the first one, and gives the variables that name it.
-// Without an endpoint the test is skipped.
-func NewDynamoTable(t *testing.T) (s *dynamo.Table, endpoint, name string) {
+// NewDynamoTable creates a table at the first DynamoDB endpoint of the environment variable SCIM_TEST_DYNAMODB. It
+// returns the table, the endpoint, and the table's name. Without an endpoint it skips the test.
+func NewDynamoTable(t *testing.T) (tab *dynamo.Table, endpoint, name string) {
 	const variable = "SCIM_TEST_DYNAMODB"
 	endpoint, _, _ = strings.Cut(os.Getenv(variable), ",")
 	if endpoint == "" {
 		t.Skip("set " + variable + " to the URL of a DynamoDB endpoint")
 	}
 	name = "function-" + rand.Text()
-	s = dynamo.New(dynamo.NewClient(dynamo.ClientConfig{Endpoint: endpoint}), name)
-	if err := s.Create(t.Context()); err != nil {
+	tab = dynamo.New(dynamo.NewClient(dynamo.ClientConfig{Endpoint: endpoint}), name)
+	if err := tab.Create(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	return s, endpoint, name
+	return tab, endpoint, name
 }

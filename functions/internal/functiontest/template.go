@@ -14,11 +14,11 @@ import (
 	"serverless-scim/internal/table/tabletest"
 )
 
-// Template is template.yaml. Functions of CloudFormation are objects, as in its JSON: !Ref X is {"Ref": "X"}, !Sub "X"
-// is {"Fn::Sub": "X"}.
+// A Template is the content of template.yaml. Functions of CloudFormation are objects, as in CloudFormation's JSON:
+// !Ref X is {"Ref": "X"}, and !Sub "X" is {"Fn::Sub": "X"}.
 type Template struct{ root map[string]any }
 
-// OpenTemplate reads the template of the repository that the test's folder is in.
+// OpenTemplate reads template.yaml in the folder of the test or the nearest folder above it.
 func OpenTemplate(t *testing.T) Template {
 	t.Helper()
 	for dir := "."; ; dir = filepath.Join(dir, "..") {
@@ -37,6 +37,7 @@ func OpenTemplate(t *testing.T) Template {
 	}
 }
 
+// value returns the value of a node: a map, a slice, or the text of a scalar.
 func value(n *yaml.Node) any {
 	var v any
 	switch n.Kind {
@@ -48,15 +49,15 @@ func value(n *yaml.Node) any {
 		v = o
 	case yaml.SequenceNode:
 		list := []any{}
-		for _, one := range n.Content {
-			list = append(list, value(one))
+		for _, element := range n.Content {
+			list = append(list, value(element))
 		}
 		v = list
 	default:
 		v = n.Value
 	}
 	switch name := strings.TrimPrefix(n.Tag, "!"); {
-	case strings.HasPrefix(name, "!"): // YAML's own
+	case strings.HasPrefix(name, "!"): // a tag of YAML, such as !!str
 		return v
 	case name == "Ref" || name == "Condition":
 		return map[string]any{name: v}
@@ -65,7 +66,7 @@ func value(n *yaml.Node) any {
 	}
 }
 
-// Value is what is at a path of names, nil if there is nothing. Numbers and truths are texts, as they are written.
+// Value returns the value at a path of names, or nil if there is none. Numbers and booleans are strings, as written.
 func (t Template) Value(path ...string) any {
 	var v any = t.root
 	for _, name := range path {
@@ -75,13 +76,13 @@ func (t Template) Value(path ...string) any {
 	return v
 }
 
-// Object is what is at a path, if it is an object.
+// Object returns the object at a path, or nil if there is none.
 func (t Template) Object(path ...string) map[string]any {
 	o, _ := t.Value(path...).(map[string]any)
 	return o
 }
 
-// Resources is the names of the resources of a type.
+// Resources returns the sorted names of the resources of a type.
 func (t Template) Resources(typ string) (names []string) {
 	for name, r := range t.Object("Resources") {
 		if r.(map[string]any)["Type"] == typ {
@@ -92,7 +93,7 @@ func (t Template) Resources(typ string) (names []string) {
 	return names
 }
 
-// AllowedActions is what a role may do to the table.
+// AllowedActions returns the DynamoDB actions that the policies of a role allow, sorted and without the prefix.
 func (t Template) AllowedActions(role string) (actions []string) {
 	policies, _ := t.Value("Resources", role, "Properties", "Policies").([]any)
 	for _, p := range policies {
@@ -109,19 +110,19 @@ func (t Template) AllowedActions(role string) (actions []string) {
 	return actions
 }
 
-// CheckPermissions checks that a role allows what a function asks of the table when it is used, and nothing else.
+// CheckPermissions checks that a role allows exactly the DynamoDB actions that use causes on the table.
 func CheckPermissions(t *testing.T, role string, tab table.Table, use func(table.Table)) {
 	t.Helper()
 	var mu sync.Mutex
-	var asked []string
+	var used []string
 	use(tabletest.Faults{Table: tab, Before: func(c tabletest.Call) error {
 		mu.Lock()
 		defer mu.Unlock()
-		asked = append(asked, c.Actions...)
+		used = append(used, c.Actions...)
 		return nil
 	}})
-	slices.Sort(asked)
-	if asked, allowed := slices.Compact(asked), OpenTemplate(t).AllowedActions(role); !slices.Equal(asked, allowed) {
-		t.Errorf("%s allows %v, but what is asked is %v", role, allowed, asked)
+	slices.Sort(used)
+	if used, allowed := slices.Compact(used), OpenTemplate(t).AllowedActions(role); !slices.Equal(used, allowed) {
+		t.Errorf("%s allows %v, but the function uses %v", role, allowed, used)
 	}
 }

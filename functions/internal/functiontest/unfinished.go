@@ -16,16 +16,17 @@ import (
 	"serverless-scim/internal/table/tabletest"
 )
 
-// LeaveUnfinished leaves what a process leaves that died at a time: a new group, and the delete of another, that have taken
-// effect and whose 60 memberships each are still to be written and removed.
+// LeaveUnfinished writes the items that a process leaves if it ends during a large change and during a large delete, at
+// the time at. Both are committed: a new group whose 60 memberships are not applied, and the delete of a group whose 60
+// memberships are not removed.
 func LeaveUnfinished(t *testing.T, tab table.Table, tenant string, at time.Time) {
 	t.Helper()
-	var writes atomic.Int64 // that are left to live
+	var remainingWrites atomic.Int64 // writes that succeed before the process ends
 	types := scim.StandardTypes()
 	d := directory.New(directory.Config{
 		Table: tabletest.Faults{Table: tab, Before: func(c tabletest.Call) error {
-			if c.Method == "Write" && writes.Add(-1) < 0 {
-				return errors.New("died")
+			if c.Method == "Write" && remainingWrites.Add(-1) < 0 {
+				return errors.New("the process has ended")
 			}
 			return nil
 		}},
@@ -39,17 +40,17 @@ func LeaveUnfinished(t *testing.T, tab table.Table, tenant string, at time.Time)
 		}
 		return r.ID()
 	}
-	writes.Store(1000)
+	remainingWrites.Store(1000)
 	var members []any
 	for i := range 60 {
 		id := create(user, scim.Object{"userName": fmt.Sprint("unfinished", i)})
 		members = append(members, scim.Object{"value": id})
 	}
-	gone := create(group, scim.Object{"displayName": "gone", "members": members})
-	writes.Store(1) // the one by which a change or a delete takes effect
-	create(group, scim.Object{"displayName": "there", "members": members})
-	writes.Store(1)
-	if _, err := d.Delete(ctx, group, gone, nil); err != nil {
+	deleted := create(group, scim.Object{"displayName": "deleted", "members": members})
+	remainingWrites.Store(1) // the commit
+	create(group, scim.Object{"displayName": "created", "members": members})
+	remainingWrites.Store(1)
+	if _, err := d.Delete(ctx, group, deleted, nil); err != nil {
 		t.Fatal(err)
 	}
 }

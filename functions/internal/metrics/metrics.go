@@ -1,5 +1,6 @@
-// Package metrics makes CloudWatch metrics of what the functions log: a slog.Handler that adds CloudWatch's embedded
-// metric format to the lines that tell a figure. It sends nothing itself, and no other package knows of metrics.
+// Package metrics emits CloudWatch metrics through the log. Its slog.Handler adds CloudWatch's embedded metric format
+// to the log lines that contain a value of a metric. The package makes no network calls, and no other package emits
+// metrics.
 package metrics
 
 import (
@@ -8,15 +9,15 @@ import (
 	"sync/atomic"
 )
 
-// Metric is a figure that lines of the log tell.
+// A Metric is a CloudWatch metric whose values are taken from log lines.
 type Metric struct {
 	Name    string
-	Unit    string // one of CloudWatch's
-	extract func(logAttributes) (value float64, told bool)
+	Unit    string // a unit of CloudWatch
+	extract func(logAttributes) (value float64, found bool)
 }
 
-// All is the metrics by the message of the lines that tell them. How many requests there were is the sample count of
-// Latency.
+// All returns the metrics, keyed by the message of the log lines that contain their values. The number of requests is
+// the sample count of Latency.
 func All() map[string][]Metric {
 	metrics := map[string][]Metric{
 		"request": {
@@ -43,7 +44,8 @@ func All() map[string][]Metric {
 	return metrics
 }
 
-// logAttributes is the attributes of a line that are numbers or truths, by name; those in groups as group.name.
+// logAttributes holds the numbers and booleans of a log line by name: true is 1, and false is absent. The name of an
+// attribute in a group is group.name.
 type logAttributes map[string]float64
 
 func (l logAttributes) add(prefix string, a slog.Attr) {
@@ -65,10 +67,10 @@ func (l logAttributes) add(prefix string, a slog.Attr) {
 }
 
 func attribute(name string) func(logAttributes) (float64, bool) {
-	return func(l logAttributes) (float64, bool) { v, told := l[name]; return v, told }
+	return func(l logAttributes) (float64, bool) { v, found := l[name]; return v, found }
 }
 
-// nonZero is a figure that is told unless it is 0.
+// nonZero extracts an attribute unless it is 0.
 func nonZero(name string) func(logAttributes) (float64, bool) {
 	return func(l logAttributes) (float64, bool) { return l[name], l[name] != 0 }
 }
@@ -79,27 +81,29 @@ func status(from, to float64) func(logAttributes) (float64, bool) {
 
 func always(logAttributes) (float64, bool) { return 1, true }
 
-// firstOnly is told by the first line alone: that of an instance that has just started.
+// firstOnly extracts 1 from the first line only. Each instance of a function has its own, so it counts cold starts.
 func firstOnly() func(logAttributes) (float64, bool) {
-	var later atomic.Bool
-	return func(logAttributes) (float64, bool) { return 1, !later.Swap(true) }
+	var emitted atomic.Bool
+	return func(logAttributes) (float64, bool) { return 1, !emitted.Swap(true) }
 }
 
 func deprovisioned(l logAttributes) (float64, bool) {
 	return 1, l["deprovisions"] != 0 && l["status"] < 300
 }
 
-// Handler hands lines on to another handler.
+// Handler is a slog.Handler that adds metrics to lines and passes them to another handler.
 type Handler struct {
 	slog.Handler
 	namespace string
 	metrics   map[string][]Metric
 }
 
-// New makes a handler whose metrics are in a namespace of CloudWatch, without dimensions.
+// New returns a handler that passes lines to the handler to. The metrics are in a CloudWatch namespace and have no
+// dimensions.
 func New(to slog.Handler, namespace string) *Handler { return &Handler{to, namespace, All()} }
 
-// metadata and directive are how a line tells CloudWatch which of its members are metrics.
+// metadata is the member _aws of a line in the embedded metric format. It names the members of the line that are
+// metrics.
 type metadata struct {
 	Timestamp         int64
 	CloudWatchMetrics []directive
@@ -113,7 +117,7 @@ type directive struct {
 
 type definition struct{ Name, Unit string }
 
-// Handle adds the metrics of a line to it.
+// Handle adds the metrics of a record to it and passes it on.
 func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	metrics := h.metrics[r.Message]
 	if len(metrics) == 0 {
@@ -122,23 +126,24 @@ func (h *Handler) Handle(ctx context.Context, r slog.Record) error {
 	l := logAttributes{}
 	r.Attrs(func(a slog.Attr) bool { l.add("", a); return true })
 	r = r.Clone()
-	var told []definition
+	var emitted []definition
 	for _, m := range metrics {
 		if v, ok := m.extract(l); ok {
 			r.AddAttrs(slog.Float64(m.Name, v))
-			told = append(told, definition{m.Name, m.Unit})
+			emitted = append(emitted, definition{m.Name, m.Unit})
 		}
 	}
-	if len(told) > 0 {
-		r.AddAttrs(slog.Any("_aws", metadata{r.Time.UnixMilli(), []directive{{h.namespace, [][]string{{}}, told}}}))
+	if len(emitted) > 0 {
+		d := directive{h.namespace, [][]string{{}}, emitted}
+		r.AddAttrs(slog.Any("_aws", metadata{r.Time.UnixMilli(), []directive{d}}))
 	}
 	return h.Handler.Handle(ctx, r)
 }
 
-// WithAttrs is slog.Handler's.
+// WithAttrs implements slog.Handler. Metrics are not extracted from attrs.
 func (h *Handler) WithAttrs(attrs []slog.Attr) slog.Handler {
 	return &Handler{h.Handler.WithAttrs(attrs), h.namespace, h.metrics}
 }
 
-// WithGroup gives a handler without metrics: CloudWatch looks for them outside of groups.
+// WithGroup returns a handler that adds no metrics, because CloudWatch ignores members of groups.
 func (h *Handler) WithGroup(name string) slog.Handler { return h.Handler.WithGroup(name) }

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// told is what CloudWatch would make of a line, by name; nothing if it does not see one.
-func told(t *testing.T, text []byte) map[string]float64 {
+// parseMetrics returns the metrics that CloudWatch extracts from a log line, by name.
+func parseMetrics(t *testing.T, text []byte) map[string]float64 {
 	t.Helper()
 	if !json.Valid(text) {
 		t.Fatalf("not JSON: %s", text)
@@ -38,14 +38,14 @@ func told(t *testing.T, text []byte) map[string]float64 {
 	for _, m := range d.Metrics {
 		v, ok := members[m.Name].(float64)
 		if !ok || m.Unit == "" {
-			t.Errorf("%s has no figure or no unit: %s", m.Name, text)
+			t.Errorf("%s has no value or no unit: %s", m.Name, text)
 		}
 		found[m.Name] = v
 	}
 	return found
 }
 
-func TestLinesTellMetrics(t *testing.T) {
+func TestLinesContainMetrics(t *testing.T) {
 	t.Parallel()
 	var out bytes.Buffer
 	log := slog.New(New(slog.NewJSONHandler(&out, nil), "Scim/test"))
@@ -71,7 +71,7 @@ func TestLinesTellMetrics(t *testing.T) {
 	} {
 		out.Reset()
 		log.Info(c.message, c.attrs...)
-		if got := told(t, out.Bytes()); !maps.Equal(got, c.want) {
+		if got := parseMetrics(t, out.Bytes()); !maps.Equal(got, c.want) {
 			t.Errorf("%s %v: %v, want %v", c.message, c.attrs, got, c.want)
 		}
 	}
@@ -79,13 +79,13 @@ func TestLinesTellMetrics(t *testing.T) {
 	log.With("status", 500).Info("fsck", "findings", 1)
 	log.WithGroup("g").Info("fsck", "findings", 1)
 	first, second, _ := bytes.Cut(out.Bytes(), []byte("\n"))
-	if got := told(t, first); got["Findings"] != 1 || len(told(t, second)) != 0 {
+	if got := parseMetrics(t, first); got["Findings"] != 1 || len(parseMetrics(t, second)) != 0 {
 		t.Errorf("with attributes and groups: %s", out.String())
 	}
 }
 
-// CloudWatch refuses a line with two figures of one name, and alarms know metrics by their names alone.
-func TestNamesAreTakenOnce(t *testing.T) {
+// CloudWatch rejects a line with two metrics of one name, and alarms refer to metrics by name only.
+func TestMetricNamesAreUnique(t *testing.T) {
 	t.Parallel()
 	var names []string
 	for _, metrics := range All() {
@@ -94,7 +94,7 @@ func TestNamesAreTakenOnce(t *testing.T) {
 		}
 	}
 	slices.Sort(names)
-	if once := slices.Compact(slices.Clone(names)); len(once) != len(names) {
+	if unique := slices.Compact(slices.Clone(names)); len(unique) != len(names) {
 		t.Errorf("%v", names)
 	}
 }

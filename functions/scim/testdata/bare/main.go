@@ -1,4 +1,4 @@
-// Command bare is the least that a Lambda function can be: what the start of the real one is measured against.
+// Command bare is a minimal Lambda function, to compare its start with that of the function scim.
 package main
 
 import "github.com/aws/aws-lambda-go/lambda"

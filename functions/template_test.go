@@ -1,4 +1,4 @@
-// Package functions holds the programs. Of its own it has tests of what template.yaml promises to whoever deploys it.
+// Package functions contains the programs. It has no code, only tests of template.yaml and of the runbook in README.md.
 package functions
 
 import (
@@ -19,9 +19,10 @@ import (
 	"serverless-scim/internal/server/servertest"
 )
 
-func names(path string) []string { return strings.Split(path, ".") }
+// splitPath splits a path of names such as Table.Properties.
+func splitPath(path string) []string { return strings.Split(path, ".") }
 
-func TestPromises(t *testing.T) {
+func TestResourceProperties(t *testing.T) {
 	t.Parallel()
 	stack := functiontest.OpenTemplate(t)
 	ref := func(name string) any { return map[string]any{"Ref": name} }
@@ -38,13 +39,13 @@ func TestPromises(t *testing.T) {
 		"Api.Properties.SecurityPolicy":                                                "SecurityPolicy_TLS13_1_2_2021_06",
 		"Api.Properties.TracingEnabled":                                                "true",
 		"Api.Properties.MinimumCompressionSize":                                        "4096",
-		"Api.Properties.BinaryMediaTypes":                                              nil, // bodies come as text
+		"Api.Properties.BinaryMediaTypes":                                              nil, // so bodies arrive as text
 		"Api.Properties.Auth":                                                          nil,
 		"Domain.Properties.SecurityPolicy":                                             "TLS_1_2",
 		"LogRole.DeletionPolicy":                                                       "Retain",
 		"LogAccount.DeletionPolicy":                                                    "Retain",
 		"LogAccount.Condition":                                                         "SetsLogRole",
-		"Function.Properties.Timeout":                                                  "29", // the code answers after 25 s
+		"Function.Properties.Timeout":                                                  "29", // the code responds within 25 s
 		"Function.Properties.AutoPublishAlias":                                         "live",
 		"Function.Properties.DeploymentPreference.Type":                                ref("Deployment"),
 		"Function.Properties.DeploymentPreference.Alarms":                              []any{ref("ServerErrors"), ref("FunctionErrors"), ref("GatewayFailures")},
@@ -53,13 +54,13 @@ func TestPromises(t *testing.T) {
 		"AdminFunction.Properties.Events":                                              nil, // no URL, no schedule
 		"AdminFunction.Properties.FunctionUrlConfig":                                   nil,
 	} {
-		if got := stack.Value(append([]string{"Resources"}, names(path)...)...); !reflect.DeepEqual(got, want) {
+		if got := stack.Value(append([]string{"Resources"}, splitPath(path)...)...); !reflect.DeepEqual(got, want) {
 			t.Errorf("%s is %v, want %v", path, got, want)
 		}
 	}
 	for _, name := range stack.Resources("AWS::Logs::LogGroup") {
 		if got := stack.Value("Resources", name, "Properties", "RetentionInDays"); !reflect.DeepEqual(got, ref("LogRetention")) {
-			t.Errorf("%s keeps lines for %v days", name, got)
+			t.Errorf("%s retains lines for %v days", name, got)
 		}
 	}
 }
@@ -68,7 +69,7 @@ func TestFunctions(t *testing.T) {
 	t.Parallel()
 	stack := functiontest.OpenTemplate(t)
 	if h, r := stack.Value("Globals", "Function", "Handler"), stack.Value("Globals", "Function", "Runtime"); h != "bootstrap" || r != "provided.al2023" {
-		t.Errorf("the handler is %v on %v: the builder makes a bootstrap", h, r)
+		t.Errorf("the handler is %v on %v, but SAM builds a bootstrap", h, r)
 	}
 	functions := stack.Resources("AWS::Serverless::Function")
 	if len(functions) != 3 {
@@ -83,15 +84,15 @@ func TestFunctions(t *testing.T) {
 		}
 		code, err := os.ReadDir(filepath.Join("..", p["CodeUri"].(string)))
 		if !slices.ContainsFunc(code, func(f os.DirEntry) bool { return f.Name() == "main.go" }) {
-			t.Errorf("%s: there is no main.go in %s (%v)", name, p["CodeUri"], err)
+			t.Errorf("%s: no main.go in %s (%v)", name, p["CodeUri"], err)
 		}
 		if p["Policies"] != nil || p["Role"] == nil {
-			t.Errorf("%s has no role of its own", name)
+			t.Errorf("%s does not have its own role", name)
 		}
 		for event := range stack.Object("Resources", name, "Properties", "Events") {
 			p := stack.Object("Resources", name, "Properties", "Events", event, "Properties")
 			if when, ok := p["Schedule"].(string); ok && !schedule.MatchString(when) {
-				t.Errorf("%s: %q is no rate", event, when)
+				t.Errorf("%s: %q is not a rate", event, when)
 			}
 			if input, ok := p["Input"].(string); ok && !json.Valid([]byte(input)) {
 				t.Errorf("%s: %q is not JSON", event, input)
@@ -100,37 +101,38 @@ func TestFunctions(t *testing.T) {
 	}
 }
 
-// X-Ray alone has no resources to name.
-func TestRolesAllowNothingInGeneral(t *testing.T) {
+// Roles allow single actions on single resources, except for X-Ray, which has no resources.
+func TestRolesHaveNoWildcards(t *testing.T) {
 	t.Parallel()
 	stack := functiontest.OpenTemplate(t)
 	for _, name := range stack.Resources("AWS::IAM::Role") {
-		for _, p := range all(stack.Value("Resources", name, "Properties", "Policies")) {
-			for _, s := range all(p.(map[string]any)["PolicyDocument"].(map[string]any)["Statement"]) {
+		for _, p := range elements(stack.Value("Resources", name, "Properties", "Policies")) {
+			for _, s := range elements(p.(map[string]any)["PolicyDocument"].(map[string]any)["Statement"]) {
 				s := s.(map[string]any)
-				for _, action := range all(s["Action"]) {
+				for _, action := range elements(s["Action"]) {
 					if action := action.(string); strings.Contains(action, "*") || strings.Contains(action, "PartiQL") ||
 						s["Resource"] == "*" && !strings.HasPrefix(action, "xray:") {
-						t.Errorf("%s may %s on %v", name, action, s["Resource"])
+						t.Errorf("%s allows %s on %v", name, action, s["Resource"])
 					}
 				}
 			}
 		}
-		if managed := all(stack.Value("Resources", name, "Properties", "ManagedPolicyArns")); len(managed) > 0 && name != "LogRole" {
+		if managed := elements(stack.Value("Resources", name, "Properties", "ManagedPolicyArns")); len(managed) > 0 && name != "LogRole" {
 			t.Errorf("%s has %v", name, managed)
 		}
 	}
 	for _, role := range []string{"FunctionRole", "AdminRole"} {
 		if slices.Contains(stack.AllowedActions(role), "Scan") {
-			t.Errorf("%s may Scan", role)
+			t.Errorf("%s allows Scan", role)
 		}
 	}
 }
 
-func all(list any) []any { l, _ := list.([]any); return l }
+// elements returns the elements of a list, or none if it is not a list.
+func elements(list any) []any { l, _ := list.([]any); return l }
 
-// kinds is what API Gateway answers by itself, and with which status it is to.
-var kinds = map[string]int{
+// responseTypes are the types of API Gateway's own responses and the status that each must have.
+var responseTypes = map[string]int{
 	"ACCESS_DENIED": 403, "API_CONFIGURATION_ERROR": 500, "AUTHORIZER_CONFIGURATION_ERROR": 500, "AUTHORIZER_FAILURE": 500,
 	"BAD_REQUEST_BODY": 400, "BAD_REQUEST_PARAMETERS": 400, "DEFAULT_4XX": 400, "DEFAULT_5XX": 429, "EXPIRED_TOKEN": 401,
 	"INTEGRATION_FAILURE": 429, "INTEGRATION_TIMEOUT": 429, "INVALID_API_KEY": 401, "INVALID_SIGNATURE": 401,
@@ -138,43 +140,43 @@ var kinds = map[string]int{
 	"THROTTLED": 429, "UNAUTHORIZED": 401, "UNSUPPORTED_MEDIA_TYPE": 415, "WAF_FILTERED": 403,
 }
 
-func TestGatewayAnswersAsWeDo(t *testing.T) {
+func TestGatewayResponsesAreSCIMErrors(t *testing.T) {
 	t.Parallel()
 	stack := functiontest.OpenTemplate(t)
 	responses := stack.Object("Resources", "Api", "Properties", "GatewayResponses")
-	for kind := range responses {
-		if kinds[kind] == 0 {
-			t.Errorf("API Gateway knows no %s", kind)
+	for name := range responses {
+		if responseTypes[name] == 0 {
+			t.Errorf("API Gateway has no response type %s", name)
 		}
 	}
-	for kind, want := range kinds {
-		r, _ := responses[kind].(map[string]any)
+	for typ, want := range responseTypes {
+		r, _ := responses[typ].(map[string]any)
 		status, _ := strconv.Atoi(fmt.Sprint(r["StatusCode"]))
 		if status != want {
-			t.Errorf("%s is %d, want %d", kind, status, want)
+			t.Errorf("%s is %d, want %d", typ, status, want)
 		}
 		header := http.Header{}
-		headers := stack.Object("Resources", "Api", "Properties", "GatewayResponses", kind, "ResponseParameters", "Headers")
+		headers := stack.Object("Resources", "Api", "Properties", "GatewayResponses", typ, "ResponseParameters", "Headers")
 		for name, v := range headers {
 			inner, ok := strings.CutPrefix(v.(string), "'")
 			inner, ok2 := strings.CutSuffix(inner, "'")
 			if !ok || !ok2 || strings.Contains(inner, "'") {
-				t.Errorf("%s: %s is %v, which API Gateway takes for an expression", kind, name, v)
+				t.Errorf("%s: %s is %v, which API Gateway interprets as an expression", typ, name, v)
 			}
 			header.Set(name, inner)
 		}
 		templates, _ := r["ResponseTemplates"].(map[string]any)
 		body, _ := templates["application/json"].(string)
 		if err := servertest.Shape(http.MethodGet, status, header, []byte(body)); err != nil || len(templates) != 1 {
-			t.Errorf("%s: %v: %s", kind, err, body)
+			t.Errorf("%s: %v: %s", typ, err, body)
 		}
 		if strings.Contains(body, "$") {
-			t.Errorf("%s tells what API Gateway knows of the request: %s", kind, body)
+			t.Errorf("%s contains a variable of the request: %s", typ, body)
 		}
 	}
 }
 
-func TestAccessLogTellsNobodysNameOrToken(t *testing.T) {
+func TestAccessLogHasNoPersonalData(t *testing.T) {
 	t.Parallel()
 	format := functiontest.OpenTemplate(t).Value("Resources", "Api", "Properties", "AccessLogSetting", "Format").(string)
 	variable := regexp.MustCompile(`\$context\.[A-Za-z.]+`)
@@ -182,19 +184,21 @@ func TestAccessLogTellsNobodysNameOrToken(t *testing.T) {
 		t.Errorf("not JSON: %s", line)
 	}
 	for _, name := range variable.FindAllString(format, -1) {
-		if strings.Contains(strings.ToLower(name), "authorizer") || slices.Contains([]string{"$context.path", "$context.customDomain.basePathMatched"}, name) {
-			t.Errorf("%s may tell a name or a token", name)
+		if strings.Contains(strings.ToLower(name), "authorizer") ||
+			slices.Contains([]string{"$context.path", "$context.customDomain.basePathMatched"}, name) {
+			t.Errorf("%s can contain a name or a token", name)
 		}
 	}
 	for _, field := range []string{`"requestId"`, `"errorType"`, `"status"`} {
 		if !strings.Contains(format, field) {
-			t.Errorf("no %s, by which alarms and people find a request", field)
+			t.Errorf("the format lacks %s", field)
 		}
 	}
 }
 
-// told is the metrics of our namespace: those of lines of the functions, and those of filters over other lines.
-func told(stack functiontest.Template) map[string]bool {
+// ownMetrics returns the metrics of the stack's namespace: those in log lines of the functions, and those of metric
+// filters.
+func ownMetrics(stack functiontest.Template) map[string]bool {
 	known := map[string]bool{}
 	for _, list := range metrics.All() {
 		for _, m := range list {
@@ -202,46 +206,47 @@ func told(stack functiontest.Template) map[string]bool {
 		}
 	}
 	for _, name := range stack.Resources("AWS::Logs::MetricFilter") {
-		for _, m := range all(stack.Value("Resources", name, "Properties", "MetricTransformations")) {
+		for _, m := range elements(stack.Value("Resources", name, "Properties", "MetricTransformations")) {
 			known[m.(map[string]any)["MetricName"].(string)] = true
 		}
 	}
 	return known
 }
 
-// metricsOf is the metrics that an alarm looks at, each as namespace and name.
-func metricsOf(alarm map[string]any) (list [][2]string) {
-	one := func(o map[string]any) {
-		namespace, ours := o["Namespace"].(string)
-		if !ours {
+// alarmMetrics returns the metrics of an alarm, each as namespace and name.
+func alarmMetrics(alarm map[string]any) (list [][2]string) {
+	add := func(o map[string]any) {
+		namespace, ok := o["Namespace"].(string)
+		if !ok {
 			namespace = fmt.Sprint(o["Namespace"].(map[string]any)["Fn::Sub"])
 		}
 		list = append(list, [2]string{namespace, o["MetricName"].(string)})
 	}
 	if alarm["MetricName"] != nil {
-		one(alarm)
+		add(alarm)
 	}
-	for _, m := range all(alarm["Metrics"]) {
+	for _, m := range elements(alarm["Metrics"]) {
 		if stat, ok := m.(map[string]any)["MetricStat"].(map[string]any); ok {
-			one(stat["Metric"].(map[string]any))
+			add(stat["Metric"].(map[string]any))
 		}
 	}
 	return list
 }
 
-// theirs is the metrics of AWS that alarms may look at.
-var theirs = []string{"AWS/Lambda Errors", "AWS/Lambda Throttles", "AWS/Lambda Duration", "AWS/Lambda Invocations",
+// awsMetrics are the metrics of AWS that alarms may use.
+var awsMetrics = []string{"AWS/Lambda Errors", "AWS/Lambda Throttles", "AWS/Lambda Duration", "AWS/Lambda Invocations",
 	"AWS/DynamoDB ReadThrottleEvents", "AWS/DynamoDB WriteThrottleEvents"}
 
-const ours = "Scim/${AWS::StackName}"
+// ownNamespace is the CloudWatch namespace of the stack.
+const ownNamespace = "Scim/${AWS::StackName}"
 
-func TestAlarmsSayWhatToDo(t *testing.T) {
+func TestRunbookDescribesAlarmsAndParameters(t *testing.T) {
 	t.Parallel()
 	stack := functiontest.OpenTemplate(t)
-	if where := stack.Value("Globals", "Function", "Environment", "Variables", "METRICS_NAMESPACE", "Fn::Sub"); where != ours {
+	if where := stack.Value("Globals", "Function", "Environment", "Variables", "METRICS_NAMESPACE", "Fn::Sub"); where != ownNamespace {
 		t.Errorf("the functions' metrics are in %v", where)
 	}
-	known := told(stack)
+	known := ownMetrics(stack)
 	runbook, err := os.ReadFile("README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -249,27 +254,27 @@ func TestAlarmsSayWhatToDo(t *testing.T) {
 	alarms := stack.Resources("AWS::CloudWatch::Alarm")
 	for _, name := range alarms {
 		p := stack.Object("Resources", name, "Properties")
-		for _, m := range metricsOf(p) {
-			if m[0] == ours && !known[m[1]] || m[0] != ours && !slices.Contains(theirs, m[0]+" "+m[1]) {
-				t.Errorf("%s looks at %s, which nobody tells", name, m)
+		for _, m := range alarmMetrics(p) {
+			if m[0] == ownNamespace && !known[m[1]] || m[0] != ownNamespace && !slices.Contains(awsMetrics, m[0]+" "+m[1]) {
+				t.Errorf("%s uses the metric %s, which does not exist", name, m)
 			}
 		}
-		if len(metricsOf(p)) == 0 || p["AlarmDescription"] == "" || p["TreatMissingData"] == nil || p["AlarmActions"] == nil {
+		if len(alarmMetrics(p)) == 0 || p["AlarmDescription"] == "" || p["TreatMissingData"] == nil || p["AlarmActions"] == nil {
 			t.Errorf("%s is incomplete: %v", name, p)
 		}
 		if !strings.Contains(string(runbook), "\n| `"+name+"` |") {
-			t.Errorf("the runbook does not tell of %s", name)
+			t.Errorf("the runbook lacks the alarm %s", name)
 		}
 	}
 	parameters := stack.Object("Parameters")
 	for name := range parameters {
 		if !strings.Contains(string(runbook), name) {
-			t.Errorf("the runbook does not tell of the parameter %s", name)
+			t.Errorf("the runbook lacks the parameter %s", name)
 		}
 	}
 	for _, row := range regexp.MustCompile("\n\\| `([A-Z][A-Za-z]+)`").FindAllStringSubmatch(string(runbook), -1) {
 		if !slices.Contains(alarms, row[1]) && parameters[row[1]] == nil {
-			t.Errorf("the runbook tells of %s, which is no alarm and no parameter", row[1])
+			t.Errorf("the runbook has a row for %s, which is neither an alarm nor a parameter", row[1])
 		}
 	}
 }
@@ -277,11 +282,11 @@ func TestAlarmsSayWhatToDo(t *testing.T) {
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	stack := functiontest.OpenTemplate(t)
-	sub := all(stack.Value("Resources", "Dashboard", "Properties", "DashboardBody", "Fn::Sub"))
+	sub := elements(stack.Value("Resources", "Dashboard", "Properties", "DashboardBody", "Fn::Sub"))
 	body, own := sub[0].(string), sub[1].(map[string]any)
 	for _, name := range regexp.MustCompile(`\$\{([A-Za-z]+)(\.Arn)?\}`).FindAllStringSubmatch(body, -1) {
 		if stack.Value("Resources", name[1]) == nil && own[name[1]] == nil {
-			t.Errorf("there is no %s", name[1])
+			t.Errorf("the template has no %s", name[1])
 		}
 	}
 	var dashboard struct {
@@ -296,12 +301,12 @@ func TestDashboard(t *testing.T) {
 	if err := json.Unmarshal([]byte(body), &dashboard); err != nil {
 		t.Fatal(err)
 	}
-	known := told(stack)
+	known := ownMetrics(stack)
 	shown := map[string]bool{}
 	for _, w := range dashboard.Widgets {
 		for _, m := range w.Properties.Metrics {
-			if m[0] == ours && !known[m[1].(string)] {
-				t.Errorf("nobody tells %v", m[1])
+			if m[0] == ownNamespace && !known[m[1].(string)] {
+				t.Errorf("the metric %v does not exist", m[1])
 			}
 			shown[m[1].(string)] = true
 		}
@@ -311,18 +316,18 @@ func TestDashboard(t *testing.T) {
 	}
 	for name := range known {
 		if !shown[name] {
-			t.Errorf("%s is told, and not shown", name)
+			t.Errorf("the dashboard lacks the metric %s", name)
 		}
 	}
 }
 
-// What the code reads is declared, and what is declared is read; Lambda itself sets AWS_….
+// The template sets exactly the variables that the code reads, except those that Lambda sets (AWS_…).
 func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	stack := functiontest.OpenTemplate(t)
 	var declared, read []string
 	for _, path := range []string{"Globals.Function", "Resources.Function.Properties", "Resources.Sweep.Properties", "Resources.AdminFunction.Properties"} {
-		for name := range stack.Object(append(names(path), "Environment", "Variables")...) {
+		for name := range stack.Object(append(splitPath(path), "Environment", "Variables")...) {
 			declared = append(declared, name)
 		}
 	}

@@ -11,25 +11,25 @@ import (
 	"serverless-scim/internal/token"
 )
 
-func TestATokenIsMadeInTheFileThatAServerOpens(t *testing.T) {
+func TestAdminCommandsWriteToTheFile(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "scim.db")
-	do := func(arguments ...string) (status int, out, errs string) {
+	runCommand := func(arguments ...string) (status int, out, errs string) {
 		var stdout, stderr bytes.Buffer
 		status = runAdmin(t.Context(), append([]string{"-db", file}, arguments...), &stdout, &stderr)
 		return status, stdout.String(), stderr.String()
 	}
-	if status, _, errs := do(`{"command":"create-tenant","tenant":"acme"}`); status != 0 {
+	if status, _, errs := runCommand(`{"command":"create-tenant","tenant":"acme"}`); status != 0 {
 		t.Fatal(errs)
 	}
-	_, out, errs := do(`{"command":"create-token","tenant":"acme","label":"okta"}`)
-	var made struct{ Token string }
-	if err := json.Unmarshal([]byte(out), &made); err != nil {
+	_, out, errs := runCommand(`{"command":"create-token","tenant":"acme","label":"okta"}`)
+	var result struct{ Token string }
+	if err := json.Unmarshal([]byte(out), &result); err != nil {
 		t.Fatal(err, errs)
 	}
-	for _, wrong := range [][]string{{}, {`{"command":"list-tenants"}`, "more"}, {`{"command":"drop"}`}, {"-unknown"}} {
-		if status, out, errs := do(wrong...); status == 0 || out != "" || errs == "" {
-			t.Errorf("%q: %d, %s", wrong, status, out)
+	for _, arguments := range [][]string{{}, {`{"command":"list-tenants"}`, "more"}, {`{"command":"drop"}`}, {"-unknown"}} {
+		if status, out, errs := runCommand(arguments...); status == 0 || out != "" || errs == "" {
+			t.Errorf("%q: %d, %s", arguments, status, out)
 		}
 	}
 	tab, err := bolt.Open(file)
@@ -37,12 +37,12 @@ func TestATokenIsMadeInTheFileThatAServerOpens(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tab.Close()
-	c := stored(t, tab, t.Output())
-	identity, err := (&token.Store{Table: tab, Now: c.Now}).Authenticate(t.Context(), []string{made.Token})
+	c := newConfig(t, tab, t.Output())
+	identity, err := (&token.Store{Table: tab, Now: c.Now}).Authenticate(t.Context(), []string{result.Token})
 	if err != nil || identity.Tenant.Name != "acme" {
 		t.Errorf("%v, %v", identity, err)
 	}
-	if status, _, errs := do(`{"command":"list-tenants"}`); status == 0 || !strings.Contains(errs, "in use by another process") {
-		t.Errorf("a file in use: %d, %s", status, errs)
+	if status, _, errs := runCommand(`{"command":"list-tenants"}`); status == 0 || !strings.Contains(errs, "in use by another process") {
+		t.Errorf("file in use: %d, %s", status, errs)
 	}
 }

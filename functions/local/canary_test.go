@@ -28,36 +28,41 @@ import (
 	"serverless-scim/internal/token"
 )
 
-var canaries = flag.Int("canary", 1, "how many times each recorded request is sent damaged, to look for its values in logs")
+var canaries = flag.Int("canary", 1,
+	"how many modified copies of each recorded request are sent, to look for its values in logs")
 
-// canary hands requests on, notes what personal values they hold, and sends each again, damaged.
+// canary is a handler that records the personal values and secrets in requests. It passes each request on, after
+// modified copies of it.
 type canary struct {
 	http.Handler
 	secret string
 	random *rand.Rand
 
-	mu       sync.Mutex
-	personal map[string]bool
-	secrets  map[string]bool
-	requests int
-	answers  bytes.Buffer
+	mu        sync.Mutex
+	personal  map[string]bool // values that identify a person
+	secrets   map[string]bool // the token and passwords
+	requests  int
+	responses bytes.Buffer // bodies of the responses to the modified copies
 }
 
-// personalNames is the attributes whose values tell who somebody is, and secretNames those that nobody may know.
+// personalNames are the attributes whose values identify a person, and secretNames those whose values are secret, in
+// lower case.
 var (
-	personalNames = []string{"username", "displayname", "givenname", "familyname", "formatted", "nickname", "externalid", "display", "title"}
-	secretNames   = []string{"password"}
+	personalNames = []string{"username", "displayname", "givenname", "familyname", "formatted", "nickname",
+		"externalid", "display", "title"}
+	secretNames = []string{"password"}
 )
 
-func (c *canary) note(name string, v any) {
+// collect records the personal values and secrets in a JSON value. name is the attribute that holds it.
+func (c *canary) collect(name string, v any) {
 	switch v := v.(type) {
 	case map[string]any:
 		for name, v := range v {
-			c.note(name, v)
+			c.collect(name, v)
 		}
 	case []any:
 		for _, v := range v {
-			c.note(name, v)
+			c.collect(name, v)
 		}
 	case string:
 		switch name = strings.ToLower(name); {
@@ -76,31 +81,31 @@ func (c *canary) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	c.mu.Lock()
 	c.requests += 1 + *canaries
 	if json.Unmarshal(body, &v) == nil {
-		c.note("", v)
+		c.collect("", v)
 	}
 	c.mu.Unlock()
 	for range *canaries {
-		again := r.Clone(r.Context())
-		damaged := bytes.Clone(body)
-		c.damage(again, &damaged)
-		again.Body = io.NopCloser(bytes.NewReader(damaged))
+		modified := r.Clone(r.Context())
+		modifiedBody := bytes.Clone(body)
+		c.modify(modified, modifiedBody)
+		modified.Body = io.NopCloser(bytes.NewReader(modifiedBody))
 		out := httptest.NewRecorder()
-		c.Handler.ServeHTTP(out, again)
+		c.Handler.ServeHTTP(out, modified)
 		c.mu.Lock()
-		c.answers.Write(out.Body.Bytes())
+		c.responses.Write(out.Body.Bytes())
 		c.mu.Unlock()
 	}
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	c.Handler.ServeHTTP(w, r)
 }
 
-// damage makes a request one that is refused, mostly: the path holds a person, the token is in the query, the body is
-// not what it was.
-func (c *canary) damage(r *http.Request, body *[]byte) {
+// modify changes a request so that most servers reject it: it adds the token to the query, replaces a byte of the body,
+// and puts a personal value into the path, the method, a filter, or a header.
+func (c *canary) modify(r *http.Request, body []byte) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if r.URL.RawQuery += "&access_token=" + url.QueryEscape(c.secret); len(*body) > 0 && c.random.IntN(2) == 0 {
-		(*body)[c.random.IntN(len(*body))] = byte(c.random.IntN(256))
+	if r.URL.RawQuery += "&access_token=" + url.QueryEscape(c.secret); len(body) > 0 && c.random.IntN(2) == 0 {
+		body[c.random.IntN(len(body))] = byte(c.random.IntN(256))
 	}
 	for v := range c.personal {
 		switch c.random.IntN(5) {
@@ -122,14 +127,15 @@ func (c *canary) damage(r *http.Request, body *[]byte) {
 	}
 }
 
-// forms is how a value may be written.
+// forms returns the encodings in which a value could appear.
 func forms(v string) []string {
 	quoted, _ := json.Marshal(v)
-	return []string{v, strings.ToLower(v), strings.ToUpper(v), url.QueryEscape(v), url.PathEscape(v), string(quoted[1 : len(quoted)-1]),
-		base64.StdEncoding.EncodeToString([]byte(v)), fmt.Sprintf("%x", v)}
+	return []string{v, strings.ToLower(v), strings.ToUpper(v), url.QueryEscape(v), url.PathEscape(v),
+		string(quoted[1 : len(quoted)-1]), base64.StdEncoding.EncodeToString([]byte(v)), fmt.Sprintf("%x", v)}
 }
 
-// Neither a log nor a table knows a token or a password, and no log knows a person: whatever is sent, whatever fails.
+// Logs, table, and responses contain no token and no password, and logs contain no personal value, also for invalid
+// requests and for errors of the table.
 func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
 	t.Parallel()
 	conversations, err := replay.LoadConversations("../../events")
@@ -147,42 +153,46 @@ func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := &canary{secret: secret, random: rand.New(rand.NewPCG(1, 2)), personal: map[string]bool{}, secrets: map[string]bool{secret: true}}
-	config := stored(t, tab, io.Discard)
+	c := &canary{secret: secret, random: rand.New(rand.NewPCG(1, 2)),
+		personal: map[string]bool{}, secrets: map[string]bool{secret: true}}
+	config := newConfig(t, tab, io.Discard)
 	config.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	calls := 0
-	play := func(faulty bool) {
+	play := func(withFaults bool) {
 		config.Table = tabletest.Faults{Table: tab, Before: func(tabletest.Call) error {
-			if calls++; faulty && calls%7 == 0 {
-				return []error{&table.TransientError{Err: errors.New("throttled")}, &table.InvalidError{Reason: "x"}}[calls/7%2]
+			if calls++; withFaults && calls%7 == 0 {
+				faults := []error{&table.TransientError{Err: errors.New("throttled")}, &table.InvalidError{Reason: "x"}}
+				return faults[calls/7%2]
 			}
 			return nil
 		}}
-		config.Runner = func(calls ...func() error) (err error) { // one after the other
+		config.Runner = func(calls ...func() error) (err error) { // sequentially
 			for _, call := range calls {
 				err = errors.Join(err, call())
 			}
 			return err
 		}
-		c.Handler = server.New(server.Config{Directory: config, Tokens: tokens, Limiter: &token.Limiter{Table: tab, Now: time.Now, Log: config.Log},
+		c.Handler = server.New(server.Config{Directory: config, Tokens: tokens,
+			Limiter:   &token.Limiter{Table: tab, Now: time.Now, Log: config.Log},
 			RequestID: gateway.RequestID, Timeout: 25 * time.Second, Log: config.Log})
-		for _, one := range conversations {
-			r := replay.Player{Target: replay.FunctionTarget(gateway.New(c).Invoke), Token: secret, RunSuffix: fmt.Sprint("canary", faulty)}
-			if _, err := r.Play(t.Context(), one); err != nil && !faulty {
-				t.Errorf("%s: %v", one.Name(), err)
+		target := replay.FunctionTarget(gateway.New(c).Invoke)
+		player := replay.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("canary", withFaults)}
+		for _, conversation := range conversations {
+			if _, err := player.Play(t.Context(), conversation); err != nil && !withFaults {
+				t.Errorf("%s: %v", conversation.Name(), err)
 			}
 		}
 	}
 	play(false)
 	play(true)
 
-	kept := contents(t, tab)
+	items := tableJSON(t, tab)
 	for v := range c.secrets {
 		random := strings.TrimPrefix(v, "scim_default_")
 		for _, form := range forms(random[:min(len(random), 40)]) {
-			for where, text := range map[string]string{"log": log.String(), "table": kept, "answers": c.answers.String()} {
+			for where, text := range map[string]string{"log": log.String(), "table": items, "responses": c.responses.String()} {
 				if strings.Contains(text, form) {
-					t.Errorf("the %s holds a secret: %s", where, form)
+					t.Errorf("%s: contains a secret: %s", where, form)
 				}
 			}
 		}
@@ -190,20 +200,21 @@ func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
 	for v := range c.personal {
 		for _, form := range forms(v) {
 			if at := strings.Index(log.String(), form); at >= 0 {
-				t.Errorf("the log holds %s: …%s", v, log.String()[max(0, at-300):at+len(form)])
+				t.Errorf("the log contains %s: …%s", v, log.String()[max(0, at-300):at+len(form)])
 				break
 			}
 		}
 	}
 	lines := strings.Count(log.String(), "\n")
-	t.Logf("%d requests, %d lines, %d personal values, %d secrets, %d bytes in the table", c.requests, lines, len(c.personal), len(c.secrets), len(kept))
+	t.Logf("%d requests, %d lines, %d personal values, %d secrets, %d bytes in the table",
+		c.requests, lines, len(c.personal), len(c.secrets), len(items))
 	if c.requests < 300 || lines < 300 || len(c.personal) < 30 || len(c.secrets) < 2 {
-		t.Error("too little to mean anything")
+		t.Error("too few requests or values for a meaningful test")
 	}
 }
 
-// contents is what stands in a table.
-func contents(t *testing.T, tab table.Table) string {
+// tableJSON returns all items of a table as JSON.
+func tableJSON(t *testing.T, tab table.Table) string {
 	var b strings.Builder
 	for from, first := (table.Key{}), true; first || from != (table.Key{}); first = false {
 		p, err := tab.Scan(t.Context(), from)

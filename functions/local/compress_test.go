@@ -9,8 +9,8 @@ import (
 	"testing"
 )
 
-// Large answers are compressed for clients that take it, with their length and their weak ETag right; others are not.
-func TestLargeAnswersAreCompressed(t *testing.T) {
+// Large responses are compressed for clients that accept gzip, and keep their weak ETag. Others are not compressed.
+func TestLargeResponsesAreCompressed(t *testing.T) {
 	t.Parallel()
 	for _, size := range []int{100, minCompressedBytes - 1, minCompressedBytes, 100 * minCompressedBytes} {
 		for _, accept := range []string{"", "gzip", "identity", "gzip;q=0"} {
@@ -26,12 +26,12 @@ func TestLargeAnswersAreCompressed(t *testing.T) {
 			w, r := httptest.NewRecorder(), httptest.NewRequest("GET", "/Users", nil)
 			r.Header.Set("Accept-Encoding", accept)
 			h.ServeHTTP(w, r)
-			zipped := w.Header().Get("Content-Encoding") == "gzip"
-			if want := size >= minCompressedBytes && accept == "gzip"; zipped != want {
-				t.Errorf("%d bytes for Accept-Encoding %q: compressed is %v", size, accept, zipped)
+			compressed := w.Header().Get("Content-Encoding") == "gzip"
+			if want := size >= minCompressedBytes && accept == "gzip"; compressed != want {
+				t.Errorf("%d bytes for Accept-Encoding %q: compressed is %v", size, accept, compressed)
 			}
 			in := io.Reader(w.Body)
-			if zipped {
+			if compressed {
 				if in, err = gzip.NewReader(in); err != nil {
 					t.Fatal(err)
 				}

@@ -14,8 +14,8 @@ import (
 	"serverless-scim/internal/table/bolt"
 )
 
-// A server whose file is cut off under load fails by itself: what hangs in the file would hang until somebody looked.
-func TestItEndsWithADamagedFile(t *testing.T) {
+// The server ends with an error if its file is truncated under load, although calls on the file may never return.
+func TestServerEndsIfItsFileIsCorrupt(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "scim.db")
 	p := start(t, build(t), options{db: file})
@@ -25,15 +25,15 @@ func TestItEndsWithADamagedFile(t *testing.T) {
 			return err
 		}
 		r.Header.Set("Authorization", "Bearer killed")
-		answer, err := p.client.Do(r)
+		response, err := p.client.Do(r)
 		if err != nil {
 			return err
 		}
-		return answer.Body.Close()
+		return response.Body.Close()
 	}
 	for i := range 16 {
 		go func() {
-			for n, err := 0, error(nil); err == nil; n++ { // a server that has ended does not answer
+			for n, err := 0, error(nil); err == nil; n++ { // until the server ends
 				if err = send("POST", "/Users", fmt.Sprintf(`{"userName":"%d %d"}`, i, n)); err == nil {
 					err = send("GET", "/Users?count=10", "")
 				}
@@ -48,16 +48,16 @@ func TestItEndsWithADamagedFile(t *testing.T) {
 	case <-p.ended:
 	case <-time.After(10 * time.Second):
 		p.kill(t)
-		t.Fatal("it goes on")
+		t.Fatal("the server does not end")
 	}
-	told := "local: " + file + " is damaged: "
-	if status := p.cmd.ProcessState.ExitCode(); status != 1 || !strings.Contains(p.log.String(), told) {
-		t.Errorf("status %d, without %q in %s", status, told, &p.log)
+	want := "local: " + file + " is damaged: "
+	if status := p.cmd.ProcessState.ExitCode(); status != 1 || !strings.Contains(p.log.String(), want) {
+		t.Errorf("status %d, without %q in %s", status, want, &p.log)
 	}
 }
 
-// Once a file is damaged, nobody waits for what was begun on it.
-func TestWhatHangsInADamagedFileIsLeft(t *testing.T) {
+// runUntilCorrupt does not wait for a call on a corrupt file.
+func TestRunUntilCorruptDoesNotWait(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "scim.db")
 	tab, err := bolt.Open(file)
@@ -65,9 +65,9 @@ func TestWhatHangsInADamagedFileIsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer tab.Close()
-	left := make(chan error, 1)
+	result := make(chan error, 1)
 	go func() {
-		left <- runUntilCorrupt(t.Context(), tab, func(ctx context.Context) error {
+		result <- runUntilCorrupt(t.Context(), tab, func(ctx context.Context) error {
 			if err := os.Truncate(file, 0); err != nil {
 				return err
 			}
@@ -76,11 +76,11 @@ func TestWhatHangsInADamagedFileIsLeft(t *testing.T) {
 		})
 	}()
 	select {
-	case err := <-left:
+	case err := <-result:
 		if err == nil || !strings.Contains(err.Error(), file+" is damaged: ") {
 			t.Error(err)
 		}
 	case <-time.After(10 * time.Second):
-		t.Error("it is waited for")
+		t.Error("runUntilCorrupt does not return")
 	}
 }

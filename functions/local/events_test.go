@@ -18,10 +18,10 @@ import (
 	"serverless-scim/internal/token"
 )
 
-var update = flag.Bool("update", false, "rewrite what the recorded events expect to what is answered now")
+var update = flag.Bool("update", false, "write the responses of this server to the expectation files")
 
-// Every recorded conversation is answered as expected: as API Gateway events and as plain HTTP, and again on the same
-// data, of which nothing is left.
+// The responses to every recorded conversation are as expected, for API Gateway events and for HTTP, and also when it
+// is played again on the same table.
 func TestEvents(t *testing.T) {
 	t.Parallel()
 	conversations, err := replay.LoadConversations("../../events")
@@ -29,14 +29,14 @@ func TestEvents(t *testing.T) {
 		t.Fatal(err)
 	}
 	if *update {
-		h, secret := provider(t)
+		h, secret := newProvider(t)
 		target := replay.FunctionTarget(gateway.New(h).Invoke)
 		playEvents(t, conversations, replay.Player{Target: target, Token: secret, RunSuffix: "update"})
 		return
 	}
 	t.Run("events", func(t *testing.T) {
 		t.Parallel()
-		h, secret := provider(t)
+		h, secret := newProvider(t)
 		for run := range 2 {
 			target := replay.FunctionTarget(gateway.New(h).Invoke)
 			playEvents(t, conversations, replay.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("event", run)})
@@ -44,7 +44,7 @@ func TestEvents(t *testing.T) {
 	})
 	t.Run("HTTP", func(t *testing.T) {
 		t.Parallel()
-		h, secret := provider(t)
+		h, secret := newProvider(t)
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			r.URL.Scheme, r.URL.Host = "http", r.Host
 			h.ServeHTTP(w, r)
@@ -57,7 +57,7 @@ func TestEvents(t *testing.T) {
 	})
 }
 
-// A server that ignores a parameter of a list is found out.
+// The recorded conversations detect a server that ignores a parameter of a list.
 func TestEventsNoticeWhatAServerIgnores(t *testing.T) {
 	t.Parallel()
 	conversations, err := replay.LoadConversations("../../events/okta/import")
@@ -65,22 +65,23 @@ func TestEventsNoticeWhatAServerIgnores(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, ignored := range []string{"", "count", "startIndex", "filter"} {
-		h, secret := provider(t)
-		deaf := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h, secret := newProvider(t)
+		ignoring := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			query := r.URL.Query()
 			query.Del(ignored)
 			r.URL.RawQuery = query.Encode()
 			h.ServeHTTP(w, r)
 		})
-		r := replay.Player{Target: replay.FunctionTarget(gateway.New(deaf).Invoke), Token: secret, RunSuffix: "deaf"}
-		if differ, err := r.Play(t.Context(), conversations[0]); err != nil || (differ == 0) != (ignored == "") {
-			t.Errorf("%d steps differ (%v) when %q is ignored", differ, err, ignored)
+		target := replay.FunctionTarget(gateway.New(ignoring).Invoke)
+		player := replay.Player{Target: target, Token: secret, RunSuffix: "ignoring"}
+		if differing, err := player.Play(t.Context(), conversations[0]); err != nil || (differing == 0) != (ignored == "") {
+			t.Errorf("%d steps differ (%v) when %q is ignored", differing, err, ignored)
 		}
 	}
 }
 
-// provider is a service provider on a table of its own, and a token for it. Its address is that of each request.
-func provider(t *testing.T) (http.Handler, string) {
+// newProvider returns a handler on a new table, and a token for it. The base URL is the address of each request.
+func newProvider(t *testing.T) (http.Handler, string) {
 	t.Helper()
 	tab, err := bolt.Open(":memory:")
 	if err != nil {
@@ -92,11 +93,11 @@ func provider(t *testing.T) (http.Handler, string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return newHandler(stored(t, tab, io.Discard), tokens, "", 0), secret
+	return newHandler(newConfig(t, tab, io.Discard), tokens, "", 0), secret
 }
 
-// stored configures directories in a table, with a log.
-func stored(t *testing.T, tab table.Table, log io.Writer) directory.Config {
+// newConfig returns a configuration of directories on a table. The log gets text lines.
+func newConfig(t *testing.T, tab table.Table, log io.Writer) directory.Config {
 	t.Helper()
 	c, err := options{}.directoryConfig()
 	if err != nil {
@@ -106,22 +107,23 @@ func stored(t *testing.T, tab table.Table, log io.Writer) directory.Config {
 	return c
 }
 
-func playEvents(t *testing.T, conversations []replay.Conversation, r replay.Player) {
+// playEvents plays conversations and reports differences. With -update it writes them to the expectation files instead.
+func playEvents(t *testing.T, conversations []replay.Conversation, player replay.Player) {
 	t.Helper()
 	for _, c := range conversations {
-		r.OnStep = func(o replay.StepResult) {
-			say := t.Errorf
-			if len(o.Diff) > 0 && *update {
-				say = t.Logf
-				if err := replay.UpdateExpectation(c, o); err != nil {
+		player.OnStep = func(result replay.StepResult) {
+			report := t.Errorf
+			if len(result.Diff) > 0 && *update {
+				report = t.Logf
+				if err := replay.UpdateExpectation(c, result); err != nil {
 					t.Error(err)
 				}
 			}
-			for _, line := range o.Diff {
-				say("%s %s %s: %s", r.RunSuffix, c.Name(), o.Step.Name, line)
+			for _, line := range result.Diff {
+				report("%s %s %s: %s", player.RunSuffix, c.Name(), result.Step.Name, line)
 			}
 		}
-		if _, err := r.Play(t.Context(), c); err != nil {
+		if _, err := player.Play(t.Context(), c); err != nil {
 			t.Error(err)
 		}
 	}

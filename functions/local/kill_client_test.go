@@ -14,41 +14,41 @@ import (
 	"strings"
 )
 
-// errNoAnswer says that a request may have been done or not.
-var errNoAnswer = errors.New("no answer")
+// errNoResponse means that a request got no response, and may or may not have taken effect.
+var errNoResponse = errors.New("no response")
 
-// client is the only one to write its own users and groups. Groups called shared-… are everybody's: there it adds and
-// removes its own users. So it knows what it must find.
+// client sends random requests and verifies their effects. No other client writes its users and groups. In the groups
+// named shared-…, each client adds and removes only its own users. So the client knows the expected state.
 type client struct {
-	name          string // begins the names of its own, before a hyphen
-	users, groups int    // how many it keeps
+	name          string // prefix, before a hyphen, of the names of its resources
+	users, groups int    // numbers of resources to create
 	rand          *rand.Rand
 
-	made                   int
-	ids                    map[string]string // by name
-	state                  state             // as answered
-	maybe                  *request          // was sent and not answered
-	answered, done, undone int
+	created                 int               // number of names used
+	ids                     map[string]string // by name
+	state                   state             // effect of the confirmed requests
+	uncertain               *request          // a request without a response, or nil
+	confirmed, done, undone int               // requests with a response, and without one by effect
 }
 
-// state is what a client sees of its own.
+// state is the content of the table as far as it belongs to a client.
 type state struct {
 	users  map[string]string          // title by userName
-	groups map[string]map[string]bool // those of its users that are in it, by displayName
+	groups map[string]map[string]bool // members among its users, by displayName
 }
 
-// share makes the groups of all.
-func (c *client) share(p *process) (err error) {
-	c.state, err = c.observe(p)
+// createSharedGroups creates the groups that all clients write.
+func (c *client) createSharedGroups(p *process) (err error) {
+	c.state, err = c.readState(p)
 	for i := 0; i < 3 && err == nil; i++ {
-		err = c.do(p, c.createGroupCalled(fmt.Sprint("shared-", i)))
+		err = c.do(p, c.createGroupNamed(fmt.Sprint("shared-", i)))
 	}
 	return err
 }
 
-// begin makes all that a client keeps.
-func (c *client) begin(p *process) (err error) {
-	if c.state, err = c.observe(p); err != nil {
+// createOwn creates the users and groups of the client.
+func (c *client) createOwn(p *process) (err error) {
+	if c.state, err = c.readState(p); err != nil {
 		return err
 	}
 	for len(c.state.users) < c.users {
@@ -56,7 +56,7 @@ func (c *client) begin(p *process) (err error) {
 			return err
 		}
 	}
-	for len(c.own()) < c.groups {
+	for len(c.ownGroups()) < c.groups {
 		if err := c.do(p, c.createGroup()); err != nil {
 			return err
 		}
@@ -64,46 +64,47 @@ func (c *client) begin(p *process) (err error) {
 	return nil
 }
 
-// work checks what it finds, and sends requests until there is no answer.
-func (c *client) work(p *process) error {
-	err := c.settle(p)
+// sendUntilKilled verifies the state and then sends requests until one gets no response.
+func (c *client) sendUntilKilled(p *process) error {
+	err := c.verify(p)
 	for err == nil {
-		err = c.do(p, c.choose())
+		err = c.do(p, c.chooseRequest())
 	}
 	return err
 }
 
-// do sends a request, whose effect is seen from its answer on.
+// do sends a request and applies its effect to the expected state.
 func (c *client) do(p *process, r request) error {
-	c.maybe = &r
-	status, answer, err := p.send(r.method, r.path, r.body)
+	c.uncertain = &r
+	status, response, err := p.send(r.method, r.path, r.body)
 	switch {
 	case err != nil:
 		return err
 	case status == http.StatusTooManyRequests:
-		return c.settle(p)
+		return c.verify(p)
 	case status/100 != 2:
-		return fmt.Errorf("%s %s: %d %s", r.method, r.path, status, answer)
+		return fmt.Errorf("%s %s: %d %s", r.method, r.path, status, response)
 	}
-	made := resource{}
-	if len(answer) > 0 {
-		err = json.Unmarshal(answer, &made)
+	result := resource{}
+	if len(response) > 0 {
+		err = json.Unmarshal(response, &result)
 	}
 	r.effect(c.state)
-	c.ids[r.name], c.maybe = made.ID, nil
-	c.answered++
-	p.answered.Add(1)
+	c.ids[r.name], c.uncertain = result.ID, nil
+	c.confirmed++
+	p.confirmed.Add(1)
 	return err
 }
 
-// settle compares what is there with what was answered. What was not answered was done wholly or not at all.
-func (c *client) settle(p *process) error {
-	got, err := c.observe(p)
+// verify compares the table with the expected state. The request without a response must have taken effect completely
+// or not at all.
+func (c *client) verify(p *process) error {
+	got, err := c.readState(p)
 	if err != nil {
 		return err
 	}
-	sent := c.maybe
-	c.maybe = nil
+	sent := c.uncertain
+	c.uncertain = nil
 	if reflect.DeepEqual(got, c.state) {
 		if sent != nil {
 			c.undone++
@@ -116,12 +117,13 @@ func (c *client) settle(p *process) error {
 		if sent.effect(c.state); reflect.DeepEqual(got, c.state) {
 			return nil
 		}
-		return fmt.Errorf("%s %s %.300s was done in part: without it %s, with it %s",
+		return fmt.Errorf("%s %s %.300s took effect partly: without it, %s; with it, %s",
 			sent.method, sent.path, fmt.Sprint(sent.body), before, c.state.differences(got))
 	}
-	return fmt.Errorf("what was answered is not what is there: %s", c.state.differences(got))
+	return fmt.Errorf("the table differs from the confirmed state: %s", c.state.differences(got))
 }
 
+// differences describes how got differs from s.
 func (s state) differences(got state) string {
 	var b strings.Builder
 	for name := range union(s.users, got.users) {
@@ -138,20 +140,21 @@ func (s state) differences(got state) string {
 }
 
 func union[V any](a, b map[string]V) map[string]V {
-	both := maps.Clone(a)
-	maps.Copy(both, b)
-	return both
+	all := maps.Clone(a)
+	maps.Copy(all, b)
+	return all
 }
 
-// resource is what the client reads of one.
+// resource is the part of a resource that the client reads.
 type resource struct {
 	ID, UserName, Title, DisplayName string
 	Members, Groups                  []struct{ Value string }
 }
 
-// observe reads all that is its own, and both sides of each membership. Groups come first: what is read of them is
-// finished, and so seen in their members. Other ids are those of what others own, or of what is gone and not drained.
-func (c *client) observe(p *process) (state, error) {
+// readState reads the client's users, its groups, and the shared groups. It returns an error if the two sides of a
+// membership differ. Groups are read first: reading one finishes its pending change, so that the users' groups are up
+// to date. Other IDs belong to other clients or to resources that are being deleted.
+func (c *client) readState(p *process) (state, error) {
 	s := state{map[string]string{}, map[string]map[string]bool{}}
 	groups, err := p.list("/Groups", fmt.Sprintf("displayName sw %q or displayName sw %q", c.name+"-", "shared-"))
 	if err != nil {
@@ -167,12 +170,12 @@ func (c *client) observe(p *process) (state, error) {
 		name := r.UserName + r.DisplayName
 		names[r.ID], c.ids[name] = name, r.ID
 	}
-	seen := map[[2]string]bool{}
+	unmatched := map[[2]string]bool{} // pairs of a group and a user that the group lists
 	for _, g := range groups {
 		members := map[string]bool{}
 		for _, m := range g.Members {
-			if user, mine := names[m.Value]; mine {
-				members[user], seen[[2]string{g.DisplayName, user}] = true, true
+			if user, own := names[m.Value]; own {
+				members[user], unmatched[[2]string{g.DisplayName, user}] = true, true
 			}
 		}
 		s.groups[g.DisplayName] = members
@@ -180,23 +183,24 @@ func (c *client) observe(p *process) (state, error) {
 	for _, u := range users {
 		s.users[u.UserName] = u.Title
 		for _, g := range u.Groups {
-			if group, known := names[g.Value]; known && !seen[[2]string{group, u.UserName}] {
-				return s, fmt.Errorf("%s is in %s, which does not have it", u.UserName, group)
+			if group, known := names[g.Value]; known && !unmatched[[2]string{group, u.UserName}] {
+				return s, fmt.Errorf("%s has the group %s, which does not list it", u.UserName, group)
 			}
-			delete(seen, [2]string{names[g.Value], u.UserName})
+			delete(unmatched, [2]string{names[g.Value], u.UserName})
 		}
 	}
-	if len(seen) > 0 {
-		return s, fmt.Errorf("groups have members that are not in them: %v", seen)
+	if len(unmatched) > 0 {
+		return s, fmt.Errorf("groups list members whose groups attribute lacks them: %v", unmatched)
 	}
 	return s, nil
 }
 
+// list returns the resources that match a filter. It repeats requests that get 429.
 func (p *process) list(path, filter string) ([]resource, error) {
 	query := url.Values{"filter": {filter}, "count": {"1000"}, "attributes": {"userName,title,displayName,members,groups"}}
-	status, answer, err := http.StatusTooManyRequests, []byte(nil), error(nil)
+	status, response, err := http.StatusTooManyRequests, []byte(nil), error(nil)
 	for err == nil && status == http.StatusTooManyRequests {
-		status, answer, err = p.send("GET", path+"?"+query.Encode(), nil)
+		status, response, err = p.send("GET", path+"?"+query.Encode(), nil)
 	}
 	if err != nil {
 		return nil, err
@@ -205,14 +209,14 @@ func (p *process) list(path, filter string) ([]resource, error) {
 		TotalResults int
 		Resources    []resource
 	}{}
-	if err := json.Unmarshal(answer, &list); err != nil || status != 200 || list.TotalResults != len(list.Resources) {
+	if err := json.Unmarshal(response, &list); err != nil || status != 200 || list.TotalResults != len(list.Resources) {
 		return nil, fmt.Errorf("GET %s %s: %d, %d of %d resources, %v",
 			path, filter, status, len(list.Resources), list.TotalResults, err)
 	}
 	return list.Resources, nil
 }
 
-func (p *process) send(method, path string, body any) (status int, answer []byte, err error) {
+func (p *process) send(method, path string, body any) (status int, response []byte, err error) {
 	b, err := json.Marshal(body)
 	if err != nil {
 		return 0, nil, err
@@ -225,11 +229,11 @@ func (p *process) send(method, path string, body any) (status int, answer []byte
 	r.Header.Set("Content-Type", "application/scim+json")
 	resp, err := p.client.Do(r)
 	if err != nil {
-		return 0, nil, fmt.Errorf("%w: %v", errNoAnswer, err)
+		return 0, nil, fmt.Errorf("%w: %v", errNoResponse, err)
 	}
 	defer resp.Body.Close()
-	if answer, err = io.ReadAll(resp.Body); err != nil {
-		return 0, nil, fmt.Errorf("%w: %v", errNoAnswer, err)
+	if response, err = io.ReadAll(resp.Body); err != nil {
+		return 0, nil, fmt.Errorf("%w: %v", errNoResponse, err)
 	}
-	return resp.StatusCode, answer, nil
+	return resp.StatusCode, response, nil
 }

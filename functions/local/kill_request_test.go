@@ -8,22 +8,22 @@ import (
 	"strings"
 )
 
-// request is one that writes, and what it does.
+// request is a writing request and its effect.
 type request struct {
 	method, path string
 	body         any
-	name         string // of the resource, afterwards
-	effect       func(state)
+	name         string      // of the resource, after the request
+	effect       func(state) // applies the effect to a state
 }
 
 type object = map[string]any
 
-// choose is what a client does next.
-func (c *client) choose() request {
+// chooseRequest returns a random request.
+func (c *client) chooseRequest() request {
 	switch {
 	case len(c.state.users) == 0, len(c.state.users) < c.users && c.rand.IntN(2) == 0:
 		return c.createUser()
-	case len(c.own()) == 0, len(c.own()) < c.groups && c.rand.IntN(2) == 0:
+	case len(c.ownGroups()) == 0, len(c.ownGroups()) < c.groups && c.rand.IntN(2) == 0:
 		return c.createGroup()
 	}
 	return pick(c.rand, []func() request{c.patchMembers, c.patchMembers, c.patchMembers, c.patchMembers, c.replaceGroup,
@@ -36,29 +36,29 @@ func (c *client) createUser() request {
 		func(s state) { s.users[name] = title }}
 }
 
-func (c *client) createGroup() request { return c.createGroupCalled(c.newName()) }
+func (c *client) createGroup() request { return c.createGroupNamed(c.newName()) }
 
-func (c *client) createGroupCalled(name string) request {
-	members := c.some()
-	return request{"POST", "/Groups?attributes=id", object{"displayName": name, "members": c.values(members)}, name,
-		func(s state) { s.groups[name] = set(members) }}
+func (c *client) createGroupNamed(name string) request {
+	members := c.pickUsers()
+	return request{"POST", "/Groups?attributes=id", object{"displayName": name, "members": c.memberValues(members)}, name,
+		func(s state) { s.groups[name] = nameSet(members) }}
 }
 
 func (c *client) replaceUser() request {
-	name, title := pick(c.rand, sorted(c.state.users)), c.newTitle()
-	return request{"PUT", c.user(name), object{"userName": name, "title": title}, name,
+	name, title := pick(c.rand, sortedKeys(c.state.users)), c.newTitle()
+	return request{"PUT", c.userPath(name), object{"userName": name, "title": title}, name,
 		func(s state) { s.users[name] = title }}
 }
 
 func (c *client) patchUser() request {
-	name, title := pick(c.rand, sorted(c.state.users)), c.newTitle()
-	return request{"PATCH", c.user(name), patches(object{"op": "replace", "path": "title", "value": title}), name,
+	name, title := pick(c.rand, sortedKeys(c.state.users)), c.newTitle()
+	return request{"PATCH", c.userPath(name), patchBody(object{"op": "replace", "path": "title", "value": title}), name,
 		func(s state) { s.users[name] = title }}
 }
 
 func (c *client) deleteUser() request {
-	name := pick(c.rand, sorted(c.state.users))
-	return request{"DELETE", c.user(name), nil, name, func(s state) {
+	name := pick(c.rand, sortedKeys(c.state.users))
+	return request{"DELETE", c.userPath(name), nil, name, func(s state) {
 		delete(s.users, name)
 		for _, members := range s.groups {
 			delete(members, name)
@@ -67,69 +67,70 @@ func (c *client) deleteUser() request {
 }
 
 func (c *client) replaceGroup() request {
-	name, members := pick(c.rand, c.own()), c.some()
-	return request{"PUT", c.group(name), object{"displayName": name, "members": c.values(members)}, name,
-		func(s state) { s.groups[name] = set(members) }}
+	name, members := pick(c.rand, c.ownGroups()), c.pickUsers()
+	return request{"PUT", c.groupPath(name), object{"displayName": name, "members": c.memberValues(members)}, name,
+		func(s state) { s.groups[name] = nameSet(members) }}
 }
 
-// patchMembers adds members to any group, removes some, or both; one of its own it may rename at the same time.
+// patchMembers adds members to any group, removes members, or both. It may also rename a group that is not shared.
 func (c *client) patchMembers() request {
-	name, add, remove := pick(c.rand, sorted(c.state.groups)), c.some(), c.some()
+	name, add, remove := pick(c.rand, sortedKeys(c.state.groups)), c.pickUsers(), c.pickUsers()
 	var operations []any
 	if c.rand.IntN(3) > 0 {
-		operations = append(operations, object{"op": "add", "path": "members", "value": c.values(add)})
+		operations = append(operations, object{"op": "add", "path": "members", "value": c.memberValues(add)})
 	} else {
 		add = nil
 	}
 	if add == nil || c.rand.IntN(2) == 0 {
-		operations = append(operations, object{"op": "remove", "path": "members", "value": c.values(remove)})
+		operations = append(operations, object{"op": "remove", "path": "members", "value": c.memberValues(remove)})
 	} else {
 		remove = nil
 	}
-	called := name
+	newName := name
 	if c.rand.IntN(3) == 0 && !strings.HasPrefix(name, "shared-") {
-		called = c.newName()
-		operations = append(operations, object{"op": "replace", "path": "displayName", "value": called})
+		newName = c.newName()
+		operations = append(operations, object{"op": "replace", "path": "displayName", "value": newName})
 	}
-	return request{"PATCH", c.group(name), patches(operations...), called, func(s state) {
+	return request{"PATCH", c.groupPath(name), patchBody(operations...), newName, func(s state) {
 		members := s.groups[name]
-		maps.Copy(members, set(add))
+		maps.Copy(members, nameSet(add))
 		maps.DeleteFunc(members, func(user string, _ bool) bool { return slices.Contains(remove, user) })
 		delete(s.groups, name)
-		s.groups[called] = members
+		s.groups[newName] = members
 	}}
 }
 
 func (c *client) deleteGroup() request {
-	name := pick(c.rand, c.own())
-	return request{"DELETE", c.group(name), nil, name, func(s state) { delete(s.groups, name) }}
+	name := pick(c.rand, c.ownGroups())
+	return request{"DELETE", c.groupPath(name), nil, name, func(s state) { delete(s.groups, name) }}
 }
 
-func (c *client) user(name string) string  { return "/Users/" + c.ids[name] + "?attributes=id" }
-func (c *client) group(name string) string { return "/Groups/" + c.ids[name] + "?attributes=id" }
+func (c *client) userPath(name string) string  { return "/Users/" + c.ids[name] + "?attributes=id" }
+func (c *client) groupPath(name string) string { return "/Groups/" + c.ids[name] + "?attributes=id" }
 
 func (c *client) newName() string {
-	c.made++
-	return fmt.Sprint(c.name, "-", c.made)
+	c.created++
+	return fmt.Sprint(c.name, "-", c.created)
 }
 
 func (c *client) newTitle() string { return fmt.Sprint(c.rand.Uint32()) }
 
-// own is the names of its groups.
-func (c *client) own() []string {
-	return slices.DeleteFunc(sorted(c.state.groups), func(name string) bool { return strings.HasPrefix(name, "shared-") })
+// ownGroups returns the names of the client's groups, without the shared ones.
+func (c *client) ownGroups() []string {
+	isShared := func(name string) bool { return strings.HasPrefix(name, "shared-") }
+	return slices.DeleteFunc(sortedKeys(c.state.groups), isShared)
 }
 
-// some is a few of its users, half of them or all.
-func (c *client) some() []string {
-	users := sorted(c.state.users)
+// pickUsers returns random users of the client: up to three, half of them, or all.
+func (c *client) pickUsers() []string {
+	users := sortedKeys(c.state.users)
 	n := pick(c.rand, []int{min(3, len(users)), len(users) / 2, len(users)})
 	c.rand.Shuffle(len(users), func(i, j int) { users[i], users[j] = users[j], users[i] })
 	return users[:n]
 }
 
-// values is a list of members.
-func (c *client) values(users []string) []any {
+// memberValues returns the JSON values of members.
+func (c *client) memberValues(users []string) []any {
 	list := []any{}
 	for _, name := range users {
 		list = append(list, object{"value": c.ids[name]})
@@ -137,11 +138,11 @@ func (c *client) values(users []string) []any {
 	return list
 }
 
-func patches(operations ...any) object {
+func patchBody(operations ...any) object {
 	return object{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"}, "Operations": operations}
 }
 
-func set(names []string) map[string]bool {
+func nameSet(names []string) map[string]bool {
 	s := map[string]bool{}
 	for _, name := range names {
 		s[name] = true
@@ -149,6 +150,6 @@ func set(names []string) map[string]bool {
 	return s
 }
 
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
 
 func pick[T any](r *rand.Rand, from []T) T { return from[r.IntN(len(from))] }

@@ -22,134 +22,136 @@ import (
 )
 
 var (
-	kills = flag.Int("kills", 3, "how often the kill tests kill a server under load, together")
-	seed  = flag.Uint64("seed", rand.Uint64(), "of the kill tests")
+	kills = flag.Int("kills", 3, "number of kills in all kill tests together")
+	seed  = flag.Uint64("seed", rand.Uint64(), "seed of the kill tests")
 )
 
-// A server that is killed under load at any moment has done all of what it was asked for or nothing, and forgets
-// nothing that it has answered; after a sweep nothing is left over, and fsck finds nothing.
+// A server that is killed under load has performed each request completely or not at all, and keeps every change that
+// it has confirmed. After a sweep, nothing is unfinished, and fsck has no findings.
 func TestKilledInAFile(t *testing.T) {
 	t.Parallel()
-	killing{options{db: filepath.Join(t.TempDir(), "scim.db")}, (*kills + 1) / 2}.run(t)
+	killTest{options{db: filepath.Join(t.TempDir(), "scim.db")}, (*kills + 1) / 2}.run(t)
 }
 
 func TestKilledAtDynamoDB(t *testing.T) {
 	t.Parallel()
 	_, endpoint, name := functiontest.NewDynamoTable(t)
-	killing{options{endpoint: endpoint, table: name}, *kills / 2}.run(t)
+	killTest{options{endpoint: endpoint, table: name}, *kills / 2}.run(t)
 }
 
-type killing struct {
+// killTest kills a server on a table several times.
+type killTest struct {
 	options
 	kills int
 }
 
-func (k killing) run(t *testing.T) {
+func (k killTest) run(t *testing.T) {
 	binary := build(t)
 	random := rand.New(rand.NewPCG(*seed, 0))
 	var clients []*client
-	for i, keeps := range []struct{ users, groups int }{{300, 4}, {150, 8}, {75, 16}, {12, 100}} {
+	for i, size := range []struct{ users, groups int }{{300, 4}, {150, 8}, {75, 16}, {12, 100}} {
 		r := rand.New(rand.NewPCG(*seed, uint64(i+1)))
-		clients = append(clients, &client{name: string(rune('a' + i)), users: keeps.users, groups: keeps.groups, rand: r})
+		clients = append(clients, &client{name: string(rune('a' + i)), users: size.users, groups: size.groups, rand: r})
 	}
 	t.Log("-seed", *seed)
-	k.serve(t, binary, clients[:1], (*client).share, math.MaxInt64)
-	k.serve(t, binary, clients, (*client).begin, math.MaxInt64)
+	k.serve(t, binary, clients[:1], (*client).createSharedGroups, math.MaxInt64)
+	k.serve(t, binary, clients, (*client).createOwn, math.MaxInt64)
 	total := directory.SweepResult{}
 	for n := range k.kills {
-		for range 1 + random.IntN(2) { // now and then it is killed again, by a server that others have left work to
-			k.serve(t, binary, clients, (*client).work, random.Int64N(30))
+		for range 1 + random.IntN(2) { // sometimes the next server is killed too, before a sweep
+			k.serve(t, binary, clients, (*client).sendUntilKilled, random.Int64N(30))
 		}
-		did := k.check(t)
-		total.Changes, total.Deletes = total.Changes+did.Changes, total.Deletes+did.Deletes
+		result := k.check(t)
+		total.Changes, total.Deletes = total.Changes+result.Changes, total.Deletes+result.Deletes
 		if t.Failed() {
 			t.Fatalf("after %d kills", n+1)
 		}
 	}
-	k.serve(t, binary, clients, (*client).settle, math.MaxInt64)
+	k.serve(t, binary, clients, (*client).verify, math.MaxInt64)
 	for _, c := range clients {
-		t.Logf("%s: %d requests answered; of those that were not, %d had taken effect, %d had not",
-			c.name, c.answered, c.done, c.undone)
+		t.Logf("%s: %d requests confirmed; of those without a response, %d took effect, %d did not",
+			c.name, c.confirmed, c.done, c.undone)
 	}
 	t.Logf("%d kills; sweeps finished %d changes and %d deletes", k.kills, total.Changes, total.Deletes)
 }
 
-// serve runs a server for clients that do something each, and kills it a moment after so many answers, or at their end.
-func (k killing) serve(t *testing.T, binary string, clients []*client, do func(*client, *process) error,
-	answers int64) {
+// serve runs a server while each client runs do. It kills the server up to 20 ms after the number of confirmed
+// requests, or when all clients are done.
+func (k killTest) serve(t *testing.T, binary string, clients []*client, do func(*client, *process) error,
+	confirmed int64) {
 	t.Helper()
 	p := start(t, binary, k.options)
-	var busy sync.WaitGroup
+	var running sync.WaitGroup
 	for _, c := range clients {
-		busy.Go(func() {
-			if err := do(c, p); err != nil && (!p.killed.Load() || !errors.Is(err, errNoAnswer)) {
+		running.Go(func() {
+			if err := do(c, p); err != nil && (!p.killed.Load() || !errors.Is(err, errNoResponse)) {
 				t.Errorf("%s: %v", c.name, err)
 			}
 		})
 	}
-	ended := make(chan struct{})
+	done := make(chan struct{})
 	go func() {
-		busy.Wait()
-		close(ended)
+		running.Wait()
+		close(done)
 	}()
-	late := time.After(time.Minute)
-	for running := true; running && p.answered.Load() < answers; {
+	timeout := time.After(time.Minute)
+	for active := true; active && p.confirmed.Load() < confirmed; {
 		select {
-		case <-ended:
-			running = false
-		case <-late:
-			t.Errorf("only %d requests were answered in a minute", p.answered.Load())
-			running = false
+		case <-done:
+			active = false
+		case <-timeout:
+			t.Errorf("only %d requests were confirmed in a minute", p.confirmed.Load())
+			active = false
 		case <-time.After(time.Millisecond):
 		}
 	}
 	time.Sleep(rand.N(20 * time.Millisecond))
 	p.kill(t)
-	<-ended
+	<-done
 	if log := p.log.Bytes(); t.Failed() {
 		t.Logf("the server's log ends with %s", log[max(0, len(log)-4000):])
 	}
 }
 
-// check wants fsck to find nothing: in what the kill has left, and after a sweep as if hours had passed, which leaves
-// nothing over.
-func (k killing) check(t *testing.T) directory.SweepResult {
+// check runs fsck, a sweep with a clock three hours ahead, and fsck again. The test fails if fsck has findings or the
+// sweep leaves anything unfinished.
+func (k killTest) check(t *testing.T) directory.SweepResult {
 	t.Helper()
 	tab, closeTable, err := openExisting(k.options)
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer closeTable()
-	c := stored(t, tab, t.Output())
+	c := newConfig(t, tab, t.Output())
 	check := directory.Checker{Config: c, Report: func(line string) { t.Errorf("fsck: %s", line) }}
 	if _, err := check.Run(t.Context()); err != nil {
 		t.Error(err)
 	}
 	c.Now = func() time.Time { return time.Now().Add(3 * time.Hour) }
-	did, err := directory.Sweep(t.Context(), c)
-	if err != nil || did.Unfinished > 0 {
-		t.Errorf("the sweep did not finish: %+v, %v", did, err)
+	result, err := directory.Sweep(t.Context(), c)
+	if err != nil || result.Unfinished > 0 {
+		t.Errorf("the sweep did not finish: %+v, %v", result, err)
 	}
 	if _, err := check.Run(t.Context()); err != nil {
 		t.Error(err)
 	}
-	return did
+	return result
 }
 
-// process is a running server.
+// process is a server process.
 type process struct {
 	url    string
 	client http.Client
 
-	answered atomic.Int64 // requests that write
-	killed   atomic.Bool
+	confirmed atomic.Int64 // writing requests with a response
+	killed    atomic.Bool
 
 	cmd   *exec.Cmd
 	log   bytes.Buffer
 	ended chan struct{}
 }
 
-// build makes the program.
+// build builds the program and returns the path of the binary.
 func build(t *testing.T) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "local")
@@ -159,6 +161,7 @@ func build(t *testing.T) string {
 	return binary
 }
 
+// start starts a server and waits until it listens.
 func start(t *testing.T, binary string, o options) *process {
 	t.Helper()
 	p := &process{ended: make(chan struct{})}
@@ -189,7 +192,7 @@ func start(t *testing.T, binary string, o options) *process {
 	return p
 }
 
-// kill ends a server that runs, as a power cut would.
+// kill kills a running server. The test fails if the server has already ended.
 func (p *process) kill(t *testing.T) {
 	t.Helper()
 	select {

@@ -13,7 +13,7 @@ import (
 	"serverless-scim/internal/table/bolt"
 )
 
-// What is wrong at the start is told in one line that names it.
+// Each error at the start is one line that names the problem.
 func TestStartErrors(t *testing.T) {
 	t.Parallel()
 	busy, err := net.Listen("tcp", "127.0.0.1:0")
@@ -32,7 +32,7 @@ func TestStartErrors(t *testing.T) {
 		"in use by another":      {addr: "127.0.0.1:0", db: file},
 		"no such file":           {addr: "127.0.0.1:0", db: filepath.Join(t.TempDir(), "no", "such", "folder")},
 		"cannot reach":           {addr: "127.0.0.1:0", endpoint: "http://127.0.0.1:1", table: "scim"},
-		"is no address":          {addr: "127.0.0.1:0", endpoint: "somewhere", table: "scim"},
+		"is not a URL":           {addr: "127.0.0.1:0", endpoint: "somewhere", table: "scim"},
 	} {
 		err := run(t.Context(), o)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
@@ -41,8 +41,8 @@ func TestStartErrors(t *testing.T) {
 	}
 }
 
-// What makes no sense is refused before anything is opened: without a budget, pages by cursor would be empty for ever.
-func TestArgumentsThatAreRefused(t *testing.T) {
+// Invalid arguments are rejected before a table is opened. With a budget of 0, pages by cursor would always be empty.
+func TestInvalidArgumentsAreRejected(t *testing.T) {
 	t.Parallel()
 	for arguments, want := range map[string]string{
 		"-budget 0": "-budget is 0", "-budget -5": "-budget is -5", "-budget x": "invalid value", "fsk": "unexpected argument",
@@ -57,10 +57,10 @@ func TestArgumentsThatAreRefused(t *testing.T) {
 	}
 }
 
-func TestItEndsWithItsContext(t *testing.T) {
+func TestServerEndsWithItsContext(t *testing.T) {
 	t.Parallel()
 	file := filepath.Join(t.TempDir(), "scim.db")
-	for range 2 { // the second finds the file as the first left it
+	for range 2 { // the second run opens the file of the first
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		if err := run(ctx, options{addr: "127.0.0.1:0", db: file}); err != nil {
@@ -69,18 +69,18 @@ func TestItEndsWithItsContext(t *testing.T) {
 	}
 }
 
-func TestAddressIsOneThatClientsReach(t *testing.T) {
+func TestBaseURLIsReachable(t *testing.T) {
 	t.Parallel()
-	for listening, want := range map[string]string{
+	for address, want := range map[string]string{
 		"127.0.0.1:8080": "http://127.0.0.1:8080/scim/v2", "0.0.0.0:80": "http://localhost:80/scim/v2",
 		"[::]:8080": "http://localhost:8080/scim/v2", "[::1]:8080": "http://[::1]:8080/scim/v2",
 	} {
-		a, err := net.ResolveTCPAddr("tcp", listening)
+		a, err := net.ResolveTCPAddr("tcp", address)
 		if err != nil {
 			t.Fatal(err)
 		}
 		if got := baseURL(a); got != want {
-			t.Errorf("%s: %s, want %s", listening, got, want)
+			t.Errorf("%s: %s, want %s", address, got, want)
 		}
 	}
 }

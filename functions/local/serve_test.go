@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// pipes is a listener for connections within the process, where the clock is ours.
+// pipes is a listener for connections within the process. Unlike sockets, they work with the fake clock of synctest.
 type pipes chan net.Conn
 
 func (p pipes) Close() error   { close(p); return nil }
@@ -23,18 +23,18 @@ func (p pipes) Accept() (net.Conn, error) {
 	return nil, net.ErrClosed
 }
 
-// A client that stops in the midst of a request is left after half a minute, one that has no more after two minutes;
-// but what comes within the 90 s for which clients of Go's keep a connection is answered.
-func TestClientsThatStopAreLeft(t *testing.T) {
+// The server closes a connection whose client stops: after 10 s within a header, after 40 s within a body, and after
+// two minutes without a request. A request within the 90 s for which Go's clients keep a connection gets a response.
+func TestIdleConnectionsAreClosed(t *testing.T) {
 	t.Parallel()
 	const whole = "POST / HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx"
 	for name, c := range map[string]struct {
 		sent  []string // with 90 s before each but the first
 		after time.Duration
 	}{
-		"in the midst of a header": {[]string{whole[:10]}, 10 * time.Second},
-		"in the midst of a body":   {[]string{whole[:len(whole)-1]}, 40 * time.Second},
-		"between requests":         {[]string{whole, whole, whole}, 2 * time.Minute},
+		"within a header":  {[]string{whole[:10]}, 10 * time.Second},
+		"within a body":    {[]string{whole[:len(whole)-1]}, 40 * time.Second},
+		"between requests": {[]string{whole, whole, whole}, 2 * time.Minute},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -46,20 +46,20 @@ func TestClientsThatStopAreLeft(t *testing.T) {
 				}()
 				client, server := net.Pipe()
 				listener <- server
-				answers := bufio.NewReader(client)
+				responses := bufio.NewReader(client)
 				for i, text := range c.sent {
 					if i > 0 {
-						if a, err := http.ReadResponse(answers, nil); err != nil || a.StatusCode != 200 {
+						if a, err := http.ReadResponse(responses, nil); err != nil || a.StatusCode != 200 {
 							t.Fatalf("%v, %v", a, err)
 						}
 						time.Sleep(90 * time.Second)
 					}
 					io.WriteString(client, text)
 				}
-				began := time.Now()
-				io.Copy(io.Discard, answers)
-				if d := time.Since(began).Truncate(time.Second); d != c.after {
-					t.Errorf("it is left after %v, want %v", d, c.after)
+				start := time.Now()
+				io.Copy(io.Discard, responses)
+				if d := time.Since(start).Truncate(time.Second); d != c.after {
+					t.Errorf("the connection was closed after %v, want %v", d, c.after)
 				}
 				cancel()
 				if err := <-ended; err != nil {

@@ -14,7 +14,7 @@ import (
 	"serverless-scim/internal/table/tabletest"
 )
 
-// lines is a log whose lines are received.
+// lines is a log. Its lines are received from the channel.
 type lines chan string
 
 func (l lines) Write(line []byte) (int, error) {
@@ -22,10 +22,10 @@ func (l lines) Write(line []byte) (int, error) {
 	return len(line), nil
 }
 
-// It sweeps at the start and every minute, until it is told to end. A sweep that fails, even by a panic, is one less.
-func TestSweepingGoesOn(t *testing.T) {
+// sweepLoop sweeps at the start and every minute until its context ends, also after a sweep that failed or panicked.
+func TestSweepLoopContinuesAfterFailures(t *testing.T) {
 	t.Parallel()
-	synctest.Test(t, func(t *testing.T) { // where the clock is ours
+	synctest.Test(t, func(t *testing.T) { // for its fake clock
 		tab, err := bolt.Open(":memory:")
 		if err != nil {
 			t.Fatal(err)
@@ -33,7 +33,7 @@ func TestSweepingGoesOn(t *testing.T) {
 		defer tab.Close()
 		log := make(lines, 10)
 		var queries atomic.Int64
-		c := stored(t, tabletest.Faults{Table: tab, Before: func(call tabletest.Call) error {
+		c := newConfig(t, tabletest.Faults{Table: tab, Before: func(call tabletest.Call) error {
 			if call.Method != "Query" || call.Keys[0].PK != "unfinished" {
 				return nil
 			}
@@ -52,25 +52,25 @@ func TestSweepingGoesOn(t *testing.T) {
 			sweepLoop(ctx, c)
 			close(ended)
 		}()
-		for _, after := range []struct {
-			passed  time.Duration
-			queries int64
-			said    string
+		for _, step := range []struct {
+			sleep   time.Duration
+			queries int64 // in total
+			logged  string
 		}{
 			{time.Second, 1, "the table cannot be read"}, {time.Minute, 2, "at the table"},
 			{time.Minute, 3, "changes=1 deletes=1"}, {5 * time.Minute, 8, ""},
 		} {
-			time.Sleep(after.passed)
+			time.Sleep(step.sleep)
 			synctest.Wait()
-			if n := queries.Load(); n != after.queries {
-				t.Fatalf("want %d sweeps %v later, got %d", after.queries, after.passed, n)
+			if n := queries.Load(); n != step.queries {
+				t.Fatalf("want %d sweeps %v later, got %d", step.queries, step.sleep, n)
 			}
-			said := ""
+			logged := ""
 			if len(log) > 0 {
-				said = <-log
+				logged = <-log
 			}
-			if !strings.Contains(said, after.said) || after.said == "" && said != "" || len(log) > 0 {
-				t.Errorf("the log up to sweep %d: want %q alone, got %q", after.queries, after.said, said)
+			if !strings.Contains(logged, step.logged) || step.logged == "" && logged != "" || len(log) > 0 {
+				t.Errorf("the log after %d sweeps: want only %q, got %q", step.queries, step.logged, logged)
 			}
 		}
 		cancel()

@@ -14,15 +14,16 @@ import (
 	"serverless-scim/functions/internal/functiontest"
 )
 
-// BenchmarkColdStart measures the time from the start of an instance until it requests its first event, and the same for a
-// minimal function. Both are started alternately. The time includes a call to the table without TLS.
+// BenchmarkColdStart measures the time from the start of an instance until it requests its first event, and the same
+// for a minimal function. Both are started alternately. The time includes a call to the table without TLS.
 func BenchmarkColdStart(b *testing.B) {
 	full, minimal := functiontest.BuildFunction(b, "."), functiontest.BuildFunction(b, "./testdata/bare")
 	table := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "{}") }))
 	b.Cleanup(table.Close)
 	var fullTimes, minimalTimes []time.Duration
 	for b.Loop() {
-		fullTimes = append(fullTimes, start(b, full, "TABLE_NAME=scim", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512", "DYNAMODB_ENDPOINT="+table.URL))
+		fullTimes = append(fullTimes, start(b, full, "TABLE_NAME=scim", "AWS_LAMBDA_FUNCTION_MEMORY_SIZE=512",
+			"DYNAMODB_ENDPOINT="+table.URL))
 		minimalTimes = append(minimalTimes, start(b, minimal))
 	}
 	slices.Sort(fullTimes)

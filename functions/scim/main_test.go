@@ -75,11 +75,13 @@ func request(t *testing.T, i *functiontest.Instance, status int, event any) (res
 		t.Fatal(err)
 	}
 	out := i.Invoke(t, payload)
-	if out.Failed || json.Unmarshal(out.Payload, &response) != nil || json.Unmarshal([]byte(response.Body), &response.json) != nil {
+	if out.Failed || json.Unmarshal(out.Payload, &response) != nil ||
+		json.Unmarshal([]byte(response.Body), &response.json) != nil {
 		t.Fatalf("want a proxy response with a JSON body, got %+v", out)
 	}
 	if media := response.header("Content-Type"); response.StatusCode != status || media != "application/scim+json" {
-		t.Fatalf("want status %d in application/scim+json, got %d in %s: %s", status, response.StatusCode, media, response.Body)
+		t.Fatalf("want status %d in application/scim+json, got %d in %s: %s",
+			status, response.StatusCode, media, response.Body)
 	}
 	return response
 }
@@ -89,7 +91,8 @@ func TestFunction(t *testing.T) {
 	binary := functiontest.BuildFunction(t, ".")
 	t.Run("every request without a token gets 401", func(t *testing.T) {
 		t.Parallel()
-		i := functiontest.StartInstance(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1", "METRICS_NAMESPACE=Scim/test")
+		i := functiontest.StartInstance(t, binary, "TABLE_NAME=scim", "DYNAMODB_ENDPOINT=http://127.0.0.1:1",
+			"METRICS_NAMESPACE=Scim/test")
 		for kind, event := range eventKinds {
 			for _, path := range []string{"/", "/Users", "/ServiceProviderConfig", "/nothing/of/this"} {
 				response := request(t, i, 401, event("POST", path, "", `{"userName":"ada"}`))
@@ -98,7 +101,8 @@ func TestFunction(t *testing.T) {
 				}
 			}
 		}
-		if log := i.Stop(); strings.Count(log, `"Namespace":"Scim/test"`) != 4*len(eventKinds) || strings.Count(log, `"ColdStarts":1`) != 1 {
+		log := i.Stop()
+		if strings.Count(log, `"Namespace":"Scim/test"`) != 4*len(eventKinds) || strings.Count(log, `"ColdStarts":1`) != 1 {
 			t.Errorf("want metrics with each request, and one cold start: %s", log)
 		}
 	})
@@ -135,7 +139,8 @@ func TestFunction(t *testing.T) {
 // testUsers creates users with each kind of event and reads them with both.
 func testUsers(t *testing.T, i *functiontest.Instance, secret string) {
 	for kind, event := range eventKinds {
-		response := request(t, i, 201, event("POST", "/Users", secret, `{"userName":"`+kind+`@example.com","password":"tr0ub4dor"}`))
+		user := `{"userName":"` + kind + `@example.com","password":"tr0ub4dor"}`
+		response := request(t, i, 201, event("POST", "/Users", secret, user))
 		id, _ := response.json["id"].(string)
 		location := response.header("Location")
 		base := map[string]string{"REST": "https://" + host + "/prod", "HTTP": "https://" + host}[kind]

@@ -197,7 +197,7 @@ func (p *process) kill(t *testing.T) {
 	t.Helper()
 	select {
 	case <-p.ended:
-		t.Errorf("the server ended by itself: %s", &p.log)
+		t.Errorf("the server has already ended: %s", &p.log)
 	default:
 	}
 	p.killed.Store(true)

@@ -99,11 +99,11 @@ func baseURL(a net.Addr) string {
 	return "http://" + net.JoinHostPort(host, port) + "/scim/v2"
 }
 
-// issueToken makes the given token valid and returns it. If given is "", it returns a new token, which replaces the one
-// of the previous run.
-func issueToken(ctx context.Context, tokens *token.Store, given string) (string, error) {
-	if given != "" {
-		return given, tokens.ReplaceToken(ctx, tenant, "given", given)
+// issueToken makes the token flagToken valid and returns it. If flagToken is "", it returns a new token, which replaces
+// the one of the previous run.
+func issueToken(ctx context.Context, tokens *token.Store, flagToken string) (string, error) {
+	if flagToken != "" {
+		return flagToken, tokens.ReplaceToken(ctx, tenant, "given", flagToken)
 	}
 	secret := token.New(tenant)
 	return secret, tokens.ReplaceToken(ctx, tenant, "automatic", secret)

@@ -73,7 +73,7 @@ func httpRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.R
 }
 
 // setAddress sets the address and the headers of a request as net/http's server does: the host is a field and not a
-// header. Content-Length is the length of the decoded body, whatever length the client's header states.
+// header. Content-Length is the length of the decoded body and not the length that the client's header states.
 func setAddress(r *http.Request, address *url.URL, header http.Header) *http.Request {
 	header.Del("Host")
 	header.Del("Content-Length")

@@ -139,7 +139,7 @@ func TestEscapedPathKeepsEncodedSlash(t *testing.T) {
 	}
 }
 
-// The address comes from the event's request context, whatever headers the client sends.
+// The address comes from the event's request context and never from headers of the client.
 func TestAddressComesFromRequestContext(t *testing.T) {
 	t.Parallel()
 	address := func(domain, path, public string) events.APIGatewayProxyRequest {

@@ -26,7 +26,7 @@ import (
 //     must be times, the next two entity tags, and detail a nonempty string.
 //   - Of meta.location, $ref, and Location, only the last two segments are compared: the endpoint and the ID. The value
 //     must be an absolute URL if the expected one is.
-//   - The order of arrays does not matter, because RFC 7643 §2.4 gives the values of an attribute no order.
+//   - The order of arrays does not matter, because by RFC 7643 §2.4 the values of an attribute have none.
 //   - A list without a filter may contain resources that the conversation did not create: see compareList.
 //
 // ownIDs holds the IDs that the server assigned in this conversation. listedIDs holds the IDs on the earlier pages of

@@ -35,7 +35,7 @@ func newSession(r *Player, c Conversation) *session {
 }
 
 // play sends the request of a step and compares the response. It does not stop when ctx ends, because only the response
-// tells which resource a request created.
+// contains the ID of the resource that a request created.
 func (s *session) play(ctx context.Context, step Step) (StepResult, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
 	defer cancel()

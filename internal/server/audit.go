@@ -4,28 +4,21 @@ import (
 	"log/slog"
 	"net/http"
 	"slices"
-	"strings"
 
 	"serverless-scim/internal/directory"
 )
 
-// withAudit makes a handler that changes a resource say so in the log, whatever comes of it: who, what and which
-// attributes, but no value.
-func (s *server) withAudit(h handler) handler {
-	return func(r *request) (resp *response, err error) {
-		defer func() { s.audit(r, resp, err) }()
-		return h(r)
-	}
-}
-
-func (s *server) audit(r *request, resp *response, err error) {
-	status, outcome, change, id := http.StatusInternalServerError, "failed", directory.ChangeSummary{}, r.id
+// audit logs an attempt to change a resource: the token, the resource, the names of the changed attributes, and the
+// outcome. It logs no attribute values. If the handler panicked, resp and err are nil.
+func (s *server) audit(r *request, target route, resp *response, err error) {
+	rt, id := target.resourceType, target.id
+	status, outcome, change := http.StatusInternalServerError, "failed", directory.ChangeSummary{}
 	switch {
 	case err != nil:
 		if status = errorResponse(err).status; status < http.StatusInternalServerError {
 			outcome = "refused"
 		}
-	case resp != nil: // nil: a panic
+	case resp != nil:
 		status, outcome, change = resp.status, "done", resp.change
 		if change.VersionBefore == change.VersionAfter {
 			outcome = "unchanged"
@@ -34,32 +27,17 @@ func (s *server) audit(r *request, resp *response, err error) {
 			id = resp.id
 		}
 	}
-	if !r.rt.IsID(id) {
-		id = "" // it may be anything
+	if !rt.IsID(id) {
+		id = "" // the client chose the text
 	}
 	s.Log.LogAttrs(r.Context(), slog.LevelInfo, "audit", slog.String("requestId", r.requestID),
 		slog.String("tenant", r.identity.Tenant.Name), slog.String("token", r.identity.ID), slog.String("label", r.identity.Label),
-		slog.String("verb", r.loggedMethod()), slog.String("resourceType", r.rt.Name), slog.String("id", id),
+		slog.String("verb", r.loggedMethod()), slog.String("resourceType", rt.Name), slog.String("id", id),
 		slog.Any("attributes", change.Attributes), slog.String("before", change.VersionBefore), slog.String("after", change.VersionAfter),
 		slog.Bool("deprovisions", change.Deprovisions), slog.Int("status", status), slog.String("outcome", outcome))
 }
 
-// loggedRoute is the path of a request as a log may have it: what a client can make up is left out.
-func (r *request) loggedRoute() string {
-	switch {
-	case len(r.segments) == 0:
-		return "/"
-	case r.rt == nil:
-		return "/" + strings.ToLower(r.segments[0])
-	case r.id == "" || r.id == searchSegment:
-		return strings.TrimSuffix(r.rt.Endpoint+"/"+r.id, "/")
-	case r.rt.IsID(r.id):
-		return r.rt.Endpoint + "/" + r.id
-	}
-	return r.rt.Endpoint + "/{id}"
-}
-
-// loggedMethod is the method of a request, if it is one that we know.
+// loggedMethod returns the method of a request for the log, and "other" instead of an unknown method.
 func (r *request) loggedMethod() string {
 	known := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
 	if slices.Contains(known, r.Method) {

@@ -19,38 +19,38 @@ const (
 	maxBulkOperations = 1000
 )
 
-// bulkJob is the work of one bulk request.
+// A bulkJob is the state of one bulk request.
 type bulkJob struct {
 	*request
 	server       *server
 	operations   []bulkOperation
-	postByBulkID map[string]int // the operations that create resources, by bulkId
-	failOnErrors int            // errors after which it stops; 0: whatever fails, it goes on
+	postByBulkID map[string]int // index of the POST operation with a bulkId
+	failOnErrors int            // number of failures that stops the job; 0 means no limit
 	failed       int
 }
 
-// bulkOperation is one operation of a bulk request, and what became of it.
+// A bulkOperation is one operation of a bulk request and its result.
 type bulkOperation struct {
-	method, path, bulkID, version string // path without slashes around it
+	method, path, bulkID, version string // path has no leading or trailing slashes
 	data                          any
-	bulkIDRefs                    []string    // the bulkIds in path and data
-	err                           error       // why it failed, or must
-	result                        scim.Object // nil until it was its turn
-	id                            string      // of the resource that it created
+	bulkIDRefs                    []string    // bulkIds that path and data refer to
+	err                           error       // why the operation is not valid or has failed
+	result                        scim.Object // nil if the operation was not executed
+	id                            string      // of the resource that a POST created
 }
 
-// bulk is POST on /Bulk (RFC 7644 §3.7): each operation does what the request that it stands for would do, in the
-// request's order, but what others refer to comes before them.
-func (s *server) bulk(r *request) (*response, error) {
+// bulk serves POST on /Bulk (RFC 7644 §3.7). Each operation has the same effect as the single request. Operations run in
+// the order of the request, except that an operation runs after those that it refers to.
+func (s *server) bulk(r *request, _ route) (*response, error) {
 	j := &bulkJob{request: r, server: s, postByBulkID: map[string]int{}}
 	if err := j.decode(); err != nil {
 		return nil, err
 	}
-	for _, circle := range dependencyOrder(len(j.operations), j.dependencies) {
+	for _, cycle := range dependencyOrder(len(j.operations), j.dependencies) {
 		if j.stopped() {
 			break
 		}
-		j.executeCycle(circle)
+		j.executeCycle(cycle)
 	}
 	results := []any{}
 	for _, op := range j.operations {
@@ -61,11 +61,11 @@ func (s *server) bulk(r *request) (*response, error) {
 	return &response{status: http.StatusOK, body: scim.Object{"schemas": []string{bulkResponse}, "Operations": results}}, nil
 }
 
-// decode reads the message. What is wrong with one operation is noted there.
+// decode reads the operations from the request body. An error of a single operation is stored in the operation.
 func (j *bulkJob) decode() error {
 	body, err := j.body()
 	if known := (*scim.Error)(nil); errors.As(err, &known) && known.Status == http.StatusRequestEntityTooLarge {
-		return bulkTooLarge("maxPayloadSize", maxBodyBytes) // RFC 7644 §3.7.4
+		return bulkTooLargeError("maxPayloadSize", maxBodyBytes)
 	}
 	if err != nil {
 		return err
@@ -76,14 +76,14 @@ func (j *bulkJob) decode() error {
 	}
 	urns, _ := o.Get("schemas").([]any)
 	if o.Get("schemas") != nil && !slices.ContainsFunc(urns, isBulkRequest) {
-		return scim.BadRequest(scim.InvalidSyntax, "schemas does not name %s. Send a bulk message.", bulkRequest)
+		return scim.BadRequest(scim.InvalidSyntax, "schemas does not contain %s. Send a bulk request.", bulkRequest)
 	}
 	list, _ := o.Get("Operations").([]any)
 	if len(list) == 0 {
-		return scim.BadRequest(scim.InvalidSyntax, "Operations must be an array of at least one operation.")
+		return scim.BadRequest(scim.InvalidSyntax, "The bulk request contains no Operations. Send an array of at least one operation.")
 	}
 	if len(list) > maxBulkOperations {
-		return bulkTooLarge("maxOperations", maxBulkOperations)
+		return bulkTooLargeError("maxOperations", maxBulkOperations)
 	}
 	if j.failOnErrors, err = parseFailOnErrors(o.Get("failOnErrors")); err != nil {
 		return err
@@ -99,35 +99,36 @@ func isBulkRequest(urn any) bool {
 	return strings.EqualFold(s, bulkRequest)
 }
 
-func bulkTooLarge(limit string, most int) error {
+// bulkTooLargeError returns the error for a bulk request that exceeds a limit of ServiceProviderConfig (RFC 7644 §3.7.4).
+func bulkTooLargeError(name string, limit int) error {
 	return &scim.Error{Status: http.StatusRequestEntityTooLarge,
-		Detail: fmt.Sprintf("The bulk request exceeds %s (%d). Send several smaller ones.", limit, most)}
+		Detail: fmt.Sprintf("The bulk request exceeds %s (%d). Send several smaller bulk requests.", name, limit)}
 }
 
-// parseFailOnErrors is the number of errors after which a job stops. Clients with a plain integer send 0 for none.
+// parseFailOnErrors returns the number of failures that stops a job. Clients send null or 0 for no limit.
 func parseFailOnErrors(raw any) (int, error) {
 	if raw == nil {
 		return 0, nil
 	}
-	n, _ := raw.(json.Number)
-	most, err := strconv.Atoi(n.String())
-	if err != nil || most < 0 {
-		return 0, scim.BadRequest(scim.InvalidSyntax, "failOnErrors must be a number of errors, an integer that is not negative.")
+	number, _ := raw.(json.Number)
+	limit, err := strconv.Atoi(number.String())
+	if err != nil || limit < 0 {
+		return 0, scim.BadRequest(scim.InvalidSyntax, "failOnErrors is not a number of errors. Send an integer that is not negative.")
 	}
-	return most, nil
+	return limit, nil
 }
 
-// parseOperation reads the next operation.
+// parseOperation reads the next operation. It stores an error in the operation.
 func (j *bulkJob) parseOperation(raw any) (op bulkOperation) {
 	o, ok := raw.(scim.Object)
 	if !ok {
-		op.err = scim.BadRequest(scim.InvalidSyntax, "Each of Operations must be an object.")
+		op.err = scim.BadRequest(scim.InvalidSyntax, "The operation is not an object. Send an object with a method and a path.")
 		return op
 	}
 	text := func(name string) string {
 		s, ok := o.Get(name).(string)
 		if !ok && o.Get(name) != nil {
-			op.err = scim.BadRequest(scim.InvalidSyntax, "%s must be a string.", name)
+			op.err = scim.BadRequest(scim.InvalidSyntax, "The %s of the operation is not a string. Send a string.", name)
 		}
 		return s
 	}
@@ -145,17 +146,17 @@ func (j *bulkJob) parseOperation(raw any) (op bulkOperation) {
 	return op
 }
 
-// check tells what RFC 7644 §3.7 requires of an operation, beside what its endpoint does.
+// check checks the requirements of RFC 7644 §3.7 and sets the data of an operation. It records the bulkId of a POST.
 func (j *bulkJob) check(op *bulkOperation, data any) (err error) {
 	if op.method == "" || op.path == "" {
-		return scim.BadRequest(scim.InvalidSyntax, "An operation needs a method and a path.")
+		return scim.BadRequest(scim.InvalidSyntax, "The operation has no method or no path. Send both.")
 	}
 	if op.method == http.MethodPost {
 		if op.bulkID == "" {
-			return scim.BadRequest(scim.InvalidSyntax, "A POST needs a bulkId.")
+			return scim.BadRequest(scim.InvalidSyntax, "The POST operation has no bulkId. Send one that is unique in the bulk request.")
 		}
 		if _, taken := j.postByBulkID[op.bulkID]; taken {
-			return scim.BadRequest(scim.InvalidSyntax, "An operation before has the same bulkId. Give each POST its own.")
+			return scim.BadRequest(scim.InvalidSyntax, "An earlier POST operation has the same bulkId. Send a unique bulkId with each POST.")
 		}
 		j.postByBulkID[op.bulkID] = len(j.operations)
 	}
@@ -165,35 +166,36 @@ func (j *bulkJob) check(op *bulkOperation, data any) (err error) {
 	return err
 }
 
-// bulkData is the body of the request that an operation stands for.
+// bulkData returns the body of the single request that is equivalent to an operation.
 func bulkData(method string, raw any) (_ any, err error) {
 	if text, ok := raw.(string); ok { // Java clients send JSON in a string
 		if raw, err = scim.Parse([]byte(text)); err != nil {
 			return nil, err
 		}
 	}
-	if list, ok := raw.([]any); ok && method == http.MethodPatch { // as the example of RFC 7644 §3.7.3 does
+	if list, ok := raw.([]any); ok && method == http.MethodPatch { // an example of RFC 7644 §3.7.3 sends only the array
 		raw = scim.Object{"Operations": list}
 	}
 	if _, ok := raw.(scim.Object); !ok {
-		return nil, scim.BadRequest(scim.InvalidSyntax, "data must be an object: the body of the %s.", method)
+		return nil, scim.BadRequest(scim.InvalidSyntax, "The data of the operation is not an object. Send the body of the %s request.", method)
 	}
 	return raw, nil
 }
 
-// dependencies is the operations that the i-th refers to.
-func (j *bulkJob) dependencies(i int) (others []int) {
+// dependencies returns the indexes of the operations that operation i refers to.
+func (j *bulkJob) dependencies(i int) (indexes []int) {
 	for _, bulkID := range j.operations[i].bulkIDRefs {
 		if k, known := j.postByBulkID[bulkID]; known {
-			others = append(others, k)
+			indexes = append(indexes, k)
 		}
 	}
-	return others
+	return indexes
 }
 
+// stopped reports whether the number of failures has reached failOnErrors.
 func (j *bulkJob) stopped() bool { return j.failOnErrors > 0 && j.failed >= j.failOnErrors }
 
-// setResult sets the result of an operation (RFC 7644 §3.7.3). Of a success no body is shown.
+// setResult sets the result of an operation (RFC 7644 §3.7.3). Only the result of a failure contains a response body.
 func (j *bulkJob) setResult(op *bulkOperation, resp *response, err error) {
 	if err != nil {
 		op.err, resp = err, errorResponse(err)
@@ -216,7 +218,7 @@ func (j *bulkJob) setResult(op *bulkOperation, resp *response, err error) {
 	}
 }
 
-// operationLocation is the location that a path names, in the schema's spelling if there is such an endpoint.
+// operationLocation returns the URL of an operation's path. It spells the endpoint of a resource type as its definition does.
 func (j *bulkJob) operationLocation(path string) string {
 	endpoint, id, _ := strings.Cut(path, "/")
 	if rt := j.types.ByEndpoint(endpoint); rt != nil && id != "" {

@@ -15,42 +15,43 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// bulkDeadlineReserve is how long before the deadline no operation begins any more, lest it be cut off.
+// bulkDeadlineReserve is the time before the deadline in which no operation starts, so that no operation is interrupted.
 const bulkDeadlineReserve = 3 * time.Second
 
-// executeCycle performs an operation, or several POSTs that refer to each other in a circle: each is created without what
-// it says of those that are not there yet, and that is added once all are (RFC 7644 §3.7.1).
-func (j *bulkJob) executeCycle(circle []int) {
-	late := map[*bulkOperation]scim.Object{}
-	for _, i := range circle {
+// executeCycle executes one operation, or the POST operations that refer to each other in a cycle (RFC 7644 §3.7.1).
+// Each POST of a cycle first creates its resource without the references to resources that do not exist yet. When all
+// exist, executeCycle adds the references.
+func (j *bulkJob) executeCycle(cycle []int) {
+	deferred := map[*bulkOperation]scim.Object{}
+	for _, i := range cycle {
 		op := &j.operations[i]
 		resp, rest, err := j.execute(op)
 		j.setResult(op, resp, err)
 		if err != nil {
-			j.rollBackCycle(circle, err)
+			j.rollBackCycle(cycle, err)
 			return
 		}
 		if len(rest) > 0 {
-			late[op] = rest
+			deferred[op] = rest
 		}
 	}
-	for _, i := range circle {
+	for _, i := range cycle {
 		op := &j.operations[i]
-		if err := j.addDeferred(op, late[op]); err != nil {
-			j.rollBackCycle(circle, err)
+		if err := j.addDeferred(op, deferred[op]); err != nil {
+			j.rollBackCycle(cycle, err)
 			return
 		}
 	}
 }
 
-// execute performs an operation and gives what of it had to be left out.
-func (j *bulkJob) execute(op *bulkOperation) (resp *response, late scim.Object, err error) {
+// execute executes an operation. deferred holds the attributes that refer to resources that do not exist yet.
+func (j *bulkJob) execute(op *bulkOperation) (resp *response, deferred scim.Object, err error) {
 	if op.err != nil {
 		return nil, nil, op.err
 	}
 	if end, limited := j.Context().Deadline(); j.Context().Err() != nil || limited && time.Until(end) < bulkDeadlineReserve {
 		return nil, nil, &scim.Error{Status: http.StatusTooManyRequests, Err: context.DeadlineExceeded,
-			Detail: "The time of the bulk request ran out before this operation. Send it again."}
+			Detail: "The bulk request ran out of time before this operation. Send the operation again."}
 	}
 	for _, bulkID := range op.bulkIDRefs {
 		if err := j.checkReference(bulkID); err != nil {
@@ -59,37 +60,37 @@ func (j *bulkJob) execute(op *bulkOperation) (resp *response, late scim.Object, 
 	}
 	op.substitute(j.resolve)
 	if op.method == http.MethodPost {
-		late = deferReferences(op.data.(scim.Object))
+		deferred = deferReferences(op.data.(scim.Object))
 	}
 	if resp, err = j.dispatchOperation(op.method, op.path, op.version, op.data); err == nil && op.method == http.MethodPost {
 		location := resp.header["Location"]
 		op.id = location[strings.LastIndexByte(location, '/')+1:]
 	}
-	return resp, late, err
+	return resp, deferred, err
 }
 
-// addDeferred adds to a resource what was left out when it was created.
-func (j *bulkJob) addDeferred(op *bulkOperation, late scim.Object) error {
-	if late == nil {
+// addDeferred adds the deferred attributes to the resource that an operation created. It does nothing if deferred is nil.
+func (j *bulkJob) addDeferred(op *bulkOperation, deferred scim.Object) error {
+	if deferred == nil {
 		return nil
 	}
 	resp, err := j.dispatchOperation(http.MethodPatch, op.path+"/"+op.id, "", scim.Object{"schemas": []any{patch.PatchOpSchema},
-		"Operations": []any{scim.Object{"op": patch.Add, "value": substitute(late, j.resolve)}}})
+		"Operations": []any{scim.Object{"op": patch.Add, "value": substitute(deferred, j.resolve)}}})
 	if err == nil {
 		op.result["version"] = resp.header["ETag"]
 	}
 	return err
 }
 
-// rollBackCycle is for a circle of which one operation failed: since the others refer to it, by others perhaps, they fail, too,
-// and what they created is deleted.
-func (j *bulkJob) rollBackCycle(circle []int, cause error) {
-	for _, i := range circle {
+// rollBackCycle deletes the resources that the operations of a cycle created. If one operation of a cycle fails, all fail,
+// because each depends on all others.
+func (j *bulkJob) rollBackCycle(cycle []int, cause error) {
+	for _, i := range cycle {
 		op := &j.operations[i]
 		created := op.id != ""
 		if created {
 			if _, err := j.dispatchOperation(http.MethodDelete, op.path+"/"+op.id, "", nil); err != nil {
-				j.server.Log.ErrorContext(j.Context(), "bulk operation not undone", "id", op.id, "error", err)
+				j.server.Log.ErrorContext(j.Context(), "cannot undo a bulk operation", "id", op.id, "error", err)
 			}
 		}
 		if created || op.result == nil && !j.stopped() {
@@ -98,11 +99,11 @@ func (j *bulkJob) rollBackCycle(circle []int, cause error) {
 	}
 }
 
-// checkReference is why a reference cannot be resolved, nil if it can or if its resource is yet to come.
+// checkReference returns an error if the operation with this bulkId does not exist or has failed.
 func (j *bulkJob) checkReference(bulkID string) error {
 	k, known := j.postByBulkID[bulkID]
 	if !known {
-		return scim.BadRequest(scim.InvalidValue, "The operation refers to a bulkId that no POST of this request has.")
+		return scim.BadRequest(scim.InvalidValue, "The operation refers to bulkId %q, which no POST operation has. Correct the reference.", bulkID)
 	}
 	if op := &j.operations[k]; op.result != nil && op.err != nil {
 		return dependencyError(op.err)
@@ -110,25 +111,27 @@ func (j *bulkJob) checkReference(bulkID string) error {
 	return nil
 }
 
-// dependencyError is the failure of an operation that refers to one that failed. What passes for that one passes for this.
+// dependencyError returns the error of an operation that refers to a failed operation. If the cause is transient, so is
+// the error.
 func dependencyError(cause error) error {
 	if directory.IsTransient(cause) {
 		return cause
 	}
 	return &scim.Error{Status: http.StatusConflict, // RFC 7644 §3.7.1
-		Detail: "The operation refers by bulkId to one of this request that failed. Correct that one and repeat both."}
+		Detail: "The operation refers by bulkId to an operation that failed. Correct that operation and send both again."}
 }
 
-// dispatchOperation answers the request that an operation stands for, as if it had come alone. Its body is not shown, so nothing is
-// read for it.
+// dispatchOperation serves the single request that is equivalent to an operation. The request selects only the attribute
+// id, because a result contains no resource.
 func (j *bulkJob) dispatchOperation(method, path, version string, data any) (resp *response, err error) {
-	r := *j.request
+	r, target := *j.request, route{}
 	defer func() {
 		if p := recover(); p != nil {
 			resp, err = nil, &panicError{value: p, stack: stack()}
 		}
 		if err != nil && errorResponse(err).status >= http.StatusInternalServerError {
-			j.server.Log.ErrorContext(j.Context(), "bulk operation", "method", r.loggedMethod(), "route", r.loggedRoute(), "error", loggableCause(err))
+			j.server.Log.ErrorContext(j.Context(), "cannot execute a bulk operation",
+				"method", r.loggedMethod(), "route", target.loggedPath(), "error", loggableCause(err))
 		}
 	}()
 	body, err := json.Marshal(data)
@@ -144,29 +147,11 @@ func (j *bulkJob) dispatchOperation(method, path, version string, data any) (res
 	if version != "" {
 		r.Header.Set("If-Match", version)
 	}
-	m, err := j.server.bulkMethods(&r, path)
-	if err != nil {
+	if strings.ContainsAny(path, "?#") {
+		return nil, scim.BadRequest(scim.InvalidSyntax, "The path of the operation contains a query or a fragment. Send the path without it.")
+	}
+	if target, err = j.server.bulkRoutes.find(j.types, method, strings.SplitN(path, "/", 2)); err != nil {
 		return nil, err
 	}
-	if h := m[method]; h != nil {
-		return h(&r)
-	}
-	return nil, &methodNotAllowedError{m}
-}
-
-// bulkMethods is the methods that a path of an operation has: those of resource types and resources, but GET.
-func (s *server) bulkMethods(r *request, path string) (methods, error) {
-	if strings.ContainsAny(path, "?#") {
-		return nil, scim.BadRequest(scim.InvalidSyntax, "The path of an operation ends with the resource. Leave out the query.")
-	}
-	segments := strings.SplitN(path, "/", 2)
-	if len(segments) > 1 {
-		r.id = segments[1]
-	}
-	m := s.resourceMethods(r, segments)
-	if m == nil || r.id == searchSegment {
-		return nil, noEndpointError()
-	}
-	delete(m, http.MethodGet)
-	return m, nil
+	return j.server.serve(&r, target)
 }

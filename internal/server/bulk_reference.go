@@ -9,10 +9,10 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// bulkIDPrefix is what stands before a bulkId where it refers to the resource of that POST (RFC 7644 §3.7.2).
+// bulkIDPrefix precedes a bulkId that refers to the resource of a POST operation (RFC 7644 §3.7.2).
 const bulkIDPrefix = "bulkId:"
 
-// substitute replaces all references of an operation by what to gives for their bulkIds.
+// substitute replaces each reference in the path and the data of an operation with the result of to for its bulkId.
 func (op *bulkOperation) substitute(to func(bulkID string) string) {
 	op.path, op.data = substitute(op.path, to).(string), substitute(op.data, to)
 	if o, ok := op.data.(scim.Object); ok && op.method == http.MethodPatch {
@@ -23,7 +23,8 @@ func (op *bulkOperation) substitute(to func(bulkID string) string) {
 	}
 }
 
-// substitute replaces the references in a value, in place: strings that are one, or end with one as a segment.
+// substitute replaces the references in a value and returns the result. It modifies arrays and objects in place. A
+// reference is a string, or the last segment of a string such as ../Users/bulkId:qwerty.
 func substitute(v any, to func(bulkID string) string) any {
 	switch v := v.(type) {
 	case string:
@@ -44,7 +45,7 @@ func substitute(v any, to func(bulkID string) string) any {
 }
 
 // substituteInPath replaces the references in the path of one operation of a PATCH, such as
-// members[value eq "bulkId:qwerty"]. A path that does not parse stays, to be refused.
+// members[value eq "bulkId:qwerty"]. It leaves a path that is not valid unchanged; the PATCH then fails.
 func substituteInPath(operation any, to func(bulkID string) string) {
 	o, _ := operation.(scim.Object)
 	for name, v := range o {
@@ -59,7 +60,8 @@ func substituteInPath(operation any, to func(bulkID string) string) {
 	}
 }
 
-// substituteInFilter replaces the references among the values of a filter within brackets, which holds no others.
+// substituteInFilter replaces the references among the comparison values of a filter in brackets. Such a filter contains
+// no further brackets (RFC 7644 §3.5.2).
 func substituteInFilter(e filter.Expr, to func(bulkID string) string) {
 	switch e := e.(type) {
 	case *filter.And:
@@ -75,7 +77,7 @@ func substituteInFilter(e filter.Expr, to func(bulkID string) string) {
 	}
 }
 
-// resolve is the id of the resource that a POST created, and the reference as it was if there is none yet.
+// resolve returns the ID of the resource that a POST created, or the unchanged reference if the POST has created none.
 func (j *bulkJob) resolve(bulkID string) string {
 	if k, known := j.postByBulkID[bulkID]; known && j.operations[k].id != "" {
 		return j.operations[k].id
@@ -83,29 +85,29 @@ func (j *bulkJob) resolve(bulkID string) string {
 	return bulkIDPrefix + bulkID
 }
 
-// deferReferences takes out of a resource what still holds references, as a resource of its own: the elements of multi-valued
-// attributes, other attributes as a whole.
+// deferReferences moves the attributes that contain references from a resource to the returned resource. Of a multi-valued
+// attribute it moves only the elements with references, and of an extension only the attributes with references.
 func deferReferences(o scim.Object) scim.Object {
-	late := scim.Object{}
+	deferred := scim.Object{}
 	for name, v := range o {
-		list, many := v.([]any)
+		list, multiValued := v.([]any)
 		extension, _ := v.(scim.Object)
 		switch {
 		case !hasReference(v):
-		case many:
-			late[name] = slices.DeleteFunc(slices.Clone(list), func(e any) bool { return !hasReference(e) })
+		case multiValued:
+			deferred[name] = slices.DeleteFunc(slices.Clone(list), func(e any) bool { return !hasReference(e) })
 			o[name] = slices.DeleteFunc(list, hasReference)
 		case extension != nil && strings.HasPrefix(strings.ToLower(name), "urn:"):
-			late[name] = deferReferences(extension)
+			deferred[name] = deferReferences(extension)
 		default:
-			late[name] = v
+			deferred[name] = v
 			delete(o, name)
 		}
 	}
-	return late
+	return deferred
 }
 
-// hasReference tells whether there is a reference in a value.
+// hasReference reports whether a value contains a reference.
 func hasReference(v any) (found bool) {
 	substitute(v, func(bulkID string) string {
 		found = true
@@ -114,36 +116,37 @@ func hasReference(v any) (found bool) {
 	return found
 }
 
-// dependencyOrder is the numbers 0 … n-1 in an order in which each comes after those that it refers to, and otherwise as near
-// to their own order as that allows. Those that refer to each other in a circle stand together: they are the strongly
-// connected components of the graph, as Tarjan's algorithm finds them.
-func dependencyOrder(n int, referred func(i int) []int) (order [][]int) {
-	seen, low, stack := make([]int, n), make([]int, n), []int(nil)
+// dependencyOrder orders the operations 0 … n-1 so that each follows the operations that it refers to. references returns
+// the operations that operation i refers to. Operations that refer to each other in a cycle are one element of the order.
+// Apart from that, operations keep their order as far as possible. The elements are the strongly connected components of
+// the graph of references, in the order in which Tarjan's algorithm finds them.
+func dependencyOrder(n int, references func(i int) []int) (order [][]int) {
+	visited, low, stack := make([]int, n), make([]int, n), []int(nil) // visited holds 0 or the number of the visit
 	count := 0
 	var visit func(i int)
 	visit = func(i int) {
 		count++
-		seen[i], low[i] = count, count
-		place := len(stack)
+		visited[i], low[i] = count, count
+		height := len(stack)
 		stack = append(stack, i)
-		for _, k := range referred(i) {
-			if seen[k] == 0 {
+		for _, k := range references(i) {
+			if visited[k] == 0 {
 				visit(k)
 			}
 			low[i] = min(low[i], low[k])
 		}
-		if low[i] < seen[i] {
+		if low[i] < visited[i] {
 			return
 		}
-		circle := slices.Sorted(slices.Values(stack[place:]))
-		stack = stack[:place]
-		for _, k := range circle {
-			low[k] = n + 1 // no concern of what is visited later
+		cycle := slices.Sorted(slices.Values(stack[height:]))
+		stack = stack[:height]
+		for _, k := range cycle {
+			low[k] = n + 1 // excludes the completed component from later minima
 		}
-		order = append(order, circle)
+		order = append(order, cycle)
 	}
 	for i := range n {
-		if seen[i] == 0 {
+		if visited[i] == 0 {
 			visit(i)
 		}
 	}

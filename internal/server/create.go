@@ -2,15 +2,15 @@ package server
 
 import "net/http"
 
-// create is POST on a resource type's endpoint (RFC 7644 §3.3).
-func create(r *request) (*response, error) {
-	o, p, err := r.decodeResource()
+// create serves POST on the endpoint of a resource type (RFC 7644 §3.3).
+func create(r *request, target route) (*response, error) {
+	o, p, err := r.decodeResource(target)
 	if err != nil {
 		return nil, err
 	}
-	res, err := r.directory.Create(r.Context(), r.rt, o, p)
+	res, err := r.directory.Create(r.Context(), target.resourceType, o, p)
 	if err != nil {
 		return nil, err
 	}
-	return r.resourceResponse(http.StatusCreated, res, p)
+	return resourceResponse(http.StatusCreated, res, p)
 }

@@ -2,9 +2,9 @@ package server
 
 import "net/http"
 
-// deleteResource is DELETE (RFC 7644 §3.6).
-func deleteResource(r *request) (*response, error) {
-	change, err := r.directory.Delete(r.Context(), r.rt, r.id, r.ifMatch())
+// deleteResource serves DELETE on a resource (RFC 7644 §3.6).
+func deleteResource(r *request, target route) (*response, error) {
+	change, err := r.directory.Delete(r.Context(), target.resourceType, target.id, r.ifMatch())
 	if err != nil {
 		return nil, err
 	}

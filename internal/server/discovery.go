@@ -9,9 +9,9 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// serviceProviderConfig is GET /ServiceProviderConfig (RFC 7643 §5).
-func serviceProviderConfig(r *request) (*response, error) {
-	supported := func(yes bool) scim.Object { return scim.Object{"supported": yes} }
+// serviceProviderConfig serves GET on /ServiceProviderConfig (RFC 7643 §5).
+func serviceProviderConfig(r *request, _ route) (*response, error) {
+	supported := func(v bool) scim.Object { return scim.Object{"supported": v} }
 	return &response{status: http.StatusOK, body: scim.Object{
 		"schemas":          []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"documentationUri": "https://www.rfc-editor.org/rfc/rfc7644",
@@ -28,7 +28,7 @@ func serviceProviderConfig(r *request) (*response, error) {
 		"authenticationSchemes": []any{scim.Object{
 			"type":        "oauthbearertoken",
 			"name":        "Bearer token",
-			"description": "A token from the operator, as Authorization: Bearer TOKEN.",
+			"description": "A token from the operator of the service, sent as Authorization: Bearer TOKEN.",
 			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
 			"primary":     true,
 		}},
@@ -36,52 +36,52 @@ func serviceProviderConfig(r *request) (*response, error) {
 	}}, nil
 }
 
-// resourceTypes is GET /ResourceTypes and /ResourceTypes/{name} (RFC 7643 §6).
-func resourceTypes(r *request) (*response, error) {
-	var all []discoveryItem
+// resourceTypes serves GET on /ResourceTypes and /ResourceTypes/{name} (RFC 7643 §6).
+func resourceTypes(r *request, target route) (*response, error) {
+	var items []discoveryItem
 	for _, rt := range r.types.ResourceTypes {
-		all = append(all, discoveryItem{rt.ID, "ResourceType", "/ResourceTypes/", rt})
+		items = append(items, discoveryItem{rt.ID, rt})
 	}
-	return r.discoveryResponse(all)
+	return r.discoveryResponse(target, "ResourceType", items)
 }
 
-// schemas is GET /Schemas and /Schemas/{URN} (RFC 7643 §7).
-func schemas(r *request) (*response, error) {
-	var all []discoveryItem
+// schemas serves GET on /Schemas and /Schemas/{URN} (RFC 7643 §7).
+func schemas(r *request, target route) (*response, error) {
+	var items []discoveryItem
 	for _, s := range r.types.Schemas {
-		all = append(all, discoveryItem{s.ID, "Schema", "/Schemas/", s})
+		items = append(items, discoveryItem{s.ID, s})
 	}
-	return r.discoveryResponse(all)
+	return r.discoveryResponse(target, "Schema", items)
 }
 
-// discoveryItem is something that a service provider tells of itself.
+// A discoveryItem is a resource type or a schema, with its ID.
 type discoveryItem struct {
-	id, resourceType, endpoint string
-	value                      any
+	id    string
+	value any
 }
 
-// discoveryResponse answers with the one that is asked for, or all.
-func (r *request) discoveryResponse(all []discoveryItem) (*response, error) {
+// discoveryResponse returns a response with the item that the path names, or with all items.
+func (r *request) discoveryResponse(target route, resourceType string, items []discoveryItem) (*response, error) {
 	p, err := r.queryParameters()
 	if err != nil {
 		return nil, err
 	}
 	if _, ok := p["filter"]; ok { // RFC 7644 §4
-		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "What the service provider is cannot be filtered. Leave filter out."}
+		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "This endpoint does not support filters. Omit filter."}
 	}
-	var list []any
-	for _, one := range all {
-		o, err := r.discoveryObject(one)
+	list := []any{}
+	for _, item := range items {
+		o, err := r.discoveryObject(resourceType, item)
 		if err != nil {
 			return nil, err
 		}
-		if strings.EqualFold(r.id, one.id) {
+		if strings.EqualFold(target.id, item.id) {
 			return &response{status: http.StatusOK, body: o}, nil
 		}
 		list = append(list, o)
 	}
-	if r.id != "" {
-		return nil, scim.NotFound("There is no %s with the id %q.", all[0].resourceType, r.id)
+	if target.id != "" {
+		return nil, scim.NotFound("The %s %q does not exist. GET /%[1]ss lists all that do.", resourceType, target.id)
 	}
 	b, err := scim.EncodeJSON(list)
 	if err != nil {
@@ -91,16 +91,17 @@ func (r *request) discoveryResponse(all []discoveryItem) (*response, error) {
 	return &response{status: http.StatusOK, body: rawJSON(append(b, '}'))}, nil
 }
 
-func (r *request) discoveryObject(d discoveryItem) (o map[string]any, err error) {
-	b, err := json.Marshal(d.value)
+// discoveryObject returns an item as a JSON object with schemas and meta.
+func (r *request) discoveryObject(resourceType string, item discoveryItem) (o map[string]any, err error) {
+	b, err := json.Marshal(item.value)
 	if err == nil {
 		err = json.Unmarshal(b, &o)
 	}
 	if err != nil {
 		return nil, err
 	}
-	o["schemas"] = []string{"urn:ietf:params:scim:schemas:core:2.0:" + d.resourceType}
-	o["meta"] = r.meta(d.resourceType, d.endpoint+d.id)
+	o["schemas"] = []string{"urn:ietf:params:scim:schemas:core:2.0:" + resourceType}
+	o["meta"] = r.meta(resourceType, "/"+resourceType+"s/"+item.id)
 	return o, nil
 }
 

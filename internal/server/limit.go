@@ -4,23 +4,28 @@ import (
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
 
 	"golang.org/x/sync/errgroup"
 
 	"serverless-scim/internal/scim"
 )
 
-// retryAfterError says that a client has to wait, and until when: Retry-After in whole seconds.
+// A retryAfterError is an error after which the client can repeat the request in a number of seconds.
 type retryAfterError struct {
 	err     *scim.Error
 	seconds int
 }
 
-func (w *retryAfterError) Error() string { return w.err.Error() }
-func (w *retryAfterError) Unwrap() error { return w.err }
+func (e *retryAfterError) Error() string { return e.err.Error() }
+func (e *retryAfterError) Unwrap() error { return e.err }
 
-// checkRateLimit refuses a request whose token has sent too many.
+// tooManyRequests returns a 429 error with the header Retry-After.
+func tooManyRequests(seconds int, format string, args ...any) error {
+	return &retryAfterError{seconds: seconds, err: &scim.Error{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(format, args...)}}
+}
+
+// checkRateLimit returns an error if the token of the request has sent too many requests. The limit of the tenant, if set,
+// replaces that of the server.
 func (s *server) checkRateLimit(r *request) error {
 	perSecond := s.RateLimit
 	if own := r.identity.Tenant.Settings.RateLimit; own != nil {
@@ -30,33 +35,33 @@ func (s *server) checkRateLimit(r *request) error {
 	if seconds == 0 {
 		return nil
 	}
-	return &retryAfterError{seconds: seconds, err: &scim.Error{Status: http.StatusTooManyRequests,
-		Detail: fmt.Sprintf("These are more than the %d requests a second that a token may send. Repeat the request in %d s.", perSecond, seconds)}}
+	return tooManyRequests(seconds, "The token has sent more than %d requests a second. Repeat the request in %d s.", perSecond, seconds)
 }
 
 const (
-	minDeprovisionLimit = 5   // users may be deprovisioned within ten minutes, however few there are
-	guardRetrySeconds   = 600 // seconds until a client asks again whether an administrator has released its tenant
+	minDeprovisionLimit = 5   // users that can be deprovisioned within ten minutes, even in a small tenant
+	guardRetrySeconds   = 600 // Retry-After while a tenant waits for its release by an operator
 )
 
-// guardDeprovisioning is asked before a user is deactivated or deleted. Where the tenant wants it, it stops what would take too many
-// users away within ten minutes, until an administrator has looked: every request counts itself before it looks.
+// guardDeprovisioning returns an error if deactivating or deleting one more user would exceed the tenant's limit for ten
+// minutes. The tenant then stays blocked until an operator runs release-tenant. Each request increments the counter before
+// it reads it, so concurrent requests cannot pass the limit together. A tenant without the setting has no limit.
 func (s *server) guardDeprovisioning(ctx context.Context, r *request) error {
-	tenant, users, gone := r.identity.Tenant, 0, 0
-	share := tenant.Settings.Deprovisioning
-	if share == 0 {
+	tenant, users, deprovisioned := r.identity.Tenant, 0, 0
+	percent := tenant.Settings.Deprovisioning
+	if percent == 0 {
 		return nil
 	}
 	if !tenant.DeprovisioningStoppedAt.IsZero() {
-		return guardStoppedError(share)
+		return guardStoppedError(percent)
 	}
 	var g errgroup.Group
-	g.Go(func() (err error) { gone, err = s.Tokens.AddDeprovisioned(ctx, tenant.Name, 1); return err })
+	g.Go(func() (err error) { deprovisioned, err = s.Tokens.AddDeprovisioned(ctx, tenant.Name, 1); return err })
 	users, err := r.directory.Count(ctx, s.types.ByName("User"))
-	if other := g.Wait(); err == nil {
-		err = other
+	if counterErr := g.Wait(); err == nil {
+		err = counterErr
 	}
-	if err != nil || gone <= max(minDeprovisionLimit, users*share/100) {
+	if err != nil || deprovisioned <= max(minDeprovisionLimit, users*percent/100) {
 		return err
 	}
 	first, err := s.Tokens.StopDeprovisioning(ctx, tenant.Name)
@@ -64,13 +69,12 @@ func (s *server) guardDeprovisioning(ctx context.Context, r *request) error {
 		return err
 	}
 	if first {
-		s.Log.ErrorContext(ctx, "deprovisioning stopped", "tenant", tenant.Name, "users", users, "deprovisioned", gone)
+		s.Log.ErrorContext(ctx, "deprovisioning stopped", "tenant", tenant.Name, "users", users, "deprovisioned", deprovisioned)
 	}
-	return guardStoppedError(share)
+	return guardStoppedError(percent)
 }
 
-func guardStoppedError(share int) error {
-	return &retryAfterError{seconds: guardRetrySeconds, err: &scim.Error{Status: http.StatusTooManyRequests, Detail: "More than " + strconv.Itoa(share) +
-		" % of the users would have been deactivated or deleted within ten minutes. No more will be, until an administrator " +
-		"of the service has released the tenant (release-tenant)."}}
+func guardStoppedError(percent int) error {
+	return tooManyRequests(guardRetrySeconds, "More than %d %% of the users would have been deactivated or deleted within ten minutes. "+
+		"The tenant is blocked for both. Ask the operator of the service to release the tenant (release-tenant).", percent)
 }

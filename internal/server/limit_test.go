@@ -225,4 +225,8 @@ func TestATenantWhoseTypesAreNotServed(t *testing.T) {
 	}
 	c.want(c.do("POST", "/.search", `{"cursor":""}`), 200)
 	c.want(c.do("GET", "/?cursor=x", ""), 400, scim.InvalidCursor)
+	if a := c.want(c.do("GET", "/ResourceTypes", ""), 200); a.at("Resources") == nil || fmt.Sprint(a.at("totalResults")) != "0" {
+		t.Errorf("/ResourceTypes returns %s, want an empty list", a.text)
+	}
+	c.want(c.do("GET", "/ResourceTypes/User", ""), 404)
 }

@@ -10,23 +10,26 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// paths is what is behind each endpoint, by its name in lower case; a resource type's is as Users' is.
-var paths = map[string][]string{
-	searchSegment:           {"/.search"},
+// servicePaths holds the paths of each pattern of the route table, except those of the root and of resource types.
+var servicePaths = map[string][]string{
+	".search":               {"/.search"},
 	"bulk":                  {"/Bulk", "/bulk"},
 	"me":                    {"/Me"},
+	"me/ID":                 {"/Me/x"},
 	"serviceproviderconfig": {"/ServiceProviderConfig"},
-	"resourcetypes":         {"/ResourceTypes", "/ResourceTypes/User"},
-	"schemas":               {"/Schemas", "/Schemas/urn:ietf:params:scim:schemas:core:2.0:User"},
+	"resourcetypes":         {"/ResourceTypes"},
+	"resourcetypes/ID":      {"/ResourceTypes/User"},
+	"schemas":               {"/Schemas"},
+	"schemas/ID":            {"/Schemas/urn:ietf:params:scim:schemas:core:2.0:User"},
 }
 
-// routes is every path of the service, and some that lead nowhere.
-func routes(c *client, id string) (all []string) {
-	for _, endpoint := range serviceEndpoints() {
-		if len(paths[endpoint]) == 0 {
-			c.Errorf("say in paths what is behind %s", endpoint)
+// allPaths returns paths of every route, and paths without a route. id is the ID of a user.
+func allPaths(c *client, id string) (all []string) {
+	for pattern := range new(server).newRouteTable() {
+		if pattern != "" && !strings.HasPrefix(pattern, "TYPE") && len(servicePaths[pattern]) == 0 {
+			c.Errorf("servicePaths has no path for %s", pattern)
 		}
-		all = append(all, paths[endpoint]...)
+		all = append(all, servicePaths[pattern]...)
 	}
 	for _, rt := range c.config.Directory.Types.ResourceTypes {
 		all = append(all, rt.Endpoint, rt.Endpoint+"/", rt.Endpoint+"/.search", rt.Endpoint+"/"+id, rt.Endpoint+"/none")
@@ -97,7 +100,7 @@ func TestNobodyGetsInWithoutAToken(t *testing.T) {
 	all := ways(c, k)
 	before := c.dump()
 	for _, w := range all {
-		for _, path := range routes(c, id) {
+		for _, path := range allPaths(c, id) {
 			for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "SEARCH"} {
 				if w.valid && (method == "DELETE" || method == "PUT") && strings.HasSuffix(path, id) {
 					continue // it is for the others

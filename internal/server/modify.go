@@ -7,10 +7,11 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// modify is PATCH (RFC 7644 §3.5.2). It answers 200 and the resource, unless the tenant wants none; a large group is not
-// read back for nothing.
-func modify(r *request) (*response, error) {
-	p, err := r.projection()
+// modify serves PATCH on a resource (RFC 7644 §3.5.2). The response contains the resource, with two exceptions. The tenant
+// can disable it by the setting NoContent, unless the request selects attributes. A large group is not read back unless
+// the request selects attributes.
+func modify(r *request, target route) (*response, error) {
+	p, err := r.projection(target)
 	if err != nil {
 		return nil, err
 	}
@@ -18,20 +19,20 @@ func modify(r *request) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	ops, err := patch.Decode(body)
+	operations, err := patch.Decode(body)
 	if err != nil {
 		return nil, err
 	}
-	quiet := r.identity.Tenant.Settings.NoContent && !p.IsExplicit()
-	if quiet {
+	noContent := r.identity.Tenant.Settings.NoContent && !p.IsExplicit()
+	if noContent {
 		p = scim.MinimalProjection()
 	}
-	res, err := r.directory.Modify(r.Context(), r.rt, r.id, ops, r.ifMatch(), p)
+	res, err := r.directory.Modify(r.Context(), target.resourceType, target.id, operations, r.ifMatch(), p)
 	if err != nil {
 		return nil, err
 	}
-	if quiet || res.MembersOmitted {
+	if noContent || res.MembersOmitted {
 		return &response{status: http.StatusNoContent, header: map[string]string{"ETag": res.Version}, change: res.Summary}, nil
 	}
-	return r.resourceResponse(http.StatusOK, res, p)
+	return resourceResponse(http.StatusOK, res, p)
 }

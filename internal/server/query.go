@@ -7,18 +7,18 @@ import (
 	"serverless-scim/internal/directory"
 )
 
-// listResources is GET on a resource type's endpoint, or on the root: all resource types (RFC 7644 §3.4.2).
-func listResources(r *request) (*response, error) {
+// listResources serves GET on the endpoint of a resource type, and on the root for all resource types (RFC 7644 §3.4.2).
+func listResources(r *request, target route) (*response, error) {
 	p, err := r.queryParameters()
 	if err != nil {
 		return nil, err
 	}
-	return r.list(p)
+	return r.list(target, p)
 }
 
-// list answers with the resources that parameters ask for.
-func (r *request) list(p map[string]string) (*response, error) {
-	q, err := r.parseListParameters(p)
+// list returns a response with the resources that the parameters select. Parameter names are in lower case.
+func (r *request) list(target route, p map[string]string) (*response, error) {
+	q, err := r.parseListParameters(target, p)
 	if err != nil {
 		return nil, err
 	}
@@ -45,8 +45,8 @@ func (r *request) list(p map[string]string) (*response, error) {
 	return &response{status: http.StatusOK, body: rawJSON(append(b, "]}"...)), readOnly: true, id: id}, nil
 }
 
-// beginList begins a ListResponse (RFC 7644 §3.4.2), up to its resources; itemsPerPage is what is really there. One that
-// goes by cursors has no index, and a total only if that is known (RFC 9865 §2).
+// beginList returns a ListResponse up to its resources (RFC 7644 §3.4.2). size is the estimated size of the resources,
+// items is their number. A page by cursor has no startIndex, and has totalResults only if it is known (RFC 9865 §2).
 func beginList(size, items int, l *directory.ListResult) []byte {
 	b := append(make([]byte, 0, 1024+size), `{"schemas":["urn:ietf:params:scim:api:messages:2.0:ListResponse"]`...)
 	if l.TotalResults >= 0 {
@@ -55,7 +55,7 @@ func beginList(size, items int, l *directory.ListResult) []byte {
 	if l.StartIndex > 0 {
 		b = strconv.AppendInt(append(b, `,"startIndex":`...), int64(l.StartIndex), 10)
 	}
-	if l.NextCursor != "" { // cursors have nothing to escape
+	if l.NextCursor != "" { // a cursor contains no characters that JSON escapes
 		b = append(append(append(b, `,"nextCursor":"`...), l.NextCursor...), '"')
 	}
 	if l.PreviousCursor != "" {

@@ -2,15 +2,15 @@ package server
 
 import "net/http"
 
-// replace is PUT (RFC 7644 §3.5.1).
-func replace(r *request) (*response, error) {
-	o, p, err := r.decodeResource()
+// replace serves PUT on a resource (RFC 7644 §3.5.1).
+func replace(r *request, target route) (*response, error) {
+	o, p, err := r.decodeResource(target)
 	if err != nil {
 		return nil, err
 	}
-	res, err := r.directory.Replace(r.Context(), r.rt, r.id, o, r.ifMatch(), p)
+	res, err := r.directory.Replace(r.Context(), target.resourceType, target.id, o, r.ifMatch(), p)
 	if err != nil {
 		return nil, err
 	}
-	return r.resourceResponse(http.StatusOK, res, p)
+	return resourceResponse(http.StatusOK, res, p)
 }

@@ -2,6 +2,7 @@ package server
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"mime"
 	"net/http"
@@ -14,43 +15,42 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// request is an authenticated request: whose directory it is about, which resource type, which resource.
+// A request is an HTTP request with the identity of its token and the directory of its tenant.
 type request struct {
 	*http.Request
 	requestID string // in the log
 	identity  token.Identity
-	types     *scim.Types // those that the tenant has switched on
+	types     *scim.Types // resource types that are enabled for the tenant
 	directory *directory.Store
-	baseURL   string   // address before the endpoint
-	segments  []string // of the path behind it, if that leads to an endpoint
-	rt        *scim.ResourceType
-	id        string
+	baseURL   string // URL of the service, without a trailing slash
 }
 
-// body reads the request's body.
+// body reads and returns the request body. It returns an error if the media type is not JSON or if the body is too large.
 func (r *request) body() ([]byte, error) {
 	if t := r.Header.Get("Content-Type"); t != "" {
-		media, _, _ := mime.ParseMediaType(t) // parameters are ignored: some clients name a wrong charset
+		media, _, _ := mime.ParseMediaType(t) // ignores the parameters, because some clients send a wrong charset
 		if media != "application/scim+json" && media != "application/json" {
-			return nil, &scim.Error{Status: 415, Detail: "Send the body as application/scim+json."}
+			return nil, &scim.Error{Status: http.StatusUnsupportedMediaType,
+				Detail: fmt.Sprintf("The Content-Type %q is not supported. Send the body as application/scim+json.", t)}
 		}
 	}
 	b, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBodyBytes))
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
-		return nil, &scim.Error{Status: 413, Detail: "The request body is larger than 4 MB. " +
-			"Change large groups by PATCH, in several requests."}
+		return nil, &scim.Error{Status: http.StatusRequestEntityTooLarge,
+			Detail: "The request body is larger than 4 MB. Change a large group with several smaller PATCH requests."}
 	}
 	if err != nil {
-		return nil, &scim.Error{Status: 400, Type: scim.InvalidSyntax, Detail: "The request body broke off. Send it again.", Err: err}
+		return nil, &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidSyntax,
+			Detail: "The request body is incomplete. Send the request again.", Err: err}
 	}
 	return b, nil
 }
 
-// queryParameters is the query string, strictly: url.URL.Query drops what it cannot read, and a filter that is dropped
-// lists everybody. Names are folded to lower case.
+// queryParameters returns the parameters of the query string by their names in lower case. It returns an error for a
+// malformed parameter, which url.URL.Query would drop: a request without its filter would list all resources.
 func (r *request) queryParameters() (map[string]string, error) {
 	p := map[string]string{}
-	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") { // and not at a semicolon, which url.ParseQuery refuses
+	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") { // url.ParseQuery would reject a semicolon in a value
 		name, v, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		if err == nil {
@@ -60,53 +60,56 @@ func (r *request) queryParameters() (map[string]string, error) {
 			return nil, scim.BadRequest(scim.InvalidValue, "The query string is not properly encoded. Percent-encode its values.")
 		}
 		name = strings.ToLower(name)
-		if _, twice := p[name]; twice && isParameter(name) {
-			return nil, scim.BadRequest(scim.InvalidValue, "The parameter %s stands in the query string twice. Send it once.", name)
+		if _, repeated := p[name]; repeated && isParameter(name) {
+			return nil, scim.BadRequest(scim.InvalidValue, "The query string contains the parameter %s twice. Send it once.", name)
 		}
 		p[name] = v
 	}
 	return p, nil
 }
 
-// isParameter tells the parameters of RFC 7644 §3.4.2 and §3.9 and RFC 9865 §2; others are ignored.
+// isParameter reports whether RFC 7644 §3.4.2, RFC 7644 §3.9, or RFC 9865 §2 defines a parameter. The server ignores all
+// other parameters.
 func isParameter(name string) bool {
 	return slices.Contains([]string{"filter", "startindex", "count", "cursor", "attributes", "excludedattributes", "sortby", "sortorder"}, name)
 }
 
-func (r *request) projection() (scim.Projection, error) {
+// projection returns the attributes that the response contains, as the query string selects them.
+func (r *request) projection(target route) (scim.Projection, error) {
 	p, err := r.queryParameters()
 	if err != nil {
 		return scim.Projection{}, err
 	}
-	return scim.NewProjection(r.targetTypes(), p["attributes"], p["excludedattributes"])
+	return scim.NewProjection(r.targetTypes(target), p["attributes"], p["excludedattributes"])
 }
 
-// decodeResource is the resource that a request sends, and what its answer is to show.
-func (r *request) decodeResource() (o scim.Object, p scim.Projection, err error) {
-	if p, err = r.projection(); err != nil {
+// decodeResource returns the resource in the request body and the projection of the response.
+func (r *request) decodeResource(target route) (o scim.Object, p scim.Projection, err error) {
+	if p, err = r.projection(target); err != nil {
 		return nil, p, err
 	}
 	body, err := r.body()
 	if err == nil {
-		o, err = r.rt.Decode(body)
+		o, err = target.resourceType.Decode(body)
 	}
 	return o, p, err
 }
 
-// targetTypes is the resource types that the request is about: that of the endpoint, or all at the root.
-func (r *request) targetTypes() []*scim.ResourceType {
-	if r.rt == nil {
+// targetTypes returns the resource type of a route, or all enabled resource types if the route has none.
+func (r *request) targetTypes(target route) []*scim.ResourceType {
+	if target.resourceType == nil {
 		return r.types.ResourceTypes
 	}
-	return []*scim.ResourceType{r.rt}
+	return []*scim.ResourceType{target.resourceType}
 }
 
-// ifMatch is the precondition of a request that changes a resource (RFC 7644 §3.14).
+// ifMatch returns the precondition of a request (RFC 7644 §3.14). It returns nil if the request has no If-Match header.
 func (r *request) ifMatch() directory.Precondition {
 	return parseEntityTags(r.Header.Values("If-Match"))
 }
 
-// parseEntityTags is true of versions among entity tags, nil without any. Tags are compared weakly: ours are weak.
+// parseEntityTags returns a function that reports whether a version is among the entity tags. It returns nil if there are
+// no headers. Tags are compared weakly (RFC 9110 §8.8.3.2), because all versions of this server are weak tags.
 func parseEntityTags(headers []string) directory.Precondition {
 	if len(headers) == 0 {
 		return nil

@@ -5,10 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
-	"maps"
 	"net/http"
 	"runtime/debug"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -17,27 +15,39 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// response is what a handler answers. This file alone writes to the connection.
+// A response is the result of a handler. Only this file writes responses to the connection.
 type response struct {
 	status   int
 	header   map[string]string
-	body     any    // nil: none; text: as it is; anything else: as JSON
-	readOnly bool   // the body is what the request is for, whatever its method: nothing was done
-	id       string // of the one resource that the body is about, if it is
+	body     any    // nil for no body; rawJSON is sent unchanged, any other value is encoded as JSON
+	readOnly bool   // the request changed nothing, whatever its method
+	id       string // of the resource in the body, if there is exactly one
 	change   directory.ChangeSummary
 }
 
-// rawJSON is a body that is JSON already.
+// rawJSON is an encoded JSON body.
 type rawJSON []byte
 
 const mediaType = "application/scim+json"
 
-// write sends the response and tells its status.
+// resourceResponse returns a response that contains one resource, with the attributes that p selects.
+func resourceResponse(status int, res *directory.Resource, p scim.Projection) (*response, error) {
+	body, err := res.AppendJSON(nil, p)
+	if err != nil {
+		return nil, err
+	}
+	location := res.Location()
+	header := map[string]string{"ETag": res.Version, "Location": location, "Content-Location": location}
+	return &response{status: status, header: header, body: rawJSON(body), id: res.ID(), change: res.Summary}, nil
+}
+
+// write sends the response and returns the status that it sent. If the body is too large, write sends an error instead.
+// After a change, it sends 204 without a body, because an error would say that the request changed nothing.
 func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
 	body, err := resp.encode()
 	if err == nil && !fitsLambdaResponse(body) {
 		if err = tooLargeError(resp.id); !resp.readOnly && r.Method != http.MethodGet && r.Method != http.MethodHead {
-			resp, body, err = &response{status: http.StatusNoContent}, nil, nil // what is done is done, and told without a body
+			resp, body, err = &response{status: http.StatusNoContent}, nil, nil
 		}
 	}
 	if err != nil {
@@ -46,7 +56,8 @@ func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
 	}
 	if body != nil {
 		w.Header().Set("Content-Type", mediaType)
-		if r.Method != http.MethodHead { // RFC 9110 §8.6: it would have to be that of GET, which whoever compresses changes
+		// RFC 9110 §8.6: HEAD has the Content-Length of GET or none. Compression changes that of GET.
+		if r.Method != http.MethodHead {
 			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
 		}
 	}
@@ -55,24 +66,24 @@ func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
 	}
 	w.WriteHeader(resp.status)
 	if r.Method != http.MethodHead {
-		w.Write(body) // whether the client still listens changes nothing
+		w.Write(body) // an error means that the client closed the connection, which changes nothing here
 	}
 	return resp.status
 }
 
-// maxResponseBytes is the largest body, with its quotes escaped as they are within an answer of a Lambda function, of which
-// 6 MB are taken.
+// maxResponseBytes is the largest body with its quotes and backslashes escaped. A Lambda function returns the body as a
+// JSON string, in a response of at most 6 MB.
 const maxResponseBytes = 6<<20 - 16<<10
 
 func fitsLambdaResponse(body []byte) bool {
 	return len(body)+bytes.Count(body, []byte{'"'})+bytes.Count(body, []byte{'\\'}) <= maxResponseBytes
 }
 
-// tooLargeError is the answer in place of one that is too large. The members of a group are also found page by page.
+// tooLargeError returns the error for a response that does not fit. group is the ID of a group, or "" if it is unknown.
 func tooLargeError(group string) error {
 	group = cmp.Or(group, "ID")
-	return scim.BadRequest(scim.TooMany, "The answer is larger than 6 MB. Ask for less: excludedAttributes=members, attributes "+
-		"or a smaller count. The members of a group are also found page by page: /Users?filter=groups.value eq \"%s\".", group)
+	return scim.BadRequest(scim.TooMany, "The response is larger than 6 MB. Request less: use excludedAttributes=members, "+
+		"attributes, or a smaller count. To read the members of a group in pages, use /Users?filter=groups.value eq \"%s\".", group)
 }
 
 func (resp *response) encode() ([]byte, error) {
@@ -86,12 +97,12 @@ func (resp *response) encode() ([]byte, error) {
 	}
 }
 
-// methodNotAllowedError says that the endpoint has other methods.
-type methodNotAllowedError struct{ methods methods }
+// A methodNotAllowedError says that an endpoint has only the allowed methods.
+type methodNotAllowedError struct{ allowed []string }
 
 func (e *methodNotAllowedError) Error() string { return "method not allowed" }
 
-// panicError is a recovered panic.
+// A panicError is a recovered panic.
 type panicError struct {
 	value any
 	stack string
@@ -101,15 +112,15 @@ func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.valu
 
 func stack() string { return string(debug.Stack()) }
 
-// errorResponse is the response to an error (RFC 7644 §3.12). What is no fault of the request and passes is 429: the one
-// failure that Okta repeats by itself, if Retry-After is in whole seconds.
+// errorResponse returns the response to an error (RFC 7644 §3.12). A transient error is 429, because that is the only
+// failure after which Okta repeats a request by itself. Okta requires Retry-After in whole seconds.
 func errorResponse(err error) *response {
 	var known *scim.Error
 	var method *methodNotAllowedError
-	var waits *retryAfterError
+	var limited *retryAfterError
 	switch {
-	case errors.As(err, &waits):
-		return newErrorResponse(waits.err, map[string]string{"Retry-After": strconv.Itoa(waits.seconds)})
+	case errors.As(err, &limited):
+		return newErrorResponse(limited.err, map[string]string{"Retry-After": strconv.Itoa(limited.seconds)})
 	case errors.As(err, &known):
 		return newErrorResponse(known, nil)
 	case errors.Is(err, token.ErrUnauthorized):
@@ -119,12 +130,12 @@ func errorResponse(err error) *response {
 		return newErrorResponse(&scim.Error{Status: http.StatusTooManyRequests,
 			Detail: "The service is busy. Repeat the request in a few seconds."}, map[string]string{"Retry-After": "2"})
 	case errors.As(err, &method):
-		allowed := strings.Join(slices.Sorted(maps.Keys(method.methods)), ", ")
+		allowed := strings.Join(method.allowed, ", ")
 		return newErrorResponse(&scim.Error{Status: http.StatusMethodNotAllowed,
-			Detail: "This endpoint takes only " + allowed + "."}, map[string]string{"Allow": allowed})
+			Detail: "The endpoint does not support this method. Use " + allowed + "."}, map[string]string{"Allow": allowed})
 	}
 	return newErrorResponse(&scim.Error{Status: http.StatusInternalServerError,
-		Detail: "The request failed for a reason that is not its own. Tell the operator; the log has the cause."}, nil)
+		Detail: "The request failed because of an internal error. Contact the operator, who finds the cause in the log."}, nil)
 }
 
 func newErrorResponse(e *scim.Error, header map[string]string) *response {
@@ -139,7 +150,8 @@ func newErrorResponse(e *scim.Error, header map[string]string) *response {
 	return &response{status: e.Status, header: header, body: body}
 }
 
-// loggableCause is what of an error belongs in the log. What the client is told stays between us: it may quote the request.
+// loggableCause returns the part of an error that the log may contain, or nil. The detail of a SCIM error is not part of
+// it, because a detail can quote the request.
 func loggableCause(err error) error {
 	if known := (*scim.Error)(nil); errors.As(err, &known) {
 		return known.Err

@@ -6,21 +6,22 @@ import (
 	"serverless-scim/internal/directory"
 )
 
-// retrieve is GET of one resource (RFC 7644 §3.4.1).
-func retrieve(r *request) (*response, error) {
-	p, err := r.projection()
+// retrieve serves GET on a resource (RFC 7644 §3.4.1).
+func retrieve(r *request, target route) (*response, error) {
+	p, err := r.projection(target)
 	if err != nil {
 		return nil, err
 	}
-	res, err := r.directory.Retrieve(r.Context(), r.rt, r.id, p)
+	res, err := r.directory.Retrieve(r.Context(), target.resourceType, target.id, p)
 	if err != nil {
 		return nil, err
 	}
 	if match := r.ifMatch(); match != nil && !match(res.Version) {
-		return nil, directory.PreconditionFailedError(r.rt)
+		return nil, directory.PreconditionFailedError(target.resourceType)
 	}
-	if have := parseEntityTags(r.Header.Values("If-None-Match")); have != nil && have(res.Version) {
+	matchesClientCopy := parseEntityTags(r.Header.Values("If-None-Match"))
+	if matchesClientCopy != nil && matchesClientCopy(res.Version) {
 		return &response{status: http.StatusNotModified, header: map[string]string{"ETag": res.Version}}, nil
 	}
-	return r.resourceResponse(http.StatusOK, res, p)
+	return resourceResponse(http.StatusOK, res, p)
 }

@@ -1,134 +1,156 @@
 package server
 
 import (
-	"context"
+	"maps"
 	"net/http"
-	"net/url"
 	"slices"
 	"strings"
 
-	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
 )
 
-// handler answers a request of one endpoint and method.
-type handler func(*request) (*response, error)
+// handler serves a request of one route.
+type handler func(r *request, target route) (*response, error)
 
-// methods is the handlers of an endpoint.
-type methods map[string]handler
+// An action describes one method of an endpoint.
+type action struct {
+	handler handler
+	writes  bool // whether the handler can change a resource
+}
 
-// dispatch finds the handler of an authenticated request.
-func (s *server) dispatch(r *request) (*response, error) {
-	tenant := r.identity.Tenant
-	if names := tenant.Settings.ResourceTypes; len(names) > 0 {
-		r.types = s.types.Subset(names)
+func reads(h handler) action  { return action{handler: h} }
+func writes(h handler) action { return action{handler: h, writes: true} }
+
+// methods holds the actions of an endpoint by HTTP method. The action of GET also serves HEAD.
+type methods map[string]action
+
+// A route describes the target of a request and the action that serves it.
+type route struct {
+	action
+	endpoint     string             // path of the endpoint, such as /Users or /bulk; "" for the root and for unknown paths
+	resourceType *scim.ResourceType // nil for the root and for service endpoints
+	id           string             // path segment after the endpoint; "" if the path ends there
+}
+
+// A routeTable holds the methods of each path pattern. The segments of a pattern are in lower case, except TYPE, which
+// stands for the endpoint of a resource type, and ID, which stands for any segment. No request can contain TYPE as a
+// first segment, because find compares it in lower case.
+type routeTable map[string]methods
+
+const searchSegment = ".search"
+
+// newRouteTable returns the routes of the service. It is the only place that says which endpoints read and which write.
+func (s *server) newRouteTable() routeTable {
+	alias := methods{http.MethodGet: reads(me), http.MethodPost: writes(me), http.MethodPut: writes(me),
+		http.MethodPatch: writes(me), http.MethodDelete: writes(me)}
+	return routeTable{
+		"":                      {http.MethodGet: reads(listResources)},
+		".search":               {http.MethodPost: reads(search)},
+		"bulk":                  {http.MethodPost: writes(s.bulk)},
+		"me":                    alias,
+		"me/ID":                 alias,
+		"serviceproviderconfig": {http.MethodGet: reads(serviceProviderConfig)},
+		"resourcetypes":         {http.MethodGet: reads(resourceTypes)},
+		"resourcetypes/ID":      {http.MethodGet: reads(resourceTypes)},
+		"schemas":               {http.MethodGet: reads(schemas)},
+		"schemas/ID":            {http.MethodGet: reads(schemas)},
+		"TYPE":                  {http.MethodGet: reads(listResources), http.MethodPost: writes(create)},
+		"TYPE/.search":          {http.MethodPost: reads(search)},
+		"TYPE/ID": {http.MethodGet: reads(retrieve), http.MethodPut: writes(replace),
+			http.MethodPatch: writes(modify), http.MethodDelete: writes(deleteResource)},
 	}
-	base, ok := "", false
-	if base, r.segments, ok = r.splitPath(r.URL.Path); r.baseURL == "" && r.URL.IsAbs() {
-		r.baseURL = r.URL.Scheme + "://" + r.URL.Host + base
+}
+
+// resourceWrites returns the table for the operations of a bulk request, which can only write resources (RFC 7644 §3.7).
+// The result has the same patterns, and only the methods that write a resource.
+func (t routeTable) resourceWrites() routeTable {
+	restricted := routeTable{}
+	for pattern, all := range t {
+		restricted[pattern] = maps.Clone(all)
+		maps.DeleteFunc(restricted[pattern], func(_ string, a action) bool {
+			return !a.writes || !strings.HasPrefix(pattern, "TYPE")
+		})
 	}
-	c := s.Directory
-	c.StrictMembers = tenant.Settings.StrictMembers
-	c.AllowDeprovisioning = func(ctx context.Context) error { return s.guardDeprovisioning(ctx, r) }
-	r.directory = directory.New(c, tenant.Name, r.baseURL)
-	if !ok && !s.isRoot(r) {
-		return nil, noEndpointError()
+	return restricted
+}
+
+// find returns the route of a method and at most two path segments; the root has no segments. types holds the resource
+// types of the tenant. If find returns an error, the route has no handler, but still describes the path for the log.
+func (t routeTable) find(types *scim.Types, method string, segments []string) (target route, err error) {
+	pattern, ok := "", true
+	if len(segments) > 0 {
+		if pattern, target.resourceType, ok = t.matchEndpoint(types, segments[0]); !ok {
+			return target, noEndpointError()
+		}
+		if target.endpoint = "/" + pattern; target.resourceType != nil {
+			target.endpoint = target.resourceType.Endpoint
+		}
 	}
-	m := s.endpointMethods(r)
-	if m == nil {
-		return nil, noEndpointError()
+	if len(segments) > 1 {
+		target.id = segments[1]
+		if literal := pattern + "/" + target.id; t[literal] != nil {
+			pattern = literal
+		} else {
+			pattern += "/ID"
+		}
 	}
-	method := r.Method
+	allowed := t[pattern]
+	if len(allowed) == 0 {
+		return target, noEndpointError()
+	}
 	if method == http.MethodHead {
 		method = http.MethodGet
 	}
-	if h := m[method]; h != nil {
-		return h(r)
+	if target.action, ok = allowed[method]; !ok {
+		return target, &methodNotAllowedError{allowed: slices.Sorted(maps.Keys(allowed))}
 	}
-	return nil, &methodNotAllowedError{m}
+	return target, nil
 }
 
-func noEndpointError() error {
-	return scim.NotFound("There is no endpoint at this path. See /ResourceTypes for those that there are.")
+// matchEndpoint returns the pattern of the endpoint that a path segment names. rt is nil for a service endpoint.
+func (t routeTable) matchEndpoint(types *scim.Types, segment string) (pattern string, rt *scim.ResourceType, ok bool) {
+	if name := strings.ToLower(segment); name != "" && t[name] != nil {
+		return name, nil, true
+	}
+	rt = types.ByEndpoint(segment)
+	return "TYPE", rt, rt != nil
 }
 
-// splitPath cuts a path before the first segment that names an endpoint and has at most one behind it; ok is false if none
-// does. (A base path may hold the name of an endpoint, too.)
-func (r *request) splitPath(path string) (base string, segments []string, ok bool) {
+// splitPath splits a path into the base path and the segments from the endpoint on. The endpoint is the first segment
+// that names one and that at most one segment follows, because a base path can contain the name of an endpoint.
+// If no segment names an endpoint, ok is false and the whole path is the base.
+func (t routeTable) splitPath(types *scim.Types, path string) (base string, segments []string, ok bool) {
 	path = strings.TrimSuffix(path, "/")
 	segments = strings.Split(path, "/")
 	for i, segment := range segments {
-		if len(segments)-i <= 2 && r.isEndpoint(segment) {
+		if _, _, found := t.matchEndpoint(types, segment); found && len(segments)-i <= 2 {
 			return strings.Join(segments[:i], "/"), segments[i:], true
 		}
 	}
 	return path, nil, false
 }
 
-// isRoot tells whether a path without an endpoint is the base itself, and not an endpoint that there is not.
-func (s *server) isRoot(r *request) bool {
-	if s.BaseURL == "" {
-		return r.Pattern == "/" // API Gateway has a resource of its own for the root
-	}
-	u, err := url.Parse(s.BaseURL)
-	return err == nil && strings.Trim(r.URL.Path, "/") == strings.Trim(u.Path, "/")
-}
-
-func (r *request) isEndpoint(segment string) bool {
-	return r.types.ByEndpoint(segment) != nil || slices.Contains(serviceEndpoints(), strings.ToLower(segment))
-}
-
-// serviceEndpoints is those of the service itself, beside the resource types'.
-func serviceEndpoints() []string {
-	return []string{searchSegment, "bulk", "me", "serviceproviderconfig", "resourcetypes", "schemas"}
-}
-
-const searchSegment = ".search"
-
-// endpointMethods is the methods of the endpoint that the path leads to, nil if there is none; r learns what it is about.
-func (s *server) endpointMethods(r *request) methods {
-	segments := r.segments
-	n, first := len(segments), ""
-	if n > 0 {
-		first = strings.ToLower(segments[0])
-	}
-	if n > 1 {
-		r.id = segments[1]
-	}
+// loggedPath returns the path of a route for the log. It replaces the parts that a client can choose freely.
+func (target *route) loggedPath() string {
+	rt := target.resourceType
 	switch {
-	case n == 0:
-		return methods{http.MethodGet: listResources}
-	case first == "me":
-		return methods{http.MethodGet: me, http.MethodPost: me, http.MethodPut: me, http.MethodPatch: me, http.MethodDelete: me}
-	case n == 1 && first == searchSegment:
-		return methods{http.MethodPost: search}
-	case n == 1 && first == "bulk":
-		return methods{http.MethodPost: s.bulk}
-	case n == 1 && first == "serviceproviderconfig":
-		return methods{http.MethodGet: serviceProviderConfig}
-	case n <= 2 && first == "resourcetypes":
-		return methods{http.MethodGet: resourceTypes}
-	case n <= 2 && first == "schemas":
-		return methods{http.MethodGet: schemas}
+	case target.endpoint == "":
+		return "/"
+	case rt == nil || target.id == "":
+		return target.endpoint
+	case target.id == searchSegment || rt.IsID(target.id):
+		return target.endpoint + "/" + target.id
 	}
-	return s.resourceMethods(r, segments)
+	return target.endpoint + "/{id}"
 }
 
-func (s *server) resourceMethods(r *request, segments []string) methods {
-	r.rt = r.types.ByEndpoint(segments[0])
-	switch {
-	case r.rt == nil || len(segments) > 2:
-		return nil
-	case len(segments) == 1:
-		return methods{http.MethodGet: listResources, http.MethodPost: s.withAudit(create)}
-	case r.id == searchSegment:
-		return methods{http.MethodPost: search}
-	}
-	return methods{http.MethodGet: retrieve, http.MethodPut: s.withAudit(replace), http.MethodPatch: s.withAudit(modify),
-		http.MethodDelete: s.withAudit(deleteResource)}
+func noEndpointError() error {
+	return scim.NotFound("There is no endpoint at this path. GET /ResourceTypes lists the endpoints of resources.")
 }
 
-// me is the alias of the user who asks (RFC 7644 §3.11). A token speaks for an organization, so there is none.
-func me(*request) (*response, error) {
-	return nil, &scim.Error{Status: http.StatusNotImplemented, Detail: "/Me is not supported. Name the user under /Users."}
+// me serves /Me, the alias of the authenticated user (RFC 7644 §3.11). It always returns an error, because a token
+// belongs to a tenant and not to a user.
+func me(*request, route) (*response, error) {
+	return nil, &scim.Error{Status: http.StatusNotImplemented,
+		Detail: "/Me is not supported, because a token does not belong to a user. Send the request to /Users/{id}."}
 }

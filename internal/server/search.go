@@ -11,9 +11,9 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// search is POST on /.search, below a resource type's endpoint or the root (RFC 7644 §3.4.3): a list whose parameters
-// stand in the body.
-func search(r *request) (*response, error) {
+// search serves POST on /.search and on /.search below the endpoint of a resource type (RFC 7644 §3.4.3). It lists
+// resources as listResources does, with the parameters in the body.
+func search(r *request, target route) (*response, error) {
 	body, err := r.body()
 	if err != nil {
 		return nil, err
@@ -26,17 +26,19 @@ func search(r *request) (*response, error) {
 	for name, v := range o {
 		text, ok := parameterText(v)
 		if name = strings.ToLower(name); !ok && name != "schemas" {
-			return nil, scim.BadRequest(scim.InvalidValue, "The value of %s has the wrong type.", name)
+			return nil, scim.BadRequest(scim.InvalidValue,
+				"The value of %s has the wrong type. Send a string, an integer, or an array of strings.", name)
 		}
 		if v != nil {
 			p[name] = text
 		}
 	}
-	return r.list(p)
+	return r.list(target, p)
 }
 
-// parameterText is a value of a SearchRequest as it would stand in a query string.
-func parameterText(v any) (string, bool) {
+// parameterText returns a value of a SearchRequest as a query string would contain it. If v has another type than the
+// parameters of a SearchRequest, ok is false.
+func parameterText(v any) (text string, ok bool) {
 	switch v := v.(type) {
 	case nil:
 		return "", true
@@ -60,67 +62,71 @@ func parameterText(v any) (string, bool) {
 
 const defaultCount, maxCount = 100, 1000
 
-// parseListParameters reads the parameters of a list (RFC 7644 §3.4.2), by their names in lower case.
-func (r *request) parseListParameters(p map[string]string) (q directory.Params, err error) {
-	q.Types, q.Client = r.targetTypes(), r.identity.Label
+// parseListParameters returns the query that the parameters describe (RFC 7644 §3.4.2). Parameter names are in lower case.
+func (r *request) parseListParameters(target route, p map[string]string) (q directory.Params, err error) {
+	q.Types, q.Client = r.targetTypes(target), r.identity.Label
 	if q.Projection, err = scim.NewProjection(q.Types, p["attributes"], p["excludedattributes"]); err != nil {
 		return q, err
 	}
-	if q.StartIndex, err = parseInteger(p, "startindex", "startIndex", 1); err != nil {
+	if q.StartIndex, err = parseInteger(p, "startIndex", 1); err != nil {
 		return q, err
 	}
 	if q.Count, err = parseCount(p); err != nil {
 		return q, err
 	}
-	q.StartIndex = max(q.StartIndex, 1) // RFC 7644 §3.4.2.4: below 1 it is 1
-	if cursor, ok := p["cursor"]; ok {  // RFC 9865 §2: the first one is empty; it goes before startIndex
+	q.StartIndex = max(q.StartIndex, 1) // RFC 7644 §3.4.2.4: a value less than 1 is interpreted as 1
+	if cursor, ok := p["cursor"]; ok {  // RFC 9865 §2: an empty cursor requests the first page; a cursor overrides startIndex
 		q.StartIndex, q.Cursor = 0, cursor
 	}
 	if text, ok := p["filter"]; ok {
 		if q.Filter, err = filter.Parse(text); err != nil {
-			return q, scim.BadRequest(scim.InvalidFilter, "The filter cannot be read: %v", err)
+			return q, scim.BadRequest(scim.InvalidFilter, "The filter is not valid: %v", err)
 		}
 	}
 	q.SortBy, q.Descending, err = parseSort(p["sortby"], p["sortorder"])
 	return q, err
 }
 
-// parseCount reads how many resources a page has at most.
+// parseCount returns the largest number of resources on a page.
 func parseCount(p map[string]string) (int, error) {
-	n, err := parseInteger(p, "count", "count", defaultCount)
-	if _, paged := p["cursor"]; paged && (err != nil || n < 1) { // RFC 9865 §2.1; a page of none would lead to itself
-		return 0, scim.BadRequest(scim.InvalidCount, "With cursor, count is a positive integer, and more than %d counts as "+
-			"%[1]d. Send one, or leave it out.", maxCount)
+	n, err := parseInteger(p, "count", defaultCount)
+	// RFC 9865 §2.1 requires a positive count with a cursor: the next cursor of an empty page would lead to the same page.
+	if _, byCursor := p["cursor"]; byCursor && (err != nil || n < 1) {
+		return 0, scim.BadRequest(scim.InvalidCount, "With a cursor, count must be a positive integer. Send an integer from 1 to %d, "+
+			"or omit count.", maxCount)
 	}
-	return min(max(n, 0), maxCount), err // RFC 7644 §3.4.2.4: a negative count is 0
+	return min(max(n, 0), maxCount), err // RFC 7644 §3.4.2.4: a negative value is interpreted as 0
 }
 
-// parseSort reads sortBy and sortOrder (RFC 7644 §3.4.2.3).
+// parseSort returns the attribute and the direction of sortBy and sortOrder (RFC 7644 §3.4.2.3). Without sortBy, the
+// attribute is the zero value and sortOrder has no effect.
 func parseSort(by, direction string) (a filter.Attr, descending bool, err error) {
 	switch strings.ToLower(direction) {
 	case "", "ascending":
 	case "descending":
 		descending = true
 	default:
-		return a, false, scim.BadRequest(scim.InvalidValue, "sortOrder is ascending or descending.")
+		return a, false, scim.BadRequest(scim.InvalidValue, "The value of sortOrder is not valid. Send ascending or descending.")
 	}
 	if by == "" {
-		return a, false, nil // RFC 7644 §3.4.2.3: without sortBy, sortOrder means nothing
+		return a, false, nil
 	}
 	if a, err = filter.ParseAttr(by); err != nil {
-		return a, false, scim.BadRequest(scim.InvalidPath, "sortBy names no attribute: %v", err)
+		return a, false, scim.BadRequest(scim.InvalidPath, "The value of sortBy is not an attribute: %v", err)
 	}
 	return a, descending, nil
 }
 
-func parseInteger(p map[string]string, name, shown string, otherwise int) (int, error) {
-	text, ok := p[name]
-	if !ok || text == "" {
-		return otherwise, nil
+// parseInteger returns the value of a parameter, or defaultValue if it is missing or empty. A value outside of 32 bits is
+// replaced by the nearest integer of 32 bits.
+func parseInteger(p map[string]string, name string, defaultValue int) (int, error) {
+	text := p[strings.ToLower(name)]
+	if text == "" {
+		return defaultValue, nil
 	}
-	n, err := strconv.ParseInt(text, 10, 32) // what is out of its range becomes the nearest
+	n, err := strconv.ParseInt(text, 10, 32)
 	if err != nil && !errors.Is(err, strconv.ErrRange) {
-		return 0, scim.BadRequest(scim.InvalidValue, "The parameter %s is not an integer. Send one.", shown)
+		return 0, scim.BadRequest(scim.InvalidValue, "The parameter %s is not an integer. Send an integer.", name)
 	}
 	return int(n), nil
 }

@@ -1,12 +1,11 @@
-// Package server is RFC 7644 §3 over net/http: one file for each verb, one that reads requests, one that writes
-// responses. A handler parses, checks, calls the directory and returns a response or an error; none writes to the
-// connection itself. The package stores nothing and reads no environment.
 package server
 
 import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/url"
+	"strings"
 	"time"
 
 	"serverless-scim/internal/directory"
@@ -14,45 +13,51 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// Config is what a server is made of.
+// Config holds the parts and settings of a server.
 type Config struct {
 	Directory directory.Config
 	Tokens    *token.Store
 	Limiter   *token.Limiter
-	RateLimit int                        // requests a second for each token whose tenant has no limit of its own; 0: none
-	RequestID func(*http.Request) string // names a request in the log
-	BaseURL   string                     // address of the service, without a slash at the end; "": as the request's URL has it, if absolute
-	Timeout   time.Duration              // of one request
+	RateLimit int                        // requests a second for each token, unless the tenant has a limit of its own; 0 means no limit
+	RequestID func(*http.Request) string // returns the ID of a request in the log
+	BaseURL   string                     // URL of the service without a trailing slash; if "", taken from each absolute request URL
+	Timeout   time.Duration              // time limit of a request
 	Log       *slog.Logger
 }
 
-// maxBodyBytes is the largest request body: Lambda's 6 MB hold it escaped.
+// maxBodyBytes is the largest request body. A payload of Lambda is at most 6 MB and contains the body as an escaped string.
 const maxBodyBytes = 4 << 20
 
-// New is the handler of a service provider. It serves under any base path: what stands before the first segment that
-// names an endpoint.
-func New(c Config) http.Handler { return &server{Config: c, types: c.Directory.Types} }
+// New returns the handler of a SCIM service provider. The handler serves requests under any base path.
+func New(c Config) http.Handler {
+	s := &server{Config: c, types: c.Directory.Types}
+	s.routes = s.newRouteTable()
+	s.bulkRoutes = s.routes.resourceWrites()
+	return s
+}
 
 type server struct {
 	Config
-	types *scim.Types
+	types      *scim.Types // of all tenants
+	routes     routeTable
+	bulkRoutes routeTable // for the operations of bulk requests
 }
 
-// ServeHTTP answers one request; whatever happens, in SCIM form.
+// ServeHTTP serves a request and logs it. Every response is a SCIM message or empty, even after a panic.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
 	defer cancel()
 	ctx, cost := directory.MeasureUsage(ctx)
-	q := &request{Request: r.WithContext(ctx), types: s.types, baseURL: s.BaseURL, requestID: s.RequestID(r)}
-	resp, err := s.handle(q)
+	q := &request{Request: r.WithContext(ctx), requestID: s.RequestID(r)}
+	resp, target, err := s.handle(q)
 	if err != nil {
 		resp = errorResponse(err)
 	}
 	status := resp.write(w, r)
 	attrs := []slog.Attr{slog.String("requestId", q.requestID), slog.String("tenant", q.identity.Tenant.Hash()),
 		slog.String("token", q.identity.ID), slog.String("method", q.loggedMethod()),
-		slog.String("route", q.loggedRoute()), slog.Int("status", status),
+		slog.String("route", target.loggedPath()), slog.Int("status", status),
 		slog.Float64("milliseconds", float64(time.Since(begin).Microseconds())/1e3), slog.Any("table", cost())}
 	level, cause := slog.LevelInfo, loggableCause(err)
 	if status == http.StatusInternalServerError {
@@ -64,18 +69,62 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Log.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// handle authenticates and dispatches a request. A panic is the fault of the code, and is told as any other.
-func (s *server) handle(r *request) (resp *response, err error) {
+// handle authenticates, routes, and serves a request. It returns a panic as an error. The route is for the log.
+func (s *server) handle(r *request) (resp *response, target route, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			resp, err = nil, &panicError{value: p, stack: stack()}
 		}
 	}()
 	if r.identity, err = s.Tokens.Authenticate(r.Context(), r.Header.Values("Authorization")); err != nil {
-		return nil, err
+		return nil, target, err
 	}
-	if err := s.checkRateLimit(r); err != nil {
-		return nil, err
+	if err = s.checkRateLimit(r); err != nil {
+		return nil, target, err
 	}
-	return s.dispatch(r)
+	segments, ok := s.openDirectory(r)
+	if !ok {
+		return nil, target, noEndpointError()
+	}
+	if target, err = s.routes.find(r.types, r.Method, segments); err != nil {
+		return nil, target, err
+	}
+	resp, err = s.serve(r, target)
+	return resp, target, err
+}
+
+// serve calls the handler of a route. It logs every attempt to change a resource, even if the handler fails or panics.
+func (s *server) serve(r *request, target route) (resp *response, err error) {
+	if target.writes && target.resourceType != nil {
+		defer func() { s.audit(r, target, resp, err) }()
+	}
+	return target.handler(r, target)
+}
+
+// openDirectory completes an authenticated request with what depends on its tenant and its base path. It returns the path
+// segments from the endpoint on, which are nil for the root. If the path is neither, ok is false.
+func (s *server) openDirectory(r *request) (segments []string, ok bool) {
+	tenant := r.identity.Tenant
+	r.types = s.types
+	if names := tenant.Settings.ResourceTypes; len(names) > 0 {
+		r.types = s.types.Subset(names)
+	}
+	base, segments, ok := s.routes.splitPath(r.types, r.URL.Path)
+	if r.baseURL = s.BaseURL; r.baseURL == "" && r.URL.IsAbs() {
+		r.baseURL = r.URL.Scheme + "://" + r.URL.Host + base
+	}
+	c := s.Directory
+	c.StrictMembers = tenant.Settings.StrictMembers
+	c.AllowDeprovisioning = func(ctx context.Context) error { return s.guardDeprovisioning(ctx, r) }
+	r.directory = directory.New(c, tenant.Name, r.baseURL)
+	return segments, ok || s.isRoot(r)
+}
+
+// isRoot reports whether the path of a request without an endpoint is the base path of the service.
+func (s *server) isRoot(r *request) bool {
+	if s.BaseURL == "" {
+		return r.Pattern == "/" // package gateway sets it: API Gateway has a resource of its own for the root
+	}
+	u, err := url.Parse(s.BaseURL)
+	return err == nil && strings.Trim(r.URL.Path, "/") == strings.Trim(u.Path, "/")
 }

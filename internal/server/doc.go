@@ -1,0 +1,75 @@
+// Package server implements the SCIM protocol over net/http. It decodes requests, calls the operations of package
+// directory, and encodes the responses. There is one file for each verb of RFC 7644.
+//
+// A request passes these steps. ServeHTTP authenticates it and checks the rate limit of its token. The routeTable returns
+// the route: the handler, and what the request is about. The handler returns a response or an error. ServeHTTP writes
+// the response and logs the request.
+//
+// The package does not store anything, does not read the environment, and does not depend on Lambda or API Gateway, except
+// for their size limits. A handler never writes to the connection.
+//
+// # RFC sections
+//
+// This list names, for each section, the code that implements it and the most important tests. Files without a package are
+// in this package.
+//
+//	RFC 7643 §2             attribute types and characteristics
+//	                        code:  scim/schema.go, scim/decode.go
+//	                        tests: scim/decode_test.go, scim/rfc_test.go, newtype_test.go
+//	RFC 7643 §3, §4, §8.7   common attributes, User, Group, enterprise extension
+//	                        code:  scim/schemas
+//	                        tests: scim/rfc_test.go
+//	RFC 7643 §5, §6, §7     ServiceProviderConfig, ResourceTypes, Schemas (also RFC 7644 §4)
+//	                        code:  discovery.go
+//	                        tests: rfc_test.go, request_test.go, okta_entitlement_test.go
+//	RFC 7644 §2, §7.4       authentication, expiry of tokens
+//	                        code:  token/authenticate.go, token/issue.go
+//	                        tests: token/token_test.go, matrix_test.go, rotation_test.go
+//	RFC 7644 §3.3           create a resource
+//	                        code:  create.go, directory/create.go
+//	                        tests: directory/lifecycle_test.go, okta_test.go
+//	RFC 7644 §3.4.1         retrieve a resource
+//	                        code:  retrieve.go, directory/retrieve.go
+//	                        tests: directory/interleaving_test.go
+//	RFC 7644 §3.4.2         list resources: filter, sort, pages, the root
+//	                        code:  query.go, search.go, directory/list.go, query/query.go, query/plan.go, query/page.go,
+//	                               query/sort.go, filter/parse.go, scim/match.go, scim/specialize.go, scim/sort.go
+//	                        tests: search_test.go, query/match_test.go, query/page_test.go, scim/match_test.go,
+//	                               scim/second_test.go, scim/specialize_test.go
+//	RFC 7644 §3.4.3         list resources by POST to /.search
+//	                        code:  search.go
+//	                        tests: search_test.go
+//	RFC 7644 §3.5.1         replace a resource
+//	                        code:  replace.go, directory/replace.go
+//	                        tests: directory/model_test.go
+//	RFC 7644 §3.5.2         modify a resource by PATCH
+//	                        code:  modify.go, directory/modify.go, patch
+//	                        tests: patch/testdata/*.txtar, patch/property_test.go, directory/model_test.go
+//	RFC 7644 §3.6           delete a resource
+//	                        code:  delete.go, directory/delete.go
+//	                        tests: directory/lifecycle_test.go
+//	RFC 7644 §3.7           bulk operations
+//	                        code:  bulk.go, bulk_operation.go, bulk_reference.go
+//	                        tests: bulk_test.go, bulk_operation_test.go, bulk_reference_test.go
+//	RFC 7644 §3.9           attributes and excludedAttributes
+//	                        code:  scim/project.go, directory/render.go
+//	                        tests: scim/match_test.go
+//	RFC 7644 §3.11          /Me, which is not supported: 501
+//	                        code:  route.go
+//	                        tests: request_test.go
+//	RFC 7644 §3.12          errors
+//	                        code:  response.go, scim/error.go
+//	                        tests: servertest/shape.go, for every response of every test
+//	RFC 7644 §3.14          versions and preconditions
+//	                        code:  request.go, directory/update.go
+//	                        tests: request_test.go, directory/race_test.go
+//	RFC 7644 §6             tenants
+//	                        code:  store/keys.go, table/scoped.go
+//	                        tests: isolation_test.go, table/scoped_test.go, directory/lifecycle_test.go
+//	RFC 9865                pages by cursor
+//	                        code:  search.go, query/cursor.go
+//	                        tests: search_test.go, query/cursor_test.go, query/walk_test.go
+//	dialects                requests of identity providers that depart from the RFCs
+//	                        code:  next to the rule that is relaxed, with the name of the provider
+//	                        tests: dialect_test.go, patch/testdata/dialects.txtar
+package server

@@ -167,7 +167,7 @@ func TestGatewayResponsesAreSCIMErrors(t *testing.T) {
 		}
 		templates, _ := r["ResponseTemplates"].(map[string]any)
 		body, _ := templates["application/json"].(string)
-		if err := servertest.Shape(http.MethodGet, status, header, []byte(body)); err != nil || len(templates) != 1 {
+		if err := servertest.CheckResponse(http.MethodGet, status, header, []byte(body)); err != nil || len(templates) != 1 {
 			t.Errorf("%s: %v: %s", typ, err, body)
 		}
 		if strings.Contains(body, "$") {

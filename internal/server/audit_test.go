@@ -8,7 +8,7 @@ import (
 	"testing"
 )
 
-func TestEveryChangeIsOneLineWithoutValues(t *testing.T) {
+func TestAuditLogsEachChangeWithoutValues(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	c.config.Log = slog.New(slog.NewJSONHandler(c.log, nil))
@@ -59,7 +59,7 @@ func TestEveryChangeIsOneLineWithoutValues(t *testing.T) {
 				line += " deprovisions"
 			}
 			got = append(got, line)
-			id := m["id"] // of a resource that was not made there is none, nor what is no id
+			id := m["id"] // empty if no resource was created or the client sent an invalid ID
 			if m["requestId"] != "request" || m["tenant"] != "test" || m["label"] != "test" || m["token"] == "" || m["time"] == "" ||
 				id != user && id != group && id != "" {
 				t.Errorf("%v", m)

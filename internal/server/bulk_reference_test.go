@@ -15,64 +15,64 @@ import (
 )
 
 // RFC 7644 §3.7.1: two groups, each a member of the other.
-func TestBulkCircle(t *testing.T) {
+func TestBulkResolvesCycle(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
-	a := c.bulk("",
+	resp := c.sendBulk("",
 		post("/Groups", "qwerty", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Group A","members":[{"type":"Group","value":"bulkId:ytrewq"}]}`),
 		post("/Groups", "ytrewq", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Group B","members":[{"type":"Group","value":"bulkId:qwerty"}]}`))
-	if got := statuses(a); got != "201, 201" {
-		t.Fatalf("the circle is resolved: %s", a.text)
+	if got := resultStatuses(resp); got != "201, 201" {
+		t.Fatalf("the cycle is not resolved: %s", resp.text)
 	}
 	for i, other := range []string{"Group B", "Group A"} {
-		g := c.get(a, i)
-		if members(g) != other || g.at("members.0.type") != "Group" {
-			t.Errorf("%s must have one member, %s", g.text, other)
+		g := c.getResult(resp, i)
+		if memberNames(g) != other || g.value("members.0.type") != "Group" {
+			t.Errorf("%s does not have the single member %s", g.text, other)
 		}
-		if v := a.at(fmt.Sprintf("Operations.%d.version", i)); v != g.at("meta.version") {
-			t.Errorf("the version told, %v, is not the final one, %v", v, g.at("meta.version"))
+		if v := resp.value(fmt.Sprintf("Operations.%d.version", i)); v != g.value("meta.version") {
+			t.Errorf("the version in the result is %v, in the resource %v", v, g.value("meta.version"))
 		}
 	}
 }
 
 // RFC 7644 §3.7.2: references from members and from an extension.
-func TestBulkIdsBecomeIds(t *testing.T) {
+func TestBulkReplacesBulkIDs(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
-	a := c.bulk("",
+	resp := c.sendBulk("",
 		post("/Users", "qwerty", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"userName":"Alice"}`),
 		post("/Groups", "ytrewq", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:Group"],"displayName":"Tour Guides","members":[{"type":"User","value":"bulkId:qwerty"}]}`),
 		post("/Users", "bob", `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User","`+enterprise+`"],"userName":"Bob",`+
 			`"`+enterprise+`":{"employeeNumber":"11250","manager":{"value":"bulkId:qwerty","$ref":"../Users/bulkId:qwerty"}}}`))
-	if got := statuses(a); got != "201, 201, 201" || a.at("Operations.1.bulkId") != "ytrewq" || a.at("Operations.1.method") != "POST" {
-		t.Fatal(a.text)
+	if got := resultStatuses(resp); got != "201, 201, 201" || resp.value("Operations.1.bulkId") != "ytrewq" || resp.value("Operations.1.method") != "POST" {
+		t.Fatal(resp.text)
 	}
-	alice, guides, bob := c.get(a, 0), c.get(a, 1), c.get(a, 2)
-	if guides.at("members.0.value") != alice.at("id") || guides.at("meta.version") != a.at("Operations.1.version") {
-		t.Errorf("Alice is no member in %s", guides.text)
+	alice, guides, bob := c.getResult(resp, 0), c.getResult(resp, 1), c.getResult(resp, 2)
+	if guides.value("members.0.value") != alice.value("id") || guides.value("meta.version") != resp.value("Operations.1.version") {
+		t.Errorf("Alice is not a member in %s", guides.text)
 	}
 	manager := bob.body[enterprise].(scim.Object)["manager"].(scim.Object)
-	if manager["value"] != alice.at("id") || manager["$ref"] != "../Users/"+alice.at("id").(string) {
+	if manager["value"] != alice.value("id") || manager["$ref"] != "../Users/"+alice.value("id").(string) {
 		t.Errorf("Alice is not the manager in %s", bob.text)
 	}
 }
 
 const enterprise = "urn:ietf:params:scim:schemas:extension:enterprise:2.0:User"
 
-// Each reference is to another place; in front of them stands the group g with the member m.
-func TestBulkReferences(t *testing.T) {
+// Each case has a reference to a user u in another place. Before, there is a group g with the member m.
+func TestBulkReplacesReferencesEverywhere(t *testing.T) {
 	t.Parallel()
 	add := `{"op":"add","value":{"members":[{"value":"bulkId:u"}]}}`
 	for name, x := range map[string]struct{ operations, want string }{
 		"in a value of PATCH":     {`{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[{"op":"add","path":"members","value":[{"value":"bulkId:u"}]}]}}`, "m u"},
-		"in PATCH without a path": {`{"method":"patch","path":"groups/$g/","data":{` + patchOp + `,"Operations":[` + add + `]}}`, "m u"},
+		"in PATCH without a path": {`{"method":"patch","path":"groups/$g/","data":{` + patchSchemas + `,"Operations":[` + add + `]}}`, "m u"},
 		"in the filter of a path": {`{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[` + add + `,
 			{"op":"remove","path":"members[value eq \"$m\" or (value eq \"bulkId:u\" and not (value pr))]"}]}}`, "u"},
-		"unquoted in it": {`{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[` + add + `,{"op":"remove","Path":"members[value eq bulkId:u]"}]}}`, "m"},
-		"in PUT":         {`{"method":"PUT","path":"/Groups/$g","data":{"displayName":"g","members":[{"value":"bulkId:u"}]}}`, "u"},
-		"in a string":    {`{"method":"PUT","path":"/Groups/$g","data":"{\"displayName\":\"g\",\"members\":[{\"value\":\"bulkId:u\"}]}"}`, "u"},
-		"in a path":      {`{"method":"DELETE","path":"/Users/bulkId:u"},{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[` + add + `]}}`, "m"},
-		"to itself":      {post("/Groups", "s", `{"displayName":"s","members":[{"value":"bulkId:s"},{"value":"$m"}]}`) + `,{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[{"op":"replace","path":"members","value":[{"value":"bulkId:s"}]}]}}`, "s"},
+		"without quotes in a filter": {`{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[` + add + `,{"op":"remove","Path":"members[value eq bulkId:u]"}]}}`, "m"},
+		"in PUT":                     {`{"method":"PUT","path":"/Groups/$g","data":{"displayName":"g","members":[{"value":"bulkId:u"}]}}`, "u"},
+		"in a string":                {`{"method":"PUT","path":"/Groups/$g","data":"{\"displayName\":\"g\",\"members\":[{\"value\":\"bulkId:u\"}]}"}`, "u"},
+		"in a path":                  {`{"method":"DELETE","path":"/Users/bulkId:u"},{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[` + add + `]}}`, "m"},
+		"to itself":                  {post("/Groups", "s", `{"displayName":"s","members":[{"value":"bulkId:s"},{"value":"$m"}]}`) + `,{"method":"PATCH","path":"/Groups/$g","data":{"Operations":[{"op":"replace","path":"members","value":[{"value":"bulkId:s"}]}]}}`, "s"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -81,32 +81,32 @@ func TestBulkReferences(t *testing.T) {
 			g := c.create("/Groups", `{"displayName":"g","members":[{"value":"`+m+`"}]}`)
 			operations := strings.NewReplacer("$g", g, "$m", m).Replace(x.operations)
 			for _, order := range [][]string{{postUser("u"), operations}, {operations, postUser("u")}} {
-				a := c.bulk("", order...)
-				if strings.Contains(a.text, "response") {
-					t.Fatal(a.text)
+				resp := c.sendBulk("", order...)
+				if strings.Contains(resp.text, "response") {
+					t.Fatal(resp.text)
 				}
-				if got := members(c.do("GET", "/Groups/"+g, "")); got != x.want {
+				if got := memberNames(c.do("GET", "/Groups/"+g, "")); got != x.want {
 					t.Errorf("the members are %q, want %q", got, x.want)
 				}
-				for i := range a.body["Operations"].([]any) { // as it was, for the other order
-					if a.at(fmt.Sprintf("Operations.%d.method", i)) == "POST" {
-						c.do("DELETE", strings.TrimPrefix(a.at(fmt.Sprintf("Operations.%d.location", i)).(string), base), "")
+				for i := range resp.body["Operations"].([]any) { // restores the state for the next order
+					if resp.value(fmt.Sprintf("Operations.%d.method", i)) == "POST" {
+						c.do("DELETE", strings.TrimPrefix(resp.value(fmt.Sprintf("Operations.%d.location", i)).(string), base), "")
 					}
 				}
-				c.want(c.do("PUT", "/Groups/"+g, `{"displayName":"g","members":[{"value":"`+m+`"}]}`), 200)
+				c.expect(c.do("PUT", "/Groups/"+g, `{"displayName":"g","members":[{"value":"`+m+`"}]}`), 200)
 			}
 		})
 	}
 }
 
-// Whatever refers to whatever, forward, backward or in a circle, and in whatever order: each reference becomes an id.
-func TestBulkReferencesInAnyOrder(t *testing.T) {
+// References are resolved if they point forward, backward, or in a cycle, and in each order of the operations.
+func TestBulkResolvesReferencesInAnyOrder(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(rt *rapid.T) {
 		c := newClient(t)
 		names := []string{"u0", "u1", "u2", "g0", "g1", "g2", "g3"}
-		someOf := func(label string, of []string) []string {
-			return rapid.SliceOfNDistinct(rapid.SampledFrom(of), 0, 3, rapid.ID).Draw(rt, label)
+		drawNames := func(label string) []string {
+			return rapid.SliceOfNDistinct(rapid.SampledFrom(names), 0, 3, rapid.ID).Draw(rt, label)
 		}
 		var operations []string
 		want := map[string]string{} // the manager of each user, the members of each group, by name
@@ -121,32 +121,32 @@ func TestBulkReferencesInAnyOrder(t *testing.T) {
 				operations = append(operations, post("/Users", name, data))
 				continue
 			}
-			first, later := someOf(name, names), someOf(name+" later", names)
+			first, later := drawNames(name), drawNames(name+" later")
 			operations = append(operations, postGroup(name, first...),
 				fmt.Sprintf(`{"method":"PATCH","path":"/Groups/bulkId:%s","data":{"Operations":[{"op":"add","path":"members","value":[%s]}]}}`,
-					name, references(later...)))
+					name, referenceList(later...)))
 			all := slices.DeleteFunc(slices.Concat(first, later), func(m string) bool { return m == name })
 			slices.Sort(all)
 			want[name] = strings.Join(slices.Compact(all), " ")
 		}
 		operations = rapid.Permutation(operations).Draw(rt, "order")
-		a := c.bulk("", operations...)
-		for i, r := range a.body["Operations"].([]any) {
+		resp := c.sendBulk("", operations...)
+		for i, r := range resp.body["Operations"].([]any) {
 			r := r.(scim.Object)
 			if r["bulkId"] != nil && !strings.Contains(operations[i], fmt.Sprintf(`"bulkId":%q`, r["bulkId"])) {
-				rt.Errorf("the results stand in the order of the operations: %d is %v", i, r)
+				rt.Errorf("the results are not in the order of the operations: %d is %v", i, r)
 			}
 		}
-		if got := c.references(); !maps.Equal(got, want) {
-			rt.Errorf("the references are %v, want %v; %s", got, want, a.text)
+		if got := c.readReferences(); !maps.Equal(got, want) {
+			rt.Errorf("the references are %v, want %v; %s", got, want, resp.text)
 		}
 	})
 }
 
-// references is the manager of each user and the members of each group, by name.
-func (c *client) references() map[string]string {
+// readReferences returns the manager of each user and the members of each group, by name.
+func (c *client) readReferences() map[string]string {
 	c.Helper()
-	all := c.want(c.do("GET", "/", ""), 200).body["Resources"].([]any)
+	all := c.expect(c.do("GET", "/", ""), 200).body["Resources"].([]any)
 	names := map[any]string{nil: ""}
 	for _, r := range all {
 		r := r.(scim.Object)
@@ -159,13 +159,12 @@ func (c *client) references() map[string]string {
 		r := r.(scim.Object)
 		extension, _ := r[enterprise].(scim.Object)
 		manager, _ := extension["manager"].(scim.Object)
-		got[names[r["id"]]] = names[manager["value"]] + members(answer{body: r})
+		got[names[r["id"]]] = names[manager["value"]] + memberNames(clientResponse{body: r})
 	}
 	return got
 }
 
-// In the path of a PATCH, a reference is a value of its filter, wherever that stands.
-func TestBulkReferencesInPaths(t *testing.T) {
+func TestSubstituteInPathReplacesFilterValues(t *testing.T) {
 	t.Parallel()
 	for _, path := range []string{`members[value eq "bulkId:u"]`, `members[not (value eq "bulkId:u")].display`,
 		`members[display eq "bulkId:u" and (value eq "bulkId:u" or (not (value pr and display ne "bulkId:u")))]`} {
@@ -180,22 +179,22 @@ func TestBulkReferencesInPaths(t *testing.T) {
 		operation := scim.Object{"path": path}
 		substituteInPath(operation, func(string) string { return "id" })
 		if operation["path"] != path {
-			t.Errorf("%s has no reference, and becomes %s", path, operation["path"])
+			t.Errorf("%s contains no reference, but becomes %s", path, operation["path"])
 		}
 	}
 }
 
-// What a resource is created without is as little as possible: the rest may be required.
-func TestBulkLeavesOutReferencesAlone(t *testing.T) {
+// All attributes without references stay in the resource, because they can be required.
+func TestDeferReferencesMovesOnlyReferences(t *testing.T) {
 	t.Parallel()
 	o, err := scim.ParseObject([]byte(`{"userName":"u","x":{"a":"bulkId:u","b":1},"list":[1,{"value":"bulkId:v"},"bulkId:w"],"urn:x":{"a":"bulkId:u","b":1}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
-	late, _ := json.Marshal(deferReferences(o))
+	deferred, _ := json.Marshal(deferReferences(o))
 	rest, _ := json.Marshal(o)
-	if string(late) != `{"list":[{"value":"bulkId:v"},"bulkId:w"],"urn:x":{"a":"bulkId:u"},"x":{"a":"bulkId:u","b":1}}` ||
+	if string(deferred) != `{"list":[{"value":"bulkId:v"},"bulkId:w"],"urn:x":{"a":"bulkId:u"},"x":{"a":"bulkId:u","b":1}}` ||
 		string(rest) != `{"list":[1],"urn:x":{"b":1},"userName":"u"}` {
-		t.Errorf("left out %s of %s", late, rest)
+		t.Errorf("deferred %s, kept %s", deferred, rest)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"testing"
 )
 
-// Whatever stands in a query string or a SearchRequest, the answer is a list or says what is wrong with the request.
+// Every query string and every SearchRequest gets a list or a 400 error.
 func FuzzQuery(f *testing.F) {
 	for _, query := range []string{"startIndex=1&count=2", "filter=userName+eq+%22a%22&", "filter=a%zz", "filter=emails[type eq \"work\"].value pr",
 		"sortBy=emails.value&sortOrder=descending&attributes=name.givenName,meta", "filter=not (members.value eq \"x\" or groups pr)&count=-1"} {
@@ -23,13 +23,13 @@ func FuzzQuery(f *testing.F) {
 		r := httptest.NewRequest("GET", "/v2/Users", nil)
 		r.URL = &url.URL{Path: "/v2/Users", RawQuery: query}
 		r.Header.Set("Authorization", "Bearer "+c.secret)
-		if a := c.send(r); a.status != 200 && a.status != 400 {
-			t.Fatalf("%q: %d %s", query, a.status, a.text)
+		if resp := c.send(r); resp.status != 200 && resp.status != 400 {
+			t.Fatalf("%q: %d %s", query, resp.status, resp.text)
 		}
 		r = httptest.NewRequest("POST", "/v2/.search", strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+c.secret)
-		if a := c.send(r); a.status != 200 && a.status != 400 {
-			t.Fatalf("%q: %d %s", body, a.status, a.text)
+		if resp := c.send(r); resp.status != 200 && resp.status != 400 {
+			t.Fatalf("%q: %d %s", body, resp.status, resp.text)
 		}
 	})
 }

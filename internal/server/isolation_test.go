@@ -12,13 +12,11 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// loot is what a tenant would like to reach of another: ids and what it was told. One that never existed has the same
-// form, and tells nothing.
-type loot struct{ user, group, cursor, version string }
+// tenantSecrets are IDs and other values that only their tenant can know.
+type tenantSecrets struct{ user, group, cursor, version string }
 
-// attempts is every request that hands in something that is another's, by what it hands in: method,
-// path, body and If-Match.
-func attempts(l loot) (all [][4]string) {
+// requestsWithSecrets returns requests that contain secrets of another tenant: method, path, body, and If-Match.
+func requestsWithSecrets(l tenantSecrets) (all [][4]string) {
 	add := func(method, path, body string) { all = append(all, [4]string{method, path, body, ""}) }
 	filter := func(path, f string) {
 		add("GET", path+"?filter="+url.QueryEscape(f), "")
@@ -35,7 +33,7 @@ func attempts(l loot) (all [][4]string) {
 	}
 	for _, own := range [][2]string{{"/Users", l.user}, {"/Groups", l.group}} {
 		endpoint, id := own[0], own[1]
-		for _, one := range []string{l.user, l.group} { // also where the type is another
+		for _, one := range []string{l.user, l.group} { // also on the endpoint of the other type
 			for _, method := range []string{"GET", "HEAD", "DELETE"} {
 				add(method, endpoint+"/"+one, "")
 			}
@@ -68,8 +66,8 @@ func attempts(l loot) (all [][4]string) {
 	return all
 }
 
-// changes is requests on what is one's own that name another's.
-func changes(l loot, user, group string) (all [][4]string) {
+// ownRequestsWithSecrets returns requests on resources of the tenant itself that refer to resources of another tenant.
+func ownRequestsWithSecrets(l tenantSecrets, user, group string) (all [][4]string) {
 	for _, one := range []string{l.user, l.group} {
 		value := `[{"value":"` + one + `"}]`
 		for _, op := range []string{"add", "replace", "remove"} {
@@ -84,21 +82,21 @@ func changes(l loot, user, group string) (all [][4]string) {
 	return all
 }
 
-var moving = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z|W/\\?"[0-9.]+\\?"|"nextCursor":"[^"]*"`)
+var variableText = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z|W/\\?"[0-9.]+\\?"|"nextCursor":"[^"]*"`)
 
-// told is an answer without what differs from one request to the next, and in which what was asked for has one name.
-func told(a answer, l loot) string {
-	text := fmt.Sprint(a.status, a.header.Get("Location"), a.header.Get("Retry-After"), a.text)
+// normalize returns a response as text. It replaces times, versions, and cursors, and the secrets of the request.
+func normalize(resp clientResponse, l tenantSecrets) string {
+	text := fmt.Sprint(resp.status, resp.header.Get("Location"), resp.header.Get("Retry-After"), resp.text)
 	for _, id := range []string{l.user, l.group, l.cursor} {
 		text = strings.ReplaceAll(text, id, "ID")
 	}
-	return moving.ReplaceAllString(text, "…")
+	return variableText.ReplaceAllString(text, "…")
 }
 
-// partOf is what the table holds of a tenant.
-func (c *client) partOf(tenant string) string {
+// dumpTenant returns the items of a tenant as text.
+func (c *client) dumpTenant(tenant string) string {
 	var b strings.Builder
-	for line := range strings.SplitSeq(strings.ReplaceAll(c.dump(), `{"PK"`, "\n"+`{"PK"`), "\n") {
+	for line := range strings.SplitSeq(strings.ReplaceAll(c.dumpTable(), `{"PK"`, "\n"+`{"PK"`), "\n") {
 		if strings.Contains(line, `"Value":"`+table.EscapeKeyPart(tenant)+`#`) {
 			b.WriteString(line)
 		}
@@ -106,48 +104,50 @@ func (c *client) partOf(tenant string) string {
 	return b.String()
 }
 
-func TestTenantsAreStrangers(t *testing.T) {
+// A request with secrets of another tenant gets the same response, and causes the same number of table calls, as a request
+// with values that never existed.
+func TestOtherTenantsResourcesLookNonexistent(t *testing.T) {
 	t.Parallel()
 	for _, names := range [][2]string{{"acme", "acme-2"}, {"a#b", "a"}, {"t%23", "t#"}} {
 		t.Run(names[1], func(t *testing.T) {
 			t.Parallel()
 			c := newClient(t)
 			tenants := [2]client{*c, *c}
-			var own [2]loot
+			var own [2]tenantSecrets
 			for i := range tenants {
-				own[i] = tenants[i].settle(t, names[i])
+				own[i] = tenants[i].createTenant(t, names[i])
 			}
 			a, b := own[0], own[1]
-			never := loot{user: "u" + strings.Repeat("7", 26), group: "g" + strings.Repeat("7", 26), cursor: strings.Repeat("A", len(a.cursor)), version: "9"}
-			before, cells := tenants[0].partOf(names[0]), 0
-			theirs, none := append(attempts(a), changes(a, b.user, b.group)...), append(attempts(never), changes(never, b.user, b.group)...)
-			for i, r := range theirs {
-				tenants[1].counted(none[i]) // whatever it leaves is there for both
-				got, gotCalls := tenants[1].counted(r)
-				want, wantCalls := tenants[1].counted(none[i])
-				cells++
-				if x, y := told(got, a), told(want, never); x != y {
-					t.Errorf("%v tells %.300s, and of what never was %.300s", r, x, y)
+			never := tenantSecrets{user: "u" + strings.Repeat("7", 26), group: "g" + strings.Repeat("7", 26), cursor: strings.Repeat("A", len(a.cursor)), version: "9"}
+			before, requests := tenants[0].dumpTenant(names[0]), 0
+			foreign, nonexistent := append(requestsWithSecrets(a), ownRequestsWithSecrets(a, b.user, b.group)...), append(requestsWithSecrets(never), ownRequestsWithSecrets(never, b.user, b.group)...)
+			for i, r := range foreign {
+				tenants[1].sendAndCountCalls(nonexistent[i]) // so that the next two requests start from the same state
+				got, gotCalls := tenants[1].sendAndCountCalls(r)
+				want, wantCalls := tenants[1].sendAndCountCalls(nonexistent[i])
+				requests++
+				if x, y := normalize(got, a), normalize(want, never); x != y {
+					t.Errorf("%v returns %.300s, and for values that never existed %.300s", r, x, y)
 				}
 				if gotCalls != wantCalls {
-					t.Errorf("%v made calls %s, and of what never was %s", r, gotCalls, wantCalls)
+					t.Errorf("%v makes the table calls %s, and for values that never existed %s", r, gotCalls, wantCalls)
 				}
 			}
-			if tenants[0].partOf(names[0]) != before {
-				t.Error("something of the other was changed")
+			if tenants[0].dumpTenant(names[0]) != before {
+				t.Error("a request changed items of the other tenant")
 			}
-			if part := tenants[1].partOf(names[1]); strings.Contains(part, a.user) || strings.Contains(part, a.group) {
-				t.Error("an id of the other was kept")
+			if part := tenants[1].dumpTenant(names[1]); strings.Contains(part, a.user) || strings.Contains(part, a.group) {
+				t.Error("a request stored an ID of the other tenant")
 			}
-			if t.Logf("%d cells", cells); cells < 400 {
-				t.Error("too few")
+			if t.Logf("%d requests", requests); requests < 400 {
+				t.Error("too few requests")
 			}
 		})
 	}
 }
 
-// settle makes a tenant with the same names as any other, and gives what another would like to have.
-func (c *client) settle(t *testing.T, tenant string) (l loot) {
+// createTenant creates a tenant with the same resources as every other tenant, and returns its secrets.
+func (c *client) createTenant(t *testing.T, tenant string) (l tenantSecrets) {
 	c.TB, c.secret = t, token.New(tenant)
 	if err := c.config.Tokens.ReplaceToken(t.Context(), tenant, "test", c.secret); err != nil {
 		t.Fatal(err)
@@ -158,16 +158,16 @@ func (c *client) settle(t *testing.T, tenant string) (l loot) {
 	}
 	l.version = c.do("GET", "/Users/"+l.user, "").header.Get("ETag")
 	l.cursor, _ = c.do("GET", "/Users?cursor&count=2", "").body["nextCursor"].(string)
-	for start := 1; start < 5; start += 2 { // which leaves bookmarks
+	for start := 1; start < 5; start += 2 { // stores bookmarks
 		c.do("GET", fmt.Sprintf("/Users?startIndex=%d&count=2", start), "")
 	}
 	return l
 }
 
-var callsOf = regexp.MustCompile(`table\.calls=(\d+)`)
+var tableCalls = regexp.MustCompile(`table\.calls=(\d+)`)
 
-// counted sends a request, and tells how many calls to the table it made, as the log has it.
-func (c *client) counted(r [4]string) (answer, string) {
+// sendAndCountCalls sends a request and returns the response and the number of table calls in the log.
+func (c *client) sendAndCountCalls(r [4]string) (clientResponse, string) {
 	c.log.mu.Lock()
 	c.log.Reset()
 	c.log.mu.Unlock()
@@ -175,8 +175,8 @@ func (c *client) counted(r [4]string) (answer, string) {
 	if r[3] != "" {
 		header = []string{"If-Match", r[3]}
 	}
-	a := c.do(r[0], r[1], r[2], header...)
+	resp := c.do(r[0], r[1], r[2], header...)
 	c.log.mu.Lock()
 	defer c.log.mu.Unlock()
-	return a, fmt.Sprint(callsOf.FindAllString(c.log.String(), -1))
+	return resp, fmt.Sprint(tableCalls.FindAllString(c.log.String(), -1))
 }

@@ -10,8 +10,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// enlarge adds members to a group straight in the table: they need not be there to be shown.
-func (c *client) enlarge(group string, n int) {
+// addStoredMembers adds n members to a group by writes to the table. The members do not exist, but responses contain them.
+func (c *client) addStoredMembers(group string, n int) {
 	c.Helper()
 	user := c.config.Directory.Types.ByName("User")
 	pk, sum := "test#Group#"+group, int64(0)
@@ -26,8 +26,8 @@ func (c *client) enlarge(group string, n int) {
 		if len(writes) < table.MaxTransactionActions-1 && i < n-1 {
 			continue
 		}
-		counted := table.Item{"n": table.N(int64(len(writes))), "sum": table.N(sum), "ver": table.N(1)}
-		writes, sum = append(writes, table.Update{Key: table.Key{PK: pk, SK: "@"}, Add: counted}), 0
+		counters := table.Item{"n": table.N(int64(len(writes))), "sum": table.N(sum), "ver": table.N(1)}
+		writes, sum = append(writes, table.Update{Key: table.Key{PK: pk, SK: "@"}, Add: counters}), 0
 		if err := c.config.Directory.Table.Write(c.Context(), writes...); err != nil {
 			c.Fatal(err)
 		}
@@ -35,27 +35,28 @@ func (c *client) enlarge(group string, n int) {
 	}
 }
 
-// A group of 100,000 members fits an answer of Lambda's. What does not is told how to be read.
-func TestLargeGroupFitsAnAnswer(t *testing.T) {
+// A group of 100,000 members fits the response of a Lambda function. For a response that does not fit, the error names other
+// ways to read the members.
+func TestGroupOf100000MembersFitsResponse(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	g := c.create("/Groups", `{"displayName": "all"}`)
-	c.enlarge(g, 100_000)
-	text := c.want(c.do("GET", "/Groups/"+g, ""), 200).text
+	c.addStoredMembers(g, 100_000)
+	text := c.expect(c.do("GET", "/Groups/"+g, ""), 200).text
 	if n := strings.Count(text, `{"value":"u`); n != 100_000 {
-		t.Errorf("%d members", n)
+		t.Errorf("the response has %d members, want 100000", n)
 	}
-	const ask = "members.value,members.type,members.$ref" // some 15 MB
-	for _, r := range [][3]string{{"GET", "/Groups/" + g + "?attributes=" + ask},
-		{"POST", "/Groups/.search", `{"attributes": ["` + ask + `"]}`}} {
-		detail := c.want(c.do(r[0], r[1], r[2]), 400, "tooMany").body["detail"].(string)
+	const attributes = "members.value,members.type,members.$ref" // about 15 MB
+	for _, r := range [][3]string{{"GET", "/Groups/" + g + "?attributes=" + attributes},
+		{"POST", "/Groups/.search", `{"attributes": ["` + attributes + `"]}`}} {
+		detail := c.expect(c.do(r[0], r[1], r[2]), 400, "tooMany").body["detail"].(string)
 		if !strings.Contains(detail, "excludedAttributes=members") || !strings.Contains(detail, `/Users?filter=groups.value eq "`+g+`"`) {
 			t.Errorf("%s %s: %s", r[0], r[1], detail)
 		}
 	}
-	c.want(c.do("GET", "/Groups/"+g+"?excludedAttributes=members", ""), 200)
-	c.want(c.do("HEAD", "/Groups/"+g+"?attributes="+ask, ""), 400)
-	// What is done is done, and told without a body.
+	c.expect(c.do("GET", "/Groups/"+g+"?excludedAttributes=members", ""), 200)
+	c.expect(c.do("HEAD", "/Groups/"+g+"?attributes="+attributes, ""), 400)
+	// The change is complete, so the response is 204 instead of an error.
 	body := `{"Operations":[{"op":"replace","path":"displayName","value":"every one"}]}`
-	c.want(c.do("PATCH", "/Groups/"+g+"?attributes="+ask, body), 204)
+	c.expect(c.do("PATCH", "/Groups/"+g+"?attributes="+attributes, body), 204)
 }

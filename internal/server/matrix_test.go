@@ -37,100 +37,100 @@ func allPaths(c *client, id string) (all []string) {
 	return append(all, "", "/", "//Users", "/nothing", "/Users/a/b", "/Users/%2e%2e")
 }
 
-// way is how a request says who sends it.
-type way struct {
+// credentials are headers and a query string that authenticate a request, or try to.
+type credentials struct {
 	name   string
 	header []string
 	query  string
 	valid  bool
 }
 
-// ways makes a token of each kind.
-func ways(c *client, k *clock) (all []way) {
+// newCredentials returns credentials of each kind, valid ones and invalid ones.
+func newCredentials(c *client, k *clock) (all []credentials) {
 	ctx, good := c.Context(), c.secret
-	made := func(tenant string, lifetime time.Duration) (string, token.Token) {
+	create := func(tenant string, lifetime time.Duration) (string, token.Token) {
 		secret := token.New(tenant)
 		if _, err := c.config.Tokens.CreateTenant(ctx, tenant); err != nil && tenant != "test" {
 			c.Fatal(err)
 		}
-		one, err := c.config.Tokens.Create(ctx, tenant, "label "+secret[len(secret)-9:], secret, lifetime)
+		created, err := c.config.Tokens.Create(ctx, tenant, "label "+secret[len(secret)-9:], secret, lifetime)
 		if err != nil {
 			c.Fatal(err)
 		}
-		return secret, one
+		return secret, created
 	}
-	closed := func(tenant string, close func(*token.Tenant)) string {
-		secret, _ := made(tenant, time.Hour)
-		if _, err := c.config.Tokens.UpdateTenant(ctx, tenant, func(t *token.Tenant) error { close(t); return nil }); err != nil {
+	createInTenant := func(tenant string, change func(*token.Tenant)) string {
+		secret, _ := create(tenant, time.Hour)
+		if _, err := c.config.Tokens.UpdateTenant(ctx, tenant, func(t *token.Tenant) error { change(t); return nil }); err != nil {
 			c.Fatal(err)
 		}
 		return secret
 	}
-	expired, _ := made("test", time.Second)
+	expired, _ := create("test", time.Second)
 	k.Add(2)
-	revoked, one := made("test", time.Hour)
-	if err := c.config.Tokens.Revoke(ctx, "test", one.ID); err != nil {
+	revoked, revokedToken := create("test", time.Hour)
+	if err := c.config.Tokens.Revoke(ctx, "test", revokedToken.ID); err != nil {
 		c.Fatal(err)
 	}
-	disabled := closed("disabled", func(t *token.Tenant) { t.DisabledAt = k.now() })
-	deleted := closed("deleted", func(t *token.Tenant) { t.DeletedAt = k.now() })
+	disabled := createInTenant("disabled", func(t *token.Tenant) { t.DisabledAt = k.now() })
+	deleted := createInTenant("deleted", func(t *token.Tenant) { t.DeletedAt = k.now() })
 	basic := func(pair string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(pair)) }
 	for name, header := range map[string]string{"Bearer": "Bearer " + good, "lower case": "bearer " + good, "bare": good, "Basic": basic("okta:" + good)} {
-		all = append(all, way{name, []string{header}, "", true})
+		all = append(all, credentials{name, []string{header}, "", true})
 	}
 	for name, header := range map[string]string{
 		"empty": "", "space": " ", "Bearer alone": "Bearer", "Bearer and nothing": "Bearer ", "wrong scheme": "Digest " + good,
-		"unknown": "Bearer " + token.New("test"), "of no tenant": "Bearer " + token.New("none"), "damaged": "Bearer " + good[:len(good)-1] + "-",
+		"unknown": "Bearer " + token.New("test"), "of no tenant": "Bearer " + token.New("none"), "altered": "Bearer " + good[:len(good)-1] + "-",
 		"cut off": "Bearer " + good[:len(good)-1], "expired": "Bearer " + expired, "revoked": "Bearer " + revoked,
 		"of a disabled tenant": "Bearer " + disabled, "of a deleted tenant": "Bearer " + deleted, "10 KB": "Bearer " + strings.Repeat("x", 10<<10),
 		"not ASCII": "Bearer " + good + "é", "NUL": "Bearer " + good + "\x00", "two in one": "Bearer " + good + ", Bearer " + good,
-		"as the user of Basic": basic(good + ":"), "its hash's": "Bearer token#" + one.ID,
+		"as the user of Basic": basic(good + ":"), "its ID": "Bearer token#" + revokedToken.ID,
 	} {
-		all = append(all, way{name, []string{header}, "", false})
+		all = append(all, credentials{name, []string{header}, "", false})
 	}
-	return append(all, way{"none", nil, "", false}, way{"two headers", []string{"Bearer " + good, "Bearer " + good}, "", false},
-		way{"in the query", nil, "?access_token=" + good + "&token=" + good, false},
-		way{"in the query, beside a wrong one", []string{"Bearer wrong"}, "?access_token=" + good, false})
+	return append(all, credentials{"none", nil, "", false}, credentials{"two headers", []string{"Bearer " + good, "Bearer " + good}, "", false},
+		credentials{"in the query", nil, "?access_token=" + good + "&token=" + good, false},
+		credentials{"in the query, with a wrong header", []string{"Bearer wrong"}, "?access_token=" + good, false})
 }
 
-func TestNobodyGetsInWithoutAToken(t *testing.T) {
+func TestEveryRouteRequiresValidToken(t *testing.T) {
 	t.Parallel()
-	c, k := timed(t)
-	id, cells, refusal := c.create("/Users", `{"userName":"ada"}`), 0, ""
-	all := ways(c, k)
-	before := c.dump()
+	c, k := newClientWithClock(t)
+	id, requests, rejection := c.create("/Users", `{"userName":"ada"}`), 0, ""
+	all := newCredentials(c, k)
+	before := c.dumpTable()
 	for _, w := range all {
 		for _, path := range allPaths(c, id) {
 			for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "SEARCH"} {
 				if w.valid && (method == "DELETE" || method == "PUT") && strings.HasSuffix(path, id) {
-					continue // it is for the others
+					continue // keeps the user for the other requests
 				}
 				r := httptest.NewRequest(method, "/", strings.NewReader(`{"userName":"eve","displayName":"eve"}`))
 				r.URL.Path, r.URL.RawQuery = "/v2"+path, strings.TrimPrefix(w.query, "?")
 				r.Header["Authorization"] = w.header
-				a := c.send(r)
-				cells++
+				resp := c.send(r)
+				requests++
 				switch {
-				case a.status >= 500 && a.status != 501:
-					t.Errorf("%s: %s %s: %d", w.name, method, path, a.status)
-				case w.valid == (a.status == 401):
-					t.Errorf("%s: %s %s: %d", w.name, method, path, a.status)
+				case resp.status >= 500 && resp.status != 501:
+					t.Errorf("%s: %s %s: %d", w.name, method, path, resp.status)
+				case w.valid == (resp.status == 401):
+					t.Errorf("%s: %s %s: %d", w.name, method, path, resp.status)
 				case !w.valid && method != "HEAD":
-					if refusal == "" {
-						refusal = a.text
+					if rejection == "" {
+						rejection = resp.text
 					}
-					if a.text != refusal || a.header.Get("WWW-Authenticate") != "Bearer" {
-						t.Errorf("%s: %s %s tells another thing: %s", w.name, method, path, a.text)
+					if resp.text != rejection || resp.header.Get("WWW-Authenticate") != "Bearer" {
+						t.Errorf("%s: %s %s returns a different error: %s", w.name, method, path, resp.text)
 					}
 				}
 			}
 		}
-		if !w.valid && c.dump() != before {
-			t.Fatalf("%s: something was written", w.name)
+		if !w.valid && c.dumpTable() != before {
+			t.Fatalf("%s: the table was changed", w.name)
 		}
-		before = c.dump()
+		before = c.dumpTable()
 	}
-	t.Logf("%d requests", cells)
+	t.Logf("%d requests", requests)
 	other := *c
 	other.secret = token.New("other")
 	if err := c.config.Tokens.ReplaceToken(t.Context(), "other", "test", other.secret); err != nil {
@@ -138,6 +138,6 @@ func TestNobodyGetsInWithoutAToken(t *testing.T) {
 	}
 	for _, method := range []string{"GET", "PUT", "PATCH", "DELETE"} {
 		body := map[string]string{"PUT": `{"userName":"x"}`, "PATCH": deactivation}[method]
-		other.want(other.do(method, "/Users/"+id, body), 404)
+		other.expect(other.do(method, "/Users/"+id, body), 404)
 	}
 }

@@ -8,34 +8,34 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// What is true of User is true of a resource type that is JSON alone.
-func TestEveryResourceTypePassesOneSuite(t *testing.T) {
+// A resource type that only JSON files define passes the same tests as User.
+func TestResourceTypesPassCommonSuite(t *testing.T) {
 	t.Parallel()
-	for of, words := range map[string]string{
+	for name, words := range map[string]string{
 		"User": `endpoint=Users schema=urn:ietf:params:scim:schemas:core:2.0:User name=userName text=title flag=active complex=name part=givenName
 			multi=emails ext=urn:ietf:params:scim:schemas:extension:enterprise:2.0:User extFirst=department extText=costCenter extComplex=manager`,
 		"TestResource": `endpoint=TestResources schema=urn:ietf:params:scim:schemas:test:2.0:TestResource name=label text=text flag=enabled complex=place
 			part=town multi=contacts ext=urn:ietf:params:scim:schemas:extension:test:2.0:TestResource extFirst=extRequired extText=extText extComplex=extOwner`,
 	} {
-		variables := map[string]string{"type": of}
+		variables := map[string]string{"type": name}
 		for _, word := range strings.Fields(words) {
-			name, v, _ := strings.Cut(word, "=")
-			variables[name], variables[strings.ToUpper(name)] = v, strings.ToUpper(v)
+			key, v, _ := strings.Cut(word, "=")
+			variables[key], variables[strings.ToUpper(key)] = v, strings.ToUpper(v)
 		}
-		t.Run(of, func(t *testing.T) {
+		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			play(t, "suite.txt", variables, withTestResource(t))
+			runScripts(t, "suite.txt", variables, withTestResource(t))
 		})
 	}
 }
 
-// Each type and characteristic of attributes does what RFC 7643 §2.2 and §2.3 say.
-func TestEveryTypeOfAttribute(t *testing.T) {
+// RFC 7643 §2.2, §2.3
+func TestAttributeTypesAndCharacteristics(t *testing.T) {
 	t.Parallel()
-	play(t, "test_resource.txt", nil, withTestResource(t))
+	runScripts(t, "test_resource.txt", nil, withTestResource(t))
 }
 
-// withTestResource adds a resource type with an extension to User and Group, as a folder of JSON.
+// withTestResource returns a configuration change that adds the resource type and extension in testdata/types.
 func withTestResource(t *testing.T) func(*Config) {
 	t.Helper()
 	loaded, err := scim.Open([]string{"testdata/types"}, os.DirFS)

@@ -14,146 +14,150 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// owner is a client of a tenant that others use, too. What it knows of its own resources is certain: nobody else
-// changes them. Its names begin with its prefix. In a group that belongs to all it answers for its own users.
+// An owner is one of several clients of a tenant. It only changes its own resources, so it knows their exact state. Their
+// names begin with its prefix. In the common group, it only changes and checks the memberships of its own users.
 type owner struct {
 	*client
-	random *rand.Rand
-	prefix string
-	made   int
-	busy   int // answers of 429
-	users  map[string]*known
-	groups map[string]*known
-	common *known
+	random          *rand.Rand
+	prefix          string
+	texts           int
+	tooManyRequests int // number of 429 responses
+	users           map[string]*ownedResource
+	groups          map[string]*ownedResource
+	common          *ownedResource
 }
 
-// known is a resource as the owner left it.
-type known struct {
+// An ownedResource is the expected state of a resource. members is nil for a user.
+type ownedResource struct {
 	id, name, title string
 	members         map[string]bool
 }
 
 func newOwner(c *client, prefix, common string, seed uint64) *owner {
 	return &owner{
-		client: c, random: rand.New(rand.NewPCG(seed, 0)), prefix: prefix, users: map[string]*known{}, groups: map[string]*known{},
-		common: &known{id: common, name: "common", members: map[string]bool{}},
+		client: c, random: rand.New(rand.NewPCG(seed, 0)), prefix: prefix, users: map[string]*ownedResource{}, groups: map[string]*ownedResource{},
+		common: &ownedResource{id: common, name: "common", members: map[string]bool{}},
 	}
 }
 
-// ask repeats a request until it is done, as Okta does, but without the pause. repeated tells whether an attempt
-// before the answer had been answered by 429; it may have happened.
-func (o *owner) ask(method, path string, body any) (a answer, repeated bool) {
+// sendUntilServed repeats a request until the status is not 429, as Okta does, but without the pause. repeated reports
+// whether an attempt returned 429. Such an attempt may have taken effect.
+func (o *owner) sendUntilServed(method, path string, body any) (resp clientResponse, repeated bool) {
 	text := ""
 	if body != nil {
 		b, _ := json.Marshal(body)
 		text = string(b)
 	}
 	for range 200 {
-		a = o.do(method, path, text)
-		if a.status >= 500 {
-			o.Errorf("%s %s: %d %s", method, path, a.status, a.text)
+		resp = o.do(method, path, text)
+		if resp.status >= 500 {
+			o.Errorf("%s %s: %d %s", method, path, resp.status, resp.text)
 		}
-		if a.status != 429 {
-			return a, repeated
+		if resp.status != 429 {
+			return resp, repeated
 		}
-		if n, err := strconv.Atoi(a.header.Get("Retry-After")); err != nil || n < 1 {
-			o.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
+		if n, err := strconv.Atoi(resp.header.Get("Retry-After")); err != nil || n < 1 {
+			o.Errorf("Retry-After is %q", resp.header.Get("Retry-After"))
 		}
 		repeated = true
-		o.busy++
+		o.tooManyRequests++
 		time.Sleep(time.Millisecond)
 	}
-	o.Errorf("%s %s: 429 for ever", method, path)
-	return a, repeated
+	o.Errorf("%s %s: 429 after 200 attempts", method, path)
+	return resp, repeated
 }
 
-// done asks for what must succeed. orElse is the status that a repetition may have because the first attempt happened.
-func (o *owner) done(method, path string, body any, status, orElse int) answer {
-	a, repeated := o.ask(method, path, body)
-	if a.status != status && !(repeated && a.status == orElse) {
-		o.Errorf("%s %s %v: %d %s, want %d (or %d: %v)", method, path, body, a.status, a.text, status, orElse, repeated)
+// sendExpecting sends a request that must succeed with status. If an attempt returned 429, repeatedStatus is allowed, too,
+// because that attempt may have taken effect.
+func (o *owner) sendExpecting(method, path string, body any, status, repeatedStatus int) clientResponse {
+	resp, repeated := o.sendUntilServed(method, path, body)
+	if resp.status != status && !(repeated && resp.status == repeatedStatus) {
+		o.Errorf("%s %s %v: %d %s, want %d (or %d: %v)", method, path, body, resp.status, resp.text, status, repeatedStatus, repeated)
 	}
-	return a
+	return resp
 }
 
-// step does one thing of many.
+// step sends the requests of one random action and checks the responses.
 func (o *owner) step() {
-	u, g := o.any(o.users), o.any(o.groups)
+	u, g := o.pickResource(o.users), o.pickResource(o.groups)
 	switch n := o.random.IntN(18); {
 	case n < 3 || u == nil:
-		o.makeUser()
+		o.createUser()
 	case n < 5 || g == nil:
-		o.makeGroup()
+		o.createGroup()
 	case n == 5:
-		o.nameTaken(u)
+		o.checkNameTaken(u)
 	case n == 6:
 		o.rename(u)
 	case n == 7:
-		u.title = o.word("title")
-		o.same(u, o.done("PATCH", "/Users/"+u.id, operations("replace", "title", u.title), 200, 0).body)
+		u.title = o.newText("title")
+		o.compare(u, o.sendExpecting("PATCH", "/Users/"+u.id, patchBody("replace", "title", u.title), 200, 0).body)
 	case n > 15 && len(o.users) > 2:
-		o.done("DELETE", "/Users/"+u.id, nil, 204, 404)
+		o.sendExpecting("DELETE", "/Users/"+u.id, nil, 204, 404)
 		o.forget(u)
 	case (n == 8 || n == 9) && len(o.groups) > 1:
-		o.done("DELETE", "/Groups/"+g.id, nil, 204, 404)
+		o.sendExpecting("DELETE", "/Groups/"+g.id, nil, 204, 404)
 		delete(o.groups, g.id)
 	case n == 10:
-		g.name, g.members = o.word("group"), o.some()
-		o.same(g, o.done("PUT", "/Groups/"+g.id, resource(g), 200, 0).body)
+		g.name, g.members = o.newText("group"), o.pickMembers()
+		o.compare(g, o.sendExpecting("PUT", "/Groups/"+g.id, requestBody(g), 200, 0).body)
 	case n == 11:
-		o.find(u)
-		o.list()
+		o.checkFilterByName(u)
+		o.checkList()
 	case n == 12:
-		o.nameTaken(u)
-		o.list()
+		o.checkNameTaken(u)
+		o.checkList()
 	case n == 13:
-		o.check(o.common)
+		o.checkResource(o.common)
 	case n == 14:
-		o.members(o.common)
+		o.changeMembers(o.common)
 	default:
-		o.members(g)
-		o.check(u)
-		o.check(g)
+		o.changeMembers(g)
+		o.checkResource(u)
+		o.checkResource(g)
 	}
 }
 
-func (o *owner) any(of map[string]*known) *known {
-	if len(of) == 0 {
+// pickResource returns a random resource, or nil if there are none.
+func (o *owner) pickResource(resources map[string]*ownedResource) *ownedResource {
+	if len(resources) == 0 {
 		return nil
 	}
-	all := slices.Sorted(maps.Keys(of))
-	return of[all[o.random.IntN(len(all))]]
+	all := slices.Sorted(maps.Keys(resources))
+	return resources[all[o.random.IntN(len(all))]]
 }
 
-func (o *owner) some() map[string]bool {
+// pickMembers returns the IDs of at most three random users.
+func (o *owner) pickMembers() map[string]bool {
 	m := map[string]bool{}
 	for range o.random.IntN(4) {
-		m[o.any(o.users).id] = true
+		m[o.pickResource(o.users).id] = true
 	}
 	return m
 }
 
-func (o *owner) word(what string) string {
-	o.made++
-	return fmt.Sprintf("%s %s %d", o.prefix, what, o.made)
+// newText returns a unique text that begins with the prefix of the owner.
+func (o *owner) newText(kind string) string {
+	o.texts++
+	return fmt.Sprintf("%s %s %d", o.prefix, kind, o.texts)
 }
 
-func (k *known) path() string {
+func (k *ownedResource) path() string {
 	if k.members == nil {
 		return "/Users"
 	}
 	return "/Groups"
 }
 
-// resource is what the owner sends for a user or a group.
-func resource(k *known) scim.Object {
+// requestBody returns the body of a POST or PUT of a resource.
+func requestBody(k *ownedResource) scim.Object {
 	if k.members == nil {
 		return scim.Object{"userName": k.name, "title": k.title}
 	}
-	return scim.Object{"displayName": k.name, "members": list(k.members)}
+	return scim.Object{"displayName": k.name, "members": memberValues(k.members)}
 }
 
-func list(members map[string]bool) []any {
+func memberValues(members map[string]bool) []any {
 	l := []any{}
 	for _, id := range slices.Sorted(maps.Keys(members)) {
 		l = append(l, scim.Object{"value": id})
@@ -161,52 +165,53 @@ func list(members map[string]bool) []any {
 	return l
 }
 
-func operations(op, path string, value any) scim.Object {
+func patchBody(op, path string, value any) scim.Object {
 	return scim.Object{"Operations": []any{scim.Object{"op": op, "path": path, "value": value}}}
 }
 
-func (o *owner) makeUser() {
-	u := &known{name: o.word("user"), title: o.word("title")}
-	if o.make(u); u.id != "" {
+func (o *owner) createUser() {
+	u := &ownedResource{name: o.newText("user"), title: o.newText("title")}
+	if o.createResource(u); u.id != "" {
 		o.users[u.id] = u
 	}
 }
 
-func (o *owner) makeGroup() {
-	g := &known{name: o.word("group"), members: o.some()}
-	if o.make(g); g.id != "" {
+func (o *owner) createGroup() {
+	g := &ownedResource{name: o.newText("group"), members: o.pickMembers()}
+	if o.createResource(g); g.id != "" {
 		o.groups[g.id] = g
 	}
 }
 
-// make creates a resource; one whose name is taken by an attempt before is found by it.
-func (o *owner) make(k *known) {
-	a := o.done("POST", k.path(), resource(k), 201, 409)
-	if a.status == 409 {
-		a.body, _ = o.found(k).at("Resources.0").(scim.Object)
+// createResource creates a resource and sets its ID. If an earlier attempt has created it, the filter by name finds it.
+func (o *owner) createResource(k *ownedResource) {
+	resp := o.sendExpecting("POST", k.path(), requestBody(k), 201, 409)
+	if resp.status == 409 {
+		resp.body, _ = o.filterByName(k).value("Resources.0").(scim.Object)
 	}
-	if k.id, _ = a.body["id"].(string); k.id != "" {
-		o.same(k, a.body)
-	}
-}
-
-func (o *owner) nameTaken(u *known) {
-	if a, _ := o.ask("POST", "/Users", scim.Object{"userName": strings.ToUpper(u.name)}); a.status != 409 {
-		o.Errorf("the name %s is taken: %d %s", u.name, a.status, a.text)
+	if k.id, _ = resp.body["id"].(string); k.id != "" {
+		o.compare(k, resp.body)
 	}
 }
 
-// rename leaves the old name free.
-func (o *owner) rename(u *known) {
+func (o *owner) checkNameTaken(u *ownedResource) {
+	if resp, _ := o.sendUntilServed("POST", "/Users", scim.Object{"userName": strings.ToUpper(u.name)}); resp.status != 409 {
+		o.Errorf("the name %s is taken, but POST returns %d %s", u.name, resp.status, resp.text)
+	}
+}
+
+// rename changes the name of a user and checks that the old name is free.
+func (o *owner) rename(u *ownedResource) {
 	old := *u
-	u.name, u.title = o.word("user"), o.word("title")
-	o.same(u, o.done("PUT", "/Users/"+u.id, resource(u), 200, 0).body)
-	if n := o.found(&old).at("totalResults"); fmt.Sprint(n) != "0" {
-		o.Errorf("%s is still found under the name %s", u.id, old.name)
+	u.name, u.title = o.newText("user"), o.newText("title")
+	o.compare(u, o.sendExpecting("PUT", "/Users/"+u.id, requestBody(u), 200, 0).body)
+	if n := o.filterByName(&old).value("totalResults"); fmt.Sprint(n) != "0" {
+		o.Errorf("the filter still finds %s by its old name %s", u.id, old.name)
 	}
 }
 
-func (o *owner) forget(u *known) {
+// forget removes a deleted user from the expected state.
+func (o *owner) forget(u *ownedResource) {
 	delete(o.users, u.id)
 	delete(o.common.members, u.id)
 	for _, g := range o.groups {
@@ -214,47 +219,49 @@ func (o *owner) forget(u *known) {
 	}
 }
 
-// members adds some and then removes some.
-func (o *owner) members(g *known) {
-	add, remove := o.some(), o.some()
-	o.patch(g, "add", add)
+// changeMembers adds random members to a group and then removes random members.
+func (o *owner) changeMembers(g *ownedResource) {
+	add, remove := o.pickMembers(), o.pickMembers()
+	o.patchMembers(g, "add", add)
 	maps.Copy(g.members, add)
-	o.patch(g, "remove", remove)
+	o.patchMembers(g, "remove", remove)
 	for id := range remove {
 		delete(g.members, id)
 	}
-	o.check(g)
+	o.checkResource(g)
 }
 
-// patch takes 204 for success, too: what is done but cannot be read back before the deadline.
-func (o *owner) patch(g *known, op string, members map[string]bool) {
+// patchMembers adds or removes members. It also accepts 204, which means that the change is complete but could not be read back
+// before the deadline.
+func (o *owner) patchMembers(g *ownedResource, op string, members map[string]bool) {
 	if len(members) == 0 {
 		return
 	}
-	if a, _ := o.ask("PATCH", "/Groups/"+g.id, operations(op, "members", list(members))); a.status != 200 && a.status != 204 {
-		o.Errorf("PATCH %s %s %v: %d %s", g.id, op, members, a.status, a.text)
+	if resp, _ := o.sendUntilServed("PATCH", "/Groups/"+g.id, patchBody(op, "members", memberValues(members))); resp.status != 200 && resp.status != 204 {
+		o.Errorf("PATCH %s %s %v: %d %s", g.id, op, members, resp.status, resp.text)
 	}
 }
 
-func (o *owner) found(k *known) answer {
+// filterByName returns the list of resources with the name of k.
+func (o *owner) filterByName(k *ownedResource) clientResponse {
 	attribute := map[string]string{"/Users": "userName", "/Groups": "displayName"}[k.path()]
-	return o.done("GET", k.path()+"?filter="+url.QueryEscape(attribute+` eq "`+k.name+`"`), nil, 200, 0)
+	return o.sendExpecting("GET", k.path()+"?filter="+url.QueryEscape(attribute+` eq "`+k.name+`"`), nil, 200, 0)
 }
 
-func (o *owner) find(k *known) {
-	a := o.found(k)
-	if first, _ := a.at("Resources.0").(scim.Object); fmt.Sprint(a.at("totalResults")) == "1" && first != nil {
-		o.same(k, first)
+func (o *owner) checkFilterByName(k *ownedResource) {
+	resp := o.filterByName(k)
+	if first, _ := resp.value("Resources.0").(scim.Object); fmt.Sprint(resp.value("totalResults")) == "1" && first != nil {
+		o.compare(k, first)
 		return
 	}
-	o.Errorf("%s is not found by its name: %s", k.name, a.text)
+	o.Errorf("the filter does not find %s by its name: %s", k.name, resp.text)
 }
 
-// list finds all of the owner's users by their prefix, and nobody else.
-func (o *owner) list() {
-	a := o.done("GET", "/Users?count=1000&filter="+url.QueryEscape(`userName sw "`+o.prefix+` "`), nil, 200, 0)
+// checkList checks that a filter by the prefix finds exactly the owner's users.
+func (o *owner) checkList() {
+	resp := o.sendExpecting("GET", "/Users?count=1000&filter="+url.QueryEscape(`userName sw "`+o.prefix+` "`), nil, 200, 0)
 	got := map[string]bool{}
-	resources, _ := a.body["Resources"].([]any)
+	resources, _ := resp.body["Resources"].([]any)
 	for _, r := range resources {
 		got[r.(scim.Object)["id"].(string)] = true
 	}
@@ -263,35 +270,37 @@ func (o *owner) list() {
 	}
 }
 
-func (o *owner) check(k *known) { o.same(k, o.done("GET", k.path()+"/"+k.id, nil, 200, 0).body) }
+func (o *owner) checkResource(k *ownedResource) {
+	o.compare(k, o.sendExpecting("GET", k.path()+"/"+k.id, nil, 200, 0).body)
+}
 
 func (o *owner) checkAll() {
-	o.list()
-	o.check(o.common)
+	o.checkList()
+	o.checkResource(o.common)
 	for _, k := range slices.Concat(slices.Collect(maps.Values(o.users)), slices.Collect(maps.Values(o.groups))) {
-		o.check(k)
-		o.find(k)
+		o.checkResource(k)
+		o.checkFilterByName(k)
 	}
 }
 
-// same compares a resource with what the owner knows of it.
-func (o *owner) same(k *known, got scim.Object) {
+// compare compares a received resource with its expected state.
+func (o *owner) compare(k *ownedResource, got scim.Object) {
 	if got["id"] != k.id {
 		o.Errorf("want %s, got %v", k.id, got)
 	}
 	if k.members == nil {
-		in := map[string]bool{}
+		groups := map[string]bool{}
 		for _, g := range append(slices.Collect(maps.Values(o.groups)), o.common) {
 			if g.members[k.id] {
-				in[g.id] = true
+				groups[g.id] = true
 			}
 		}
-		if groups := ids(got, "groups"); got["userName"] != k.name || got["title"] != k.title || !maps.Equal(groups, in) {
-			o.Errorf("want %s, %s in %v, got %v", k.name, k.title, in, got)
+		if got["userName"] != k.name || got["title"] != k.title || !maps.Equal(referencedIDs(got, "groups"), groups) {
+			o.Errorf("want %s, %s in %v, got %v", k.name, k.title, groups, got)
 		}
 		return
 	}
-	members := ids(got, "members")
+	members := referencedIDs(got, "members")
 	if k == o.common {
 		maps.DeleteFunc(members, func(id string, _ bool) bool { return o.users[id] == nil })
 	}
@@ -300,10 +309,10 @@ func (o *owner) same(k *known, got scim.Object) {
 	}
 }
 
-func userIDs(users map[string]*known) map[string]bool {
-	is := map[string]bool{}
+func userIDs(users map[string]*ownedResource) map[string]bool {
+	ids := map[string]bool{}
 	for id := range users {
-		is[id] = true
+		ids[id] = true
 	}
-	return is
+	return ids
 }

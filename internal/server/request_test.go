@@ -14,15 +14,14 @@ import (
 	"serverless-scim/internal/token"
 )
 
-const patchOp = `"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]`
+const patchSchemas = `"schemas":["urn:ietf:params:scim:api:messages:2.0:PatchOp"]`
 
-// Bad requests get an error that says what to do, and change nothing.
-func TestBadRequests(t *testing.T) {
+func TestBadRequestsChangeNothing(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	u := c.create("/Users", `{"userName":"u"}`)
 	g := c.create("/Groups", `{"displayName":"g","members":[{"value":"`+u+`"}]}`)
-	before := c.dump()
+	before := c.dumpTable()
 	for _, b := range []struct {
 		method, path, body string
 		status             int
@@ -38,25 +37,25 @@ func TestBadRequests(t *testing.T) {
 		{"POST", "/Users", `{"displayName":"no name"}`, 400, "invalidValue"},
 		{"POST", "/Users", `{"userName":7}`, 400, "invalidValue"},
 		{"POST", "/Users", `{"userName":"` + strings.Repeat("ä", 451) + `"}`, 400, "invalidValue"},
-		{"POST", "/Users", `{"userName":"a","emails":[` + addresses(21) + `]}`, 400, "invalidValue"},
+		{"POST", "/Users", `{"userName":"a","emails":[` + emailValues(21) + `]}`, 400, "invalidValue"},
 		{"POST", "/Users", `{"userName":"big","title":"` + strings.Repeat("x", 64<<10) + `"}`, 413, ""},
 		{"POST", "/Users", `{"userName":"` + strings.Repeat("x", 4<<20) + `"}`, 413, ""},
 		{"POST", "/Users", `{"userName":"U"}`, 409, "uniqueness"},
-		{"POST", "/Users", `{"userName":"many","phoneNumbers":[` + addresses(1001) + `]}`, 413, ""},
-		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"add","path":"phoneNumbers","value":[` + addresses(1001) + `]}]}`, 413, ""},
+		{"POST", "/Users", `{"userName":"many","phoneNumbers":[` + emailValues(1001) + `]}`, 413, ""},
+		{"PATCH", "/Users/" + u, `{` + patchSchemas + `,"Operations":[{"op":"add","path":"phoneNumbers","value":[` + emailValues(1001) + `]}]}`, 413, ""},
 		{"POST", "/Groups", `{"displayName":"G"}`, 409, "uniqueness"},
 		{"POST", "/Groups", `{"displayName":"h","members":[{"display":"x"}]}`, 400, "invalidValue"},
 		{"PUT", "/Users/" + u, `{"displayName":"no name"}`, 400, "invalidValue"},
 		{"PUT", "/Users/u0000000000000000000000000a", `{"userName":"x"}`, 404, ""},
 		{"PUT", "/Groups/" + u, `{"displayName":"x"}`, 404, ""},
-		{"PATCH", "/Users/" + u, `{` + patchOp + `}`, 400, "invalidSyntax"},
-		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"boil","path":"title","value":"x"}]}`, 400, "invalidSyntax"},
-		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"replace","path":"title","value":"x"},{"op":"replace","path":"shoeSize","value":9}]}`, 400, "invalidPath"},
-		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"replace","path":"ti tle","value":"x"}]}`, 400, "invalidPath"},
-		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"remove"}]}`, 400, "noTarget"},
-		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"replace","path":"id","value":"x"}]}`, 400, "mutability"},
-		{"PATCH", "/Users/" + u, `{` + patchOp + `,"Operations":[{"op":"remove","path":"userName"}]}`, 400, ""},
-		{"PATCH", "/Groups/" + g, `{` + patchOp + `,"Operations":[{"op":"add","path":"members","value":[{}]}]}`, 400, "invalidValue"},
+		{"PATCH", "/Users/" + u, `{` + patchSchemas + `}`, 400, "invalidSyntax"},
+		{"PATCH", "/Users/" + u, `{` + patchSchemas + `,"Operations":[{"op":"boil","path":"title","value":"x"}]}`, 400, "invalidSyntax"},
+		{"PATCH", "/Users/" + u, `{` + patchSchemas + `,"Operations":[{"op":"replace","path":"title","value":"x"},{"op":"replace","path":"shoeSize","value":9}]}`, 400, "invalidPath"},
+		{"PATCH", "/Users/" + u, `{` + patchSchemas + `,"Operations":[{"op":"replace","path":"ti tle","value":"x"}]}`, 400, "invalidPath"},
+		{"PATCH", "/Users/" + u, `{` + patchSchemas + `,"Operations":[{"op":"remove"}]}`, 400, "noTarget"},
+		{"PATCH", "/Users/" + u, `{` + patchSchemas + `,"Operations":[{"op":"replace","path":"id","value":"x"}]}`, 400, "mutability"},
+		{"PATCH", "/Users/" + u, `{` + patchSchemas + `,"Operations":[{"op":"remove","path":"userName"}]}`, 400, ""},
+		{"PATCH", "/Groups/" + g, `{` + patchSchemas + `,"Operations":[{"op":"add","path":"members","value":[{}]}]}`, 400, "invalidValue"},
 		{"GET", "/Users?startIndex=abc", ``, 400, "invalidValue"},
 		{"GET", "/Users?count=1.5", ``, 400, "invalidValue"},
 		{"GET", "/Users?filter=a%zz", ``, 400, "invalidValue"},
@@ -97,13 +96,13 @@ func TestBadRequests(t *testing.T) {
 		{"OPTIONS", "/Users", ``, 405, ""},
 		{"BREW", "/Users", ``, 405, ""},
 	} {
-		a := c.do(b.method, b.path, b.body)
-		if typ, _ := a.body["scimType"].(string); a.status != b.status || b.scimType != "" && typ != b.scimType {
-			t.Errorf("%s %.80s %.80s: got %d %s, want %d %s", b.method, b.path, b.body, a.status, a.text, b.status, b.scimType)
+		resp := c.do(b.method, b.path, b.body)
+		if typ, _ := resp.body["scimType"].(string); resp.status != b.status || b.scimType != "" && typ != b.scimType {
+			t.Errorf("%s %.80s %.80s: got %d %s, want %d %s", b.method, b.path, b.body, resp.status, resp.text, b.status, b.scimType)
 		}
 	}
-	if c.dump() != before {
-		t.Error("a request that is refused changes nothing")
+	if c.dumpTable() != before {
+		t.Error("a rejected request changed the table")
 	}
 }
 
@@ -119,15 +118,15 @@ func TestNumbersOutsideTheirRangeAreClamped(t *testing.T) {
 		"count=99999999999": "1 3 3", "startIndex=99999999999999999999": "2147483647 0 3", "count=-99999999999": "1 0 3",
 		"filter=userName+ne+%22x;y%22": "1 3 3", "filter=userName+ne+%22x%3By%22": "1 3 3", "filter=userName+eq+%22a;b%22": "1 0 0",
 	} {
-		a := c.want(c.do("GET", "/Users?"+query, ""), 200)
-		if got := fmt.Sprint(a.at("startIndex"), " ", a.at("itemsPerPage"), " ", a.at("totalResults")); got != want {
+		resp := c.expect(c.do("GET", "/Users?"+query, ""), 200)
+		if got := fmt.Sprint(resp.value("startIndex"), " ", resp.value("itemsPerPage"), " ", resp.value("totalResults")); got != want {
 			t.Errorf("%s: startIndex, itemsPerPage and totalResults are %s, want %s", query, got, want)
 		}
 	}
 }
 
-// addresses is n different values of emails.
-func addresses(n int) string {
+// emailValues returns n different values of emails.
+func emailValues(n int) string {
 	var all []string
 	for i := range n {
 		all = append(all, fmt.Sprintf(`{"value":"%d@example.com"}`, i))
@@ -135,58 +134,58 @@ func addresses(n int) string {
 	return strings.Join(all, ",")
 }
 
-func TestWithoutTokenNoService(t *testing.T) {
+func TestRequestsWithoutValidTokenGet401(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	for _, path := range []string{"/Users", "//Users", "/Users/u1", "/Groups", "/ServiceProviderConfig", "/Schemas", "/Shoes", "/"} {
 		for _, header := range []string{"", "Bearer", "Bearer ", "Bearer wrong", "Basic " + c.secret, "Bearer " + c.secret + "x",
 			"Bearer " + c.secret[:len(c.secret)-1], strings.Repeat("x", 10_000), "Bearer ü"} {
-			a := c.want(c.do("GET", path, "", "Authorization", header), 401)
-			if a.header.Get("WWW-Authenticate") == "" {
-				t.Error("RFC 6750 §3: 401 names the scheme")
+			resp := c.expect(c.do("GET", path, "", "Authorization", header), 401)
+			if resp.header.Get("WWW-Authenticate") == "" {
+				t.Error("401 has no WWW-Authenticate (RFC 6750 §3)")
 			}
 		}
 	}
 	r := httptest.NewRequest("GET", "/v2/Users?access_token="+c.secret, nil)
-	c.want(c.send(r), 401)
+	c.expect(c.send(r), 401)
 	r.Header["Authorization"] = []string{"Bearer " + c.secret, "Bearer " + c.secret}
-	c.want(c.send(r), 401)
-	c.want(c.do("GET", "/Users", "", "Authorization", "bearer "+c.secret), 200)
+	c.expect(c.send(r), 401)
+	c.expect(c.do("GET", "/Users", "", "Authorization", "bearer "+c.secret), 200)
 }
 
-func TestAPasswordIsKeptNowhere(t *testing.T) {
+func TestPasswordsAreNotStoredOrLogged(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	const secret = "Tr0ub4dor-canary"
 	u := c.create("/Users", `{"userName":"u","password":"`+secret+`"}`)
-	c.want(c.do("PUT", "/Users/"+u, `{"userName":"u","password":"`+secret+`"}`), 200)
-	c.want(c.do("PATCH", "/Users/"+u, `{`+patchOp+`,"Operations":[{"op":"replace","value":{"password":"`+secret+`"}}]}`), 200)
-	c.want(c.do("PATCH", "/Users/"+u, `{`+patchOp+`,"Operations":[{"op":"replace","path":"password","value":"`+secret+`"}]}`), 200)
-	c.want(c.do("PATCH", "/Users/"+u, `{`+patchOp+`,"Operations":[{"op":"boil","path":"password","value":"`+secret+`"}]}`), 400)
-	c.want(c.do("POST", "/Users", `{"userName":7,"password":"`+secret+`"}`), 400)
-	c.want(c.do("POST", "/Users", `{"password":"`+secret+`", "`), 400)
-	c.want(c.do("POST", "/Users", `{"password":"\ud800`+secret+`"}`), 400)
-	c.want(c.do("POST", "/Users", `{"`+secret+`":1,"`+secret+`":2}`), 400)
-	c.want(c.do("GET", "/Users?filter=password%20eq%20%22"+secret+"%22", ""), 400)
-	c.want(c.do("GET", "/Users/"+u+"?attributes=password", ""), 200)
-	for where, text := range map[string]string{"table": c.dump(), "log": c.log.String()} {
+	c.expect(c.do("PUT", "/Users/"+u, `{"userName":"u","password":"`+secret+`"}`), 200)
+	c.expect(c.do("PATCH", "/Users/"+u, `{`+patchSchemas+`,"Operations":[{"op":"replace","value":{"password":"`+secret+`"}}]}`), 200)
+	c.expect(c.do("PATCH", "/Users/"+u, `{`+patchSchemas+`,"Operations":[{"op":"replace","path":"password","value":"`+secret+`"}]}`), 200)
+	c.expect(c.do("PATCH", "/Users/"+u, `{`+patchSchemas+`,"Operations":[{"op":"boil","path":"password","value":"`+secret+`"}]}`), 400)
+	c.expect(c.do("POST", "/Users", `{"userName":7,"password":"`+secret+`"}`), 400)
+	c.expect(c.do("POST", "/Users", `{"password":"`+secret+`", "`), 400)
+	c.expect(c.do("POST", "/Users", `{"password":"\ud800`+secret+`"}`), 400)
+	c.expect(c.do("POST", "/Users", `{"`+secret+`":1,"`+secret+`":2}`), 400)
+	c.expect(c.do("GET", "/Users?filter=password%20eq%20%22"+secret+"%22", ""), 400)
+	c.expect(c.do("GET", "/Users/"+u+"?attributes=password", ""), 200)
+	for where, text := range map[string]string{"table": c.dumpTable(), "log": c.log.String()} {
 		if strings.Contains(text, secret) || strings.Contains(text, c.secret) {
-			t.Errorf("a password or a token stands in the %s", where)
+			t.Errorf("the %s contains a password or a token", where)
 		}
 	}
 }
 
-func TestAPanicIsAnErrorOfTheServer(t *testing.T) {
+func TestPanicReturns500(t *testing.T) {
 	t.Parallel()
 	c := newClient(t, func(c *Config) { c.Directory.Now = func() time.Time { panic("a fault") } })
-	c.want(c.do("POST", "/Users", `{"userName":"u"}`), 500)
+	c.expect(c.do("POST", "/Users", `{"userName":"u"}`), 500)
 	if !strings.Contains(c.log.String(), "a fault") {
-		t.Error("the log must hold what the client is not told")
+		t.Error("the log does not contain the panic")
 	}
-	c.want(c.do("GET", "/Users", ""), 200)
+	c.expect(c.do("GET", "/Users", ""), 200)
 }
 
-func TestABusyTableIs429WithWholeSeconds(t *testing.T) {
+func TestBusyTableReturns429WithWholeSeconds(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	c.config.Directory.Table = tabletest.Faults{Table: c.config.Directory.Table, Before: func(tabletest.Call) error {
@@ -194,9 +193,9 @@ func TestABusyTableIs429WithWholeSeconds(t *testing.T) {
 	}}
 	c.handler = New(c.config)
 	for _, method := range []string{"GET", "POST"} {
-		a := c.want(c.do(method, "/Users", `{"userName":"u"}`), 429)
-		if a.header.Get("Retry-After") != "2" {
-			t.Errorf("Retry-After is %q; Okta waits five minutes for anything but whole seconds", a.header.Get("Retry-After"))
+		resp := c.expect(c.do(method, "/Users", `{"userName":"u"}`), 429)
+		if resp.header.Get("Retry-After") != "2" {
+			t.Errorf("Retry-After is %q; Okta waits five minutes unless it is a number of seconds", resp.header.Get("Retry-After"))
 		}
 	}
 }
@@ -206,7 +205,7 @@ func TestMediaTypes(t *testing.T) {
 	c := newClient(t)
 	for media, status := range map[string]int{"application/json": 201, "application/scim+json": 201, "": 201,
 		"application/scim+json; charset=ISO-8859-1": 201, "APPLICATION/JSON": 201, "text/plain": 415, "application/x-www-form-urlencoded": 415} {
-		c.want(c.do("POST", "/Users", `{"userName":"`+token.New("test")+`"}`, "Content-Type", media), status)
+		c.expect(c.do("POST", "/Users", `{"userName":"`+token.New("test")+`"}`, "Content-Type", media), status)
 	}
 }
 
@@ -223,33 +222,33 @@ func TestEveryBasePathIsServed(t *testing.T) {
 		r := httptest.NewRequest("POST", address, strings.NewReader(`{"userName":"`+token.New("test")+`"}`))
 		r.Header.Set("Authorization", "Bearer "+c.secret)
 		r.Host = "evil.example"
-		a := c.want(c.send(r), 201)
-		if location := a.header.Get("Location"); !strings.HasPrefix(location, want) || a.at("meta.location") != location {
+		resp := c.expect(c.send(r), 201)
+		if location := resp.header.Get("Location"); !strings.HasPrefix(location, want) || resp.value("meta.location") != location {
 			t.Errorf("%s: the location is %s, want %s…", address, location, want)
 		}
 	}
 }
 
-func TestVersions(t *testing.T) {
+func TestPreconditionsCompareVersions(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	u := c.create("/Users", `{"userName":"u"}`)
-	a := c.want(c.do("GET", "/Users/"+u, ""), 200)
-	tag := a.header.Get("ETag")
-	if tag == "" || a.at("meta.version") != tag {
-		t.Errorf("ETag %s and meta.version %v must be one", tag, a.at("meta.version"))
+	resp := c.expect(c.do("GET", "/Users/"+u, ""), 200)
+	tag := resp.header.Get("ETag")
+	if tag == "" || resp.value("meta.version") != tag {
+		t.Errorf("the ETag %s and meta.version %v differ", tag, resp.value("meta.version"))
 	}
-	c.want(c.do("GET", "/Users/"+u, "", "If-None-Match", tag), 304)
-	c.want(c.do("GET", "/Users/"+u, "", "If-None-Match", `W/"9.9", `+tag), 304)
-	c.want(c.do("GET", "/Users/"+u, "", "If-Match", `W/"9.9"`), 412)
-	c.want(c.do("GET", "/Users/"+u, "", "If-Match", tag), 200)
-	c.want(c.do("PUT", "/Users/"+u, `{"userName":"v"}`, "If-Match", `W/"9.9"`), 412)
-	c.want(c.do("DELETE", "/Users/"+u, "", "If-Match", `W/"9.9"`), 412)
-	c.want(c.do("PUT", "/Users/"+u, `{"userName":"v"}`, "If-Match", tag), 200)
-	c.want(c.do("PUT", "/Users/"+u, `{"userName":"w"}`, "If-Match", tag), 412)
-	c.want(c.do("GET", "/Users/"+u, "", "If-None-Match", tag), 200)
-	if a := c.do(http.MethodHead, "/Users/"+u, ""); a.status != 200 || a.text != "" || a.header.Get("ETag") == "" {
-		t.Errorf("HEAD is GET without a body: %+v", a)
+	c.expect(c.do("GET", "/Users/"+u, "", "If-None-Match", tag), 304)
+	c.expect(c.do("GET", "/Users/"+u, "", "If-None-Match", `W/"9.9", `+tag), 304)
+	c.expect(c.do("GET", "/Users/"+u, "", "If-Match", `W/"9.9"`), 412)
+	c.expect(c.do("GET", "/Users/"+u, "", "If-Match", tag), 200)
+	c.expect(c.do("PUT", "/Users/"+u, `{"userName":"v"}`, "If-Match", `W/"9.9"`), 412)
+	c.expect(c.do("DELETE", "/Users/"+u, "", "If-Match", `W/"9.9"`), 412)
+	c.expect(c.do("PUT", "/Users/"+u, `{"userName":"v"}`, "If-Match", tag), 200)
+	c.expect(c.do("PUT", "/Users/"+u, `{"userName":"w"}`, "If-Match", tag), 412)
+	c.expect(c.do("GET", "/Users/"+u, "", "If-None-Match", tag), 200)
+	if resp := c.do(http.MethodHead, "/Users/"+u, ""); resp.status != 200 || resp.text != "" || resp.header.Get("ETag") == "" {
+		t.Errorf("HEAD must return GET without a body: %+v", resp)
 	}
-	c.want(c.do("DELETE", "/Users/"+u, "", "If-Match", "*"), 204)
+	c.expect(c.do("DELETE", "/Users/"+u, "", "If-Match", "*"), 204)
 }

@@ -13,10 +13,10 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// A script is a conversation in a file of testdata: cases, each on a server of its own, of requests and the answers
-// they must get. The first case, without a title, stands before each of the others.
+// A script is a test case in a file of testdata: requests and their expected responses. Each script runs on a server of
+// its own. If the first script of a file has no title, it runs before each other script.
 //
-//	== what the case shows
+//	== title
 //	>> PUT /Users/{ada}
 //	> If-Match: {version}
 //	{"userName": "ada"}
@@ -24,22 +24,24 @@ import (
 //	< ETag: *
 //	{"id": "{ada}", "title": null, "emails": [{"value": "*"}], "meta": {"version": "{new}"}}
 //
-// Spaces and quotes of a path are encoded on the way. {ada} stands for a value that an earlier answer had; the first
-// time it stands in an answer, it takes the value that is there. In an answer * is any value and null is none; objects
-// hold at least what is printed, arrays exactly.
+// Spaces, quotes, and brackets of a path are encoded before the request is sent. {ada} is a variable. Its first use in an
+// expected response sets it to the received value. In an expected response, * matches any value, and null matches a missing
+// value. A received object may have more members than the expected one, a received array must have the same elements.
 type script struct {
 	title string
 	steps []*step
 }
 
+// A step is a request and the expected response.
 type step struct {
 	method, path, body string
 	header             [][2]string
 	status, scimType   string
 	wantHeader         [][2]string
-	want               string
+	wantBody           string
 }
 
+// readScripts returns the scripts of a file of testdata.
 func readScripts(t *testing.T, file string) []*script {
 	t.Helper()
 	b, err := os.ReadFile("testdata/" + file)
@@ -50,85 +52,87 @@ func readScripts(t *testing.T, file string) []*script {
 	var s *step
 	for line := range strings.Lines(string(b)) {
 		line = strings.TrimSuffix(line, "\n")
-		mark, rest, _ := strings.Cut(line, " ")
+		marker, rest, _ := strings.Cut(line, " ")
 		name, value, _ := strings.Cut(rest, ": ")
 		switch {
-		case mark == "#" || line == "":
-		case mark == "==":
+		case marker == "#" || line == "":
+		case marker == "==":
 			all = append(all, &script{title: rest})
-		case mark == ">>":
+		case marker == ">>":
 			s = &step{}
 			s.method, s.path, _ = strings.Cut(rest, " ")
 			last := all[len(all)-1]
 			last.steps = append(last.steps, s)
-		case mark == "<<":
+		case marker == "<<":
 			s.status, s.scimType, _ = strings.Cut(rest, " ")
-		case mark == ">":
+		case marker == ">":
 			s.header = append(s.header, [2]string{name, value})
-		case mark == "<":
+		case marker == "<":
 			s.wantHeader = append(s.wantHeader, [2]string{name, value})
 		case s.status == "":
 			s.body += line + "\n"
 		default:
-			s.want += line + "\n"
+			s.wantBody += line + "\n"
 		}
 	}
 	return all
 }
 
-// play plays the cases of a file. Variables, by name, stand for words of the script that differ between plays.
-func play(t *testing.T, file string, variables map[string]string, change ...func(*Config)) {
+// runScripts runs the scripts of a file as subtests, with initial values of variables. change functions modify the
+// configuration of the servers.
+func runScripts(t *testing.T, file string, variables map[string]string, change ...func(*Config)) {
 	t.Helper()
 	all := readScripts(t, file)
-	before := []*step(nil)
+	var setup []*step
 	if all[0].title == "" {
-		before, all = all[0].steps, all[1:]
+		setup, all = all[0].steps, all[1:]
 	}
 	for _, s := range all {
 		t.Run(s.title, func(t *testing.T) {
 			t.Parallel()
-			p := player{newClient(t, change...), map[string]string{}}
-			maps.Copy(p.known, variables)
-			for _, s := range before {
-				p.play(s)
+			p := scriptRunner{newClient(t, change...), map[string]string{}}
+			maps.Copy(p.variables, variables)
+			for _, s := range setup {
+				p.run(s)
 			}
 			for _, s := range s.steps {
-				p.play(s)
+				p.run(s)
 			}
 		})
 	}
 }
 
-// player is a client and the values that it knows by name.
-type player struct {
+// A scriptRunner runs steps. variables holds the values of variables by name.
+type scriptRunner struct {
 	*client
-	known map[string]string
+	variables map[string]string
 }
 
-func (p player) play(s *step) {
+// run sends the request of a step and compares the response.
+func (p scriptRunner) run(s *step) {
 	p.Helper()
 	var header []string
 	for _, h := range s.header {
-		header = append(header, h[0], p.fill(h[1]))
+		header = append(header, h[0], p.expand(h[1]))
 	}
-	path := strings.NewReplacer(" ", "%20", `"`, "%22", `\`, "%5C", "[", "%5B", "]", "%5D").Replace(p.fill(s.path))
-	a := p.do(s.method, path, p.fillJSON(s.body), header...)
+	path := strings.NewReplacer(" ", "%20", `"`, "%22", `\`, "%5C", "[", "%5B", "]", "%5D").Replace(p.expand(s.path))
+	resp := p.do(s.method, path, p.expandJSON(s.body), header...)
 	where := s.method + " " + s.path + " " + strings.TrimSpace(s.body)
-	typ, _ := a.body["scimType"].(string)
-	if fmt.Sprint(a.status) != s.status || s.scimType != "" && typ != s.scimType {
-		p.Fatalf("%s\ngot %d %s, want %s %s", where, a.status, a.text, s.status, s.scimType)
+	typ, _ := resp.body["scimType"].(string)
+	if fmt.Sprint(resp.status) != s.status || s.scimType != "" && typ != s.scimType {
+		p.Fatalf("%s\ngot %d %s, want %s %s", where, resp.status, resp.text, s.status, s.scimType)
 	}
-	if s.want != "" {
-		want, err := scim.ParseObject([]byte(p.fillJSON(s.want)))
+	if s.wantBody != "" {
+		want, err := scim.ParseObject([]byte(p.expandJSON(s.wantBody)))
 		if err == nil {
-			err = p.compare(want, a.body)
+			err = p.compare(want, resp.body)
 		}
 		if err != nil {
-			p.Fatalf("%s\n%v in the answer %s", where, err, a.text)
+			p.Fatalf("%s\n%v in the response %s", where, err, resp.text)
 		}
 	}
 	for _, h := range s.wantHeader {
-		if err := p.compare(h[1], a.header.Get(h[0])); err != nil {
+		if err := p.compare(h[1], resp.header.Get(h[0])); err != nil {
 			p.Errorf("%s\n%s: %v", where, h[0], err)
 		}
 	}
@@ -136,37 +140,37 @@ func (p player) play(s *step) {
 
 var placeholder = regexp.MustCompile(`\{[a-zA-Z]\w*\}`)
 
-// fill puts what is known in the place of names.
-func (p player) fill(text string) string {
+// expand replaces variables with their values. It leaves a variable without a value unchanged.
+func (p scriptRunner) expand(text string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(name string) string {
-		if v, ok := p.known[strings.Trim(name, "{}")]; ok {
+		if v, ok := p.variables[strings.Trim(name, "{}")]; ok {
 			return v
 		}
 		return name
 	})
 }
 
-// fillJSON is fill where quotes must be escaped.
-func (p player) fillJSON(text string) string {
+// expandJSON replaces variables in JSON text, and escapes their values.
+func (p scriptRunner) expandJSON(text string) string {
 	return placeholder.ReplaceAllStringFunc(strings.TrimSpace(text), func(name string) string {
-		quoted, _ := json.Marshal(p.fill(name)) // a string, which cannot fail
+		quoted, _ := json.Marshal(p.expand(name)) // cannot fail for a string
 		return string(quoted[1 : len(quoted)-1])
 	})
 }
 
-// compare tells where an answer is not what is wanted.
-func (p player) compare(want, got any) error {
+// compare returns an error that names the first difference. It sets the variables in want that have no value yet.
+func (p scriptRunner) compare(want, got any) error {
 	switch want := want.(type) {
 	case nil:
 		if got != nil {
-			return fmt.Errorf("there is %v", got)
+			return fmt.Errorf("got %v, want no value", got)
 		}
 		return nil
 	case string:
 		text, isText := got.(string)
-		want = p.fill(want)
+		want = p.expand(want)
 		if name := placeholder.FindString(want); name != "" && name == want && text != "" {
-			p.known[strings.Trim(name, "{}")] = text
+			p.variables[strings.Trim(name, "{}")] = text
 			return nil
 		}
 		if want == "*" && got != nil && got != "" || isText && text == want {
@@ -174,7 +178,7 @@ func (p player) compare(want, got any) error {
 		}
 	case scim.Object:
 		o, _ := got.(scim.Object)
-		for _, name := range slices.Sorted(maps.Keys(want)) { // id before meta.location
+		for _, name := range slices.Sorted(maps.Keys(want)) { // in order, because id sets a variable that meta.location uses
 			if err := p.compare(want[name], o[name]); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
@@ -200,8 +204,8 @@ func (p player) compare(want, got any) error {
 	return fmt.Errorf("got %v, want %v", got, want)
 }
 
-// What RFC 7644 prints is answered as it prints it, but for ids, versions and times.
-func TestPrintedConversations(t *testing.T) {
+// The examples of RFC 7644 get the responses that the RFC shows, except for IDs, versions, and times.
+func TestExamplesOfRFC7644(t *testing.T) {
 	t.Parallel()
-	play(t, "rfc7644.txt", nil, func(c *Config) { c.BaseURL = "https://example.com/v2" })
+	runScripts(t, "rfc7644.txt", nil, func(c *Config) { c.BaseURL = "https://example.com/v2" })
 }

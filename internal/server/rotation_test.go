@@ -8,13 +8,13 @@ import (
 	"serverless-scim/internal/token"
 )
 
-var rotation = flag.Duration("rotation", 0, "how long tokens are rotated under load by the real clock; 0: ten minutes of a clock of the test")
+var rotation = flag.Duration("rotation", 0, "how long to rotate tokens under load by the real clock; 0 means ten minutes of a simulated clock")
 
-// Okta sends 25 requests a second to two instances. Its token is rotated again and again, and it is given the new one in
-// the midst of the overlap. No request is lost, and an old token ends in the very second.
-func TestRotationLosesNoRequest(t *testing.T) {
+// A client sends 25 requests a second to two instances. Its token is rotated repeatedly, and the client gets the new token in
+// the middle of the overlap. No request fails, and an old token expires in the exact second.
+func TestRotationInterruptsNoRequest(t *testing.T) {
 	t.Parallel()
-	c, k := timed(t)
+	c, k := newClientWithClock(t)
 	length, pause := 10*time.Minute, func() {}
 	if *rotation > 0 {
 		length, pause = *rotation, func() { time.Sleep(40 * time.Millisecond); k.Store(time.Now().Unix()) }
@@ -25,12 +25,12 @@ func TestRotationLosesNoRequest(t *testing.T) {
 	clients[1].config = c.config
 	clients[1].config.Tokens = &token.Store{Table: store.Table, Now: k.now}
 	clients[1].handler = New(clients[1].config)
-	const overlap = 10 // seconds, of which the first half passes before Okta has the new token
+	const overlap = 10 // seconds; the client gets the new token after the first half
 	list, err := store.Tokens(t.Context(), "test")
 	if err != nil || len(list) != 1 {
 		t.Fatal(list, err)
 	}
-	id, before := list[0].ID, "" // of the newest token and of the one that it took the place of
+	id, replacedID := list[0].ID, "" // of the newest token and of the token that it replaced
 	old, current, next, end, requests := "", c.secret, "", int64(0), 0
 	status := func(secret string, i int) int {
 		clients[i%2].secret = secret
@@ -44,12 +44,12 @@ func TestRotationLosesNoRequest(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if before != "" {
-				if err := store.Revoke(t.Context(), "test", before); err != nil {
+			if replacedID != "" {
+				if err := store.Revoke(t.Context(), "test", replacedID); err != nil {
 					t.Fatal(err)
 				}
 			}
-			before, id = id, issued.ID
+			replacedID, id = id, issued.ID
 			end = now + overlap
 		case now >= end-overlap/2:
 			current = next
@@ -58,11 +58,11 @@ func TestRotationLosesNoRequest(t *testing.T) {
 			pause()
 			requests++
 			if got := status(current, i); got != 200 {
-				t.Fatalf("%d s before the end of the overlap: %d", end-k.Load(), got)
+				t.Fatalf("%d s before the end of the overlap the client gets %d", end-k.Load(), got)
 			}
 			sent := k.Load()
 			if got := status(old, i); sent == k.Load() && (got == 200) != (sent < end) {
-				t.Fatalf("%d s before its end the old token gets %d", end-sent, got)
+				t.Fatalf("%d s before its expiry the old token gets %d", end-sent, got)
 			}
 		}
 	}

@@ -25,36 +25,37 @@ import (
 
 const base = "https://scim.example.com/v2"
 
-// client speaks to a server on an embedded table, and checks of every answer what is true of all.
+// A client sends requests to a server with an embedded table. It checks the form of every response.
 type client struct {
 	testing.TB
 	handler http.Handler
 	config  Config
-	secret  string
-	log     *record
+	secret  string // the token
+	log     *logBuffer
 }
 
-// record is a log that can be read while it is written.
-type record struct {
+// A logBuffer is a log that a test can read while the server writes it.
+type logBuffer struct {
 	mu sync.Mutex
 	bytes.Buffer
 }
 
-func (r *record) Write(p []byte) (int, error) {
+func (r *logBuffer) Write(p []byte) (int, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.Buffer.Write(p)
 }
 
-// ascending makes ids whose order is that in which they are made.
-type ascending struct{ n atomic.Int64 }
+// ascendingBytes is a source of randomness whose IDs sort in the order of their creation.
+type ascendingBytes struct{ n atomic.Int64 }
 
-func (a *ascending) Read(p []byte) (int, error) {
+func (a *ascendingBytes) Read(p []byte) (int, error) {
 	var next [8]byte
 	binary.BigEndian.PutUint64(next[:], uint64(a.n.Add(1)))
 	return copy(p, append(next[:], make([]byte, len(p))...)), nil
 }
 
+// newClient returns a client of a new server, with a token of the tenant test. change functions modify the configuration.
 func newClient(t testing.TB, change ...func(*Config)) *client {
 	t.Helper()
 	tab, err := bolt.Open(":memory:")
@@ -62,17 +63,17 @@ func newClient(t testing.TB, change ...func(*Config)) *client {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tab.Close() })
-	c := &client{TB: t, secret: token.New("test"), log: &record{}}
+	c := &client{TB: t, secret: token.New("test"), log: &logBuffer{}}
 	log := slog.New(slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.config = Config{
-		Directory: directory.Config{Table: tab, Types: scim.StandardTypes(), Now: time.Now, Random: &ascending{}, Log: log},
+		Directory: directory.Config{Table: tab, Types: scim.StandardTypes(), Now: time.Now, Random: &ascendingBytes{}, Log: log},
 		Tokens:    &token.Store{Table: tab, Now: time.Now}, Limiter: &token.Limiter{Table: tab, Now: time.Now, Log: log},
 		RequestID: func(*http.Request) string { return "request" }, BaseURL: base, Timeout: time.Minute, Log: log,
 	}
 	if err := c.config.Tokens.ReplaceToken(t.Context(), "test", "test", c.secret); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := c.config.Tokens.Authenticate(t.Context(), []string{c.secret}); err != nil { // which marks its first use
+	if _, err := c.config.Tokens.Authenticate(t.Context(), []string{c.secret}); err != nil { // records the first use of the token
 		t.Fatal(err)
 	}
 	for _, f := range change {
@@ -82,16 +83,16 @@ func newClient(t testing.TB, change ...func(*Config)) *client {
 	return c
 }
 
-// answer is a response; its body, if it has one, was a JSON object.
-type answer struct {
+// A clientResponse is a received response. body is nil if the response has no body.
+type clientResponse struct {
 	status int
 	header http.Header
 	body   scim.Object
 	text   string
 }
 
-// do sends a request; header is pairs of names and values.
-func (c *client) do(method, path, body string, header ...string) answer {
+// do sends a request with a body. header holds pairs of names and values.
+func (c *client) do(method, path, body string, header ...string) clientResponse {
 	c.Helper()
 	r := httptest.NewRequest(method, "/v2"+path, strings.NewReader(body))
 	r.Header.Set("Authorization", "Bearer "+c.secret)
@@ -102,54 +103,55 @@ func (c *client) do(method, path, body string, header ...string) answer {
 	return c.send(r)
 }
 
-func (c *client) send(r *http.Request) answer {
+func (c *client) send(r *http.Request) clientResponse {
 	c.Helper()
 	w := httptest.NewRecorder()
 	c.handler.ServeHTTP(w, r)
 	b, _ := io.ReadAll(w.Result().Body)
-	a := answer{status: w.Code, header: w.Header(), text: string(b)}
+	resp := clientResponse{status: w.Code, header: w.Header(), text: string(b)}
 	if len(b) > 0 {
 		o, err := scim.ParseObject(b)
 		if err != nil {
-			c.Fatalf("%s %s: the answer is no JSON object: %s", r.Method, r.URL, b)
+			c.Fatalf("%s %s: the response is not a JSON object: %s", r.Method, r.URL, b)
 		}
-		a.body = o
+		resp.body = o
 	}
-	c.shape(r, a)
-	return a
+	c.checkResponse(r, resp)
+	return resp
 }
 
-// shape checks what is true of every answer.
-func (c *client) shape(r *http.Request, a answer) {
+// checkResponse checks the form of a response, and that it contains neither a password nor the token.
+func (c *client) checkResponse(r *http.Request, resp clientResponse) {
 	c.Helper()
-	where := fmt.Sprintf("%s %.200s → %d %.300s", r.Method, r.URL, a.status, a.text)
-	if err := servertest.Shape(r.Method, a.status, a.header, []byte(a.text)); err != nil {
+	where := fmt.Sprintf("%s %.200s → %d %.300s", r.Method, r.URL, resp.status, resp.text)
+	if err := servertest.CheckResponse(r.Method, resp.status, resp.header, []byte(resp.text)); err != nil {
 		c.Errorf("%s: %v", where, err)
 	}
-	if strings.Contains(a.text, `"password":`) || strings.Contains(a.text, c.secret) {
-		c.Errorf("%s: the answer holds a secret", where)
+	if strings.Contains(resp.text, `"password":`) || strings.Contains(resp.text, c.secret) {
+		c.Errorf("%s: the response contains a secret", where)
 	}
 }
 
-// want checks status and, of errors, scimType.
-func (c *client) want(a answer, status int, scimType ...string) answer {
+// expect checks the status and, if given, the scimType of an error. It returns the response.
+func (c *client) expect(resp clientResponse, status int, scimType ...string) clientResponse {
 	c.Helper()
-	typ, _ := a.body["scimType"].(string)
-	if a.status != status || len(scimType) > 0 && typ != scimType[0] {
-		c.Errorf("got %d %s, want %d %v: %.300s", a.status, typ, status, scimType, a.text)
+	typ, _ := resp.body["scimType"].(string)
+	if resp.status != status || len(scimType) > 0 && typ != scimType[0] {
+		c.Errorf("got %d %s, want %d %v: %.300s", resp.status, typ, status, scimType, resp.text)
 	}
-	return a
+	return resp
 }
 
+// create creates a resource and returns its ID.
 func (c *client) create(path, body string) string {
 	c.Helper()
-	id, _ := c.want(c.do("POST", path, body), 201).body["id"].(string)
+	id, _ := c.expect(c.do("POST", path, body), 201).body["id"].(string)
 	return id
 }
 
-// at is the value at a path of names and indexes such as Resources.0.id, nil if there is none.
-func (a answer) at(path string) any {
-	var v any = a.body
+// value returns the value at a path of names and indexes, such as Resources.0.id. It returns nil if there is no value.
+func (resp clientResponse) value(path string) any {
+	var v any = resp.body
 	for name := range strings.SplitSeq(path, ".") {
 		switch x := v.(type) {
 		case scim.Object:
@@ -167,11 +169,12 @@ func (a answer) at(path string) any {
 	return v
 }
 
-func (c *client) dump() string {
+// dumpTable returns all items of the table as text.
+func (c *client) dumpTable() string {
 	c.Helper()
 	var b strings.Builder
-	for from := (table.Key{}); ; {
-		p, err := c.config.Directory.Table.Scan(c.Context(), from)
+	for start := (table.Key{}); ; {
+		p, err := c.config.Directory.Table.Scan(c.Context(), start)
 		if err != nil {
 			c.Fatal(err)
 		}
@@ -179,7 +182,7 @@ func (c *client) dump() string {
 			text, _ := json.Marshal(it)
 			b.Write(text)
 		}
-		if from = p.LastEvaluatedKey; from == (table.Key{}) {
+		if start = p.LastEvaluatedKey; start == (table.Key{}) {
 			return b.String()
 		}
 	}

@@ -1,4 +1,5 @@
-// Package servertest says what is true of every answer, whoever gives it: the server, or API Gateway in its place.
+// Package servertest checks the form that every response to a SCIM client must have. The server and the gateway responses
+// of API Gateway are tested with it. The package does not check what a response says.
 package servertest
 
 import (
@@ -9,9 +10,9 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// Shape tells what an answer to a request of a method lacks to be a SCIM client's: the media type, JSON with schemas, the
-// error of RFC 7644 §3.12, and what goes with 401 and 429. It gives nil for one that lacks nothing.
-func Shape(method string, status int, header http.Header, body []byte) error {
+// CheckResponse returns an error if a response to a request with this method violates a rule: the media type, a JSON body
+// with schemas, the error message of RFC 7644 §3.12, WWW-Authenticate with 401, and Retry-After with 429.
+func CheckResponse(method string, status int, header http.Header, body []byte) error {
 	empty := status == http.StatusNoContent || status == http.StatusNotModified
 	switch {
 	case empty && len(body) > 0:
@@ -21,33 +22,34 @@ func Shape(method string, status int, header http.Header, body []byte) error {
 	case !empty && header.Get("Content-Type") != "application/scim+json":
 		return fmt.Errorf("Content-Type is %q", header.Get("Content-Type"))
 	case status == http.StatusUnauthorized && header.Get("WWW-Authenticate") == "":
-		return fmt.Errorf("401 without WWW-Authenticate")
-	case status == http.StatusTooManyRequests && !whole(header.Get("Retry-After")):
-		return fmt.Errorf("429 with Retry-After %q; Okta waits five minutes for anything but whole seconds", header.Get("Retry-After"))
+		return fmt.Errorf("401 has no WWW-Authenticate")
+	case status == http.StatusTooManyRequests && !isPositiveInteger(header.Get("Retry-After")):
+		return fmt.Errorf("429 with Retry-After %q; Okta waits five minutes unless it is a number of seconds", header.Get("Retry-After"))
 	case len(body) == 0:
 		return nil
 	}
-	return shape(status, body)
+	return checkMessage(status, body)
 }
 
-func shape(status int, body []byte) error {
+// checkMessage returns an error if body is not a SCIM message, or not an error message although the status is an error.
+func checkMessage(status int, body []byte) error {
 	o, err := scim.ParseObject(body)
 	if err != nil {
-		return fmt.Errorf("the body is no JSON object: %w", err)
+		return fmt.Errorf("the body is not a JSON object: %w", err)
 	}
 	schemas, _ := o["schemas"].([]any)
 	if len(schemas) == 0 {
-		return fmt.Errorf("no schemas")
+		return fmt.Errorf("the body has no schemas")
 	}
 	detail, _ := o["detail"].(string)
 	if status >= http.StatusBadRequest && (o["status"] != strconv.Itoa(status) || detail == "" ||
 		schemas[0] != "urn:ietf:params:scim:api:messages:2.0:Error") {
-		return fmt.Errorf("no SCIM error")
+		return fmt.Errorf("the body is not a SCIM error")
 	}
 	return nil
 }
 
-func whole(seconds string) bool {
+func isPositiveInteger(seconds string) bool {
 	n, err := strconv.Atoi(seconds)
 	return err == nil && n > 0
 }

@@ -3,7 +3,6 @@ package server
 import (
 	"log/slog"
 	"net/http"
-	"slices"
 
 	"serverless-scim/internal/directory"
 )
@@ -31,16 +30,17 @@ func (s *server) audit(r *request, target route, resp *response, err error) {
 		id = "" // the client chose the text
 	}
 	s.Log.LogAttrs(r.Context(), slog.LevelInfo, "audit", slog.String("requestId", r.requestID),
-		slog.String("tenant", r.identity.Tenant.Name), slog.String("token", r.identity.ID), slog.String("label", r.identity.Label),
-		slog.String("verb", r.loggedMethod()), slog.String("resourceType", rt.Name), slog.String("id", id),
-		slog.Any("attributes", change.Attributes), slog.String("before", change.VersionBefore), slog.String("after", change.VersionAfter),
+		slog.String("tenant", r.identity.Tenant.Name), slog.String("token", r.identity.ID),
+		slog.String("label", r.identity.Label), slog.String("verb", r.loggedMethod()),
+		slog.String("resourceType", rt.Name), slog.String("id", id), slog.Any("attributes", change.Attributes),
+		slog.String("before", change.VersionBefore), slog.String("after", change.VersionAfter),
 		slog.Bool("deprovisions", change.Deprovisions), slog.Int("status", status), slog.String("outcome", outcome))
 }
 
 // loggedMethod returns the method of a request for the log, and "other" instead of an unknown method.
 func (r *request) loggedMethod() string {
-	known := []string{http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete}
-	if slices.Contains(known, r.Method) {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
 		return r.Method
 	}
 	return "other"

@@ -39,8 +39,8 @@ type bulkOperation struct {
 	id                            string      // of the resource that a POST created
 }
 
-// bulk serves POST on /Bulk (RFC 7644 §3.7). Each operation has the same effect as the single request. Operations run in
-// the order of the request, except that an operation runs after those that it refers to.
+// bulk serves POST on /Bulk (RFC 7644 §3.7). Each operation has the same effect as the single request. Operations run
+// in the order of the request, except that an operation runs after those that it refers to.
 func (s *server) bulk(r *request, _ route) (*response, error) {
 	j := &bulkJob{request: r, server: s, postByBulkID: map[string]int{}}
 	if err := j.decode(); err != nil {
@@ -58,7 +58,8 @@ func (s *server) bulk(r *request, _ route) (*response, error) {
 			results = append(results, op.result)
 		}
 	}
-	return &response{status: http.StatusOK, body: scim.Object{"schemas": []string{bulkResponse}, "Operations": results}}, nil
+	body := scim.Object{"schemas": []string{bulkResponse}, "Operations": results}
+	return &response{status: http.StatusOK, body: body}, nil
 }
 
 // decode reads the operations from the request body. An error of a single operation is stored in the operation.
@@ -80,7 +81,8 @@ func (j *bulkJob) decode() error {
 	}
 	list, _ := o.Get("Operations").([]any)
 	if len(list) == 0 {
-		return scim.BadRequest(scim.InvalidSyntax, "The bulk request contains no Operations. Send an array of at least one operation.")
+		return scim.BadRequest(scim.InvalidSyntax,
+			"The bulk request contains no Operations. Send an array of at least one operation.")
 	}
 	if len(list) > maxBulkOperations {
 		return bulkTooLargeError("maxOperations", maxBulkOperations)
@@ -99,7 +101,8 @@ func isBulkRequest(urn any) bool {
 	return strings.EqualFold(s, bulkRequest)
 }
 
-// bulkTooLargeError returns the error for a bulk request that exceeds a limit of ServiceProviderConfig (RFC 7644 §3.7.4).
+// bulkTooLargeError returns the error for a bulk request that exceeds a limit in ServiceProviderConfig
+// (RFC 7644 §3.7.4).
 func bulkTooLargeError(name string, limit int) error {
 	return &scim.Error{Status: http.StatusRequestEntityTooLarge,
 		Detail: fmt.Sprintf("The bulk request exceeds %s (%d). Send several smaller bulk requests.", name, limit)}
@@ -113,7 +116,8 @@ func parseFailOnErrors(raw any) (int, error) {
 	number, _ := raw.(json.Number)
 	limit, err := strconv.Atoi(number.String())
 	if err != nil || limit < 0 {
-		return 0, scim.BadRequest(scim.InvalidSyntax, "failOnErrors is not a number of errors. Send an integer that is not negative.")
+		return 0, scim.BadRequest(scim.InvalidSyntax,
+			"failOnErrors is not a number of errors. Send an integer that is not negative.")
 	}
 	return limit, nil
 }
@@ -122,13 +126,15 @@ func parseFailOnErrors(raw any) (int, error) {
 func (j *bulkJob) parseOperation(raw any) (op bulkOperation) {
 	o, ok := raw.(scim.Object)
 	if !ok {
-		op.err = scim.BadRequest(scim.InvalidSyntax, "The operation is not an object. Send an object with a method and a path.")
+		op.err = scim.BadRequest(scim.InvalidSyntax,
+			"The operation is not an object. Send an object with a method and a path.")
 		return op
 	}
 	text := func(name string) string {
 		s, ok := o.Get(name).(string)
 		if !ok && o.Get(name) != nil {
-			op.err = scim.BadRequest(scim.InvalidSyntax, "The %s of the operation is not a string. Send a string.", name)
+			op.err = scim.BadRequest(scim.InvalidSyntax,
+				"The %s of the operation is not a string. Send a string.", name)
 		}
 		return s
 	}
@@ -153,10 +159,12 @@ func (j *bulkJob) check(op *bulkOperation, data any) (err error) {
 	}
 	if op.method == http.MethodPost {
 		if op.bulkID == "" {
-			return scim.BadRequest(scim.InvalidSyntax, "The POST operation has no bulkId. Send one that is unique in the bulk request.")
+			return scim.BadRequest(scim.InvalidSyntax,
+				"The POST operation has no bulkId. Send one that is unique in the bulk request.")
 		}
 		if _, taken := j.postByBulkID[op.bulkID]; taken {
-			return scim.BadRequest(scim.InvalidSyntax, "An earlier POST operation has the same bulkId. Send a unique bulkId with each POST.")
+			return scim.BadRequest(scim.InvalidSyntax,
+				"An earlier POST operation has the same bulkId. Send a unique bulkId with each POST.")
 		}
 		j.postByBulkID[op.bulkID] = len(j.operations)
 	}
@@ -177,7 +185,8 @@ func bulkData(method string, raw any) (_ any, err error) {
 		raw = scim.Object{"Operations": list}
 	}
 	if _, ok := raw.(scim.Object); !ok {
-		return nil, scim.BadRequest(scim.InvalidSyntax, "The data of the operation is not an object. Send the body of the %s request.", method)
+		return nil, scim.BadRequest(scim.InvalidSyntax,
+			"The data of the operation is not an object. Send the body of the %s request.", method)
 	}
 	return raw, nil
 }
@@ -218,7 +227,8 @@ func (j *bulkJob) setResult(op *bulkOperation, resp *response, err error) {
 	}
 }
 
-// operationLocation returns the URL of an operation's path. It spells the endpoint of a resource type as its definition does.
+// operationLocation returns the URL of an operation's path. It spells the endpoint of a resource type as its definition
+// does.
 func (j *bulkJob) operationLocation(path string) string {
 	endpoint, id, _ := strings.Cut(path, "/")
 	if rt := j.types.ByEndpoint(endpoint); rt != nil && id != "" {

@@ -15,7 +15,8 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// bulkDeadlineReserve is the time before the deadline in which no operation starts, so that no operation is interrupted.
+// bulkDeadlineReserve is the time before the deadline in which no operation starts, so that no operation is
+// interrupted.
 const bulkDeadlineReserve = 3 * time.Second
 
 // executeCycle executes one operation, or the POST operations that refer to each other in a cycle (RFC 7644 §3.7.1).
@@ -49,7 +50,7 @@ func (j *bulkJob) execute(op *bulkOperation) (resp *response, deferred scim.Obje
 	if op.err != nil {
 		return nil, nil, op.err
 	}
-	if end, limited := j.Context().Deadline(); j.Context().Err() != nil || limited && time.Until(end) < bulkDeadlineReserve {
+	if deadlineNear(j.Context()) {
 		return nil, nil, &scim.Error{Status: http.StatusTooManyRequests, Err: context.DeadlineExceeded,
 			Detail: "The bulk request ran out of time before this operation. Send the operation again."}
 	}
@@ -62,28 +63,37 @@ func (j *bulkJob) execute(op *bulkOperation) (resp *response, deferred scim.Obje
 	if op.method == http.MethodPost {
 		deferred = deferReferences(op.data.(scim.Object))
 	}
-	if resp, err = j.dispatchOperation(op.method, op.path, op.version, op.data); err == nil && op.method == http.MethodPost {
+	resp, err = j.dispatchOperation(op.method, op.path, op.version, op.data)
+	if err == nil && op.method == http.MethodPost {
 		location := resp.header["Location"]
 		op.id = location[strings.LastIndexByte(location, '/')+1:]
 	}
 	return resp, deferred, err
 }
 
-// addDeferred adds the deferred attributes to the resource that an operation created. It does nothing if deferred is nil.
+// deadlineNear reports whether a context is done or its deadline is too close for another operation.
+func deadlineNear(ctx context.Context) bool {
+	deadline, ok := ctx.Deadline()
+	return ctx.Err() != nil || ok && time.Until(deadline) < bulkDeadlineReserve
+}
+
+// addDeferred adds the deferred attributes to the resource that an operation created. It does nothing if deferred is
+// nil.
 func (j *bulkJob) addDeferred(op *bulkOperation, deferred scim.Object) error {
 	if deferred == nil {
 		return nil
 	}
-	resp, err := j.dispatchOperation(http.MethodPatch, op.path+"/"+op.id, "", scim.Object{"schemas": []any{patch.PatchOpSchema},
-		"Operations": []any{scim.Object{"op": patch.Add, "value": substitute(deferred, j.resolve)}}})
+	add := scim.Object{"op": patch.Add, "value": substitute(deferred, j.resolve)}
+	resp, err := j.dispatchOperation(http.MethodPatch, op.path+"/"+op.id, "",
+		scim.Object{"schemas": []any{patch.PatchOpSchema}, "Operations": []any{add}})
 	if err == nil {
 		op.result["version"] = resp.header["ETag"]
 	}
 	return err
 }
 
-// rollBackCycle deletes the resources that the operations of a cycle created. If one operation of a cycle fails, all fail,
-// because each depends on all others.
+// rollBackCycle deletes the resources that the operations of a cycle created. If one operation of a cycle fails, all
+// fail, because each depends on all others.
 func (j *bulkJob) rollBackCycle(cycle []int, cause error) {
 	for _, i := range cycle {
 		op := &j.operations[i]
@@ -103,7 +113,8 @@ func (j *bulkJob) rollBackCycle(cycle []int, cause error) {
 func (j *bulkJob) checkReference(bulkID string) error {
 	k, known := j.postByBulkID[bulkID]
 	if !known {
-		return scim.BadRequest(scim.InvalidValue, "The operation refers to bulkId %q, which no POST operation has. Correct the reference.", bulkID)
+		return scim.BadRequest(scim.InvalidValue,
+			"The operation refers to bulkId %q, which no POST operation has. Correct the reference.", bulkID)
 	}
 	if op := &j.operations[k]; op.result != nil && op.err != nil {
 		return dependencyError(op.err)
@@ -118,11 +129,11 @@ func dependencyError(cause error) error {
 		return cause
 	}
 	return &scim.Error{Status: http.StatusConflict, // RFC 7644 §3.7.1
-		Detail: "The operation refers by bulkId to an operation that failed. Correct that operation and send both again."}
+		Detail: "The operation refers by bulkId to an operation that failed. Correct it and send both again."}
 }
 
-// dispatchOperation serves the single request that is equivalent to an operation. The request selects only the attribute
-// id, because a result contains no resource.
+// dispatchOperation serves the single request that is equivalent to an operation. The request selects only the
+// attribute id, because a result contains no resource.
 func (j *bulkJob) dispatchOperation(method, path, version string, data any) (resp *response, err error) {
 	r, target := *j.request, route{}
 	defer func() {
@@ -148,7 +159,8 @@ func (j *bulkJob) dispatchOperation(method, path, version string, data any) (res
 		r.Header.Set("If-Match", version)
 	}
 	if strings.ContainsAny(path, "?#") {
-		return nil, scim.BadRequest(scim.InvalidSyntax, "The path of the operation contains a query or a fragment. Send the path without it.")
+		return nil, scim.BadRequest(scim.InvalidSyntax,
+			"The path of the operation contains a query or a fragment. Send the path without it.")
 	}
 	if target, err = j.server.bulkRoutes.find(j.types, method, strings.SplitN(path, "/", 2)); err != nil {
 		return nil, err

@@ -45,7 +45,7 @@ func substitute(v any, to func(bulkID string) string) any {
 }
 
 // substituteInPath replaces the references in the path of one operation of a PATCH, such as
-// members[value eq "bulkId:qwerty"]. It leaves a path that is not valid unchanged; the PATCH then fails.
+// members[value eq "bulkId:qwerty"]. It does not change an invalid path, which the PATCH then rejects.
 func substituteInPath(operation any, to func(bulkID string) string) {
 	o, _ := operation.(scim.Object)
 	for name, v := range o {
@@ -60,8 +60,8 @@ func substituteInPath(operation any, to func(bulkID string) string) {
 	}
 }
 
-// substituteInFilter replaces the references among the comparison values of a filter in brackets. Such a filter contains
-// no further brackets (RFC 7644 §3.5.2).
+// substituteInFilter replaces the references among the comparison values of a filter in brackets. Such a filter
+// contains no further brackets (RFC 7644 §3.5.2).
 func substituteInFilter(e filter.Expr, to func(bulkID string) string) {
 	switch e := e.(type) {
 	case *filter.And:
@@ -85,8 +85,9 @@ func (j *bulkJob) resolve(bulkID string) string {
 	return bulkIDPrefix + bulkID
 }
 
-// deferReferences moves the attributes that contain references from a resource to the returned resource. Of a multi-valued
-// attribute it moves only the elements with references, and of an extension only the attributes with references.
+// deferReferences moves the attributes that contain references from a resource to the returned resource. Of a
+// multi-valued attribute it moves only the elements with references, and of an extension only the attributes with
+// references.
 func deferReferences(o scim.Object) scim.Object {
 	deferred := scim.Object{}
 	for name, v := range o {
@@ -116,10 +117,10 @@ func hasReference(v any) (found bool) {
 	return found
 }
 
-// dependencyOrder orders the operations 0 … n-1 so that each follows the operations that it refers to. references returns
-// the operations that operation i refers to. Operations that refer to each other in a cycle are one element of the order.
-// Apart from that, operations keep their order as far as possible. The elements are the strongly connected components of
-// the graph of references, in the order in which Tarjan's algorithm finds them.
+// dependencyOrder orders the operations 0 … n-1 so that each follows the operations that it refers to. references
+// returns the operations that operation i refers to. Operations that refer to each other in a cycle are one element of
+// the order. Apart from that, operations keep their order as far as possible. The elements are the strongly connected
+// components of the graph of references, in the order in which Tarjan's algorithm finds them.
 func dependencyOrder(n int, references func(i int) []int) (order [][]int) {
 	visited, low, stack := make([]int, n), make([]int, n), []int(nil) // visited holds 0 or the number of the visit
 	count := 0

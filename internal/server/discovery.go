@@ -12,18 +12,20 @@ import (
 // serviceProviderConfig serves GET on /ServiceProviderConfig (RFC 7643 §5).
 func serviceProviderConfig(r *request, _ route) (*response, error) {
 	supported := func(v bool) scim.Object { return scim.Object{"supported": v} }
+	bulk := scim.Object{"supported": true, "maxOperations": maxBulkOperations, "maxPayloadSize": maxBodyBytes}
 	return &response{status: http.StatusOK, body: scim.Object{
 		"schemas":          []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"documentationUri": "https://www.rfc-editor.org/rfc/rfc7644",
 		"patch":            supported(true),
-		"bulk":             scim.Object{"supported": true, "maxOperations": maxBulkOperations, "maxPayloadSize": maxBodyBytes},
+		"bulk":             bulk,
 		"filter":           scim.Object{"supported": true, "maxResults": maxCount},
 		"changePassword":   supported(false),
 		"sort":             supported(true),
 		"etag":             supported(true),
 		"pagination": scim.Object{ // RFC 9865 §4
 			"cursor": true, "index": true, "defaultPaginationMethod": "index",
-			"defaultPageSize": defaultCount, "maxPageSize": maxCount, "cursorTimeout": int(directory.PageTimeout.Seconds()),
+			"defaultPageSize": defaultCount, "maxPageSize": maxCount,
+			"cursorTimeout": int(directory.PageTimeout.Seconds()),
 		},
 		"authenticationSchemes": []any{scim.Object{
 			"type":        "oauthbearertoken",
@@ -67,7 +69,8 @@ func (r *request) discoveryResponse(target route, resourceType string, items []d
 		return nil, err
 	}
 	if _, ok := p["filter"]; ok { // RFC 7644 §4
-		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "This endpoint does not support filters. Omit filter."}
+		return nil, &scim.Error{Status: http.StatusForbidden,
+			Detail: "This endpoint does not support filters. Omit filter."}
 	}
 	list := []any{}
 	for _, item := range items {
@@ -87,8 +90,9 @@ func (r *request) discoveryResponse(target route, resourceType string, items []d
 	if err != nil {
 		return nil, err
 	}
-	b = append(beginList(len(b), len(list), &directory.ListResult{TotalResults: len(list), StartIndex: 1}), b[len("["):]...)
-	return &response{status: http.StatusOK, body: rawJSON(append(b, '}'))}, nil
+	begin := beginList(len(b), len(list), &directory.ListResult{TotalResults: len(list), StartIndex: 1})
+	b = append(append(begin, b[len("["):]...), '}')
+	return &response{status: http.StatusOK, body: rawJSON(b)}, nil
 }
 
 // discoveryObject returns an item as a JSON object with schemas and meta.

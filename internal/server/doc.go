@@ -1,17 +1,17 @@
 // Package server implements the SCIM protocol over net/http. It decodes requests, calls the operations of package
 // directory, and encodes the responses. There is one file for each verb of RFC 7644.
 //
-// A request passes these steps. ServeHTTP authenticates it and checks the rate limit of its token. The routeTable returns
-// the route: the handler, and what the request is about. The handler returns a response or an error. ServeHTTP writes
-// the response and logs the request.
+// A request passes these steps. ServeHTTP authenticates it and checks the rate limit of its token. The routeTable finds
+// the route, which names the handler, the resource type, and the ID. The handler returns a response or an error.
+// ServeHTTP writes the response and logs the request.
 //
-// The package does not store anything, does not read the environment, and does not depend on Lambda or API Gateway, except
-// for their size limits. A handler never writes to the connection.
+// The package does not store anything, does not read the environment, and does not depend on Lambda or API Gateway,
+// except for their size limits. A handler never writes to the connection.
 //
 // # RFC sections
 //
-// This list names, for each section, the code that implements it and the most important tests. Files without a package are
-// in this package.
+// This list names, for each section, the code that implements it and the most important tests. Files without a package
+// are in this package.
 //
 //	RFC 7643 §2             attribute types and characteristics
 //	                        code:  scim/schema.go, scim/decode.go

@@ -16,7 +16,7 @@ import (
 type tenantSecrets struct{ user, group, cursor, version string }
 
 // requestsWithSecrets returns requests that contain secrets of another tenant: method, path, body, and If-Match.
-func requestsWithSecrets(l tenantSecrets) (all [][4]string) {
+func requestsWithSecrets(secrets tenantSecrets) (all [][4]string) {
 	add := func(method, path, body string) { all = append(all, [4]string{method, path, body, ""}) }
 	filter := func(path, f string) {
 		add("GET", path+"?filter="+url.QueryEscape(f), "")
@@ -25,22 +25,22 @@ func requestsWithSecrets(l tenantSecrets) (all [][4]string) {
 		text, _ := json.Marshal(map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:SearchRequest"}, "filter": f})
 		add("POST", path+"/.search", string(text))
 	}
-	for _, one := range []string{"/Users/" + l.user, "/Groups/" + l.group} {
-		for _, match := range []string{l.version, `W/"1"`, "*"} {
+	for _, one := range []string{"/Users/" + secrets.user, "/Groups/" + secrets.group} {
+		for _, match := range []string{secrets.version, `W/"1"`, "*"} {
 			all = append(all, [4]string{"PATCH", one, `{"Operations":[{"op":"remove","path":"externalId"}]}`, match},
 				[4]string{"PUT", one, `{"userName":"new","displayName":"new"}`, match}, [4]string{"DELETE", one, "", match}, [4]string{"GET", one, "", match})
 		}
 	}
-	for _, own := range [][2]string{{"/Users", l.user}, {"/Groups", l.group}} {
+	for _, own := range [][2]string{{"/Users", secrets.user}, {"/Groups", secrets.group}} {
 		endpoint, id := own[0], own[1]
-		for _, one := range []string{l.user, l.group} { // also on the endpoint of the other type
+		for _, one := range []string{secrets.user, secrets.group} { // also on the endpoint of the other type
 			for _, method := range []string{"GET", "HEAD", "DELETE"} {
 				add(method, endpoint+"/"+one, "")
 			}
 			add("GET", endpoint+"/"+one+"?attributes=meta", "")
 			add("PUT", endpoint+"/"+one, `{"userName":"new","displayName":"new"}`)
 			for _, op := range []string{"add", "replace", "remove"} {
-				for _, path := range []string{"externalId", "displayName", "members", `members[value eq \"` + l.user + `\"]`, `groups[value eq \"` + l.group + `\"]`} {
+				for _, path := range []string{"externalId", "displayName", "members", `members[value eq \"` + secrets.user + `\"]`, `groups[value eq \"` + secrets.group + `\"]`} {
 					add("PATCH", endpoint+"/"+one, fmt.Sprintf(`{"Operations":[{"op":%q,"path":"%s","value":"x"}]}`, op, path))
 				}
 			}
@@ -60,15 +60,15 @@ func requestsWithSecrets(l tenantSecrets) (all [][4]string) {
 			}
 		}
 		for _, count := range []string{"", "&count=1", "&count=100", "&sortBy=userName"} {
-			add("GET", endpoint+"?cursor="+l.cursor+count, "")
+			add("GET", endpoint+"?cursor="+secrets.cursor+count, "")
 		}
 	}
 	return all
 }
 
 // ownRequestsWithSecrets returns requests on resources of the tenant itself that refer to resources of another tenant.
-func ownRequestsWithSecrets(l tenantSecrets, user, group string) (all [][4]string) {
-	for _, one := range []string{l.user, l.group} {
+func ownRequestsWithSecrets(secrets tenantSecrets, user, group string) (all [][4]string) {
+	for _, one := range []string{secrets.user, secrets.group} {
 		value := `[{"value":"` + one + `"}]`
 		for _, op := range []string{"add", "replace", "remove"} {
 			all = append(all, [4]string{"PATCH", "/Groups/" + group, `{"Operations":[{"op":"` + op + `","path":"members","value":` + value + `}]}`},
@@ -85,9 +85,9 @@ func ownRequestsWithSecrets(l tenantSecrets, user, group string) (all [][4]strin
 var variableText = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z|W/\\?"[0-9.]+\\?"|"nextCursor":"[^"]*"`)
 
 // normalize returns a response as text. It replaces times, versions, and cursors, and the secrets of the request.
-func normalize(resp clientResponse, l tenantSecrets) string {
+func normalize(resp clientResponse, secrets tenantSecrets) string {
 	text := fmt.Sprint(resp.status, resp.header.Get("Location"), resp.header.Get("Retry-After"), resp.text)
-	for _, id := range []string{l.user, l.group, l.cursor} {
+	for _, id := range []string{secrets.user, secrets.group, secrets.cursor} {
 		text = strings.ReplaceAll(text, id, "ID")
 	}
 	return variableText.ReplaceAllString(text, "…")
@@ -104,8 +104,8 @@ func (c *client) dumpTenant(tenant string) string {
 	return b.String()
 }
 
-// A request with secrets of another tenant gets the same response, and causes the same number of table calls, as a request
-// with values that never existed.
+// A request with secrets of another tenant gets the same response, and causes the same number of table calls, as a
+// request with values that never existed.
 func TestOtherTenantsResourcesLookNonexistent(t *testing.T) {
 	t.Parallel()
 	for _, names := range [][2]string{{"acme", "acme-2"}, {"a#b", "a"}, {"t%23", "t#"}} {
@@ -147,21 +147,21 @@ func TestOtherTenantsResourcesLookNonexistent(t *testing.T) {
 }
 
 // createTenant creates a tenant with the same resources as every other tenant, and returns its secrets.
-func (c *client) createTenant(t *testing.T, tenant string) (l tenantSecrets) {
+func (c *client) createTenant(t *testing.T, tenant string) (secrets tenantSecrets) {
 	c.TB, c.secret = t, token.New(tenant)
 	if err := c.config.Tokens.ReplaceToken(t.Context(), tenant, "test", c.secret); err != nil {
 		t.Fatal(err)
 	}
 	for i := range 5 {
 		user := c.create("/Users", fmt.Sprintf(`{"userName":"u%d","externalId":"e%d","displayName":"U","emails":[{"value":"u%d@x"}]}`, i, i, i))
-		l.user, l.group = user, c.create("/Groups", fmt.Sprintf(`{"displayName":"g%d","members":[{"value":%q}]}`, i, user))
+		secrets.user, secrets.group = user, c.create("/Groups", fmt.Sprintf(`{"displayName":"g%d","members":[{"value":%q}]}`, i, user))
 	}
-	l.version = c.do("GET", "/Users/"+l.user, "").header.Get("ETag")
-	l.cursor, _ = c.do("GET", "/Users?cursor&count=2", "").body["nextCursor"].(string)
+	secrets.version = c.do("GET", "/Users/"+secrets.user, "").header.Get("ETag")
+	secrets.cursor, _ = c.do("GET", "/Users?cursor&count=2", "").body["nextCursor"].(string)
 	for start := 1; start < 5; start += 2 { // stores bookmarks
 		c.do("GET", fmt.Sprintf("/Users?startIndex=%d&count=2", start), "")
 	}
-	return l
+	return secrets
 }
 
 var tableCalls = regexp.MustCompile(`table\.calls=(\d+)`)

@@ -10,7 +10,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// addStoredMembers adds n members to a group by writes to the table. The members do not exist, but responses contain them.
+// addStoredMembers adds n members to a group by writes to the table. The members do not exist, but responses contain
+// them.
 func (c *client) addStoredMembers(group string, n int) {
 	c.Helper()
 	user := c.config.Directory.Types.ByName("User")
@@ -35,8 +36,8 @@ func (c *client) addStoredMembers(group string, n int) {
 	}
 }
 
-// A group of 100,000 members fits the response of a Lambda function. For a response that does not fit, the error names other
-// ways to read the members.
+// A group of 100,000 members fits the response of a Lambda function. For a response that does not fit, the error names
+// other ways to read the members.
 func TestGroupOf100000MembersFitsResponse(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)

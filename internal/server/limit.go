@@ -21,11 +21,12 @@ func (e *retryAfterError) Unwrap() error { return e.err }
 
 // tooManyRequests returns a 429 error with the header Retry-After.
 func tooManyRequests(seconds int, format string, args ...any) error {
-	return &retryAfterError{seconds: seconds, err: &scim.Error{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(format, args...)}}
+	err := &scim.Error{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(format, args...)}
+	return &retryAfterError{err: err, seconds: seconds}
 }
 
-// checkRateLimit returns an error if the token of the request has sent too many requests. The limit of the tenant, if set,
-// replaces that of the server.
+// checkRateLimit returns an error if the token of the request has sent too many requests. The limit of the tenant, if
+// set, replaces that of the server.
 func (s *server) checkRateLimit(r *request) error {
 	perSecond := s.RateLimit
 	if own := r.identity.Tenant.Settings.RateLimit; own != nil {
@@ -35,7 +36,8 @@ func (s *server) checkRateLimit(r *request) error {
 	if seconds == 0 {
 		return nil
 	}
-	return tooManyRequests(seconds, "The token has sent more than %d requests a second. Repeat the request in %d s.", perSecond, seconds)
+	return tooManyRequests(seconds,
+		"The token has sent more than %d requests a second. Repeat the request in %d s.", perSecond, seconds)
 }
 
 const (
@@ -43,9 +45,9 @@ const (
 	guardRetrySeconds   = 600 // Retry-After while a tenant waits for its release by an operator
 )
 
-// guardDeprovisioning returns an error if deactivating or deleting one more user would exceed the tenant's limit for ten
-// minutes. The tenant then stays blocked until an operator runs release-tenant. Each request increments the counter before
-// it reads it, so concurrent requests cannot pass the limit together. A tenant without the setting has no limit.
+// guardDeprovisioning returns an error if deactivating or deleting one more user would exceed the tenant's limit for
+// ten minutes. The tenant then stays blocked until an operator runs release-tenant. Each request increments the counter
+// before it reads it, so concurrent requests cannot pass the limit together. A tenant without the setting has no limit.
 func (s *server) guardDeprovisioning(ctx context.Context, r *request) error {
 	tenant, users, deprovisioned := r.identity.Tenant, 0, 0
 	percent := tenant.Settings.Deprovisioning
@@ -69,12 +71,14 @@ func (s *server) guardDeprovisioning(ctx context.Context, r *request) error {
 		return err
 	}
 	if first {
-		s.Log.ErrorContext(ctx, "deprovisioning stopped", "tenant", tenant.Name, "users", users, "deprovisioned", deprovisioned)
+		s.Log.ErrorContext(ctx, "deprovisioning stopped",
+			"tenant", tenant.Name, "users", users, "deprovisioned", deprovisioned)
 	}
 	return guardStoppedError(percent)
 }
 
 func guardStoppedError(percent int) error {
-	return tooManyRequests(guardRetrySeconds, "More than %d %% of the users would have been deactivated or deleted within ten minutes. "+
-		"The tenant is blocked for both. Ask the operator of the service to release the tenant (release-tenant).", percent)
+	return tooManyRequests(guardRetrySeconds,
+		"More than %d %% of the users would have been deactivated or deleted within ten minutes. "+
+			"The tenant is blocked for both. Ask the operator to release it (release-tenant).", percent)
 }

@@ -7,9 +7,9 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// modify serves PATCH on a resource (RFC 7644 §3.5.2). The response contains the resource, with two exceptions. The tenant
-// can disable it by the setting NoContent, unless the request selects attributes. A large group is not read back unless
-// the request selects attributes.
+// modify serves PATCH on a resource (RFC 7644 §3.5.2). The response contains the resource, with two exceptions. The
+// tenant can disable it by the setting NoContent, unless the request selects attributes. A large group is not read back
+// unless the request selects attributes.
 func modify(r *request, target route) (*response, error) {
 	p, err := r.projection(target)
 	if err != nil {
@@ -32,7 +32,8 @@ func modify(r *request, target route) (*response, error) {
 		return nil, err
 	}
 	if noContent || res.MembersOmitted {
-		return &response{status: http.StatusNoContent, header: map[string]string{"ETag": res.Version}, change: res.Summary}, nil
+		header := map[string]string{"ETag": res.Version}
+		return &response{status: http.StatusNoContent, header: header, change: res.Summary}, nil
 	}
 	return resourceResponse(http.StatusOK, res, p)
 }

@@ -7,7 +7,8 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// TestOktaEntitlements sends the requests of Okta's discovery, and those of Okta's entitlement test to each entitlement endpoint.
+// TestOktaEntitlements sends the requests of Okta's discovery, and those of Okta's entitlement test to each entitlement
+// endpoint.
 func TestOktaEntitlements(t *testing.T) {
 	t.Parallel()
 	types, err := scim.Open([]string{"okta"}, nil)

@@ -8,8 +8,8 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// TestOktaSpecification sends the requests of Okta's specification test of a SCIM 2.0 server, in the same order. The test
-// requires that a user exists.
+// TestOktaSpecification sends the requests of Okta's specification test of a SCIM 2.0 server, in the same order. The
+// test requires that a user exists.
 func TestOktaSpecification(t *testing.T) {
 	t.Parallel()
 	const (

@@ -14,8 +14,8 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// An owner is one of several clients of a tenant. It only changes its own resources, so it knows their exact state. Their
-// names begin with its prefix. In the common group, it only changes and checks the memberships of its own users.
+// An owner is one of several clients of a tenant. It only changes its own resources, so it knows their exact state.
+// Their names begin with its prefix. In the common group, it only changes and checks the memberships of its own users.
 type owner struct {
 	*client
 	random          *rand.Rand
@@ -67,8 +67,8 @@ func (o *owner) sendUntilServed(method, path string, body any) (resp clientRespo
 	return resp, repeated
 }
 
-// sendExpecting sends a request that must succeed with status. If an attempt returned 429, repeatedStatus is allowed, too,
-// because that attempt may have taken effect.
+// sendExpecting sends a request that must succeed with status. If an attempt returned 429, repeatedStatus is allowed,
+// too, because that attempt may have taken effect.
 func (o *owner) sendExpecting(method, path string, body any, status, repeatedStatus int) clientResponse {
 	resp, repeated := o.sendUntilServed(method, path, body)
 	if resp.status != status && !(repeated && resp.status == repeatedStatus) {
@@ -142,19 +142,19 @@ func (o *owner) newText(kind string) string {
 	return fmt.Sprintf("%s %s %d", o.prefix, kind, o.texts)
 }
 
-func (k *ownedResource) path() string {
-	if k.members == nil {
+func (r *ownedResource) path() string {
+	if r.members == nil {
 		return "/Users"
 	}
 	return "/Groups"
 }
 
 // requestBody returns the body of a POST or PUT of a resource.
-func requestBody(k *ownedResource) scim.Object {
-	if k.members == nil {
-		return scim.Object{"userName": k.name, "title": k.title}
+func requestBody(r *ownedResource) scim.Object {
+	if r.members == nil {
+		return scim.Object{"userName": r.name, "title": r.title}
 	}
-	return scim.Object{"displayName": k.name, "members": memberValues(k.members)}
+	return scim.Object{"displayName": r.name, "members": memberValues(r.members)}
 }
 
 func memberValues(members map[string]bool) []any {
@@ -184,13 +184,13 @@ func (o *owner) createGroup() {
 }
 
 // createResource creates a resource and sets its ID. If an earlier attempt has created it, the filter by name finds it.
-func (o *owner) createResource(k *ownedResource) {
-	resp := o.sendExpecting("POST", k.path(), requestBody(k), 201, 409)
+func (o *owner) createResource(r *ownedResource) {
+	resp := o.sendExpecting("POST", r.path(), requestBody(r), 201, 409)
 	if resp.status == 409 {
-		resp.body, _ = o.filterByName(k).value("Resources.0").(scim.Object)
+		resp.body, _ = o.filterByName(r).value("Resources.0").(scim.Object)
 	}
-	if k.id, _ = resp.body["id"].(string); k.id != "" {
-		o.compare(k, resp.body)
+	if r.id, _ = resp.body["id"].(string); r.id != "" {
+		o.compare(r, resp.body)
 	}
 }
 
@@ -231,8 +231,8 @@ func (o *owner) changeMembers(g *ownedResource) {
 	o.checkResource(g)
 }
 
-// patchMembers adds or removes members. It also accepts 204, which means that the change is complete but could not be read back
-// before the deadline.
+// patchMembers adds or removes members. It also accepts 204, which means that the change is complete but could not be
+// read back before the deadline.
 func (o *owner) patchMembers(g *ownedResource, op string, members map[string]bool) {
 	if len(members) == 0 {
 		return
@@ -243,18 +243,18 @@ func (o *owner) patchMembers(g *ownedResource, op string, members map[string]boo
 }
 
 // filterByName returns the list of resources with the name of k.
-func (o *owner) filterByName(k *ownedResource) clientResponse {
-	attribute := map[string]string{"/Users": "userName", "/Groups": "displayName"}[k.path()]
-	return o.sendExpecting("GET", k.path()+"?filter="+url.QueryEscape(attribute+` eq "`+k.name+`"`), nil, 200, 0)
+func (o *owner) filterByName(r *ownedResource) clientResponse {
+	attribute := map[string]string{"/Users": "userName", "/Groups": "displayName"}[r.path()]
+	return o.sendExpecting("GET", r.path()+"?filter="+url.QueryEscape(attribute+` eq "`+r.name+`"`), nil, 200, 0)
 }
 
-func (o *owner) checkFilterByName(k *ownedResource) {
-	resp := o.filterByName(k)
+func (o *owner) checkFilterByName(r *ownedResource) {
+	resp := o.filterByName(r)
 	if first, _ := resp.value("Resources.0").(scim.Object); fmt.Sprint(resp.value("totalResults")) == "1" && first != nil {
-		o.compare(k, first)
+		o.compare(r, first)
 		return
 	}
-	o.Errorf("the filter does not find %s by its name: %s", k.name, resp.text)
+	o.Errorf("the filter does not find %s by its name: %s", r.name, resp.text)
 }
 
 // checkList checks that a filter by the prefix finds exactly the owner's users.
@@ -270,42 +270,42 @@ func (o *owner) checkList() {
 	}
 }
 
-func (o *owner) checkResource(k *ownedResource) {
-	o.compare(k, o.sendExpecting("GET", k.path()+"/"+k.id, nil, 200, 0).body)
+func (o *owner) checkResource(r *ownedResource) {
+	o.compare(r, o.sendExpecting("GET", r.path()+"/"+r.id, nil, 200, 0).body)
 }
 
 func (o *owner) checkAll() {
 	o.checkList()
 	o.checkResource(o.common)
-	for _, k := range slices.Concat(slices.Collect(maps.Values(o.users)), slices.Collect(maps.Values(o.groups))) {
-		o.checkResource(k)
-		o.checkFilterByName(k)
+	for _, r := range slices.Concat(slices.Collect(maps.Values(o.users)), slices.Collect(maps.Values(o.groups))) {
+		o.checkResource(r)
+		o.checkFilterByName(r)
 	}
 }
 
 // compare compares a received resource with its expected state.
-func (o *owner) compare(k *ownedResource, got scim.Object) {
-	if got["id"] != k.id {
-		o.Errorf("want %s, got %v", k.id, got)
+func (o *owner) compare(r *ownedResource, got scim.Object) {
+	if got["id"] != r.id {
+		o.Errorf("want %s, got %v", r.id, got)
 	}
-	if k.members == nil {
+	if r.members == nil {
 		groups := map[string]bool{}
 		for _, g := range append(slices.Collect(maps.Values(o.groups)), o.common) {
-			if g.members[k.id] {
+			if g.members[r.id] {
 				groups[g.id] = true
 			}
 		}
-		if got["userName"] != k.name || got["title"] != k.title || !maps.Equal(referencedIDs(got, "groups"), groups) {
-			o.Errorf("want %s, %s in %v, got %v", k.name, k.title, groups, got)
+		if got["userName"] != r.name || got["title"] != r.title || !maps.Equal(referencedIDs(got, "groups"), groups) {
+			o.Errorf("want %s, %s in %v, got %v", r.name, r.title, groups, got)
 		}
 		return
 	}
 	members := referencedIDs(got, "members")
-	if k == o.common {
+	if r == o.common {
 		maps.DeleteFunc(members, func(id string, _ bool) bool { return o.users[id] == nil })
 	}
-	if got["displayName"] != k.name || !maps.Equal(members, k.members) {
-		o.Errorf("want %s with %v, got %v", k.name, k.members, got)
+	if got["displayName"] != r.name || !maps.Equal(members, r.members) {
+		o.Errorf("want %s with %v, got %v", r.name, r.members, got)
 	}
 }
 

@@ -7,7 +7,8 @@ import (
 	"serverless-scim/internal/directory"
 )
 
-// listResources serves GET on the endpoint of a resource type, and on the root for all resource types (RFC 7644 §3.4.2).
+// listResources serves GET on the endpoint of a resource type, and GET on the root, which lists all resource types
+// (RFC 7644 §3.4.2).
 func listResources(r *request, target route) (*response, error) {
 	p, err := r.queryParameters()
 	if err != nil {

@@ -25,7 +25,8 @@ type request struct {
 	baseURL   string // URL of the service, without a trailing slash
 }
 
-// body reads and returns the request body. It returns an error if the media type is not JSON or if the body is too large.
+// body reads and returns the request body. It returns an error if the media type is not JSON or if the body is too
+// large.
 func (r *request) body() ([]byte, error) {
 	if t := r.Header.Get("Content-Type"); t != "" {
 		media, _, _ := mime.ParseMediaType(t) // ignores the parameters, because some clients send a wrong charset
@@ -57,21 +58,24 @@ func (r *request) queryParameters() (map[string]string, error) {
 			v, err = url.QueryUnescape(v)
 		}
 		if err != nil {
-			return nil, scim.BadRequest(scim.InvalidValue, "The query string is not properly encoded. Percent-encode its values.")
+			return nil, scim.BadRequest(scim.InvalidValue,
+				"The query string is not properly encoded. Percent-encode its values.")
 		}
 		name = strings.ToLower(name)
 		if _, repeated := p[name]; repeated && isParameter(name) {
-			return nil, scim.BadRequest(scim.InvalidValue, "The query string contains the parameter %s twice. Send it once.", name)
+			return nil, scim.BadRequest(scim.InvalidValue,
+				"The query string contains the parameter %s twice. Send it once.", name)
 		}
 		p[name] = v
 	}
 	return p, nil
 }
 
-// isParameter reports whether RFC 7644 §3.4.2, RFC 7644 §3.9, or RFC 9865 §2 defines a parameter. The server ignores all
-// other parameters.
+// isParameter reports whether RFC 7644 §3.4.2, RFC 7644 §3.9, or RFC 9865 §2 defines a parameter. The server ignores
+// all other parameters.
 func isParameter(name string) bool {
-	return slices.Contains([]string{"filter", "startindex", "count", "cursor", "attributes", "excludedattributes", "sortby", "sortorder"}, name)
+	return slices.Contains([]string{"filter", "startindex", "count", "cursor", "attributes", "excludedattributes",
+		"sortby", "sortorder"}, name)
 }
 
 // projection returns the attributes that the response contains, as the query string selects them.
@@ -108,8 +112,8 @@ func (r *request) ifMatch() directory.Precondition {
 	return parseEntityTags(r.Header.Values("If-Match"))
 }
 
-// parseEntityTags returns a function that reports whether a version is among the entity tags. It returns nil if there are
-// no headers. Tags are compared weakly (RFC 9110 §8.8.3.2), because all versions of this server are weak tags.
+// parseEntityTags returns a function that reports whether a version is among the entity tags. It returns nil if there
+// are no headers. Tags are compared weakly (RFC 9110 §8.8.3.2), because all versions of this server are weak tags.
 func parseEntityTags(headers []string) directory.Precondition {
 	if len(headers) == 0 {
 		return nil

@@ -82,8 +82,10 @@ func fitsLambdaResponse(body []byte) bool {
 // tooLargeError returns the error for a response that does not fit. group is the ID of a group, or "" if it is unknown.
 func tooLargeError(group string) error {
 	group = cmp.Or(group, "ID")
-	return scim.BadRequest(scim.TooMany, "The response is larger than 6 MB. Request less: use excludedAttributes=members, "+
-		"attributes, or a smaller count. To read the members of a group in pages, use /Users?filter=groups.value eq \"%s\".", group)
+	return scim.BadRequest(scim.TooMany,
+		"The response is larger than 6 MB. Request less: use excludedAttributes=members, "+
+			"attributes, or a smaller count. To read the members of a group in pages, use "+
+			"/Users?filter=groups.value eq \"%s\".", group)
 }
 
 func (resp *response) encode() ([]byte, error) {
@@ -124,18 +126,19 @@ func errorResponse(err error) *response {
 	case errors.As(err, &known):
 		return newErrorResponse(known, nil)
 	case errors.Is(err, token.ErrUnauthorized):
-		return newErrorResponse(&scim.Error{Status: http.StatusUnauthorized,
-			Detail: "Send a valid token, as Authorization: Bearer TOKEN."}, map[string]string{"WWW-Authenticate": "Bearer"})
+		known = &scim.Error{Status: http.StatusUnauthorized,
+			Detail: "Send a valid token, as Authorization: Bearer TOKEN."}
+		return newErrorResponse(known, map[string]string{"WWW-Authenticate": "Bearer"})
 	case directory.IsTransient(err):
-		return newErrorResponse(&scim.Error{Status: http.StatusTooManyRequests,
-			Detail: "The service is busy. Repeat the request in a few seconds."}, map[string]string{"Retry-After": "2"})
+		return errorResponse(tooManyRequests(2, "The service is busy. Repeat the request in a few seconds."))
 	case errors.As(err, &method):
 		allowed := strings.Join(method.allowed, ", ")
-		return newErrorResponse(&scim.Error{Status: http.StatusMethodNotAllowed,
-			Detail: "The endpoint does not support this method. Use " + allowed + "."}, map[string]string{"Allow": allowed})
+		known = &scim.Error{Status: http.StatusMethodNotAllowed,
+			Detail: "The endpoint does not support this method. Use one of " + allowed + "."}
+		return newErrorResponse(known, map[string]string{"Allow": allowed})
 	}
 	return newErrorResponse(&scim.Error{Status: http.StatusInternalServerError,
-		Detail: "The request failed because of an internal error. Contact the operator, who finds the cause in the log."}, nil)
+		Detail: "An internal error occurred. Contact the operator, who finds the cause in the log."}, nil)
 }
 
 func newErrorResponse(e *scim.Error, header map[string]string) *response {
@@ -150,8 +153,8 @@ func newErrorResponse(e *scim.Error, header map[string]string) *response {
 	return &response{status: e.Status, header: header, body: body}
 }
 
-// loggableCause returns the part of an error that the log may contain, or nil. The detail of a SCIM error is not part of
-// it, because a detail can quote the request.
+// loggableCause returns the part of an error that the log may contain, or nil. The detail of a SCIM error is not part
+// of it, because a detail can quote the request.
 func loggableCause(err error) error {
 	if known := (*scim.Error)(nil); errors.As(err, &known) {
 		return known.Err

@@ -24,9 +24,10 @@ import (
 //	< ETag: *
 //	{"id": "{ada}", "title": null, "emails": [{"value": "*"}], "meta": {"version": "{new}"}}
 //
-// Spaces, quotes, and brackets of a path are encoded before the request is sent. {ada} is a variable. Its first use in an
-// expected response sets it to the received value. In an expected response, * matches any value, and null matches a missing
-// value. A received object may have more members than the expected one, a received array must have the same elements.
+// Spaces, quotes, and brackets of a path are encoded before the request is sent. {ada} is a variable. Its first use in
+// an expected response sets it to the received value. In an expected response, * matches any value, and null matches a
+// missing value. A received object may have more members than the expected one, a received array must have the same
+// elements.
 type script struct {
 	title string
 	steps []*step
@@ -90,13 +91,13 @@ func runScripts(t *testing.T, file string, variables map[string]string, change .
 	for _, s := range all {
 		t.Run(s.title, func(t *testing.T) {
 			t.Parallel()
-			p := scriptRunner{newClient(t, change...), map[string]string{}}
-			maps.Copy(p.variables, variables)
+			r := scriptRunner{newClient(t, change...), map[string]string{}}
+			maps.Copy(r.variables, variables)
 			for _, s := range setup {
-				p.run(s)
+				r.run(s)
 			}
 			for _, s := range s.steps {
-				p.run(s)
+				r.run(s)
 			}
 		})
 	}
@@ -109,31 +110,31 @@ type scriptRunner struct {
 }
 
 // run sends the request of a step and compares the response.
-func (p scriptRunner) run(s *step) {
-	p.Helper()
+func (r scriptRunner) run(s *step) {
+	r.Helper()
 	var header []string
 	for _, h := range s.header {
-		header = append(header, h[0], p.expand(h[1]))
+		header = append(header, h[0], r.expand(h[1]))
 	}
-	path := strings.NewReplacer(" ", "%20", `"`, "%22", `\`, "%5C", "[", "%5B", "]", "%5D").Replace(p.expand(s.path))
-	resp := p.do(s.method, path, p.expandJSON(s.body), header...)
+	path := strings.NewReplacer(" ", "%20", `"`, "%22", `\`, "%5C", "[", "%5B", "]", "%5D").Replace(r.expand(s.path))
+	resp := r.do(s.method, path, r.expandJSON(s.body), header...)
 	where := s.method + " " + s.path + " " + strings.TrimSpace(s.body)
 	typ, _ := resp.body["scimType"].(string)
 	if fmt.Sprint(resp.status) != s.status || s.scimType != "" && typ != s.scimType {
-		p.Fatalf("%s\ngot %d %s, want %s %s", where, resp.status, resp.text, s.status, s.scimType)
+		r.Fatalf("%s\ngot %d %s, want %s %s", where, resp.status, resp.text, s.status, s.scimType)
 	}
 	if s.wantBody != "" {
-		want, err := scim.ParseObject([]byte(p.expandJSON(s.wantBody)))
+		want, err := scim.ParseObject([]byte(r.expandJSON(s.wantBody)))
 		if err == nil {
-			err = p.compare(want, resp.body)
+			err = r.compare(want, resp.body)
 		}
 		if err != nil {
-			p.Fatalf("%s\n%v in the response %s", where, err, resp.text)
+			r.Fatalf("%s\n%v in the response %s", where, err, resp.text)
 		}
 	}
 	for _, h := range s.wantHeader {
-		if err := p.compare(h[1], resp.header.Get(h[0])); err != nil {
-			p.Errorf("%s\n%s: %v", where, h[0], err)
+		if err := r.compare(h[1], resp.header.Get(h[0])); err != nil {
+			r.Errorf("%s\n%s: %v", where, h[0], err)
 		}
 	}
 }
@@ -141,9 +142,9 @@ func (p scriptRunner) run(s *step) {
 var placeholder = regexp.MustCompile(`\{[a-zA-Z]\w*\}`)
 
 // expand replaces variables with their values. It leaves a variable without a value unchanged.
-func (p scriptRunner) expand(text string) string {
+func (r scriptRunner) expand(text string) string {
 	return placeholder.ReplaceAllStringFunc(text, func(name string) string {
-		if v, ok := p.variables[strings.Trim(name, "{}")]; ok {
+		if v, ok := r.variables[strings.Trim(name, "{}")]; ok {
 			return v
 		}
 		return name
@@ -151,15 +152,15 @@ func (p scriptRunner) expand(text string) string {
 }
 
 // expandJSON replaces variables in JSON text, and escapes their values.
-func (p scriptRunner) expandJSON(text string) string {
+func (r scriptRunner) expandJSON(text string) string {
 	return placeholder.ReplaceAllStringFunc(strings.TrimSpace(text), func(name string) string {
-		quoted, _ := json.Marshal(p.expand(name)) // cannot fail for a string
+		quoted, _ := json.Marshal(r.expand(name)) // cannot fail for a string
 		return string(quoted[1 : len(quoted)-1])
 	})
 }
 
 // compare returns an error that names the first difference. It sets the variables in want that have no value yet.
-func (p scriptRunner) compare(want, got any) error {
+func (r scriptRunner) compare(want, got any) error {
 	switch want := want.(type) {
 	case nil:
 		if got != nil {
@@ -168,9 +169,9 @@ func (p scriptRunner) compare(want, got any) error {
 		return nil
 	case string:
 		text, isText := got.(string)
-		want = p.expand(want)
+		want = r.expand(want)
 		if name := placeholder.FindString(want); name != "" && name == want && text != "" {
-			p.variables[strings.Trim(name, "{}")] = text
+			r.variables[strings.Trim(name, "{}")] = text
 			return nil
 		}
 		if want == "*" && got != nil && got != "" || isText && text == want {
@@ -179,7 +180,7 @@ func (p scriptRunner) compare(want, got any) error {
 	case scim.Object:
 		o, _ := got.(scim.Object)
 		for _, name := range slices.Sorted(maps.Keys(want)) { // in order, because id sets a variable that meta.location uses
-			if err := p.compare(want[name], o[name]); err != nil {
+			if err := r.compare(want[name], o[name]); err != nil {
 				return fmt.Errorf("%s: %w", name, err)
 			}
 		}
@@ -189,7 +190,7 @@ func (p scriptRunner) compare(want, got any) error {
 	case []any:
 		list, ok := got.([]any)
 		for i := range min(len(want), len(list)) {
-			if err := p.compare(want[i], list[i]); err != nil {
+			if err := r.compare(want[i], list[i]); err != nil {
 				return fmt.Errorf("%d: %w", i, err)
 			}
 		}

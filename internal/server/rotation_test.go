@@ -10,8 +10,8 @@ import (
 
 var rotation = flag.Duration("rotation", 0, "how long to rotate tokens under load by the real clock; 0 means ten minutes of a simulated clock")
 
-// A client sends 25 requests a second to two instances. Its token is rotated repeatedly, and the client gets the new token in
-// the middle of the overlap. No request fails, and an old token expires in the exact second.
+// A client sends 25 requests a second to two instances. Its token is rotated repeatedly, and the client gets the new
+// token in the middle of the overlap. No request fails, and an old token expires in the exact second.
 func TestRotationInterruptsNoRequest(t *testing.T) {
 	t.Parallel()
 	c, k := newClientWithClock(t)

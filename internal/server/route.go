@@ -27,7 +27,7 @@ type methods map[string]action
 // A route describes the target of a request and the action that serves it.
 type route struct {
 	action
-	endpoint     string             // path of the endpoint, such as /Users or /bulk; "" for the root and for unknown paths
+	endpoint     string             // path such as /Users or /bulk; "" for the root and for an unknown path
 	resourceType *scim.ResourceType // nil for the root and for service endpoints
 	id           string             // path segment after the endpoint; "" if the path ends there
 }
@@ -61,8 +61,8 @@ func (s *server) newRouteTable() routeTable {
 	}
 }
 
-// resourceWrites returns the table for the operations of a bulk request, which can only write resources (RFC 7644 §3.7).
-// The result has the same patterns, and only the methods that write a resource.
+// resourceWrites returns the table for the operations of a bulk request, which can only write resources (RFC 7644
+// §3.7). The result has the same patterns, and only the methods that write a resource.
 func (t routeTable) resourceWrites() routeTable {
 	restricted := routeTable{}
 	for pattern, all := range t {

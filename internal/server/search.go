@@ -62,7 +62,8 @@ func parameterText(v any) (text string, ok bool) {
 
 const defaultCount, maxCount = 100, 1000
 
-// parseListParameters returns the query that the parameters describe (RFC 7644 §3.4.2). Parameter names are in lower case.
+// parseListParameters returns the query that the parameters describe (RFC 7644 §3.4.2). Parameter names are in lower
+// case.
 func (r *request) parseListParameters(target route, p map[string]string) (q directory.Params, err error) {
 	q.Types, q.Client = r.targetTypes(target), r.identity.Label
 	if q.Projection, err = scim.NewProjection(q.Types, p["attributes"], p["excludedattributes"]); err != nil {
@@ -75,7 +76,8 @@ func (r *request) parseListParameters(target route, p map[string]string) (q dire
 		return q, err
 	}
 	q.StartIndex = max(q.StartIndex, 1) // RFC 7644 §3.4.2.4: a value less than 1 is interpreted as 1
-	if cursor, ok := p["cursor"]; ok {  // RFC 9865 §2: an empty cursor requests the first page; a cursor overrides startIndex
+	// RFC 9865 §2: an empty cursor requests the first page. A cursor takes precedence over startIndex.
+	if cursor, ok := p["cursor"]; ok {
 		q.StartIndex, q.Cursor = 0, cursor
 	}
 	if text, ok := p["filter"]; ok {
@@ -90,10 +92,12 @@ func (r *request) parseListParameters(target route, p map[string]string) (q dire
 // parseCount returns the largest number of resources on a page.
 func parseCount(p map[string]string) (int, error) {
 	n, err := parseInteger(p, "count", defaultCount)
-	// RFC 9865 §2.1 requires a positive count with a cursor: the next cursor of an empty page would lead to the same page.
+	// RFC 9865 §2.1 requires a positive count with a cursor: the next cursor of an empty page would lead to the same
+	// page.
 	if _, byCursor := p["cursor"]; byCursor && (err != nil || n < 1) {
-		return 0, scim.BadRequest(scim.InvalidCount, "With a cursor, count must be a positive integer. Send an integer from 1 to %d, "+
-			"or omit count.", maxCount)
+		return 0, scim.BadRequest(scim.InvalidCount,
+			"With a cursor, count must be a positive integer. Send an integer from 1 to %d, "+
+				"or omit count.", maxCount)
 	}
 	return min(max(n, 0), maxCount), err // RFC 7644 §3.4.2.4: a negative value is interpreted as 0
 }
@@ -106,7 +110,8 @@ func parseSort(by, direction string) (a filter.Attr, descending bool, err error)
 	case "descending":
 		descending = true
 	default:
-		return a, false, scim.BadRequest(scim.InvalidValue, "The value of sortOrder is not valid. Send ascending or descending.")
+		return a, false, scim.BadRequest(scim.InvalidValue,
+			"The value of sortOrder is not valid. Send ascending or descending.")
 	}
 	if by == "" {
 		return a, false, nil
@@ -117,8 +122,8 @@ func parseSort(by, direction string) (a filter.Attr, descending bool, err error)
 	return a, descending, nil
 }
 
-// parseInteger returns the value of a parameter, or defaultValue if it is missing or empty. A value outside of 32 bits is
-// replaced by the nearest integer of 32 bits.
+// parseInteger returns the value of a parameter, or defaultValue if it is missing or empty. A value outside of 32 bits
+// is replaced by the nearest integer of 32 bits.
 func parseInteger(p map[string]string, name string, defaultValue int) (int, error) {
 	text := p[strings.ToLower(name)]
 	if text == "" {

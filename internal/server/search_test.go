@@ -81,8 +81,8 @@ func TestSort(t *testing.T) {
 	}
 }
 
-// RFC 7644 §3.4.2.3: users can be sorted by the names of their groups. Groups cannot be sorted by members, because that would
-// read all members. The detail says what to sort by instead.
+// RFC 7644 §3.4.2.3: users can be sorted by the names of their groups. Groups cannot be sorted by members, because that
+// would read all members. The detail says what to sort by instead.
 func TestSortByMemberships(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
@@ -133,8 +133,8 @@ func TestRootListsAllTypes(t *testing.T) {
 	}
 }
 
-// RFC 7644 §3.4.2.1, §3.4.2.3: at the root, an attribute that a resource type does not have is an attribute without a value,
-// and sorts last. An attribute that no resource type has is rejected.
+// RFC 7644 §3.4.2.1, §3.4.2.3: at the root, an attribute that a resource type does not have is an attribute without a
+// value, and sorts last. An attribute that no resource type has is rejected.
 func TestRootTreatsUnknownAttributesAsAbsent(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
@@ -228,7 +228,8 @@ func TestPagesByCursor(t *testing.T) {
 	}
 }
 
-// RFC 9865 §2, §2.1: with a cursor, count must be a positive integer. RFC 7644 §3.4.2.4 allows other integers with startIndex.
+// RFC 9865 §2, §2.1: with a cursor, count must be a positive integer. RFC 7644 §3.4.2.4 allows other integers with
+// startIndex.
 func TestCursorRequiresPositiveCount(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)

@@ -18,14 +18,21 @@ type Config struct {
 	Directory directory.Config
 	Tokens    *token.Store
 	Limiter   *token.Limiter
-	RateLimit int                        // requests a second for each token, unless the tenant has a limit of its own; 0 means no limit
-	RequestID func(*http.Request) string // returns the ID of a request in the log
-	BaseURL   string                     // URL of the service without a trailing slash; if "", taken from each absolute request URL
-	Timeout   time.Duration              // time limit of a request
-	Log       *slog.Logger
+	// RateLimit is the number of requests a second that each token may send, unless its tenant has a limit of its own.
+	// Zero means no limit.
+	RateLimit int
+	// RequestID returns the ID of a request in the log.
+	RequestID func(*http.Request) string
+	// BaseURL is the URL of the service without a trailing slash. If it is empty, the server derives the base URL from
+	// each request whose URL is absolute.
+	BaseURL string
+	// Timeout is the time limit of a request.
+	Timeout time.Duration
+	Log     *slog.Logger
 }
 
-// maxBodyBytes is the largest request body. A payload of Lambda is at most 6 MB and contains the body as an escaped string.
+// maxBodyBytes is the largest request body. A payload of Lambda is at most 6 MB and contains the body as an escaped
+// string.
 const maxBodyBytes = 4 << 20
 
 // New returns the handler of a SCIM service provider. The handler serves requests under any base path.
@@ -101,8 +108,8 @@ func (s *server) serve(r *request, target route) (resp *response, err error) {
 	return target.handler(r, target)
 }
 
-// openDirectory completes an authenticated request with what depends on its tenant and its base path. It returns the path
-// segments from the endpoint on, which are nil for the root. If the path is neither, ok is false.
+// openDirectory completes an authenticated request with what depends on its tenant and its base path. It returns the
+// path segments from the endpoint on, which are nil for the root. If the path is neither, ok is false.
 func (s *server) openDirectory(r *request) (segments []string, ok bool) {
 	tenant := r.identity.Tenant
 	r.types = s.types

@@ -55,7 +55,8 @@ func (a *ascendingBytes) Read(p []byte) (int, error) {
 	return copy(p, append(next[:], make([]byte, len(p))...)), nil
 }
 
-// newClient returns a client of a new server, with a token of the tenant test. change functions modify the configuration.
+// newClient returns a client of a new server, with a token of the tenant test. change functions modify the
+// configuration.
 func newClient(t testing.TB, change ...func(*Config)) *client {
 	t.Helper()
 	tab, err := bolt.Open(":memory:")

@@ -22,9 +22,9 @@ import (
 
 const endpointVariable = "SCIM_TEST_DYNAMODB"
 
-// onDynamoDB runs a test on a new table at the first endpoint in endpointVariable, which should be the fastest. The test gets
-// a client, and a function that opens the same table through a wire. The timeouts are those of the Lambda function divided by
-// 12.
+// onDynamoDB runs a test on a new table at the first endpoint in endpointVariable, which should be the fastest. The
+// test gets a client, and a function that opens the same table through a wire. The timeouts are those of the Lambda
+// function divided by 12.
 func onDynamoDB(t *testing.T, test func(*testing.T, *client, func(*tabletest.Wire) table.Table)) {
 	t.Parallel()
 	endpoints := strings.FieldsFunc(os.Getenv(endpointVariable), func(r rune) bool { return r == ',' })
@@ -124,7 +124,8 @@ func (c *client) withNewTenant(t *testing.T) *client {
 	return &other
 }
 
-// runOwners runs several owners with the faulty client and checks the result with c. It returns the number of 429 responses.
+// runOwners runs several owners with the faulty client and checks the result with c. It returns the number of 429
+// responses.
 func (c *client) runOwners(bad *client) (busy int) {
 	common := c.create("/Groups", `{"displayName":"common"}`)
 	owners := make([]*owner, 3)

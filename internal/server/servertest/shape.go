@@ -1,5 +1,5 @@
-// Package servertest checks the form that every response to a SCIM client must have. The server and the gateway responses
-// of API Gateway are tested with it. The package does not check what a response says.
+// Package servertest checks the form that every response to a SCIM client must have. The server and the gateway
+// responses of API Gateway are tested with it. The package does not check what a response says.
 package servertest
 
 import (
@@ -10,8 +10,8 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// CheckResponse returns an error if a response to a request with this method violates a rule: the media type, a JSON body
-// with schemas, the error message of RFC 7644 §3.12, WWW-Authenticate with 401, and Retry-After with 429.
+// CheckResponse returns an error if a response to a request with this method violates a rule: the media type, a JSON
+// body with schemas, the error message of RFC 7644 §3.12, WWW-Authenticate with 401, and Retry-After with 429.
 func CheckResponse(method string, status int, header http.Header, body []byte) error {
 	empty := status == http.StatusNoContent || status == http.StatusNotModified
 	switch {
@@ -24,7 +24,8 @@ func CheckResponse(method string, status int, header http.Header, body []byte) e
 	case status == http.StatusUnauthorized && header.Get("WWW-Authenticate") == "":
 		return fmt.Errorf("401 has no WWW-Authenticate")
 	case status == http.StatusTooManyRequests && !isPositiveInteger(header.Get("Retry-After")):
-		return fmt.Errorf("429 with Retry-After %q; Okta waits five minutes unless it is a number of seconds", header.Get("Retry-After"))
+		return fmt.Errorf("429 with Retry-After %q; Okta waits five minutes unless it is a number of seconds",
+			header.Get("Retry-After"))
 	case len(body) == 0:
 		return nil
 	}

@@ -84,7 +84,7 @@ func (r *request) discoveryResponse(target route, resourceType string, items []d
 		list = append(list, o)
 	}
 	if target.id != "" {
-		return nil, scim.NotFound("The %s %q does not exist. GET /%[1]ss lists all that do.", resourceType, target.id)
+		return nil, scim.NotFound("The %s %q does not exist. GET /%[1]ss returns the list of all.", resourceType, target.id)
 	}
 	b, err := scim.EncodeJSON(list)
 	if err != nil {

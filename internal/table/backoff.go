@@ -7,37 +7,39 @@ import (
 	"time"
 )
 
-// Backoff is how long to wait before trying again: full jitter, that is anything from nothing up to a bound that
-// doubles with each attempt. The zero value is ready to use.
+// A Backoff determines the delay before another attempt. It uses full jitter: the delay is random, from 0 up to a bound
+// that doubles with each attempt. The zero value is ready to use.
 type Backoff struct {
-	Base  time.Duration                              // the first bound; 25 ms
-	Cap   time.Duration                              // the last bound; 1 s
-	Rand  func(n int64) int64                        // a random number in [0, n); math/rand
-	Sleep func(context.Context, time.Duration) error // until the time is over or the context is; the clock
+	Base  time.Duration                              // bound after the first attempt; 0: 25 ms
+	Cap   time.Duration                              // maximum bound; 0: 1 s
+	Rand  func(n int64) int64                        // returns a random number in [0, n); nil: math/rand
+	Sleep func(context.Context, time.Duration) error // waits, at most until the context ends; nil: a timer
 }
 
-// Wait waits before the next attempt; attempt counts those that failed, from 0. It returns an error, and at once, if
-// the context has ended or would end before the wait does.
+// Wait waits before the next attempt. attempt is the number of failed attempts before the last one. Wait returns an
+// error without waiting if the context has ended, or would end before the delay.
 func (b Backoff) Wait(ctx context.Context, attempt int) error {
-	d := b.delay(attempt)
-	if err := checkDeadlineIn(ctx, d); err != nil {
+	delay := b.delay(attempt)
+	if err := checkDeadlineIn(ctx, delay); err != nil {
 		return err
 	}
 	if b.Sleep == nil {
-		return sleep(ctx, d)
+		return sleep(ctx, delay)
 	}
-	return b.Sleep(ctx, d)
+	return b.Sleep(ctx, delay)
 }
 
-// ErrConflict reports that a concurrent request changed an item on which a write depends. The caller reads again and
-// retries.
+// ErrConflict reports that a concurrent request changed an item on which a write depends. The caller must read the item
+// again and retry.
 var ErrConflict = errors.New("table: conflict")
 
-// maxAttempts bounds the attempts of one request, so that a condition that can never hold ends it before its deadline.
+// maxAttempts bounds the attempts of RetryConflicts, so that a condition that can never hold ends a request before its
+// deadline.
 const maxAttempts = 100
 
-// RetryConflicts calls attempt until it returns an error other than ErrConflict, with a wait before each repetition. If
-// the context ends first, or after 100 attempts, the error is *TransientError.
+// RetryConflicts calls attempt until its error is not ErrConflict, and returns that error, or nil. It waits before each
+// retry. If the context would end before the wait does, or after 100 attempts, the error is *TransientError and wraps
+// ErrConflict.
 func (b Backoff) RetryConflicts(ctx context.Context, attempt func() error) error {
 	for n := range maxAttempts {
 		err := attempt()
@@ -51,34 +53,34 @@ func (b Backoff) RetryConflicts(ctx context.Context, attempt func() error) error
 	return &TransientError{Err: ErrConflict}
 }
 
-// CheckDeadline is why no call may begin: the context has ended, or its deadline is over by the wall clock. A context goes by
-// the monotonic clock, which may stand still while a machine is suspended.
+// CheckDeadline returns an error if the context has ended, or if its deadline has passed by the wall clock. A context
+// uses the monotonic clock, which may stop while a machine is suspended (AWS Lambda suspends one between requests).
 func CheckDeadline(ctx context.Context) error { return checkDeadlineIn(ctx, 0) }
 
-// checkDeadlineIn looks a time ahead.
+// checkDeadlineIn is CheckDeadline for a later time.
 func checkDeadlineIn(ctx context.Context, ahead time.Duration) error {
 	deadline, ok := ctx.Deadline()
-	if ok && deadline.Round(0).Sub(time.Now().Round(0)) <= ahead { // Round takes the monotonic reading away
+	if ok && deadline.Round(0).Sub(time.Now().Round(0)) <= ahead { // Round(0) removes the monotonic reading
 		return context.DeadlineExceeded
 	}
 	return ctx.Err()
 }
 
 func (b Backoff) delay(attempt int) time.Duration {
-	base, most, random := b.Base, b.Cap, b.Rand
-	if base <= 0 {
-		base = 25 * time.Millisecond
+	bound, maxBound, random := b.Base, b.Cap, b.Rand
+	if bound <= 0 {
+		bound = 25 * time.Millisecond
 	}
-	if most <= 0 {
-		most = time.Second
+	if maxBound <= 0 {
+		maxBound = time.Second
 	}
 	if random == nil {
 		random = rand.Int64N
 	}
-	for ; attempt > 0 && base < most; attempt-- {
-		base *= 2
+	for ; attempt > 0 && bound < maxBound; attempt-- {
+		bound *= 2
 	}
-	return time.Duration(random(int64(min(base, most))))
+	return time.Duration(random(int64(min(bound, maxBound))))
 }
 
 func sleep(ctx context.Context, d time.Duration) error {

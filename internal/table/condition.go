@@ -7,68 +7,70 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Condition is what must be true of an item for its write, and so for the whole transaction, to happen. All the
-// conditions of one write must hold.
+// A Condition is a requirement on the item of a write. All conditions of all writes must hold, or the transaction
+// writes nothing.
 type Condition struct {
 	Op        ConditionOp
-	Attribute string
-	Value     types.AttributeValue // of IsEqual
-	Size      int                  // of IsBelow
+	Attribute string               // not used by OpItemExists and OpItemNotExists
+	Value     types.AttributeValue // used by OpEquals
+	Size      int                  // used by OpSetSizeBelow
 }
 
-// ConditionOp says what a Condition asks.
+// A ConditionOp is the kind of a Condition.
 type ConditionOp int
 
 const (
-	OpItemExists         ConditionOp = iota // there is an item
-	OpItemNotExists                         // there is none
-	OpAttributeNotExists                    // the attribute is absent (also where the item is)
-	OpEquals                                // the attribute is there and has the value
-	OpSetSizeBelow                          // the attribute is absent, or a string set of fewer than Size elements
+	OpItemExists         ConditionOp = iota // the item exists
+	OpItemNotExists                         // the item does not exist
+	OpAttributeNotExists                    // the attribute does not exist, perhaps because the item does not
+	OpEquals                                // the attribute exists and equals Value
+	OpSetSizeBelow                          // the attribute does not exist, or is a set of fewer than Size strings
 )
 
-// Exists asks for an item.
+// Exists returns the condition that the item exists.
 func Exists() Condition { return Condition{Op: OpItemExists} }
 
-// NotExists asks that there be no item.
+// NotExists returns the condition that the item does not exist.
 func NotExists() Condition { return Condition{Op: OpItemNotExists} }
 
-// AttributeNotExists asks that an attribute be absent.
+// AttributeNotExists returns the condition that the attribute does not exist.
 func AttributeNotExists(attribute string) Condition {
 	return Condition{Op: OpAttributeNotExists, Attribute: attribute}
 }
 
-// Equals asks that an attribute be there and have a value.
+// Equals returns the condition that the attribute exists and has this type and value.
 func Equals(attribute string, v types.AttributeValue) Condition {
 	return Condition{Op: OpEquals, Attribute: attribute, Value: v}
 }
 
-// SetSizeBelow asks that a string set be absent or have fewer than n elements. It is false of any other type.
+// SetSizeBelow returns the condition that the attribute does not exist or is a string set of fewer than n elements. The
+// condition fails for an attribute of any other type.
 func SetSizeBelow(attribute string, n int) Condition {
 	return Condition{Op: OpSetSizeBelow, Attribute: attribute, Size: n}
 }
 
-// Holds tells whether the condition is true of an item (nil: there is none).
+// Holds reports whether the condition holds for an item; nil is an item that does not exist.
 func (c Condition) Holds(it Item) bool {
-	v, there := it[c.Attribute]
+	v, exists := it[c.Attribute]
 	switch c.Op {
 	case OpItemExists:
 		return it != nil
 	case OpItemNotExists:
 		return it == nil
 	case OpAttributeNotExists:
-		return !there
+		return !exists
 	case OpEquals:
-		return there && equal(v, c.Value)
+		return exists && equal(v, c.Value)
 	default:
-		return !there || kind(v) == "SS" && len(StringSetValue(v)) < c.Size
+		return !exists || typeName(v) == "SS" && len(StringSetValue(v)) < c.Size
 	}
 }
 
-// equal compares sets without regard to their order.
+// equal compares two values, and sets without regard to their order.
 func equal(a, b types.AttributeValue) bool {
-	if kind(a) == "SS" && kind(b) == "SS" {
-		return slices.Equal(slices.Sorted(slices.Values(StringSetValue(a))), slices.Sorted(slices.Values(StringSetValue(b))))
+	if typeName(a) == "SS" && typeName(b) == "SS" {
+		setA, setB := slices.Values(StringSetValue(a)), slices.Values(StringSetValue(b))
+		return slices.Equal(slices.Sorted(setA), slices.Sorted(setB))
 	}
 	return reflect.DeepEqual(a, b)
 }

@@ -7,40 +7,40 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-func TestConditionsHoldAsDynamoDBJudgesThem(t *testing.T) {
+func TestConditionsHoldAsInDynamoDB(t *testing.T) {
 	t.Parallel()
 	unsorted := &types.AttributeValueMemberSS{Value: []string{"b", "a"}}
 	states := []Item{nil, {"PK": S("p")}, {"a": S("x")}, {"a": N(1)}, {"a": unsorted}}
 	for name, c := range map[string]struct {
 		condition Condition
-		want      string // by state: 1 where the condition holds
+		want      string // one digit per state; 1: the condition holds
 	}{
-		"exists":            {Exists(), "01111"},
-		"absent":            {NotExists(), "10000"},
-		"without a":         {AttributeNotExists("a"), "11000"},
-		"a = x":             {Equals("a", S("x")), "00100"},
-		"a = ''":            {Equals("a", S("")), "00000"},
-		"a = '1'":           {Equals("a", S("1")), "00000"},
-		"a = 1":             {Equals("a", N(1)), "00010"},
-		"a = {a, b}":        {Equals("a", SS("a", "b")), "00001"},
-		"a = {a}":           {Equals("a", SS("a")), "00000"},
-		"a = {a, c}":        {Equals("a", SS("a", "c")), "00000"},
-		"nothing = nothing": {Equals("b", nil), "00000"},
-		"size(b) < 0":       {SetSizeBelow("b", 0), "11111"},
-		"size(a) < 3":       {SetSizeBelow("a", 3), "11001"},
+		"exists":       {Exists(), "01111"},
+		"not exists":   {NotExists(), "10000"},
+		"a not exists": {AttributeNotExists("a"), "11000"},
+		"a = x":        {Equals("a", S("x")), "00100"},
+		"a = ''":       {Equals("a", S("")), "00000"},
+		"a = '1'":      {Equals("a", S("1")), "00000"},
+		"a = 1":        {Equals("a", N(1)), "00010"},
+		"a = {a, b}":   {Equals("a", SS("a", "b")), "00001"},
+		"a = {a}":      {Equals("a", SS("a")), "00000"},
+		"a = {a, c}":   {Equals("a", SS("a", "c")), "00000"},
+		"b = nil":      {Equals("b", nil), "00000"},
+		"size(b) < 0":  {SetSizeBelow("b", 0), "11111"},
+		"size(a) < 3":  {SetSizeBelow("a", 3), "11001"},
 	} {
-		if got := judged(c.condition, states); got != c.want {
+		if got := holdsByState(c.condition, states); got != c.want {
 			t.Errorf("%s: %s, want %s", name, got, c.want)
 		}
 	}
 	for n, want := range []bool{false, false, false, true} {
 		if got := SetSizeBelow("a", n).Holds(states[4]); got != want {
-			t.Errorf("two elements are below %d: %v", n, got)
+			t.Errorf("SetSizeBelow(%d) of a set of two elements: %v", n, got)
 		}
 	}
 }
 
-func judged(c Condition, states []Item) (s string) {
+func holdsByState(c Condition, states []Item) (s string) {
 	for _, it := range states {
 		n := 0
 		if c.Holds(it) {

@@ -5,37 +5,38 @@ import (
 	"sync"
 )
 
-// Usage is what calls to a table cost. DynamoDB bills request units by the size of whole items, as Size counts it,
-// whatever a call shows or changes of them:
+// Usage is the cost of calls to a table. DynamoDB bills request units by the size of whole items (see ItemSize), even
+// if a call returns or changes a part of them:
 //
-//   - A read of an item takes one RRU for every 4 KB begun, and one where there is no item. So Get, each item by itself.
-//     A Snapshot takes twice that, for each key. A Query or a Scan adds up what it reads in a page, shown or not, and takes
-//     one RRU for every 4 KB begun of the sum, and one for an empty page.
-//   - A write takes one WRU for every 1 KB begun of the item as it was or as it becomes, whichever is larger; a Delete of
-//     what is not there takes one. All writes here are transactions, which take twice that for every action, Checks too.
-//   - A transaction that is refused is billed as if it had happened. Only the embedded table can tell how much:
-//     DynamoDB's error does not, so that there the units of a Usage are those of the calls that succeeded.
-//   - The repetition of a transaction with its token, once that has happened, is billed as a read of its items.
+//   - A read of an item costs one read unit (RRU) per 4 KB, rounded up, and one if the item does not exist. Get rounds
+//     up for each item. Snapshot costs twice as much. Query and Scan round up the total size of the items of a page,
+//     returned or not, and cost one for an empty page.
+//   - A write costs one write unit (WRU) per 1 KB, rounded up, of the old or the new item, whichever is larger. A
+//     Delete of a missing item costs one. Every Write is a transaction, which costs twice as much for each action,
+//     including each ConditionCheck.
+//   - A transaction whose conditions fail is billed as if it had succeeded. Package bolt counts these units. DynamoDB
+//     does not report them, so package dynamo counts only the units of successful calls.
+//   - A repeated transaction with the token of a completed one is billed as a read of its items.
 //
-// Storage, backups and data transfer are not in it.
+// Usage does not include storage, backups, and data transfer.
 type Usage struct {
-	Calls                int     // made
-	RoundTrips           int     // of them, those that waited for each other: calls that overlap count once
-	ItemsRead            int     // brought back
-	ItemsWritten         int     // put, updated or deleted
+	Calls                int     // number of calls
+	RoundTrips           int     // calls that waited for an earlier one; overlapping calls count once
+	ItemsRead            int     // items returned
+	ItemsWritten         int     // items put, updated or deleted
 	ReadUnits            float64 // RRU, as billed
 	WriteUnits           float64 // WRU, as billed
-	Retries              int     // by the driver
-	TransactionConflicts int     // of them, those because of another transaction
+	Retries              int     // retries by the driver
+	TransactionConflicts int     // retries because of a transaction conflict, included in Retries
 }
 
-// What AWS asks for a million request units on demand: us-east-1, table class Standard, since November 2024.
+// Prices of a million request units, on demand, in us-east-1, table class Standard, since November 2024.
 const (
 	dollarsPerMillionRRU = 0.125
 	dollarsPerMillionWRU = 0.625
 )
 
-// Dollars is the price of the request units on demand.
+// Dollars returns the price of the request units on demand.
 func (u Usage) Dollars() float64 {
 	return (u.ReadUnits*dollarsPerMillionRRU + u.WriteUnits*dollarsPerMillionWRU) / 1e6
 }
@@ -43,13 +44,13 @@ func (u Usage) Dollars() float64 {
 type meter struct {
 	mu    sync.Mutex
 	usage Usage
-	depth int // of the deepest call that has ended
+	depth int // largest depth of a call that has ended; see beginCall
 }
 
 type meterKey struct{}
 
-// WithUsage returns a context whose calls to a Metered table are counted, and what has been counted so far. It is
-// safe for calls that run at the same time.
+// WithUsage returns a context, and a function that returns the usage so far of calls with this context to a Metered
+// table. Both are safe for concurrent use.
 func WithUsage(ctx context.Context) (context.Context, func() Usage) {
 	m := &meter{}
 	return context.WithValue(ctx, meterKey{}, m), func() Usage {
@@ -59,12 +60,12 @@ func WithUsage(ctx context.Context) (context.Context, func() Usage) {
 	}
 }
 
-// AddConsumedCapacity adds capacity units. Drivers call it; DynamoDB does not tell them what a refused transaction has cost.
+// AddConsumedCapacity adds read and write units to the usage of ctx. Drivers call it.
 func AddConsumedCapacity(ctx context.Context, read, write float64) {
 	count(ctx, func(m *meter) { m.usage.ReadUnits += read; m.usage.WriteUnits += write })
 }
 
-// CountRetry counts an attempt after the first, and whether another transaction was what stood in the way of the one before.
+// CountRetry adds a retry to the usage of ctx. conflict reports whether the failed attempt met a transaction conflict.
 // Drivers call it.
 func CountRetry(ctx context.Context, conflict bool) {
 	count(ctx, func(m *meter) {
@@ -74,18 +75,20 @@ func CountRetry(ctx context.Context, conflict bool) {
 	})
 }
 
-func count(ctx context.Context, f func(*meter)) {
+// count calls add with the meter of ctx, if it has one.
+func count(ctx context.Context, add func(*meter)) {
 	if m, ok := ctx.Value(meterKey{}).(*meter); ok {
 		m.mu.Lock()
 		defer m.mu.Unlock()
-		f(m)
+		add(m)
 	}
 }
 
-// Metered counts the calls to a table in the Usage of their context.
+// Metered counts the calls to a table in the usage of their context (see WithUsage). Without one, it counts nothing.
 type Metered struct{ Table }
 
-// beginCall counts a call as one step deeper than the deepest that had ended before it: it may have waited for that one.
+// beginCall counts a call. Its depth is one more than the largest depth of the calls that ended before, because it may
+// have waited for them. The largest depth is the number of round trips.
 func beginCall(ctx context.Context) (end func(read, written int)) {
 	depth := 0
 	count(ctx, func(m *meter) {
@@ -102,7 +105,7 @@ func beginCall(ctx context.Context) (end func(read, written int)) {
 	}
 }
 
-// Get counts a call, unless there is nothing to read.
+// Get counts a call, unless there are no keys.
 func (m Metered) Get(ctx context.Context, attributes []string, keys ...Key) ([]Item, error) {
 	if len(keys) == 0 {
 		return m.Table.Get(ctx, attributes)
@@ -145,9 +148,10 @@ func (m Metered) Write(ctx context.Context, writes ...Write) error {
 	return err
 }
 
+// countChanges returns the number of items that a successful Write changes.
 func countChanges(writes []Write, err error) (n int) {
 	for _, w := range writes {
-		if _, check := w.(ConditionCheck); !check && err == nil {
+		if _, isCheck := w.(ConditionCheck); !isCheck && err == nil {
 			n++
 		}
 	}

@@ -2,42 +2,42 @@ package table
 
 import (
 	"slices"
-	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Write is one action of a transaction: Put, Update, Delete or Check.
+// A Write is one action of a transaction: a Put, Update, Delete, or ConditionCheck.
 type Write interface {
-	Target() Key
-	Conditions() []Condition
+	Target() Key             // the key of the item
+	Conditions() []Condition // what must hold for the current item
 	write()
 }
 
 type (
-	// Put writes a whole item in place of what is there.
+	// Put writes a whole item and replaces an existing one.
 	Put struct {
 		Item Item
 		If   []Condition
 	}
 
-	// Update changes some attributes of an item, and creates the item where there is none, as UpdateItem does.
+	// Update changes the named attributes of an item. If the item does not exist, Update creates it, as DynamoDB's
+	// UpdateItem does. An attribute must not occur twice.
 	Update struct {
 		Key    Key
 		Set    Item     // attributes to set
-		Add    Item     // numbers to add (to 0 where absent), and elements to add to string sets
-		Delete Item     // elements to take from string sets; a set that becomes empty is removed
+		Add    Item     // numbers to add to attributes (to 0 if missing), and elements to add to string sets
+		Delete Item     // elements to delete from string sets; a set without elements is removed
 		Remove []string // attributes to remove
 		If     []Condition
 	}
 
-	// Delete removes an item; without a condition also one that is not there.
+	// Delete removes an item. Without conditions, it does nothing if the item does not exist.
 	Delete struct {
 		Key Key
 		If  []Condition
 	}
 
-	// ConditionCheck changes nothing, but lets the transaction depend on an item.
+	// ConditionCheck changes nothing. It makes the transaction depend on an item. It needs at least one condition.
 	ConditionCheck struct {
 		Key Key
 		If  []Condition
@@ -59,6 +59,29 @@ func (Update) write()         {}
 func (Delete) write()         {}
 func (ConditionCheck) write() {}
 
+// Apply returns the item after the update. It does not change old, which is nil if the item does not exist. The error
+// is *InvalidError if an attribute of Add or Delete has another type in old, or if a sum exceeds 64 bits (DynamoDB
+// itself allows 38 digits). It is *TooLargeError if the new item is too large.
+func (w Update) Apply(old Item) (Item, error) {
+	for _, part := range []Item{w.Add, w.Delete} {
+		for name, v := range part {
+			existing := old[name]
+			if existing != nil && typeName(existing) != typeName(v) {
+				return nil, invalidError("%q has the type %s, not %s", name, typeName(existing), typeName(v))
+			}
+			if a, b := IntValue(existing), IntValue(v); (a+b > a) != (b > 0) {
+				return nil, invalidError("adding %d to %d in %q exceeds 64 bits", b, a, name)
+			}
+		}
+	}
+	it := w.applyUnchecked(old)
+	if n := ItemSize(it); n > MaxItemBytes {
+		return nil, tooLargeError("an item of %d bytes; the limit is %d", n, MaxItemBytes)
+	}
+	return it, nil
+}
+
+// applyUnchecked returns a new item: old (which may be nil) with the changes. It expects the types that Apply checks.
 func (w Update) applyUnchecked(old Item) Item {
 	it := make(Item, 2+len(old)+len(w.Set)+len(w.Add))
 	it["PK"], it["SK"] = S(w.Key.PK), S(w.Key.SK)
@@ -72,10 +95,10 @@ func (w Update) applyUnchecked(old Item) Item {
 		it[name] = addValue(it[name], v)
 	}
 	for name, v := range w.Delete {
-		if left := removeElements(it[name], v); left == nil {
+		if remaining := removeElements(it[name], v); remaining == nil {
 			delete(it, name)
 		} else {
-			it[name] = left
+			it[name] = remaining
 		}
 	}
 	for _, name := range w.Remove {
@@ -84,61 +107,19 @@ func (w Update) applyUnchecked(old Item) Item {
 	return it
 }
 
-func addValue(old, more types.AttributeValue) types.AttributeValue {
-	if set, ok := more.(*types.AttributeValueMemberSS); ok {
+func addValue(old, added types.AttributeValue) types.AttributeValue {
+	if set, ok := added.(*types.AttributeValueMemberSS); ok {
 		return SS(append(StringSetValue(old), set.Value...)...)
 	}
-	return N(IntValue(old) + IntValue(more))
+	return N(IntValue(old) + IntValue(added))
 }
 
-func removeElements(old, less types.AttributeValue) types.AttributeValue {
-	gone := StringSetValue(less)
-	left := slices.DeleteFunc(StringSetValue(old), func(s string) bool { return slices.Contains(gone, s) })
-	if len(left) == 0 {
+// removeElements returns nil if no element remains.
+func removeElements(old, removed types.AttributeValue) types.AttributeValue {
+	elements := StringSetValue(removed)
+	remaining := slices.DeleteFunc(StringSetValue(old), func(s string) bool { return slices.Contains(elements, s) })
+	if len(remaining) == 0 {
 		return nil
 	}
-	return SS(left...)
-}
-
-// S is a string attribute.
-func S(s string) types.AttributeValue { return &types.AttributeValueMemberS{Value: s} }
-
-// N is an integer attribute.
-func N(n int64) types.AttributeValue {
-	return &types.AttributeValueMemberN{Value: strconv.FormatInt(n, 10)}
-}
-
-// BOOL is a boolean attribute.
-func BOOL(b bool) types.AttributeValue { return &types.AttributeValueMemberBOOL{Value: b} }
-
-// SS is a string set, sorted and without duplicates; DynamoDB has no empty ones.
-func SS(elements ...string) types.AttributeValue {
-	sorted := slices.Clone(elements)
-	slices.Sort(sorted)
-	return &types.AttributeValueMemberSS{Value: slices.Compact(sorted)}
-}
-
-// StringValue is the value of a string attribute, empty where it is absent.
-func StringValue(v types.AttributeValue) string {
-	if s, ok := v.(*types.AttributeValueMemberS); ok {
-		return s.Value
-	}
-	return ""
-}
-
-// IntValue is the value of an integer attribute, 0 where it is absent.
-func IntValue(v types.AttributeValue) int64 {
-	if n, ok := v.(*types.AttributeValueMemberN); ok {
-		i, _ := strconv.ParseInt(n.Value, 10, 64)
-		return i
-	}
-	return 0
-}
-
-// StringSetValue is a copy of the elements of a string set, none where it is absent.
-func StringSetValue(v types.AttributeValue) []string {
-	if s, ok := v.(*types.AttributeValueMemberSS); ok {
-		return slices.Clone(s.Value)
-	}
-	return nil
+	return SS(remaining...)
 }

@@ -1,56 +1,29 @@
-// Package bolt keeps a table in one file, on go.etcd.io/bbolt: the embedded stand-in for DynamoDB on a laptop and in
-// tests. It refuses what DynamoDB refuses, so that what works here works there, and pages and bills as DynamoDB does.
-// One process uses a file at a time; there is no server, no cache and no expiry.
+// Package bolt implements a table.Table in one local file, with go.etcd.io/bbolt. It replaces DynamoDB on a laptop and
+// in tests. It rejects what DynamoDB rejects, and it counts pages and request units as DynamoDB does, so that a program
+// that works on this package also works on DynamoDB. One process at a time can open a file. The package has no server,
+// no cache, and no time to live: expired items stay.
 package bolt
 
 import (
-	"context"
 	"errors"
 	"fmt"
 	"os"
-	"runtime/debug"
-	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.etcd.io/bbolt"
 	bbolterrors "go.etcd.io/bbolt/errors"
-
-	"serverless-scim/internal/table"
 )
 
-var (
-	errClosed = errors.New("bolt: the table is closed")
-	items     = []byte("items") // the one bucket
-)
-
-// Table is a table.Table in a file.
-type Table struct {
-	db        *bbolt.DB
-	path      string
-	temporary bool // the file vanishes
-
-	corruption atomic.Pointer[error] // what was met first
-	corrupted  chan struct{}         // closed when there is damage
-
-	queue   chan *writeRequest
-	stopped chan struct{} // closed when the committer has returned
-
-	mu     sync.RWMutex // guards closed, and is never held for longer: a call may hang in a damaged file
-	closed bool
-	calls  sync.WaitGroup // under way; none begins once the table is closed
-}
-
-// pageSize is that of a new file. Items of half a KB make a tree of smaller pages so deep, and of larger ones so slow to
-// copy, that a write costs more.
+// pageSize is the page size of a new file. With items of about 500 bytes, a write costs least at 8 KB: smaller pages
+// make the tree deeper, and larger ones take longer to copy.
 const pageSize = 8 << 10
 
-// Open opens a file, and creates it where there is none. The path ":memory:" stands for a new file that nobody else
-// sees and that vanishes with Close. A file that another process uses is an error, after a second.
+// Open opens the file at path, or creates it. The path ":memory:" creates a temporary file that no other caller can
+// open, and Close removes it. If another process uses the file, Open returns an error after one second.
 func Open(path string) (*Table, error) {
 	options := &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, PageSize: pageSize}
-	volatile := path == ":memory:"
-	if volatile {
+	temporary := path == ":memory:"
+	if temporary {
 		f, err := os.CreateTemp("", "table-*.db")
 		if err != nil {
 			return nil, fmt.Errorf("bolt: %w", err)
@@ -59,11 +32,11 @@ func Open(path string) (*Table, error) {
 		path = f.Name()
 		options.NoSync, options.NoGrowSync, options.NoFreelistSync = true, true, true
 	}
-	t := &Table{path: path, temporary: volatile, corrupted: make(chan struct{}),
+	t := &Table{path: path, temporary: temporary, corrupted: make(chan struct{}),
 		queue: make(chan *writeRequest, 256), stopped: make(chan struct{})}
 	err := t.catchCorruption(func() error { return t.open(options) })
-	if volatile {
-		os.Remove(path) // where the system refuses while the file is open, Close removes it
+	if temporary {
+		os.Remove(path) // Windows cannot remove an open file; there, Close removes it
 	}
 	if err != nil {
 		return nil, fmt.Errorf("bolt: %w", err)
@@ -91,43 +64,8 @@ func (t *Table) open(options *bbolt.Options) error {
 	return nil
 }
 
-// catchCorruption makes an error of a panic, which is how bbolt tells of a damaged file, and of a fault, which is how the system
-// tells of one that was cut off. After damage nothing is tried again: a lock may be left that would be waited for.
-func (t *Table) catchCorruption(do func() error) (err error) {
-	if err := t.CorruptionError(); err != nil {
-		return err
-	}
-	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
-	defer func() {
-		if p := recover(); p != nil {
-			err = t.setCorruption(fmt.Errorf("%s is damaged: %v", t.path, p))
-		}
-	}()
-	return do()
-}
-
-// setCorruption makes an error the damage of the table, unless it has one.
-func (t *Table) setCorruption(err error) error {
-	if t.corruption.CompareAndSwap(nil, &err) {
-		close(t.corrupted)
-	}
-	return err
-}
-
-// Corrupted is closed when the file has turned out to be damaged. From then on every call fails, but reads that had begun
-// may never return: bbolt leaves locks behind, which nobody else can open. The process can only end.
-func (t *Table) Corrupted() <-chan struct{} { return t.corrupted }
-
-// CorruptionError is why Damaged is closed, and nil before.
-func (t *Table) CorruptionError() error {
-	if err := t.corruption.Load(); err != nil {
-		return *err
-	}
-	return nil
-}
-
-// Close waits for the calls under way and closes the file, unless that is damaged: then it waits for nothing, and the
-// file ends with the process. Later calls fail.
+// Close waits for the calls in progress and closes the file. If the file is corrupt, Close returns its error without
+// waiting, and the file stays open until the process ends. Later calls return an error.
 func (t *Table) Close() error {
 	t.mu.Lock()
 	closed := t.closed
@@ -136,11 +74,11 @@ func (t *Table) Close() error {
 	if closed {
 		return errClosed
 	}
-	ended := make(chan error, 1)
-	go func() { ended <- t.shutDown() }()
+	result := make(chan error, 1)
+	go func() { result <- t.shutDown() }()
 	var err error
 	select {
-	case err = <-ended:
+	case err = <-result:
 	case <-t.corrupted:
 		err = t.CorruptionError()
 	}
@@ -155,29 +93,4 @@ func (t *Table) shutDown() error {
 	close(t.queue)
 	<-t.stopped
 	return t.catchCorruption(t.db.Close)
-}
-
-// beginCall begins a call; unless it fails, t.calls.Done ends it.
-func (t *Table) beginCall(ctx context.Context) error {
-	if err := table.CheckDeadline(ctx); err != nil {
-		return &table.TransientError{Err: err}
-	}
-	t.mu.RLock()
-	defer t.mu.RUnlock()
-	if t.closed {
-		return errClosed
-	}
-	t.calls.Add(1)
-	return nil
-}
-
-// view runs a call that reads, in one read transaction.
-func (t *Table) view(ctx context.Context, read func(*bbolt.Bucket) error) error {
-	if err := t.beginCall(ctx); err != nil {
-		return err
-	}
-	defer t.calls.Done()
-	return t.catchCorruption(func() error {
-		return t.db.View(func(tx *bbolt.Tx) error { return read(tx.Bucket(items)) })
-	})
 }

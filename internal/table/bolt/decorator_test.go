@@ -10,22 +10,22 @@ import (
 	"serverless-scim/internal/table/tabletest"
 )
 
-func TestCallsThatOverlapCountOnce(t *testing.T) {
+func TestOverlappingCallsAreOneRoundTrip(t *testing.T) {
 	t.Parallel()
-	entered, leave := make(chan bool), make(chan bool)
+	entered, proceed := make(chan bool), make(chan bool)
 	slow := tabletest.Faults{Table: openTest(t, ":memory:"), Before: func(c tabletest.Call) error {
 		if c.Method == "Query" {
 			entered <- true
-			<-leave
+			<-proceed
 		}
 		return nil
 	}}
 	m := table.Metered{Table: slow}
 	ctx, usage := table.WithUsage(t.Context())
-	waits := func(want int, when string) {
+	checkRoundTrips := func(want int, when string) {
 		t.Helper()
 		if got := usage().RoundTrips; got != want {
-			t.Errorf("%s: %d calls waited for each other, want %d", when, got, want)
+			t.Errorf("%s: %d round trips, want %d", when, got, want)
 		}
 	}
 	get := func() { _, _ = m.Get(ctx, nil, head) }
@@ -34,29 +34,29 @@ func TestCallsThatOverlapCountOnce(t *testing.T) {
 		go func() { _, _ = m.Query(ctx, table.Range{PK: "p"}); done <- true }()
 		<-entered
 	}
-	waits(1, "three calls under way")
+	checkRoundTrips(1, "three calls in progress")
 	get()
-	waits(1, "a fourth beside them")
+	checkRoundTrips(1, "after a fourth call at the same time")
 	get()
-	waits(2, "a fifth, after the fourth")
+	checkRoundTrips(2, "after a fifth call that followed the fourth")
 	for range 3 {
-		leave <- true
+		proceed <- true
 		<-done
 	}
 	get()
-	waits(3, "after all of them")
+	checkRoundTrips(3, "after a call that followed all others")
 	if u := usage(); u.Calls != 6 {
 		t.Errorf("%d calls, want 6", u.Calls)
 	}
 }
 
-func TestPartialShowsTransactionsInPart(t *testing.T) {
+func TestPartialVisibilityShowsPartOfATransaction(t *testing.T) {
 	t.Parallel()
 	const n = 5
 	ctx := t.Context()
 	p := &tabletest.PartialVisibility{Table: openTest(t, ":memory:")}
 	var writes []table.Write
-	var seen []int
+	var visible []int
 	for i := range n {
 		it := table.Item{"PK": table.S("p"), "SK": table.S(fmt.Sprint(i))}
 		writes = append(writes, table.Put{Item: it})
@@ -66,26 +66,26 @@ func TestPartialShowsTransactionsInPart(t *testing.T) {
 		if err != nil {
 			t.Error(err)
 		}
-		seen = append(seen, len(page.Items))
+		visible = append(visible, len(page.Items))
 		ended, cancel := context.WithCancel(ctx)
 		cancel()
-		var busy *table.TransientError
-		if _, err := p.Snapshot(ended, writes[0].Target()); !errors.As(err, &busy) {
-			t.Errorf("a Snapshot of an item that is being written: %v", err)
+		var transient *table.TransientError
+		if _, err := p.Snapshot(ended, writes[0].Target()); !errors.As(err, &transient) {
+			t.Errorf("Snapshot of an item that is being written: %v", err)
 		}
 	}
 	if err := p.Write(ctx, writes...); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := fmt.Sprint(seen), "[0 1 2 3 4]"; got != want {
-		t.Errorf("plain reads saw %s items on the way, want %s", got, want)
+	if got, want := fmt.Sprint(visible), "[0 1 2 3 4]"; got != want {
+		t.Errorf("plain reads saw %s items during the Write, want %s", got, want)
 	}
 	if items, err := p.Snapshot(ctx, writes[0].Target(), writes[4].Target()); err != nil || len(items) != 2 {
-		t.Errorf("a Snapshot afterwards: %v, %v", items, err)
+		t.Errorf("Snapshot after the Write: %v, %v", items, err)
 	}
 }
 
-func TestFaultsTakeTheCallOrTheAnswer(t *testing.T) {
+func TestFaultsReplaceTheCallOrTheResponse(t *testing.T) {
 	t.Parallel()
 	lost := &table.TransientError{Err: errors.New("lost")}
 	fail := func(method string) func(tabletest.Call) error {
@@ -98,15 +98,15 @@ func TestFaultsTakeTheCallOrTheAnswer(t *testing.T) {
 	}
 	b := openTest(t, ":memory:")
 	if err := (tabletest.Faults{Table: b, Before: fail("Write")}).Write(t.Context(), put(1)); err != lost {
-		t.Errorf("before: %v", err)
+		t.Errorf("Before: %v", err)
 	}
 	if items, _ := b.Get(t.Context(), nil, head); len(items) > 0 {
-		t.Error("a call that failed before it began was made")
+		t.Error("Before returned an error, but the call was made")
 	}
 	if err := (tabletest.Faults{Table: b, After: fail("Write")}).Write(t.Context(), put(1)); err != lost {
-		t.Errorf("after: %v", err)
+		t.Errorf("After: %v", err)
 	}
 	if items, _ := b.Get(t.Context(), nil, head); len(items) != 1 {
-		t.Error("a call whose answer got lost was not made")
+		t.Error("After returned an error, but the call was not made")
 	}
 }

@@ -7,8 +7,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// A bucket key is PK, an end mark and SK. PK is escaped so that the end mark (0, 1) cannot occur in it: a zero byte
-// becomes (0, 255). So no two keys share a bucket key, a partition is one run of the bucket, and SK orders it.
+// A bucket key is PK, partitionEnd, and SK. A zero byte of PK is escaped as (0, 255), so that partitionEnd cannot occur
+// in PK. Different keys therefore have different bucket keys, and a partition is contiguous and sorted by SK.
 var partitionEnd = []byte{0, 1}
 
 func partitionPrefix(pk string) []byte { return bucketKey(table.Key{PK: pk}) }
@@ -23,21 +23,21 @@ func bucketKey(k table.Key) []byte {
 	return append(append(b, partitionEnd...), k.SK...)
 }
 
-// partitionPart is the part of a bucket key that stands for PK.
+// partitionPart returns the part of a bucket key up to and including partitionEnd.
 func partitionPart(key []byte) []byte {
 	i := bytes.Index(key, partitionEnd)
 	return key[:i+len(partitionEnd)]
 }
 
-// rangeBounds is where a range begins in the bucket, and the first place behind it.
+// rangeBounds returns the bucket keys between which a range lies: from is included, to is excluded.
 func rangeBounds(r table.Range) (from, to []byte) {
-	p := partitionPrefix(r.PK)
-	at := func(sk string) []byte { return append(bytes.Clone(p), sk...) }
+	prefix := partitionPrefix(r.PK)
+	at := func(sk string) []byte { return append(bytes.Clone(prefix), sk...) }
 	if r.To != "" {
 		from, to = at(r.From), keyAfter(at(r.To))
 	} else {
 		from, to = at(r.Prefix), at(r.Prefix)
-		to[len(to)-1]++ // it is the end mark or UTF-8, and so not 255
+		to[len(to)-1]++ // the byte ends partitionEnd or UTF-8 text, so it is not 255
 	}
 	switch {
 	case r.ExclusiveStart == "":
@@ -49,5 +49,5 @@ func rangeBounds(r table.Range) (from, to []byte) {
 	return from, to
 }
 
-// keyAfter is the first possible key after a key.
+// keyAfter returns the smallest bucket key greater than key. It may change the array of key.
 func keyAfter(key []byte) []byte { return append(key, 0) }

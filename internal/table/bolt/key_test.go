@@ -30,12 +30,12 @@ func TestBucketKeysAreDistinctAndOrdered(t *testing.T) {
 			t.Fatalf("%+q and %+q are out of order", a, b)
 		}
 		if bytes.Equal(partitionPart(bucketKey(a)), partitionPart(bucketKey(b))) != (a.PK == b.PK) {
-			t.Fatalf("%+q and %+q: the partition is not what is before the end mark", a, b)
+			t.Fatalf("%+q and %+q: partitionPart is wrong", a, b)
 		}
 	})
 }
 
-func TestBoundsHoldTheRangeAlone(t *testing.T) {
+func TestRangeBoundsContainExactlyTheRange(t *testing.T) {
 	t.Parallel()
 	rapid.Check(t, func(t *rapid.T) {
 		k := drawKey(t)
@@ -46,17 +46,18 @@ func TestBoundsHoldTheRangeAlone(t *testing.T) {
 		case 1:
 			r.From, r.To = drawPart(t, "from"), drawPart(t, "to")
 		}
-		if rapid.Bool().Draw(t, "goes on") {
+		if rapid.Bool().Draw(t, "has start") {
 			r.ExclusiveStart = drawPart(t, "after")
 		}
 		inside := k.PK == r.PK && strings.HasPrefix(k.SK, r.Prefix) && (r.To == "" || r.From <= k.SK && k.SK <= r.To)
-		behind := r.ExclusiveStart == "" || !r.Backward && k.SK > r.ExclusiveStart || r.Backward && k.SK < r.ExclusiveStart
+		afterStart := r.ExclusiveStart == "" || !r.Backward && k.SK > r.ExclusiveStart ||
+			r.Backward && k.SK < r.ExclusiveStart
 		if table.ValidateRange(r) != nil {
-			t.Skip("no such range")
+			t.Skip("the range is invalid")
 		}
 		from, to := rangeBounds(r)
 		at := bucketKey(k)
-		if got := bytes.Compare(from, at) <= 0 && bytes.Compare(at, to) < 0; got != (inside && behind) {
+		if got := bytes.Compare(from, at) <= 0 && bytes.Compare(at, to) < 0; got != (inside && afterStart) {
 			t.Fatalf("%+q in %+v: %v", k, r, got)
 		}
 	})

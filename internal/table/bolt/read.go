@@ -3,14 +3,13 @@ package bolt
 import (
 	"bytes"
 	"context"
-	"fmt"
 
 	"go.etcd.io/bbolt"
 
 	"serverless-scim/internal/table"
 )
 
-// Get reads all keys as of one instant, which is more than the contract promises.
+// Get reads the items with these keys. All are from the same instant, which the contract does not require.
 func (t *Table) Get(ctx context.Context, attributes []string, keys ...table.Key) ([]table.Item, error) {
 	if err := table.ValidateGet(attributes, keys); err != nil {
 		return nil, err
@@ -19,36 +18,37 @@ func (t *Table) Get(ctx context.Context, attributes []string, keys ...table.Key)
 	return found, err
 }
 
-// Snapshot reads at most 100 keys as of one instant.
+// Snapshot reads 1 to 100 items from the same instant.
 func (t *Table) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
 	if err := table.ValidateKeys(keys, table.MaxTransactionActions); err != nil {
 		return nil, err
 	}
 	found, size, err := t.read(ctx, 2, nil, keys)
 	if size > table.MaxTransactionBytes {
-		return nil, &table.TooLargeError{Reason: fmt.Sprintf("a transaction of %d bytes", size)}
+		return nil, tooLargeError("a transaction", size, table.MaxTransactionBytes)
 	}
 	return found, err
 }
 
-// read charges a number of units for every 4 KB of each item, and as much for one that is not there.
-func (t *Table) read(ctx context.Context, unit int, attributes []string, keys []table.Key) (
+// read returns the items with these keys, and the total size of the whole items. It charges unitPrice for each 4 KB of
+// an item, rounded up, and for each missing item.
+func (t *Table) read(ctx context.Context, unitPrice int, attributes []string, keys []table.Key) (
 	found []table.Item, size int, err error,
 ) {
 	units := 0
 	found = make([]table.Item, 0, len(keys))
 	err = t.view(ctx, func(b *bbolt.Bucket) error {
 		var r encodedItem
-		at := seeker{Cursor: b.Cursor()}
+		s := seeker{Cursor: b.Cursor()}
 		for _, k := range keys {
-			if err := r.find(&at, bucketKey(k)); err != nil {
+			if err := r.find(&s, bucketKey(k)); err != nil {
 				return err
 			}
 			if !r.absent() {
 				found = append(found, r.item(attributes))
 			}
 			size += r.size
-			units += unit * capacityUnits(r.size, 4)
+			units += unitPrice * capacityUnits(r.size, 4)
 		}
 		return nil
 	})
@@ -56,42 +56,7 @@ func (t *Table) read(ctx context.Context, unit int, attributes []string, keys []
 	return found, size, err
 }
 
-// find takes what stands under a key.
-func (r *encodedItem) find(at *seeker, key []byte) error {
-	v := at.find(key)
-	if v == nil {
-		*r = encodedItem{attributes: r.attributes[:0]}
-		return nil
-	}
-	return r.read(v)
-}
-
-// seeker finds what stands under keys. From one to a later one it goes on rather than down from the root again: what is read
-// or written together often stands side by side.
-type seeker struct {
-	*bbolt.Cursor
-	lastKey, k, v []byte // last, and what stands there or behind
-}
-
-func (f *seeker) find(key []byte) []byte {
-	later := f.lastKey != nil && bytes.Compare(f.lastKey, key) < 0
-	if f.lastKey = key; later && f.k != nil && bytes.Compare(f.k, key) < 0 {
-		f.k, f.v = f.Next()
-		later = f.k == nil || bytes.Compare(f.k, key) >= 0
-	}
-	if !later {
-		f.k, f.v = f.Seek(key)
-	}
-	if !bytes.Equal(f.k, key) {
-		return nil
-	}
-	return f.v
-}
-
-// capacityUnits is how many blocks of some KB are billed for so many bytes, at least one.
-func capacityUnits(n, kb int) int { return max(1, (n+kb<<10-1)/(kb<<10)) }
-
-// Query reads a page. As DynamoDB does, it says where to go on whenever it stopped at a limit, even if nothing follows.
+// Query reads one page. As in DynamoDB, LastEvaluatedKey is set if the page ended at a limit, even if no item follows.
 func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 	if err := table.ValidateRange(r); err != nil {
 		return table.Page{}, err
@@ -111,13 +76,13 @@ func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 	return p.Page, nil
 }
 
-// page is a page that is being filled.
+// A page collects the items of a table.Page.
 type page struct {
 	table.Page
-	row        encodedItem // the last
-	size       int
-	limit      int      // 0: none
-	attributes []string // nil: all
+	last       encodedItem // the last item added
+	size       int         // total size of the whole items
+	limit      int         // maximum number of items; 0: no limit
+	attributes []string    // nil: all
 }
 
 func (p *page) forward(c *bbolt.Cursor, from, to []byte) error {
@@ -145,22 +110,23 @@ func (p *page) backward(c *bbolt.Cursor, from, to []byte) error {
 	return nil
 }
 
-// add takes an item into the page, or else makes the page end behind the one before.
+// add adds an item to the page. If the item does not fit, or the page has reached its limit, add sets LastEvaluatedKey
+// and returns false.
 func (p *page) add(v []byte) (more bool, err error) {
-	last := p.row.b
-	if err := p.row.read(v); err != nil {
+	previous := p.last.b
+	if err := p.last.read(v); err != nil {
 		return false, err
 	}
-	if p.size+p.row.size > table.MaxPageBytes {
-		if err := p.row.read(last); err != nil {
+	if p.size+p.last.size > table.MaxPageBytes {
+		if err := p.last.read(previous); err != nil {
 			return false, err
 		}
-		p.LastEvaluatedKey = p.row.key()
+		p.LastEvaluatedKey = p.last.key()
 		return false, nil
 	}
-	p.Items, p.size = append(p.Items, p.row.item(p.attributes)), p.size+p.row.size
+	p.Items, p.size = append(p.Items, p.last.item(p.attributes)), p.size+p.last.size
 	if len(p.Items) == p.limit {
-		p.LastEvaluatedKey = p.row.key()
+		p.LastEvaluatedKey = p.last.key()
 		return false, nil
 	}
 	return true, nil
@@ -168,7 +134,7 @@ func (p *page) add(v []byte) (more bool, err error) {
 
 func (r *encodedItem) key() table.Key { return r.item([]string{"PK", "SK"}).Key() }
 
-// Scan reads one page of the table, in the order of keys.
+// Scan reads one page of the table, in the order of the bucket keys.
 func (t *Table) Scan(ctx context.Context, from table.Key) (table.Page, error) {
 	if err := table.ValidateScan(from); err != nil {
 		return table.Page{}, err

@@ -6,23 +6,15 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
-	"time"
 
 	"go.etcd.io/bbolt"
 
 	"serverless-scim/internal/table"
 )
 
-// writeRequest is a Write on its way to the committer, which alone touches it until done is closed.
-type writeRequest struct {
-	writes []table.Write
-	units  int
-	err    error
-	done   chan struct{}
-}
-
-// Write hands the writes to the committer and waits for the outcome, also beyond the end of the context. When the file
-// turns out to be damaged the outcome stays unknown: the committer may hang.
+// Write queues the writes for commitLoop and waits for the result. If the context ends after the writes are queued,
+// Write still waits. If the file turns out to be corrupt, commitLoop may never return. Write then returns the
+// corruption error, and the outcome of the writes is unknown.
 func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 	if err := table.ValidateWrites(writes); err != nil {
 		return err
@@ -48,20 +40,17 @@ func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 	return r.err
 }
 
-// commitLoop is the one writer. It takes whatever is waiting into one transaction of the file, so that writers who come
-// together share an fsync. Writers who have met twice, in each of the last two commits or waiting for its end, are likely
-// to come again at once: it waits for them as long as they would wait for it, the time of a commit. A lone one waits for
-// nobody; nor does the last write of a request behind one commit of many that it made at once, and that will not come
-// again. Behind several, as a change of more than some 400 members makes them, 16 writes at a time, it waits in vain.
+// commitLoop is the only writer of the file. It executes all queued requests in one transaction of the file, so that
+// concurrent writers share an fsync. It does not wait for more requests: they form the next batch during the commit.
 func (t *Table) commitLoop() {
 	defer close(t.stopped)
-	before, met, took := 0, 0, time.Duration(0)
 	for r := range t.queue {
-		runtime.Gosched() // who comes at the same time may not have been here yet
-		batch := t.collectBatch([]*writeRequest{r}, min(before, met), took)
-		began := time.Now()
+		runtime.Gosched() // concurrent writers may not have queued their requests yet
+		batch := []*writeRequest{r}
+		for range len(t.queue) {
+			batch = append(batch, <-t.queue)
+		}
 		err := t.catchCorruption(func() error { return t.applyBatch(batch) })
-		before, met, took = met, len(batch)+len(t.queue), time.Since(began)
 		for _, r := range batch {
 			if err != nil {
 				r.err = fmt.Errorf("bolt: %w", err)
@@ -71,48 +60,23 @@ func (t *Table) commitLoop() {
 	}
 }
 
-const minBatchWait = 50 * time.Microsecond // wait that is worth it
-
-// collectBatch adds to a batch who is waiting, and who comes within a time until there are as many as have met.
-func (t *Table) collectBatch(batch []*writeRequest, met int, within time.Duration) []*writeRequest {
-	for range len(t.queue) {
-		batch = append(batch, <-t.queue)
-	}
-	if len(batch) >= met || within < minBatchWait {
-		return batch
-	}
-	over := time.NewTimer(within)
-	defer over.Stop()
-	for len(batch) < met {
-		select {
-		case r, open := <-t.queue:
-			if !open {
-				return batch
-			}
-			batch = append(batch, r)
-		case <-over.C:
-			return batch
-		}
-	}
-	return batch
-}
-
-// applyBatch does each request on the state that those before it left. An error is one of the file, and fails them all;
-// what is wrong with a request alone is in its err, and it has written nothing.
+// applyBatch executes the requests in turn in one transaction of the file, so each one sees the writes of those before
+// it. The error of a single request is stored in its err, and such a request writes nothing. If applyBatch returns an
+// error, the file failed and no request has written anything.
 func (t *Table) applyBatch(batch []*writeRequest) error {
 	tx, err := t.db.Begin(true)
 	if err != nil {
 		return err
 	}
-	defer tx.Rollback() // which after a commit does nothing
+	defer tx.Rollback() // does nothing after Commit
 	changed := false
 	for _, r := range batch {
-		var planned []itemChange
-		if planned, r.err = r.evaluate(tx.Bucket(items)); r.err != nil {
+		var changes []itemChange
+		if changes, r.err = r.evaluate(tx.Bucket(items)); r.err != nil {
 			continue
 		}
-		for _, c := range planned {
-			if err := c.do(tx.Bucket(items)); err != nil {
+		for _, c := range changes {
+			if err := c.apply(tx.Bucket(items)); err != nil {
 				return err
 			}
 			changed = true
@@ -128,106 +92,109 @@ func (t *Table) applyBatch(batch []*writeRequest) error {
 	return nil
 }
 
-// commitError is the error of a commit that failed. If only the sync of its last page did, everybody sees by now what its
-// writers are told has failed, and a power cut may still take it: nobody may build on such a file.
+// commitError returns the error of a failed commit. If bbolt failed after it wrote the meta page, readers already see
+// the transaction, although its writers get an error and a power failure could undo it. The table must not be used
+// further, so commitError marks it as corrupt.
 func (t *Table) commitError(id int, err error) error {
-	seen := 0 // also where nothing can be read any longer
-	_ = t.db.View(func(tx *bbolt.Tx) error { seen = tx.ID(); return nil })
-	if seen < id {
+	visibleID := 0 // remains 0 if the file cannot be read
+	_ = t.db.View(func(tx *bbolt.Tx) error { visibleID = tx.ID(); return nil })
+	if visibleID < id {
 		return err
 	}
-	return t.setCorruption(fmt.Errorf("%s is damaged: what it shows may not last: %w", t.path, err))
+	return t.setCorruption(fmt.Errorf("%s is damaged: a failed commit is visible: %w", t.path, err))
 }
 
-// itemChange is what a write makes of an item; nil: nothing is left.
+// An itemChange is the result of one write.
 type itemChange struct {
-	of        int // the number of the write
-	key, item []byte
+	index int    // index of the write in the request
+	key   []byte // bucket key
+	item  []byte // encoded new item; nil: delete the item
 }
 
-// sortedChanges is the changes that are to be made, in the order of their keys.
+// sortedChanges returns a change without an item for each write, sorted by key.
 func (r *writeRequest) sortedChanges() []itemChange {
-	all := make([]itemChange, len(r.writes))
+	changes := make([]itemChange, len(r.writes))
 	for i, w := range r.writes {
-		all[i] = itemChange{of: i, key: bucketKey(w.Target())}
+		changes[i] = itemChange{index: i, key: bucketKey(w.Target())}
 	}
-	slices.SortFunc(all, func(a, b itemChange) int { return bytes.Compare(a.key, b.key) })
-	return all
+	slices.SortFunc(changes, func(a, b itemChange) int { return bytes.Compare(a.key, b.key) })
+	return changes
 }
 
-func (c itemChange) do(b *bbolt.Bucket) error {
+func (c itemChange) apply(b *bbolt.Bucket) error {
 	if c.item == nil {
 		return b.Delete(c.key)
 	}
 	return b.Put(c.key, c.item)
 }
 
-// evaluate checks every condition and then every limit, and charges what DynamoDB would: a transaction costs two units
-// for every KB of the larger of the old and the new item, whatever it does to it and even if it is refused.
+// evaluate returns the changes of the request, or its error. As in DynamoDB, failed conditions come before exceeded
+// limits. evaluate also sets r.units as DynamoDB bills them: two units per KB of the old or the new item, whichever is
+// larger, even if the conditions fail.
 func (r *writeRequest) evaluate(b *bbolt.Bucket) ([]itemChange, error) {
 	failed := map[int]table.Item{}
-	planned, size := make([]itemChange, 0, len(r.writes)), 0
-	var wrong error
+	changes, totalSize := make([]itemChange, 0, len(r.writes)), 0
+	var limitErr error
 	var old encodedItem
-	at := seeker{Cursor: b.Cursor()}
+	s := seeker{Cursor: b.Cursor()}
 	for _, c := range r.sortedChanges() {
-		w, i := r.writes[c.of], c.of
-		if err := old.find(&at, c.key); err != nil {
+		w := r.writes[c.index]
+		if err := old.find(&s, c.key); err != nil {
 			return nil, err
 		}
-		after, held, err := c.buildItem(w, &old)
+		newSize, conditionsHold, err := c.buildItem(w, &old)
 		if err != nil {
-			wrong = err
+			limitErr = err
 		}
-		if !held {
-			failed[i] = old.item(nil)
+		if !conditionsHold {
+			failed[c.index] = old.item(nil)
 		}
-		if _, check := w.(table.ConditionCheck); !check {
-			planned = append(planned, c)
+		if _, isCheck := w.(table.ConditionCheck); !isCheck {
+			changes = append(changes, c)
 		}
-		n := max(old.size, after)
-		size += n
-		r.units += 2 * capacityUnits(n, 1)
+		size := max(old.size, newSize)
+		totalSize += size
+		r.units += 2 * capacityUnits(size, 1)
 	}
 	switch {
 	case len(failed) > 0:
 		return nil, &table.ConditionError{Items: failed}
-	case wrong != nil:
-		return nil, wrong
-	case size > table.MaxTransactionBytes:
-		return nil, &table.TooLargeError{Reason: fmt.Sprintf("a transaction of %d bytes", size)}
+	case limitErr != nil:
+		return nil, limitErr
+	case totalSize > table.MaxTransactionBytes:
+		return nil, tooLargeError("a transaction", totalSize, table.MaxTransactionBytes)
 	}
-	return planned, nil
+	return changes, nil
 }
 
-// buildItem makes the new item, and tells its size and whether the conditions hold. Of the old one it looks only at what the
-// write speaks of; the rest is copied.
-func (c *itemChange) buildItem(w table.Write, old *encodedItem) (size int, held bool, err error) {
-	u, update := w.(table.Update)
+// buildItem sets c.item to the encoded new item. It returns the size of the new item, and whether the conditions hold
+// for the old one. It decodes only the attributes of old that the write names, and copies the others.
+func (c *itemChange) buildItem(w table.Write, old *encodedItem) (size int, conditionsHold bool, err error) {
+	u, isUpdate := w.(table.Update)
 	names := attributeNames(w.Conditions(), u)
-	known := old.item(names)
-	held = !slices.ContainsFunc(w.Conditions(), func(one table.Condition) bool { return !one.Holds(known) })
-	if p, put := w.(table.Put); put {
+	it := old.item(names)
+	conditionsHold = !slices.ContainsFunc(w.Conditions(), func(cond table.Condition) bool { return !cond.Holds(it) })
+	if p, isPut := w.(table.Put); isPut {
 		c.item = encode(p.Item)
-		return table.ItemSize(p.Item), held, nil
+		return table.ItemSize(p.Item), conditionsHold, nil
 	}
-	if !update {
-		return 0, held, nil
+	if !isUpdate {
+		return 0, conditionsHold, nil
 	}
-	if known, err = u.Apply(known); err != nil {
-		return 0, held, err
+	if it, err = u.Apply(it); err != nil {
+		return 0, conditionsHold, err
 	}
-	if c.item, size = old.merge(known, names); size > table.MaxItemBytes {
-		err = &table.TooLargeError{Reason: fmt.Sprintf("an item of %d bytes", size)}
+	if c.item, size = old.merge(it, names); size > table.MaxItemBytes {
+		err = tooLargeError("an item", size, table.MaxItemBytes)
 	}
-	return size, held, err
+	return size, conditionsHold, err
 }
 
-// attributeNames is the names of the attributes that a write asks for or changes.
+// attributeNames returns the names of the attributes that the conditions or the update name.
 func attributeNames(conditions []table.Condition, u table.Update) []string {
 	names := make([]string, 0, 8)
 	for _, c := range conditions {
-		if c.Attribute != "" { // otherwise it asks for the item itself
+		if c.Attribute != "" { // empty for a condition on the item itself
 			names = append(names, c.Attribute)
 		}
 	}

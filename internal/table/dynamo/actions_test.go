@@ -10,8 +10,8 @@ import (
 	"serverless-scim/internal/table/tabletest"
 )
 
-// What IAM has to allow for a call is what is told to tests: those of the functions' roles build on it.
-func TestActionsAreThoseThatAreAsked(t *testing.T) {
+// tabletest.Call.Actions must match the requests of this driver. Tests of the functions' IAM roles rely on it.
+func TestActionsMatchTheRequests(t *testing.T) {
 	t.Parallel()
 	a, b := table.Key{PK: "p", SK: "a"}, table.Key{PK: "p", SK: "b"}
 	exists := []table.Condition{table.Exists()}
@@ -24,7 +24,7 @@ func TestActionsAreThoseThatAreAsked(t *testing.T) {
 			return err
 		},
 		"scan": func(ctx context.Context, t table.Table) error { _, err := t.Scan(ctx, table.Key{}); return err },
-		"put":  func(ctx context.Context, t table.Table) error { return t.Write(ctx, table.Put{Item: wide}) },
+		"put":  func(ctx context.Context, t table.Table) error { return t.Write(ctx, table.Put{Item: wideItem}) },
 		"update": func(ctx context.Context, t table.Table) error {
 			return t.Write(ctx, table.Update{Key: a, Set: table.Item{"n": table.N(1)}})
 		},
@@ -39,34 +39,34 @@ func TestActionsAreThoseThatAreAsked(t *testing.T) {
 				body = `{"Responses":[{}]}`
 			}
 			d, e := scripted(t, ok(body))
-			var told []string
-			err := call(t.Context(), tabletest.Faults{Table: d, Before: func(c tabletest.Call) error { told = c.Actions; return nil }})
+			var reported []string
+			record := func(c tabletest.Call) error { reported = c.Actions; return nil }
+			err := call(t.Context(), tabletest.Faults{Table: d, Before: record})
 			if err != nil {
 				t.Fatal(err)
 			}
-			slices.Sort(told)
-			if asked := e.actions(); !slices.Equal(told, asked) {
-				t.Errorf("told %v, asked %v", told, asked)
+			slices.Sort(reported)
+			if required := e.actions(); !slices.Equal(reported, required) {
+				t.Errorf("Call.Actions is %v, the requests require %v", reported, required)
 			}
 		})
 	}
 }
 
-// actions is what the requests so far ask to be allowed.
+// actions returns the IAM actions that the requests so far require.
 func (e *endpoint) actions() (actions []string) {
-	for i, operation := range e.asked {
+	for i, operation := range e.operations {
 		switch operation {
 		case "TransactGetItems":
 			actions = append(actions, "GetItem")
 		case "TransactWriteItems":
 			var body struct{ TransactItems []map[string]any }
-			if err := json.Unmarshal([]byte(e.got[i]), &body); err != nil {
+			if err := json.Unmarshal([]byte(e.bodies[i]), &body); err != nil {
 				e.t.Fatal(err)
 			}
 			for _, it := range body.TransactItems {
 				for kind := range it {
-					actions = append(actions, map[string]string{"Put": "PutItem", "Update": "UpdateItem", "Delete": "DeleteItem",
-						"ConditionCheck": "ConditionCheckItem"}[kind])
+					actions = append(actions, kind+"Item")
 				}
 			}
 		default:

@@ -12,8 +12,9 @@ import (
 
 var errNotActive = errors.New("dynamo: the table is not active yet")
 
-// Create creates the table if it is missing, paid by request and with `expires` as its time to live, and waits until
-// it can be used. A table that is there stays as it is. The context should leave a new one half a minute.
+// Create creates the table if it does not exist, and waits until it can be used. A new table has on-demand billing and
+// the time-to-live attribute `expires`. Create does not change an existing table. A new table can take half a minute,
+// so the deadline of the context should not be earlier.
 func (t *Table) Create(ctx context.Context) error {
 	_, err := t.describe(ctx)
 	var missing *types.ResourceNotFoundException
@@ -50,20 +51,20 @@ func (t *Table) create(ctx context.Context) error {
 			{AttributeName: aws.String("SK"), KeyType: types.KeyTypeRange},
 		},
 	}, t.withRetries)
-	var there *types.ResourceInUseException
-	if err == nil || errors.As(err, &there) { // somebody else, or an attempt of ours whose answer got lost
+	var exists *types.ResourceInUseException
+	if err == nil || errors.As(err, &exists) { // by another process, or by an attempt whose response was lost
 		return nil
 	}
 	return t.translateError(err)
 }
 
-// waitUntilActive waits until the table is active; a new one may not even be found at first.
+// waitUntilActive waits until the table can be used. DynamoDB may not find a new table at first.
 func (t *Table) waitUntilActive(ctx context.Context) error {
 	for n := 0; ; n++ {
 		status, err := t.describe(ctx)
 		var missing *types.ResourceNotFoundException
 		switch {
-		case status == types.TableStatusActive, status == types.TableStatusUpdating: // both can be used
+		case status == types.TableStatusActive, status == types.TableStatusUpdating: // it can be used in both
 			return nil
 		case err != nil && !errors.As(err, &missing):
 			return err
@@ -74,8 +75,9 @@ func (t *Table) waitUntilActive(ctx context.Context) error {
 	}
 }
 
-// enableTTL turns the time to live on. An emulator without one keeps what has expired, which every reader of `expires`
-// checks for anyway; a table that was created twice at a time has it on already.
+// enableTTL enables time to live. It ignores UnknownOperationException: some emulators keep expired items, and every
+// reader of `expires` checks for them. It ignores ValidationException: if two processes create the table at the same
+// time, time to live may be enabled already.
 func (t *Table) enableTTL(ctx context.Context) error {
 	_, err := t.client.UpdateTimeToLive(ctx, &dynamodb.UpdateTimeToLiveInput{
 		TableName: &t.name,

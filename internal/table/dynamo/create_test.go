@@ -5,34 +5,38 @@ import (
 	"testing"
 )
 
-func TestCreateWaitsUntilTheTableCanBeUsed(t *testing.T) {
+func TestCreateWaitsUntilTableCanBeUsed(t *testing.T) {
 	t.Parallel()
-	refusal := func(code string) answer { return fail(400, code, "") }
-	missing, denied := refusal("ResourceNotFoundException"), refusal("AccessDeniedException")
-	status := func(s string) answer { return ok(`{"Table":{"TableStatus":"` + s + `"}}`) }
+	failure := func(code string) response { return fail(400, code, "") }
+	missing, denied := failure("ResourceNotFoundException"), failure("AccessDeniedException")
+	status := func(s string) response { return ok(`{"Table":{"TableStatus":"` + s + `"}}`) }
 	for name, c := range map[string]struct {
-		script []answer
+		script []response
 		ok     bool
 	}{
-		"a new one": {[]answer{missing, ok(`{}`), missing, status("CREATING"), status("ACTIVE"), ok(`{}`)}, true},
-		"somebody else's": {
-			[]answer{missing, refusal("ResourceInUseException"), status("CREATING"), status("UPDATING"), ok(`{}`)}, true,
+		"new table": {[]response{missing, ok(`{}`), missing, status("CREATING"), status("ACTIVE"), ok(`{}`)}, true},
+		"created by another process": {
+			[]response{missing, failure("ResourceInUseException"), status("CREATING"), status("UPDATING"), ok(`{}`)}, true,
 		},
-		"one that is there":        {[]answer{status("UPDATING"), status("UPDATING")}, true},
-		"one that is being made":   {[]answer{status("CREATING"), status("ACTIVE")}, true},
-		"no time to live":          {[]answer{missing, ok(`{}`), status("ACTIVE"), refusal("UnknownOperationException")}, true},
-		"time to live is on":       {[]answer{missing, ok(`{}`), status("ACTIVE"), refusal("ValidationException")}, true},
-		"denied":                   {[]answer{denied, denied}, false},
-		"denied to create":         {[]answer{missing, denied}, false},
-		"denied to look":           {[]answer{missing, ok(`{}`), denied}, false},
-		"denied to set its expiry": {[]answer{missing, ok(`{}`), status("ACTIVE"), denied}, false},
-		"never active":             {slices.Repeat([]answer{status("CREATING")}, 5), false},
+		"existing table":              {[]response{status("UPDATING"), status("UPDATING")}, true},
+		"table that is being created": {[]response{status("CREATING"), status("ACTIVE")}, true},
+		"time to live not supported": {
+			[]response{missing, ok(`{}`), status("ACTIVE"), failure("UnknownOperationException")}, true,
+		},
+		"time to live enabled already": {
+			[]response{missing, ok(`{}`), status("ACTIVE"), failure("ValidationException")}, true,
+		},
+		"denied to describe":         {[]response{denied, denied}, false},
+		"denied to create":           {[]response{missing, denied}, false},
+		"denied to describe again":   {[]response{missing, ok(`{}`), denied}, false},
+		"denied to set time to live": {[]response{missing, ok(`{}`), status("ACTIVE"), denied}, false},
+		"never active":               {slices.Repeat([]response{status("CREATING")}, 5), false},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b, e := scripted(t, c.script...)
 			if err := b.Create(t.Context()); (err == nil) != c.ok || len(e.sent()) != len(c.script) {
-				t.Errorf("%v after %d calls of %d", err, len(e.sent()), len(c.script))
+				t.Errorf("%v after %d calls, want %d", err, len(e.sent()), len(c.script))
 			}
 		})
 	}

@@ -1,17 +1,15 @@
-// Package dynamo is a table on Amazon DynamoDB, and the only package that imports its client. It reads strongly
-// consistently, writes in transactions alone, and retries what is transient itself: the SDK's own retries, which leave
-// out conflicts and do not know the caller's deadline well, are taken out of each call. With them goes the SDK's
-// correction of a wrong clock: the machine's must be right to a few minutes, or AWS refuses every signature.
+// Package dynamo implements a table.Table on Amazon DynamoDB. It is the only package that imports DynamoDB's client.
+// Every read is strongly consistent, and every write is a transaction.
+//
+// The package retries transient errors itself and removes the SDK's retry middleware from each call, because the SDK
+// does not retry transaction conflicts and may sleep past the caller's deadline. The removed middleware also corrects a
+// wrong clock: the clock of the machine must be right within a few minutes, or AWS rejects every signature.
 package dynamo
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"net/http"
-	"regexp"
 	"slices"
-	"sync"
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -19,26 +17,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
-	"github.com/aws/smithy-go"
 
 	"serverless-scim/internal/table"
 )
 
-// Options are how a Table tries again.
+// Options configure the retries of a Table.
 type Options struct {
-	Timeout  time.Duration // of one attempt; 3 s
-	Attempts int           // at most, where the context has no deadline; 10
-	Backoff  table.Backoff // between attempts
+	Timeout  time.Duration // timeout of one attempt; New sets 3 s
+	Attempts int           // maximum attempts of a call whose context has no deadline; New sets 10
+	Backoff  table.Backoff // delay between attempts
 }
 
-// Table is a table.Table on a DynamoDB table whose keys are the strings PK and SK.
+// Table is a table.Table on a DynamoDB table whose partition key is the string PK and whose sort key is the string SK.
+// It is safe for concurrent use.
 type Table struct {
 	Options
 	client *dynamodb.Client
 	name   string
 }
 
-// New returns the table of that name. It makes no call.
+// New returns a Table on the DynamoDB table with this name. It makes no call.
 func New(client *dynamodb.Client, name string, options ...func(*Options)) *Table {
 	t := &Table{client: client, name: name, Options: Options{Timeout: 3 * time.Second, Attempts: 10}}
 	for _, set := range options {
@@ -47,61 +45,37 @@ func New(client *dynamodb.Client, name string, options ...func(*Options)) *Table
 	return t
 }
 
-// ClientConfig is where and as whom to call.
+// ClientConfig holds the region, the credentials, and the endpoint of a client.
 type ClientConfig struct {
 	Region       string
 	AccessKey    string
 	SecretKey    string
 	SessionToken string
-	Endpoint     string // an emulator's address, which takes any region and keys; empty: AWS
+	Endpoint     string // URL of an emulator, which accepts any region and keys; empty: AWS
 }
 
-// NewClient returns a client for an account. Nothing of it, and no proxy, comes from the environment or from files.
-func NewClient(a ClientConfig) *dynamodb.Client {
+// NewClient returns a client. It does not read configuration or a proxy from environment variables or files.
+func NewClient(config ClientConfig) *dynamodb.Client {
 	direct := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.Proxy = nil })
-	options := dynamodb.Options{Region: a.Region, HTTPClient: direct}
-	if a.Endpoint != "" {
-		options.BaseEndpoint = aws.String(a.Endpoint)
-		if a.Region == "" {
+	options := dynamodb.Options{Region: config.Region, HTTPClient: direct}
+	if config.Endpoint != "" {
+		options.BaseEndpoint = aws.String(config.Endpoint)
+		if config.Region == "" {
 			options.Region = "us-east-1"
 		}
-		if a.AccessKey == "" {
-			a.AccessKey, a.SecretKey = "local", "local"
+		if config.AccessKey == "" {
+			config.AccessKey, config.SecretKey = "local", "local"
 		}
 	}
-	options.Credentials = credentials.NewStaticCredentialsProvider(a.AccessKey, a.SecretKey, a.SessionToken)
+	keys := credentials.NewStaticCredentialsProvider(config.AccessKey, config.SecretKey, config.SessionToken)
+	options.Credentials = keys
 	return dynamodb.New(options)
 }
 
-// tooLargePattern is how DynamoDB speaks of an item over 400 KB or a transaction over 4 MB. It has no code of their own.
-var tooLargePattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)(item|transaction|request|payload).*\b(size|large|[0-9]+ ?[km]b)\b`)
-})
+// returnTotal makes a response report the units that charge counts.
+const returnTotal = types.ReturnConsumedCapacityTotal
 
-// translateError is what an error of the client means to the caller of a Table.
-func (t *Table) translateError(err error) error {
-	var busy *table.TransientError
-	var missing *types.ResourceNotFoundException
-	var api smithy.APIError
-	switch {
-	case errors.As(err, &busy):
-		return busy
-	case errors.As(err, &missing):
-		return fmt.Errorf("dynamo: there is no table %q: %w", t.name, err)
-	case errors.As(err, &api) && api.ErrorCode() == "ValidationException":
-		return validationError(api.ErrorMessage())
-	default:
-		return fmt.Errorf("dynamo: %w", err)
-	}
-}
-
-func validationError(message string) error {
-	if tooLargePattern().MatchString(message) {
-		return &table.TooLargeError{Reason: message}
-	}
-	return &table.InvalidError{Reason: message}
-}
-
+// charge adds consumed units to the usage of ctx. read and write are their factors, 0 or 1.
 func charge(ctx context.Context, read, write float64, consumed ...types.ConsumedCapacity) {
 	for _, c := range consumed {
 		units := aws.ToFloat64(c.CapacityUnits)
@@ -109,7 +83,8 @@ func charge(ctx context.Context, read, write float64, consumed ...types.Consumed
 	}
 }
 
-func chargeOne(ctx context.Context, consumed *types.ConsumedCapacity) {
+// chargeRead adds the read units of one response; consumed may be nil.
+func chargeRead(ctx context.Context, consumed *types.ConsumedCapacity) {
 	if consumed != nil {
 		charge(ctx, 1, 0, *consumed)
 	}
@@ -119,7 +94,8 @@ func keyItem(k table.Key) map[string]types.AttributeValue {
 	return table.Item{"PK": table.S(k.PK), "SK": table.S(k.SK)}
 }
 
-// sortedItem is a whole item of an answer, nil where there is none.
+// sortedItem returns a whole item of a response with its sets sorted. It returns nil if the item does not exist, which
+// these responses represent by an empty item.
 func sortedItem(it table.Item) table.Item {
 	if len(it) == 0 {
 		return nil
@@ -127,8 +103,8 @@ func sortedItem(it table.Item) table.Item {
 	return sortSets(it)
 }
 
-// sortSets is an item with its sets in order: DynamoDB brings their elements in any. It may be empty, but not nil: of an
-// item that is there, none of the attributes asked for may be.
+// sortSets sorts the sets of an item, whose elements DynamoDB returns in any order, and returns the item. An empty item
+// is one that has none of the requested attributes.
 func sortSets(it table.Item) table.Item {
 	for _, v := range it {
 		if set, ok := v.(*types.AttributeValueMemberSS); ok {

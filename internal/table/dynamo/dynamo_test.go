@@ -21,12 +21,12 @@ import (
 
 const variable = "SCIM_TEST_DYNAMODB"
 
-// emulators runs a test on each DynamoDB endpoint of the environment.
-func emulators(t *testing.T, test func(*testing.T, *dynamodb.Client)) {
+// runOnEmulators runs a test on each DynamoDB endpoint in the environment variable.
+func runOnEmulators(t *testing.T, test func(*testing.T, *dynamodb.Client)) {
 	t.Parallel()
 	endpoints := os.Getenv(variable)
 	if endpoints == "" {
-		t.Skip("set " + variable + " to the URL of a DynamoDB endpoint, or several with commas between them")
+		t.Skip("set " + variable + " to one or more URLs of DynamoDB endpoints, separated by commas")
 	}
 	for endpoint := range strings.SplitSeq(endpoints, ",") {
 		t.Run(path.Base(endpoint), func(t *testing.T) {
@@ -36,8 +36,8 @@ func emulators(t *testing.T, test func(*testing.T, *dynamodb.Client)) {
 	}
 }
 
-// create makes a table of a random name, which goes with the test.
-func create(t *testing.T, client *dynamodb.Client) *Table {
+// newTable creates a table with a random name and deletes it after the test.
+func newTable(t *testing.T, client *dynamodb.Client) *Table {
 	b := New(client, "test-"+rand.Text())
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -53,14 +53,14 @@ func create(t *testing.T, client *dynamodb.Client) *Table {
 }
 
 func TestContract(t *testing.T) {
-	emulators(t, func(t *testing.T, client *dynamodb.Client) {
-		tabletest.Run(t, func(t *testing.T) table.Table { return create(t, client) })
+	runOnEmulators(t, func(t *testing.T, client *dynamodb.Client) {
+		tabletest.Run(t, func(t *testing.T) table.Table { return newTable(t, client) })
 	})
 }
 
-func TestCreateLeavesATableThatIsThere(t *testing.T) {
-	emulators(t, func(t *testing.T, client *dynamodb.Client) {
-		b := create(t, client)
+func TestCreateKeepsExistingTable(t *testing.T) {
+	runOnEmulators(t, func(t *testing.T, client *dynamodb.Client) {
+		b := newTable(t, client)
 		it := table.Item{"PK": table.S("p"), "SK": table.S("s")}
 		if err := b.Write(t.Context(), table.Put{Item: it}); err != nil {
 			t.Fatal(err)
@@ -69,16 +69,16 @@ func TestCreateLeavesATableThatIsThere(t *testing.T) {
 			t.Fatal(err)
 		}
 		if items, err := b.Get(t.Context(), nil, it.Key()); err != nil || len(items) != 1 {
-			t.Errorf("%d items, %v", len(items), err)
+			t.Errorf("%d items after a second Create, %v", len(items), err)
 		}
 		ttl, err := client.DescribeTimeToLive(t.Context(), &dynamodb.DescribeTimeToLiveInput{TableName: &b.name})
 		if err == nil && *ttl.TimeToLiveDescription.AttributeName != "expires" {
-			t.Errorf("the time to live is %v", ttl.TimeToLiveDescription)
+			t.Errorf("time to live is %v", ttl.TimeToLiveDescription)
 		}
 	})
 }
 
-func TestAccountIsWhatIsSent(t *testing.T) {
+func TestClientConfigIsUsedToSign(t *testing.T) {
 	t.Parallel()
 	var sent http.Header
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -86,33 +86,34 @@ func TestAccountIsWhatIsSent(t *testing.T) {
 		io.WriteString(w, `{}`)
 	}))
 	t.Cleanup(server.Close)
-	for want, a := range map[string]ClientConfig{
+	for want, config := range map[string]ClientConfig{
 		"Credential=local/*/us-east-1/":       {},
 		"Credential=local/*/eu-west-1/":       {Region: "eu-west-1"},
 		"Credential=key/*/us-east-1/":         {AccessKey: "key", SecretKey: "secret"},
 		"Credential=key/*/us-east-1/ session": {AccessKey: "key", SecretKey: "secret", SessionToken: "session"},
 	} {
-		a.Endpoint = server.URL
-		if _, err := New(NewClient(a), "t").Get(t.Context(), nil, table.Key{PK: "p", SK: "s"}); err != nil {
+		config.Endpoint = server.URL
+		if _, err := New(NewClient(config), "t").Get(t.Context(), nil, table.Key{PK: "p", SK: "s"}); err != nil {
 			t.Fatal(err)
 		}
 		scope, session, _ := strings.Cut(want, " ")
-		who, where, _ := strings.Cut(scope, "*")
+		accessKey, region, _ := strings.Cut(scope, "*")
 		signed := sent.Get("Authorization")
-		if !strings.Contains(signed, who) || !strings.Contains(signed, where) || sent.Get("X-Amz-Security-Token") != session {
-			t.Errorf("%s, session %q, want %s", signed, sent.Get("X-Amz-Security-Token"), want)
+		sentSession := sent.Get("X-Amz-Security-Token")
+		if !strings.Contains(signed, accessKey) || !strings.Contains(signed, region) || sentSession != session {
+			t.Errorf("%s, session %q, want %s", signed, sentSession, want)
 		}
 	}
 }
 
-func TestClientOfAWSAddsNothing(t *testing.T) {
+func TestClientOfAWSHasNoDefaults(t *testing.T) {
 	t.Parallel()
 	o := NewClient(ClientConfig{Region: "eu-west-1"}).Options()
 	if keys, err := o.Credentials.Retrieve(t.Context()); err == nil || o.BaseEndpoint != nil || o.Region != "eu-west-1" {
 		t.Errorf("keys %v (%v), endpoint %v, region %s", keys, err, o.BaseEndpoint, o.Region)
 	}
 	if o.HTTPClient.(*awshttp.BuildableClient).GetTransport().Proxy != nil {
-		t.Error("it goes through a proxy")
+		t.Error("the client uses a proxy")
 	}
 }
 
@@ -127,8 +128,8 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-func TestMissingTableIsNamed(t *testing.T) {
-	emulators(t, func(t *testing.T, client *dynamodb.Client) {
+func TestErrorNamesMissingTable(t *testing.T) {
+	runOnEmulators(t, func(t *testing.T, client *dynamodb.Client) {
 		_, err := New(client, "test-missing").Get(t.Context(), nil, table.Key{PK: "p", SK: "s"})
 		if err == nil || !strings.Contains(err.Error(), `no table "test-missing"`) {
 			t.Error(err)

@@ -6,18 +6,18 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// writeExpression makes the expression of a write, which is empty for an unconditional Put or Delete.
+// writeExpression returns the expression of a write. It is empty for a Put or a Delete without conditions.
 func writeExpression(w table.Write) (expression.Expression, error) {
 	b, empty := expression.NewBuilder(), true
-	if cs := w.Conditions(); len(cs) > 0 {
-		all := condition(cs[0])
-		for _, c := range cs[1:] {
-			all = all.And(condition(c))
+	if conditions := w.Conditions(); len(conditions) > 0 {
+		all := conditionExpression(conditions[0])
+		for _, c := range conditions[1:] {
+			all = all.And(conditionExpression(c))
 		}
 		b, empty = b.WithCondition(all), false
 	}
 	if u, ok := w.(table.Update); ok {
-		b, empty = b.WithUpdate(update(u)), false
+		b, empty = b.WithUpdate(updateExpression(u)), false
 	}
 	if empty {
 		return expression.Expression{}, nil
@@ -25,7 +25,7 @@ func writeExpression(w table.Write) (expression.Expression, error) {
 	return b.Build()
 }
 
-func condition(c table.Condition) expression.ConditionBuilder {
+func conditionExpression(c table.Condition) expression.ConditionBuilder {
 	switch c.Op {
 	case table.OpItemExists:
 		return attributeName("PK").AttributeExists()
@@ -37,12 +37,12 @@ func condition(c table.Condition) expression.ConditionBuilder {
 		return attributeName(c.Attribute).Equal(expression.Value(c.Value))
 	default:
 		a := attributeName(c.Attribute)
-		few := a.AttributeType(expression.StringSet).And(a.Size().LessThan(expression.Value(c.Size)))
-		return a.AttributeNotExists().Or(few)
+		smallSet := a.AttributeType(expression.StringSet).And(a.Size().LessThan(expression.Value(c.Size)))
+		return a.AttributeNotExists().Or(smallSet)
 	}
 }
 
-func update(w table.Update) (u expression.UpdateBuilder) {
+func updateExpression(w table.Update) (u expression.UpdateBuilder) {
 	for n, v := range w.Set {
 		u = u.Set(attributeName(n), expression.Value(v))
 	}
@@ -58,12 +58,12 @@ func update(w table.Update) (u expression.UpdateBuilder) {
 	return u
 }
 
-// attributeName stands in an expression by an alias, because DynamoDB reserves 573 words; a dot in it is part of the name.
+// attributeName returns an alias for the name, because DynamoDB reserves 573 words. A dot is part of the name.
 func attributeName(attribute string) expression.NameBuilder {
 	return expression.NameNoDotSplit(attribute)
 }
 
-// rangeExpression makes the expression of a range.
+// rangeExpression returns the key condition and the projection of a range.
 func rangeExpression(r table.Range) (expression.Expression, error) {
 	key := expression.KeyEqual(expression.Key("PK"), expression.Value(table.S(r.PK)))
 	switch sk := expression.Key("SK"); {
@@ -86,7 +86,7 @@ func projection(attributes []string) (p expression.ProjectionBuilder) {
 	return p
 }
 
-// projectionExpression makes the expression that reads some attributes; it is empty for nil, which means all.
+// projectionExpression returns the expression that selects these attributes. It is empty for nil, which selects all.
 func projectionExpression(attributes []string) (expression.Expression, error) {
 	if attributes == nil {
 		return expression.Expression{}, nil

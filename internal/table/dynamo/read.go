@@ -15,14 +15,13 @@ import (
 )
 
 const (
-	returnTotal          = types.ReturnConsumedCapacityTotal
-	batchGetKeys         = 100 // keys of a BatchGetItem
-	maxConcurrentBatches = 8   // chunks under way at a time
+	batchGetKeys         = 100 // DynamoDB's limit on the keys of a BatchGetItem
+	maxConcurrentBatches = 8   // concurrent BatchGetItem calls of one Get
 )
 
 var errUnprocessed = errors.New("dynamo: unprocessed keys")
 
-// Get reads one key with GetItem, and more with BatchGetItem, in parallel.
+// Get calls GetItem for one key, and BatchGetItem for more: one call per 100 keys, at most 8 at the same time.
 func (t *Table) Get(ctx context.Context, attributes []string, keys ...table.Key) ([]table.Item, error) {
 	if err := table.ValidateGet(attributes, keys); err != nil {
 		return nil, err
@@ -34,22 +33,22 @@ func (t *Table) Get(ctx context.Context, attributes []string, keys ...table.Key)
 	if len(keys) == 1 {
 		return t.get(ctx, keys[0], e)
 	}
-	found := make([][]table.Item, (len(keys)+batchGetKeys-1)/batchGetKeys)
+	results := make([][]table.Item, (len(keys)+batchGetKeys-1)/batchGetKeys)
 	g, ctx := errgroup.WithContext(ctx)
 	g.SetLimit(maxConcurrentBatches)
 	i := 0
-	for some := range slices.Chunk(keys, batchGetKeys) {
-		into := &found[i]
+	for batch := range slices.Chunk(keys, batchGetKeys) {
+		result := &results[i]
 		i++
 		g.Go(func() (err error) {
-			*into, err = t.batchGet(ctx, some, e)
+			*result, err = t.batchGet(ctx, batch, e)
 			return err
 		})
 	}
 	if err := g.Wait(); err != nil {
 		return nil, err
 	}
-	return slices.Concat(found...), nil
+	return slices.Concat(results...), nil
 }
 
 func (t *Table) get(ctx context.Context, k table.Key, e expression.Expression) ([]table.Item, error) {
@@ -60,23 +59,25 @@ func (t *Table) get(ctx context.Context, k table.Key, e expression.Expression) (
 	if err != nil {
 		return nil, t.translateError(err)
 	}
-	chargeOne(ctx, out.ConsumedCapacity)
+	chargeRead(ctx, out.ConsumedCapacity)
 	if out.Item == nil {
 		return nil, nil
 	}
 	return []table.Item{sortSets(out.Item)}, nil
 }
 
-// batchGet asks until no key is left unprocessed. An answer that brought something makes the next pause short again.
-func (t *Table) batchGet(ctx context.Context, keys []table.Key, e expression.Expression) (found []table.Item, err error) {
-	left := make([]map[string]types.AttributeValue, len(keys))
+// batchGet repeats BatchGetItem until no key is unprocessed. A response with items resets the backoff.
+func (t *Table) batchGet(ctx context.Context, keys []table.Key, e expression.Expression) ([]table.Item, error) {
+	var found []table.Item
+	unprocessed := make([]map[string]types.AttributeValue, len(keys))
 	for i, k := range keys {
-		left[i] = keyItem(k)
+		unprocessed[i] = keyItem(k)
 	}
 	for n := 0; ; n++ {
 		out, err := t.client.BatchGetItem(ctx, &dynamodb.BatchGetItemInput{
 			RequestItems: map[string]types.KeysAndAttributes{t.name: {
-				Keys: left, ConsistentRead: aws.Bool(true), ProjectionExpression: e.Projection(), ExpressionAttributeNames: e.Names(),
+				Keys: unprocessed, ConsistentRead: aws.Bool(true),
+				ProjectionExpression: e.Projection(), ExpressionAttributeNames: e.Names(),
 			}},
 			ReturnConsumedCapacity: returnTotal,
 		}, t.withRetries)
@@ -88,7 +89,7 @@ func (t *Table) batchGet(ctx context.Context, keys []table.Key, e expression.Exp
 			found = append(found, sortSets(it))
 			n = 0
 		}
-		if left = out.UnprocessedKeys[t.name].Keys; len(left) == 0 {
+		if unprocessed = out.UnprocessedKeys[t.name].Keys; len(unprocessed) == 0 {
 			return found, nil
 		}
 		if err := t.wait(ctx, n, errUnprocessed); err != nil {
@@ -97,7 +98,7 @@ func (t *Table) batchGet(ctx context.Context, keys []table.Key, e expression.Exp
 	}
 }
 
-// Snapshot is TransactGetItems.
+// Snapshot calls TransactGetItems.
 func (t *Table) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
 	if err := table.ValidateKeys(keys, table.MaxTransactionActions); err != nil {
 		return nil, err
@@ -121,13 +122,13 @@ func (t *Table) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, 
 	return found, nil
 }
 
-// Query is one call of Query.
+// Query calls DynamoDB's Query once.
 func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 	if err := table.ValidateRange(r); err != nil {
 		return table.Page{}, err
 	}
 	if r.ExclusiveStart != "" && (r.ExclusiveStart == r.To && !r.Backward || r.ExclusiveStart == r.From && r.Backward) {
-		return table.Page{}, nil // nothing is behind the last key, and DynamoDB Local refuses to begin there
+		return table.Page{}, nil // no item can follow, and DynamoDB Local rejects such a start
 	}
 	e, err := rangeExpression(r)
 	if err != nil {
@@ -140,7 +141,7 @@ func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 		ScanIndexForward: aws.Bool(!r.Backward),
 	}
 	if r.Limit > 0 {
-		in.Limit = aws.Int32(int32(min(r.Limit, 1<<20))) // a page has no room for more
+		in.Limit = aws.Int32(int32(min(r.Limit, 1<<20))) // a page of 1 MB cannot hold more items
 	}
 	if r.ExclusiveStart != "" {
 		in.ExclusiveStartKey = keyItem(table.Key{PK: r.PK, SK: r.ExclusiveStart})
@@ -149,11 +150,11 @@ func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 	if err != nil {
 		return table.Page{}, t.translateError(err)
 	}
-	chargeOne(ctx, out.ConsumedCapacity)
+	chargeRead(ctx, out.ConsumedCapacity)
 	return page(out.Items, out.LastEvaluatedKey), nil
 }
 
-// Scan reads one page of the table.
+// Scan calls DynamoDB's Scan once.
 func (t *Table) Scan(ctx context.Context, from table.Key) (table.Page, error) {
 	if err := table.ValidateScan(from); err != nil {
 		return table.Page{}, err
@@ -168,7 +169,7 @@ func (t *Table) Scan(ctx context.Context, from table.Key) (table.Page, error) {
 	if err != nil {
 		return table.Page{}, t.translateError(err)
 	}
-	chargeOne(ctx, out.ConsumedCapacity)
+	chargeRead(ctx, out.ConsumedCapacity)
 	return page(out.Items, out.LastEvaluatedKey), nil
 }
 

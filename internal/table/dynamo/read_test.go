@@ -15,22 +15,23 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// held is a transport whose calls wait until it is closed.
-type held struct {
+// A blockingClient is an HTTP client whose calls wait until release is closed.
+type blockingClient struct {
 	calls   atomic.Int32
 	release chan bool
 }
 
-func (h *held) Do(r *http.Request) (*http.Response, error) {
+func (h *blockingClient) Do(r *http.Request) (*http.Response, error) {
 	h.calls.Add(1)
 	<-h.release
-	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: io.NopCloser(strings.NewReader("{}")), Request: r}, nil
+	body := io.NopCloser(strings.NewReader("{}"))
+	return &http.Response{StatusCode: 200, Header: http.Header{}, Body: body, Request: r}, nil
 }
 
-func TestGetAsksForEightChunksAtATime(t *testing.T) {
+func TestGetLimitsConcurrentBatches(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		h := &held{release: make(chan bool)}
+		h := &blockingClient{release: make(chan bool)}
 		options := NewClient(ClientConfig{Endpoint: "http://127.0.0.1:1"}).Options()
 		options.HTTPClient = h
 		var keys []table.Key
@@ -38,10 +39,13 @@ func TestGetAsksForEightChunksAtATime(t *testing.T) {
 			keys = append(keys, table.Key{PK: "p", SK: fmt.Sprint(i)})
 		}
 		done := make(chan error)
-		go func() { _, err := New(dynamodb.New(options), "t").Get(t.Context(), nil, keys...); done <- err }()
+		go func() {
+			_, err := New(dynamodb.New(options), "t").Get(t.Context(), nil, keys...)
+			done <- err
+		}()
 		synctest.Wait()
 		if n := h.calls.Load(); n != maxConcurrentBatches {
-			t.Errorf("%d calls at a time, want %d", n, maxConcurrentBatches)
+			t.Errorf("%d concurrent calls, want %d", n, maxConcurrentBatches)
 		}
 		close(h.release)
 		if err := <-done; err != nil || h.calls.Load() != 10 {
@@ -58,26 +62,28 @@ func TestQuerySendsItsLimit(t *testing.T) {
 			t.Fatal(err)
 		}
 		if sent := e.sent()[0]; !strings.Contains(sent, want) || want == "" && strings.Contains(sent, "Limit") {
-			t.Errorf("the limit %d: %s", limit, sent)
+			t.Errorf("limit %d: %s", limit, sent)
 		}
 	}
 }
 
-func TestNothingIsAskedBehindTheEnd(t *testing.T) {
+func TestQueryAtTheEndOfItsRangeMakesNoCall(t *testing.T) {
 	t.Parallel()
 	b, e := scripted(t, ok(`{}`))
 	for _, r := range []table.Range{
-		{PK: "p", From: "a", To: "b", ExclusiveStart: "b"}, {PK: "p", From: "a", To: "b", ExclusiveStart: "a", Backward: true},
+		{PK: "p", From: "a", To: "b", ExclusiveStart: "b"},
+		{PK: "p", From: "a", To: "b", ExclusiveStart: "a", Backward: true},
 	} {
 		if p, err := b.Query(t.Context(), r); err != nil || len(p.Items) > 0 || p.LastEvaluatedKey != (table.Key{}) {
 			t.Errorf("%+v: %+v, %v", r, p, err)
 		}
 	}
 	if n := len(e.sent()); n > 0 {
-		t.Errorf("%d calls", n)
+		t.Errorf("%d calls, want 0", n)
 	}
 	for _, r := range []table.Range{
-		{PK: "p", From: "a", To: "b", ExclusiveStart: "a"}, {PK: "p", From: "a", To: "b", ExclusiveStart: "b", Backward: true},
+		{PK: "p", From: "a", To: "b", ExclusiveStart: "a"},
+		{PK: "p", From: "a", To: "b", ExclusiveStart: "b", Backward: true},
 	} {
 		if _, err := b.Query(t.Context(), r); err != nil {
 			t.Errorf("%+v: %v", r, err)

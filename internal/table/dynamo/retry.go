@@ -17,8 +17,9 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// withRetries puts our attempts in the place of the SDK's. They come after serialization, so that each attempt sends the
-// same bytes: what DynamoDB knows by its token must not change, and the SDK writes maps in any order.
+// withRetries replaces the SDK's retry middleware. The replacement runs after serialization, so every attempt sends the
+// same bytes. DynamoDB rejects a repeated ClientRequestToken with a different body, and the SDK serializes maps in
+// random order.
 func (t *Table) withRetries(o *dynamodb.Options) {
 	o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error {
 		_, err := s.Finalize.Swap("Retry", retryMiddleware{&t.Options})
@@ -26,17 +27,20 @@ func (t *Table) withRetries(o *dynamodb.Options) {
 	})
 }
 
+// retryMiddleware repeats a request after transient errors.
 type retryMiddleware struct{ *Options }
 
+// ID returns the name of the SDK's middleware, which this one replaces.
 func (retryMiddleware) ID() string { return "Retry" }
 
-// HandleFinalize sends a request until its outcome is known. The error is *table.Busy if it is not.
-func (a retryMiddleware) HandleFinalize(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
-	out middleware.FinalizeOutput, metadata middleware.Metadata, err error,
-) {
+// HandleFinalize sends a request until its outcome is known. If the deadline or the maximum number of attempts comes
+// first, the error is *table.TransientError.
+func (a retryMiddleware) HandleFinalize(
+	ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+) (out middleware.FinalizeOutput, metadata middleware.Metadata, err error) {
 	for n := 0; ; n++ {
-		if ended := table.CheckDeadline(ctx); ended != nil {
-			return out, metadata, &table.TransientError{Err: cmp.Or(err, ended)}
+		if deadlineErr := table.CheckDeadline(ctx); deadlineErr != nil {
+			return out, metadata, &table.TransientError{Err: cmp.Or(err, deadlineErr)}
 		}
 		out, metadata, err = a.send(ctx, in, next)
 		if err == nil || !isTransient(err) {
@@ -48,12 +52,13 @@ func (a retryMiddleware) HandleFinalize(ctx context.Context, in middleware.Final
 	}
 }
 
-func (a retryMiddleware) send(ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler) (
-	out middleware.FinalizeOutput, metadata middleware.Metadata, err error,
-) {
+// send makes one attempt.
+func (a retryMiddleware) send(
+	ctx context.Context, in middleware.FinalizeInput, next middleware.FinalizeHandler,
+) (out middleware.FinalizeOutput, metadata middleware.Metadata, err error) {
 	ctx, cancel := context.WithTimeout(ctx, a.Timeout)
 	defer cancel()
-	in.Request = smithyhttp.RequestCloner(in.Request) // each attempt is signed, so each begins with the unsigned request
+	in.Request = smithyhttp.RequestCloner(in.Request) // later middleware signs the request, so it must not be shared
 	if r, ok := in.Request.(*smithyhttp.Request); ok {
 		if err := r.RewindStream(); err != nil {
 			return out, metadata, err
@@ -62,30 +67,33 @@ func (a retryMiddleware) send(ctx context.Context, in middleware.FinalizeInput, 
 	return next.HandleFinalize(ctx, in)
 }
 
-// wait waits before another attempt, after n+1 have failed; if there is to be none, it returns *table.Busy.
+// wait waits before the next attempt, after n+1 failed ones. It returns a *table.TransientError with err if no attempt
+// may follow.
 func (o *Options) wait(ctx context.Context, n int, err error) error {
-	_, deadline := ctx.Deadline()
-	if !deadline && n+1 >= o.Attempts || o.Backoff.Wait(ctx, n) != nil {
+	_, hasDeadline := ctx.Deadline()
+	if !hasDeadline && n+1 >= o.Attempts || o.Backoff.Wait(ctx, n) != nil {
 		return &table.TransientError{Err: err}
 	}
 	table.CountRetry(ctx, isTransactionConflict(err))
 	return nil
 }
 
-// isTransient tells whether the same request may do better later, or has an outcome that is not known yet.
+// isTransient reports whether the same request may succeed later, or its outcome is unknown.
 func isTransient(err error) bool {
 	var canceled *types.TransactionCanceledException
 	var api smithy.APIError
-	var answer *smithyhttp.ResponseError
+	var response *smithyhttp.ResponseError
 	switch {
 	case errors.As(err, &canceled):
 		return isInconclusive(canceled.CancellationReasons)
-	case errors.As(err, &answer) && isTransientStatus(answer.HTTPStatusCode()):
+	case errors.As(err, &response) && isTransientStatus(response.HTTPStatusCode()):
 		return true
 	case errors.As(err, &api):
 		return isTransientCode(api.ErrorCode())
-	default: // no answer at all, or one that broke off; what never left, a fault of the credentials for example, has none
-		return answer != nil
+	default:
+		// The SDK returns a ResponseError if a request was sent and its response is missing or incomplete. It returns
+		// another error if no request was sent, for example without credentials.
+		return response != nil
 	}
 }
 
@@ -94,7 +102,7 @@ func isTransientStatus(status int) bool {
 		status == http.StatusTooManyRequests || status == http.StatusRequestTimeout
 }
 
-// isTransientCode tells whether a code is one that the SDK would try again, or a conflict, which it would not.
+// isTransientCode reports whether the SDK would retry an error with this code, or the code is a conflict.
 func isTransientCode(code string) bool {
 	switch code {
 	case "TransactionConflictException", "ReplicatedWriteConflictException", "RequestAbortedException":
@@ -105,7 +113,7 @@ func isTransientCode(code string) bool {
 	return throttled || timedOut
 }
 
-// isTransactionConflict tells whether another transaction stood in the way.
+// isTransactionConflict reports whether another transaction caused the error.
 func isTransactionConflict(err error) bool {
 	var canceled *types.TransactionCanceledException
 	var api smithy.APIError
@@ -117,20 +125,21 @@ func isTransactionConflict(err error) bool {
 	return errors.As(err, &api) && api.ErrorCode() == "TransactionConflictException"
 }
 
-// isInconclusive tells whether a cancellation says nothing about the conditions: where one action met a conflict, those of
-// the others may have been judged on a state that never came to be.
+// isInconclusive reports whether the reasons of a cancellation say nothing about the conditions. If one action met a
+// conflict or was throttled, the conditions of the other actions may have been evaluated on items that were never
+// committed.
 func isInconclusive(reasons []types.CancellationReason) bool {
-	silent := true
+	allNone := true
 	for _, r := range reasons {
 		switch reasonCode(r) {
 		case "TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded":
 			return true
 		case "None":
 		default:
-			silent = false
+			allNone = false
 		}
 	}
-	return silent
+	return allNone
 }
 
 func reasonCode(r types.CancellationReason) string {

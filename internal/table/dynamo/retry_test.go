@@ -18,80 +18,83 @@ import (
 	"serverless-scim/internal/table/tabletest"
 )
 
-var wide = table.Item{
+// wideItem has many attributes, so that the SDK would serialize it in different orders.
+var wideItem = table.Item{
 	"PK": table.S("p"), "SK": table.S("s"), "a": table.S("1"), "b": table.S("2"), "c": table.S("3"), "d": table.S("4"),
 }
 
 func write(ctx context.Context, t *Table) error {
-	return t.Write(ctx, table.Put{Item: wide, If: []table.Condition{table.NotExists(), table.AttributeNotExists("x"), table.AttributeNotExists("y")}},
+	conditions := []table.Condition{table.NotExists(), table.AttributeNotExists("x"), table.AttributeNotExists("y")}
+	return t.Write(ctx, table.Put{Item: wideItem, If: conditions},
 		table.ConditionCheck{Key: table.Key{PK: "p", SK: "check"}, If: []table.Condition{table.Exists()}})
 }
 
-func TestTransientIsSentAgainWithTheSameTokenAndBytes(t *testing.T) {
+func TestRetriesSendTheSameTokenAndBytes(t *testing.T) {
 	t.Parallel()
 	const bad = http.StatusBadRequest
-	for name, first := range map[string]answer{
-		"throttled":            fail(bad, "ThrottlingException", ""),
-		"throughput":           fail(bad, "ProvisionedThroughputExceededException", ""),
-		"request limit":        fail(bad, "RequestLimitExceeded", ""),
-		"too many":             fail(http.StatusTooManyRequests, "AnyName", ""),
-		"500":                  fail(500, "InternalServerError", ""),
-		"503":                  fail(503, "ServiceUnavailable", ""),
-		"502 of no form":       func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) },
-		"other limit":          fail(bad, "LimitExceededException", ""),
-		"408":                  fail(http.StatusRequestTimeout, "AnyName", ""),
-		"timed out":            fail(bad, "RequestTimeout", ""),
-		"timed out too":        fail(bad, "RequestTimeoutException", ""),
-		"aborted":              fail(bad, "RequestAbortedException", ""),
-		"conflict of replicas": fail(bad, "ReplicatedWriteConflictException", ""),
-		"conflict":             fail(bad, "TransactionConflictException", ""),
-		"in progress":          fail(bad, "TransactionInProgressException", ""),
-		"one conflict":         reasons("None", "TransactionConflict"),
-		"conflict and refusal": reasons("ConditionalCheckFailed", "TransactionConflict"),
-		"throttled and more":   reasons("ThrottlingError", "ConditionalCheckFailed"),
-		"throughput and more":  reasons("ProvisionedThroughputExceeded", "ValidationError"),
-		"no reason":            reasons("None", "None"),
-		"hung up":              hangUp,
-		"broke off":            breakOff,
-		"silent":               silence,
+	for name, first := range map[string]response{
+		"throttled":             fail(bad, "ThrottlingException", ""),
+		"throughput":            fail(bad, "ProvisionedThroughputExceededException", ""),
+		"request limit":         fail(bad, "RequestLimitExceeded", ""),
+		"too many":              fail(http.StatusTooManyRequests, "AnyName", ""),
+		"500":                   fail(500, "InternalServerError", ""),
+		"503":                   fail(503, "ServiceUnavailable", ""),
+		"502 without a body":    func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(502) },
+		"other limit":           fail(bad, "LimitExceededException", ""),
+		"408":                   fail(http.StatusRequestTimeout, "AnyName", ""),
+		"timed out":             fail(bad, "RequestTimeout", ""),
+		"timed out, other name": fail(bad, "RequestTimeoutException", ""),
+		"aborted":               fail(bad, "RequestAbortedException", ""),
+		"conflict of replicas":  fail(bad, "ReplicatedWriteConflictException", ""),
+		"conflict":              fail(bad, "TransactionConflictException", ""),
+		"in progress":           fail(bad, "TransactionInProgressException", ""),
+		"one conflict":          cancel("None", "TransactionConflict"),
+		"conflict, condition":   cancel("ConditionalCheckFailed", "TransactionConflict"),
+		"throttled, condition":  cancel("ThrottlingError", "ConditionalCheckFailed"),
+		"throughput, invalid":   cancel("ProvisionedThroughputExceeded", "ValidationError"),
+		"only None":             cancel("None", "None"),
+		"connection closed":     closeConnection,
+		"incomplete response":   sendPart,
+		"no response":           neverRespond,
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			b, e := scripted(t, first, first, ok(`{}`))
 			b.Timeout = 5 * time.Second
-			if name == "silent" {
+			if name == "no response" {
 				b.Timeout = 50 * time.Millisecond
 			}
 			ctx, usage := table.WithUsage(t.Context())
 			if err := write(ctx, b); err != nil {
 				t.Fatal(err)
 			}
-			if want := 2 * strings.Count(name, "conflict"); name != "conflict of replicas" && usage().TransactionConflicts != want {
-				t.Errorf("%d of the retries are for conflicts, want %d", usage().TransactionConflicts, want)
+			want := 2 * strings.Count(name, "conflict")
+			if n := usage().TransactionConflicts; name != "conflict of replicas" && n != want {
+				t.Errorf("%d retries because of conflicts, want %d", n, want)
 			}
 			sent := e.sent()
 			if len(sent) != 3 || usage().Retries != 2 || sent[0] != sent[1] || sent[1] != sent[2] {
 				t.Errorf("%d retries; sent:\n%s", usage().Retries, strings.Join(sent, "\n"))
 			}
 			if token(sent[0]) == "" {
-				t.Error("no token")
+				t.Error("the request has no token")
 			}
 		})
 	}
 }
 
-func TestNothingIsFinalThatTheSDKWouldSendAgain(t *testing.T) {
+func TestErrorsThatTheSDKRetriesAreTransient(t *testing.T) {
 	t.Parallel()
 	for _, codes := range []map[string]struct{}{retry.DefaultThrottleErrorCodes, retry.DefaultRetryableErrorCodes} {
 		for code := range codes {
 			if !isTransient(&smithy.GenericAPIError{Code: code}) {
-				t.Error(code)
+				t.Errorf("%s is not transient", code)
 			}
 		}
 	}
 	for status := range retry.DefaultRetryableHTTPStatusCodes {
 		if !isTransientStatus(status) {
-			t.Error(status)
+			t.Errorf("status %d is not transient", status)
 		}
 	}
 }
@@ -104,7 +107,7 @@ func TestEachWriteHasItsOwnToken(t *testing.T) {
 	}
 	sent := e.sent()
 	if first, second := token(sent[0]), token(sent[1]); first == second || len(first) < 20 || len(first) > 36 {
-		t.Errorf("the tokens %q and %q", first, second)
+		t.Errorf("the tokens of two writes are %q and %q", first, second)
 	}
 }
 
@@ -114,32 +117,33 @@ func token(body string) string {
 	return token
 }
 
-func TestOutcomeIsBelievedOnlyIfAllReasonsAreKnown(t *testing.T) {
+func TestConditionsCountOnlyWithoutTransientReasons(t *testing.T) {
 	t.Parallel()
-	const old = `,"CancellationReasons":[
+	const members = `,"CancellationReasons":[
 		{"Code":"ConditionalCheckFailed","Item":{"PK":{"S":"p"},"set":{"SS":["b","a"]}}}, {"Code":"None"}]`
-	b, e := scripted(t, reasons("ConditionalCheckFailed", "TransactionConflict"),
-		fail(400, "TransactionCanceledException", old))
+	b, e := scripted(t, cancel("ConditionalCheckFailed", "TransactionConflict"),
+		fail(400, "TransactionCanceledException", members))
 	err := write(t.Context(), b)
-	var refused *table.ConditionError
-	if !errors.As(err, &refused) || len(refused.Items) != 1 || len(e.sent()) != 2 {
+	var conditionErr *table.ConditionError
+	if !errors.As(err, &conditionErr) || len(conditionErr.Items) != 1 || len(e.sent()) != 2 {
 		t.Fatalf("%v after %d attempts", err, len(e.sent()))
 	}
-	if set := table.StringSetValue(refused.Items[0]["set"]); !slices.Equal(set, []string{"a", "b"}) {
-		t.Errorf("the item that stood in the way has the set %v", set)
+	if set := table.StringSetValue(conditionErr.Items[0]["set"]); !slices.Equal(set, []string{"a", "b"}) {
+		t.Errorf("the current item has the set %v", set)
 	}
 }
 
 func TestFinalErrorsAreNotRetried(t *testing.T) {
 	t.Parallel()
 	kind := func(err error) string {
-		var refused *table.ConditionError
-		var large *table.TooLargeError
+		var conditionErr *table.ConditionError
+		var tooLarge *table.TooLargeError
 		var invalid *table.InvalidError
-		var busy *table.TransientError
-		return fmt.Sprint(errors.As(err, &refused), errors.As(err, &large), errors.As(err, &invalid), errors.As(err, &busy))
+		var transient *table.TransientError
+		return fmt.Sprint(errors.As(err, &conditionErr), errors.As(err, &tooLarge), errors.As(err, &invalid),
+			errors.As(err, &transient))
 	}
-	message := func(code, m string) answer {
+	message := func(code, m string) response {
 		return func(w http.ResponseWriter, _ *http.Request) {
 			w.WriteHeader(http.StatusBadRequest)
 			const body = `{"__type":"x#%s","message":%q,"CancellationReasons":[{"Code":"ValidationError","Message":%q}]}`
@@ -147,44 +151,44 @@ func TestFinalErrorsAreNotRetried(t *testing.T) {
 		}
 	}
 	const (
-		refused, tooLarge = "true false false false", "false true false false"
-		invalid, plain    = "false false true false", "false false false false"
+		condition, tooLarge = "true false false false", "false true false false"
+		invalid, other      = "false false true false", "false false false false"
 	)
 	for name, c := range map[string]struct {
-		answer answer
-		want   string
+		response response
+		want     string
 	}{
-		"refused":           {reasons("None", "ConditionalCheckFailed"), refused},
-		"refused and large": {reasons("ValidationError", "ConditionalCheckFailed"), refused},
-		"denied":            {fail(400, "AccessDeniedException", ""), plain},
-		"no table":          {fail(400, "ResourceNotFoundException", ""), plain},
-		"other bytes":       {fail(400, "IdempotentParameterMismatchException", ""), plain},
-		"another reason":    {reasons("ConditionalCheckFailed", "AccessDenied"), plain},
-		"not found":         {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, plain},
-		"item":              {message("ValidationException", "Item size has exceeded the maximum allowed size"), tooLarge},
-		"updated item":      {message("TransactionCanceledException", "Item size to update has exceeded the maximum"), tooLarge},
-		"transaction":       {message("ValidationException", "Transaction request cannot exceed 4 MB"), tooLarge},
-		"form":              {message("ValidationException", "Two document paths overlap with each other"), invalid},
-		"expression":        {message("ValidationException", "Expression size has exceeded the maximum allowed size"), invalid},
-		"operand":           {message("TransactionCanceledException", "An operand has an incorrect data type"), invalid},
+		"condition":        {cancel("None", "ConditionalCheckFailed"), condition},
+		"condition, large": {cancel("ValidationError", "ConditionalCheckFailed"), condition},
+		"denied":           {fail(400, "AccessDeniedException", ""), other},
+		"no table":         {fail(400, "ResourceNotFoundException", ""), other},
+		"other bytes":      {fail(400, "IdempotentParameterMismatchException", ""), other},
+		"another reason":   {cancel("ConditionalCheckFailed", "AccessDenied"), other},
+		"not found":        {func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(404) }, other},
+		"item":             {message("ValidationException", "Item size has exceeded the maximum allowed size"), tooLarge},
+		"updated item":     {message("TransactionCanceledException", "Item size to update has exceeded the maximum"), tooLarge},
+		"transaction":      {message("ValidationException", "Transaction request cannot exceed 4 MB"), tooLarge},
+		"form":             {message("ValidationException", "Two document paths overlap with each other"), invalid},
+		"expression":       {message("ValidationException", "Expression size has exceeded the maximum allowed size"), invalid},
+		"operand":          {message("TransactionCanceledException", "An operand has an incorrect data type"), invalid},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			b, e := scripted(t, c.answer)
+			b, e := scripted(t, c.response)
 			if err := write(t.Context(), b); err == nil || kind(err) != c.want || len(e.sent()) != 1 {
 				t.Errorf("%v after %d attempts", err, len(e.sent()))
 			}
-			if c.want == refused {
-				return // a Snapshot has no conditions
+			if c.want == condition {
+				return // Snapshot has no conditions
 			}
-			if _, err := b.Snapshot(t.Context(), wide.Key()); err == nil || kind(err) != c.want || len(e.sent()) != 2 {
+			if _, err := b.Snapshot(t.Context(), wideItem.Key()); err == nil || kind(err) != c.want || len(e.sent()) != 2 {
 				t.Errorf("Snapshot: %v after %d attempts", err, len(e.sent())-1)
 			}
 		})
 	}
 }
 
-func TestGivesUpAsBusy(t *testing.T) {
+func TestCallsEndWithTransientError(t *testing.T) {
 	t.Parallel()
 	throttled := fail(400, "ThrottlingException", "")
 	head, other := table.Key{PK: "p", SK: "s"}, table.Key{PK: "p", SK: "t"}
@@ -202,51 +206,52 @@ func TestGivesUpAsBusy(t *testing.T) {
 	for name, call := range calls {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			var busy *table.TransientError
+			var transient *table.TransientError
 			b, e := scripted(t, throttled)
 			err := call(t.Context(), b)
-			if !errors.As(err, &busy) || !strings.Contains(err.Error(), "Throttling") || len(e.sent()) != 4 {
+			if !errors.As(err, &transient) || !strings.Contains(err.Error(), "Throttling") || len(e.sent()) != 4 {
 				t.Errorf("without a deadline: %v after %d attempts", err, len(e.sent()))
 			}
 			b.Attempts = 1
 			b.Backoff.Rand = func(n int64) int64 { return n - 1 }
 			ctx, cancel := context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
-			if err := call(ctx, b); !errors.As(err, &busy) || len(e.sent()) < 4+2 {
+			if err := call(ctx, b); !errors.As(err, &transient) || len(e.sent()) < 4+2 {
 				t.Errorf("with a deadline: %v after %d attempts", err, len(e.sent())-4)
 			}
 			sent := len(e.sent())
-			if err := call(tabletest.SuspendedContext(t.Context()), b); !errors.As(err, &busy) || len(e.sent()) != sent {
+			if err := call(tabletest.SuspendedContext(t.Context()), b); !errors.As(err, &transient) || len(e.sent()) != sent {
 				t.Errorf("after the deadline by the wall clock: %v after %d attempts", err, len(e.sent())-sent)
 			}
-			b, e = scripted(t, silence)
+			b, e = scripted(t, neverRespond)
 			ctx, cancel = context.WithTimeout(t.Context(), 500*time.Millisecond)
 			defer cancel()
-			if err := call(ctx, b); !errors.As(err, &busy) || len(e.sent()) != 1 {
-				t.Errorf("in silence: %v after %d attempts", err, len(e.sent()))
+			if err := call(ctx, b); !errors.As(err, &transient) || len(e.sent()) != 1 {
+				t.Errorf("without a response: %v after %d attempts", err, len(e.sent()))
 			}
 		})
 	}
 	b := New(NewClient(ClientConfig{Endpoint: "http://127.0.0.1:1"}), "t", func(o *Options) { o.Attempts = 2 })
-	var busy *table.TransientError
-	if err := write(t.Context(), b); !errors.As(err, &busy) {
-		t.Errorf("nobody there: %v", err)
+	var transient *table.TransientError
+	if err := write(t.Context(), b); !errors.As(err, &transient) {
+		t.Errorf("without a server: %v", err)
 	}
 }
 
-func TestGetAsksUntilNoKeyIsUnprocessed(t *testing.T) {
+func TestGetRepeatsUnprocessedKeys(t *testing.T) {
 	t.Parallel()
 	it := func(sk string) string { return `{"PK":{"S":"p"},"SK":{"S":"` + sk + `"}}` }
-	left := func(keys ...string) string {
+	unprocessed := func(keys ...string) string {
 		return `"UnprocessedKeys":{"t":{"Keys":[` + strings.Join(keys, ",") + `]}}`
 	}
 	b, e := scripted(t,
-		ok(`{"Responses":{"t":[`+it("1")+`]},`+left(it("2"), it("3"))+`}`),
+		ok(`{"Responses":{"t":[`+it("1")+`]},`+unprocessed(it("2"), it("3"))+`}`),
 		fail(400, "ThrottlingException", ""),
-		ok(`{`+left(it("2"), it("3"))+`}`),
+		ok(`{`+unprocessed(it("2"), it("3"))+`}`),
 		ok(`{"Responses":{"t":[`+it("3")+`]},"ConsumedCapacity":[{"TableName":"t","CapacityUnits":2}]}`))
 	ctx, usage := table.WithUsage(t.Context())
-	found, err := b.Get(ctx, []string{"PK", "SK"}, table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"}, table.Key{PK: "p", SK: "3"})
+	keys := []table.Key{{PK: "p", SK: "1"}, {PK: "p", SK: "2"}, {PK: "p", SK: "3"}}
+	found, err := b.Get(ctx, []string{"PK", "SK"}, keys...)
 	if err != nil || len(found) != 2 || found[0].Key().SK != "1" || found[1].Key().SK != "3" {
 		t.Errorf("found %v, %v", found, err)
 	}
@@ -262,47 +267,48 @@ func TestGetAsksUntilNoKeyIsUnprocessed(t *testing.T) {
 			}
 		}
 		err := json.Unmarshal([]byte(e.sent()[i]), &body)
-		asked := body.RequestItems["t"]
-		if err != nil || len(asked.Keys) != want || !asked.ConsistentRead || asked.ProjectionExpression != "#0, #1" {
-			t.Errorf("request %d asks %+v, want two attributes of %d keys", i, asked, want)
+		requested := body.RequestItems["t"]
+		if err != nil || len(requested.Keys) != want || !requested.ConsistentRead ||
+			requested.ProjectionExpression != "#0, #1" {
+			t.Errorf("request %d reads %+v, want two attributes of %d keys", i, requested, want)
 		}
 	}
 }
 
-func TestUnprocessedWithoutEndIsBusy(t *testing.T) {
+func TestKeysThatStayUnprocessedAreATransientError(t *testing.T) {
 	t.Parallel()
 	b, e := scripted(t, ok(`{"UnprocessedKeys":{"t":{"Keys":[{"PK":{"S":"p"},"SK":{"S":"1"}}]}}}`))
-	var busy *table.TransientError
+	var transient *table.TransientError
 	_, err := b.Get(t.Context(), nil, table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"})
-	if !errors.As(err, &busy) || len(e.sent()) != 4 {
+	if !errors.As(err, &transient) || len(e.sent()) != 4 {
 		t.Errorf("%v after %d attempts", err, len(e.sent()))
 	}
 }
 
-func TestProgressMakesPausesShortAgain(t *testing.T) {
+func TestProgressResetsBackoff(t *testing.T) {
 	t.Parallel()
-	var script []answer
-	const left = `"UnprocessedKeys":{"t":{"Keys":[{"PK":{"S":"p"},"SK":{"S":"2"}}]}}`
+	var script []response
+	const unprocessed = `"UnprocessedKeys":{"t":{"Keys":[{"PK":{"S":"p"},"SK":{"S":"2"}}]}}`
 	for range 3 {
-		script = append(script, ok(`{`+left+`}`), ok(`{`+left+`}`),
-			ok(`{"Responses":{"t":[{"PK":{"S":"p"},"SK":{"S":"1"}}]},`+left+`}`))
+		script = append(script, ok(`{`+unprocessed+`}`), ok(`{`+unprocessed+`}`),
+			ok(`{"Responses":{"t":[{"PK":{"S":"p"},"SK":{"S":"1"}}]},`+unprocessed+`}`))
 	}
 	b, e := scripted(t, append(script, ok(`{}`))...)
 	var bounds []int64
 	b.Backoff.Rand = func(bound int64) int64 { bounds = append(bounds, bound/int64(25*time.Millisecond)); return 0 }
 	_, err := b.Get(t.Context(), nil, table.Key{PK: "p", SK: "1"}, table.Key{PK: "p", SK: "2"})
 	if want := "[1 2 1 2 4 1 2 4 1]"; err != nil || len(e.sent()) != 10 || fmt.Sprint(bounds) != want {
-		t.Errorf("%v after %d calls and pauses of %v times the base, want %s", err, len(e.sent()), bounds, want)
+		t.Errorf("%v after %d calls with delay bounds of %v times the base, want %s", err, len(e.sent()), bounds, want)
 	}
 }
 
-func TestReadsAreConsistentAndWritesBringTheOldItem(t *testing.T) {
+func TestReadsAreConsistentAndWritesReturnOldItems(t *testing.T) {
 	t.Parallel()
 	b, e := scripted(t, ok(`{}`))
-	_, get := b.Get(t.Context(), nil, table.Key{PK: "p", SK: "s"})
-	_, query := b.Query(t.Context(), table.Range{PK: "p"})
-	_, scan := b.Scan(t.Context(), table.Key{})
-	if err := errors.Join(get, query, scan, write(t.Context(), b)); err != nil {
+	_, getErr := b.Get(t.Context(), nil, table.Key{PK: "p", SK: "s"})
+	_, queryErr := b.Query(t.Context(), table.Range{PK: "p"})
+	_, scanErr := b.Scan(t.Context(), table.Key{})
+	if err := errors.Join(getErr, queryErr, scanErr, write(t.Context(), b)); err != nil {
 		t.Fatal(err)
 	}
 	sent := e.sent()

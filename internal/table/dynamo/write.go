@@ -3,7 +3,6 @@ package dynamo
 import (
 	"context"
 	"crypto/rand"
-	"errors"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -12,7 +11,7 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// Write is TransactWriteItems, also for a single write: so one token makes its retries harmless.
+// Write calls TransactWriteItems, even for a single write. Its token lets DynamoDB recognize a repeated attempt.
 func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 	if err := table.ValidateWrites(writes); err != nil {
 		return err
@@ -21,11 +20,11 @@ func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 		ClientRequestToken: aws.String(rand.Text()), ReturnConsumedCapacity: returnTotal,
 	}
 	for _, w := range writes {
-		action, err := t.transactItem(w)
+		item, err := t.transactItem(w)
 		if err != nil {
 			return t.translateError(err)
 		}
-		in.TransactItems = append(in.TransactItems, action)
+		in.TransactItems = append(in.TransactItems, item)
 	}
 	out, err := t.client.TransactWriteItems(ctx, in, t.withRetries)
 	if err != nil {
@@ -35,59 +34,32 @@ func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 	return nil
 }
 
-func (t *Table) transactItem(w table.Write) (a types.TransactWriteItem, err error) {
+func (t *Table) transactItem(w table.Write) (item types.TransactWriteItem, err error) {
 	e, err := writeExpression(w)
-	const old = types.ReturnValuesOnConditionCheckFailureAllOld
+	condition, names, values := e.Condition(), e.Names(), e.Values()
+	const allOld = types.ReturnValuesOnConditionCheckFailureAllOld
 	switch w := w.(type) {
 	case table.Put:
-		a.Put = &types.Put{
-			TableName: &t.name, Item: w.Item, ReturnValuesOnConditionCheckFailure: old,
-			ConditionExpression: e.Condition(), ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
+		item.Put = &types.Put{
+			TableName: &t.name, Item: w.Item, ReturnValuesOnConditionCheckFailure: allOld,
+			ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 		}
 	case table.Update:
-		a.Update = &types.Update{
-			TableName: &t.name, Key: keyItem(w.Key), ReturnValuesOnConditionCheckFailure: old, UpdateExpression: e.Update(),
-			ConditionExpression: e.Condition(), ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
+		item.Update = &types.Update{
+			TableName: &t.name, Key: keyItem(w.Key), ReturnValuesOnConditionCheckFailure: allOld,
+			UpdateExpression:    e.Update(),
+			ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 		}
 	case table.Delete:
-		a.Delete = &types.Delete{
-			TableName: &t.name, Key: keyItem(w.Key), ReturnValuesOnConditionCheckFailure: old,
-			ConditionExpression: e.Condition(), ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
+		item.Delete = &types.Delete{
+			TableName: &t.name, Key: keyItem(w.Key), ReturnValuesOnConditionCheckFailure: allOld,
+			ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 		}
 	case table.ConditionCheck:
-		a.ConditionCheck = &types.ConditionCheck{
-			TableName: &t.name, Key: keyItem(w.Key), ReturnValuesOnConditionCheckFailure: old,
-			ConditionExpression: e.Condition(), ExpressionAttributeNames: e.Names(), ExpressionAttributeValues: e.Values(),
+		item.ConditionCheck = &types.ConditionCheck{
+			TableName: &t.name, Key: keyItem(w.Key), ReturnValuesOnConditionCheckFailure: allOld,
+			ConditionExpression: condition, ExpressionAttributeNames: names, ExpressionAttributeValues: values,
 		}
 	}
-	return a, err
-}
-
-// translateCancellation is what a failed transaction means. A condition that failed is told before an item that cannot be, because
-// the caller has to look again in any case.
-func (t *Table) translateCancellation(err error) error {
-	var c *types.TransactionCanceledException
-	if !errors.As(err, &c) {
-		return t.translateError(err)
-	}
-	failed := map[int]table.Item{}
-	var wrong error
-	for i, r := range c.CancellationReasons {
-		switch reasonCode(r) {
-		case "None":
-		case "ConditionalCheckFailed":
-			failed[i] = sortedItem(r.Item)
-		case "ValidationError":
-			wrong = validationError(aws.ToString(r.Message))
-		default:
-			return t.translateError(err)
-		}
-	}
-	switch {
-	case len(failed) > 0:
-		return &table.ConditionError{Items: failed}
-	case wrong != nil:
-		return wrong
-	}
-	return t.translateError(err)
+	return item, err
 }

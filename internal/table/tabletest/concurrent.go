@@ -11,23 +11,25 @@ import (
 
 func concurrentRules() []rule {
 	return []rule{
-		{"one winner", "of many writers with the condition that an item be absent exactly one wins", checkOneWinner},
-		{"no lost update", "an update conditioned on the version it read is never lost, and never done twice", checkNoLostUpdate},
-		{"relative", "relative changes need no condition: each counts once", checkRelative},
-		{"one instant", "a Snapshot sees all of a transaction or none of it", checkOneInstant},
+		{"one winner", "of concurrent writers with the condition NotExists on an item, exactly one succeeds",
+			checkOneWinner},
+		{"no lost update", "an update with a condition on the version that its writer read is applied exactly once",
+			checkNoLostUpdate},
+		{"add", "an Add without a condition is applied exactly once", checkAdd},
+		{"one instant", "a Snapshot sees all of a transaction or nothing of it", checkOneInstant},
 	}
 }
 
 func checkOneWinner(s *subject) {
 	var g errgroup.Group
-	var won atomic.Int32
+	var winners atomic.Int32
 	k := key("p", "name")
 	for i := range 64 {
 		g.Go(func() error {
 			err := s.Write(s.ctx, table.Put{Item: item(k, "by", i), If: []table.Condition{table.NotExists()}},
 				table.Put{Item: item(key("winner", fmt.Sprint(i)))})
 			if err == nil {
-				won.Add(1)
+				winners.Add(1)
 			} else if !is[*table.ConditionError](err) {
 				return err
 			}
@@ -37,20 +39,20 @@ func checkOneWinner(s *subject) {
 	if err := g.Wait(); err != nil {
 		s.Fatal(err)
 	}
-	if n := len(s.query(table.Range{PK: "winner"}).Items); won.Load() != 1 || n != 1 {
-		s.Errorf("%d writers won, %d left a mark", won.Load(), n)
+	if n := len(s.query(table.Range{PK: "winner"}).Items); winners.Load() != 1 || n != 1 {
+		s.Errorf("%d writers succeeded, and %d wrote their second item, want 1 and 1", winners.Load(), n)
 	}
 }
 
 func checkNoLostUpdate(s *subject) {
-	const writers, times = 32, 4
+	const writers, updates = 32, 4
 	k := key("p", "head")
 	s.put(item(k, "ver", 0))
 	var g errgroup.Group
 	for i := range writers {
 		g.Go(func() error {
-			for n := range times {
-				if err := increment(s, k, key("mark", fmt.Sprint(i, " ", n))); err != nil {
+			for n := range updates {
+				if err := increment(s, k, key("update", fmt.Sprint(i, " ", n))); err != nil {
 					return err
 				}
 			}
@@ -60,29 +62,31 @@ func checkNoLostUpdate(s *subject) {
 	if err := g.Wait(); err != nil {
 		s.Fatal(err)
 	}
-	s.holds(k, item(k, "ver", writers*times))
-	if n := len(s.query(table.Range{PK: "mark"}).Items); n != writers*times {
-		s.Errorf("%d of %d marks", n, writers*times)
+	s.checkStored(k, item(k, "ver", writers*updates))
+	if n := len(s.query(table.Range{PK: "update"}).Items); n != writers*updates {
+		s.Errorf("%d updates took effect, want %d", n, writers*updates)
 	}
 }
 
-// increment moves the version on, however often others are faster.
-func increment(s *subject, k, mark table.Key) error {
+// increment adds 1 to the version, on the condition that it has not changed since increment read it, and puts a record.
+// It repeats this until the condition holds.
+func increment(s *subject, k, record table.Key) error {
 	for {
 		items, err := s.Get(s.ctx, nil, k)
 		if err != nil || len(items) != 1 {
 			return fmt.Errorf("%d items: %w", len(items), err)
 		}
-		ver := items[0]["ver"]
-		err = s.Write(s.ctx, table.Put{Item: item(mark), If: []table.Condition{table.NotExists()}},
-			table.Update{Key: k, Add: table.Item{"ver": table.N(1)}, If: []table.Condition{table.Equals("ver", ver)}})
+		version := items[0]["ver"]
+		isCurrent := []table.Condition{table.Equals("ver", version)}
+		err = s.Write(s.ctx, table.Put{Item: item(record), If: []table.Condition{table.NotExists()}},
+			table.Update{Key: k, Add: table.Item{"ver": table.N(1)}, If: isCurrent})
 		if !is[*table.ConditionError](err) {
 			return err
 		}
 	}
 }
 
-func checkRelative(s *subject) {
+func checkAdd(s *subject) {
 	k := key("p", "count")
 	var g errgroup.Group
 	var want []string
@@ -96,7 +100,7 @@ func checkRelative(s *subject) {
 	if err := g.Wait(); err != nil {
 		s.Fatal(err)
 	}
-	s.holds(k, item(k, "n", 32*31/2, "set", want))
+	s.checkStored(k, item(k, "n", 32*31/2, "set", want))
 }
 
 func checkOneInstant(s *subject) {
@@ -122,7 +126,7 @@ func checkOneInstant(s *subject) {
 					return err
 				}
 				if len(items) != 2 || table.IntValue(items[0]["n"]) != table.IntValue(items[1]["n"]) {
-					return fmt.Errorf("torn: %s", list(items))
+					return fmt.Errorf("the Snapshot has part of a transaction: %s", list(items))
 				}
 			}
 			return nil

@@ -8,18 +8,16 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// Call is what a Fault may look at: the method's name, and the keys it reads or writes. A Query has its partition
-// alone, a Scan nothing. Actions are those that IAM has to allow for it where the table is in DynamoDB, which knows no
-// actions for transactions: what is in them is allowed as if it stood alone.
+// A Call describes a call to Faults.
 type Call struct {
-	Method  string
-	Keys    []table.Key
-	Actions []string
+	Method  string      // name of the method of table.Table
+	Keys    []table.Key // keys read or written; for Query the partition key only, for Scan none
+	Actions []string    // DynamoDB actions that IAM must allow for the call; a transaction needs those of its parts
 }
 
-// Faults is a table whose calls fail on demand. An error of Before takes the place of the call, which is not made; an
-// error of After takes the place of the answer to a call that was: *table.Busy stands for one that got lost. Both are
-// optional, and called by many goroutines at a time.
+// Faults is a table whose calls fail on demand. If Before returns an error, it is the result of the call, which is not
+// made. If After returns an error, it replaces the result of a call that was made. A *table.TransientError from After
+// represents a lost response. Both functions may be nil, and must be safe for concurrent use.
 type Faults struct {
 	table.Table
 	Before, After func(Call) error
@@ -33,42 +31,56 @@ func (f Faults) inject(c Call, do func() error) error {
 	}
 	err := do()
 	if f.After != nil {
-		if lost := f.After(c); lost != nil {
-			return lost
+		if afterErr := f.After(c); afterErr != nil {
+			return afterErr
 		}
 	}
 	return err
 }
 
-// Get is Table's, between faults.
+// Get calls Table.Get, unless a fault replaces the call.
 func (f Faults) Get(ctx context.Context, attributes []string, keys ...table.Key) (items []table.Item, err error) {
-	err = f.inject(Call{"Get", keys, []string{getAction(keys)}}, func() error { items, err = f.Table.Get(ctx, attributes, keys...); return err })
+	err = f.inject(Call{"Get", keys, []string{getAction(keys)}}, func() error {
+		items, err = f.Table.Get(ctx, attributes, keys...)
+		return err
+	})
 	return items, err
 }
 
-// Snapshot is Table's, between faults.
+// Snapshot calls Table.Snapshot, unless a fault replaces the call.
 func (f Faults) Snapshot(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
-	err = f.inject(Call{"Snapshot", keys, []string{"GetItem"}}, func() error { items, err = f.Table.Snapshot(ctx, keys...); return err })
+	err = f.inject(Call{"Snapshot", keys, []string{"GetItem"}}, func() error {
+		items, err = f.Table.Snapshot(ctx, keys...)
+		return err
+	})
 	return items, err
 }
 
-// Query is Table's, between faults.
+// Query calls Table.Query, unless a fault replaces the call.
 func (f Faults) Query(ctx context.Context, r table.Range) (p table.Page, err error) {
-	err = f.inject(Call{"Query", []table.Key{{PK: r.PK}}, []string{"Query"}}, func() error { p, err = f.Table.Query(ctx, r); return err })
+	err = f.inject(Call{"Query", []table.Key{{PK: r.PK}}, []string{"Query"}}, func() error {
+		p, err = f.Table.Query(ctx, r)
+		return err
+	})
 	return p, err
 }
 
-// Scan is Table's, between faults.
+// Scan calls Table.Scan, unless a fault replaces the call.
 func (f Faults) Scan(ctx context.Context, from table.Key) (p table.Page, err error) {
-	err = f.inject(Call{"Scan", nil, []string{"Scan"}}, func() error { p, err = f.Table.Scan(ctx, from); return err })
+	err = f.inject(Call{"Scan", nil, []string{"Scan"}}, func() error {
+		p, err = f.Table.Scan(ctx, from)
+		return err
+	})
 	return p, err
 }
 
-// Write is Table's, between faults.
+// Write calls Table.Write, unless a fault replaces the call.
 func (f Faults) Write(ctx context.Context, writes ...table.Write) error {
-	return f.inject(Call{"Write", targets(writes), writeActions(writes)}, func() error { return f.Table.Write(ctx, writes...) })
+	call := Call{"Write", targets(writes), writeActions(writes)}
+	return f.inject(call, func() error { return f.Table.Write(ctx, writes...) })
 }
 
+// targets returns the keys of the writes. It skips nil writes, which the table rejects.
 func targets(writes []table.Write) []table.Key {
 	keys := make([]table.Key, 0, len(writes))
 	for _, w := range writes {
@@ -102,14 +114,14 @@ func writeActions(writes []table.Write) (actions []string) {
 	return actions
 }
 
-// SuspendedContext is a context as a machine finds it that slept until after the deadline: over by the wall clock, but not by
-// the monotonic one, by which it would end.
-func SuspendedContext(ctx context.Context) context.Context { return suspended{ctx} }
+// SuspendedContext returns a context as on a machine that was suspended until after the deadline. The deadline has
+// passed by the wall clock, but not by the monotonic clock, so the context has not ended.
+func SuspendedContext(ctx context.Context) context.Context { return suspendedContext{ctx} }
 
-type suspended struct{ context.Context }
+type suspendedContext struct{ context.Context }
 
-func (suspended) Deadline() (time.Time, bool) {
+func (suspendedContext) Deadline() (time.Time, bool) {
 	t := time.Now()
-	(*[2]int64)(unsafe.Pointer(&t))[1] += int64(2 * time.Hour) // the monotonic reading, which has no other handle
+	(*[2]int64)(unsafe.Pointer(&t))[1] += int64(2 * time.Hour) // the monotonic reading, which has no setter
 	return t.Add(-time.Hour), true
 }

@@ -11,12 +11,17 @@ import (
 
 func limitRules() []rule {
 	return []rule{
-		{"invalid", "what DynamoDB refuses for its form is *Invalid and changes nothing", checkInvalid},
-		{"wrong type", "ADD to or DELETE from an attribute of another type is *Invalid and changes nothing", checkWrongType},
-		{"largest", "100 actions, keys of 2048 and 1024 bytes and items of 400 KB are allowed", checkLargest},
-		{"too large item", "an item over 400 KB is *TooLarge, also one that an Update would make", checkTooLargeItem},
-		{"too large transaction", "a transaction over 4 MB is *TooLarge and changes nothing", checkTooLargeTransaction},
-		{"refused first", "a condition that fails is told before an item that would be too large", checkRefusedFirst},
+		{"invalid", "a call that DynamoDB rejects for its form returns *InvalidError and changes nothing",
+			checkInvalid},
+		{"wrong type", "Add to, or Delete from, an attribute of another type returns *InvalidError and changes nothing",
+			checkWrongType},
+		{"largest", "100 actions, partition keys of 2048 bytes, sort keys of 1024 bytes, and items of 400 KB are valid",
+			checkLargest},
+		{"too large item", "a write that would make an item over 400 KB returns *TooLargeError", checkTooLargeItem},
+		{"too large transaction", "a transaction over 4 MB returns *TooLargeError and changes nothing",
+			checkTooLargeTransaction},
+		{"conditions first", "if a condition fails and an item would be too large, the error is *ConditionError",
+			checkConditionsFirst},
 	}
 }
 
@@ -37,60 +42,61 @@ func invalidWrites() map[string][]table.Write {
 	}
 	return map[string][]table.Write{
 		"no writes": nil, "101 writes": many, "a nil write": {nil},
-		"an item twice": {table.Delete{Key: k}, table.ConditionCheck{Key: k, If: []table.Condition{table.NotExists()}}},
-		"empty PK":      del("", "s"), "empty SK": del("p", ""), "long PK": del(strings.Repeat("p", 2049), "s"),
+		"a key twice": {table.Delete{Key: k}, table.ConditionCheck{Key: k, If: []table.Condition{table.NotExists()}}},
+		"empty PK":    del("", "s"), "empty SK": del("p", ""), "long PK": del(strings.Repeat("p", 2049), "s"),
 		"long SK":      del("p", strings.Repeat("s", 1025)),
 		"PK not UTF-8": del("p\xff", "s"), "SK not UTF-8": del("p", "\xed\xa0\x80"),
-		"no key":        {table.Put{Item: table.Item{"a": value("a")}}},
-		"a number key":  {table.Put{Item: table.Item{"PK": value(1), "SK": value("s")}}},
-		"empty set":     put(table.SS()),
-		"set, twice":    put(&types.AttributeValueMemberSS{Value: []string{"a", "a"}}),
-		"set of empty":  put(value([]string{""})),
-		"not UTF-8":     put(value("\xff")),
-		"no value":      put(nil),
-		"NULL":          put(&types.AttributeValueMemberNULL{Value: true}),
-		"bytes":         put(&types.AttributeValueMemberB{Value: []byte{1}}),
-		"list":          put(&types.AttributeValueMemberL{}),
-		"map":           put(&types.AttributeValueMemberM{}),
-		"number set":    put(&types.AttributeValueMemberNS{Value: []string{"1"}}),
-		"no number":     put(&types.AttributeValueMemberN{Value: "one"}),
-		"a fraction":    put(&types.AttributeValueMemberN{Value: "1.5"}),
-		"large number":  put(&types.AttributeValueMemberN{Value: "9223372036854775808"}),
-		"spelled +1":    put(&types.AttributeValueMemberN{Value: "+1"}),
-		"nameless":      {table.Put{Item: table.Item{"PK": value("p"), "SK": value("s"), "": value(1)}}},
-		"no change":     update(table.Update{}),
-		"update of PK":  update(table.Update{Set: table.Item{"PK": value("p")}}),
-		"removal of SK": update(table.Update{Remove: []string{"SK"}}),
-		"set, removed":  update(table.Update{Set: x, Remove: []string{"x"}}),
-		"removed twice": update(table.Update{Remove: []string{"x", "x"}}),
-		"add, delete":   update(table.Update{Add: set, Delete: set}),
-		"add a string":  update(table.Update{Add: x}), "delete a string": update(table.Update{Delete: x}),
-		"bare check":      {table.ConditionCheck{Key: k}},
-		"unknown test":    {table.Delete{Key: k, If: []table.Condition{{Op: 99}}}},
-		"of no attribute": {table.Delete{Key: k, If: []table.Condition{table.AttributeNotExists("")}}},
-		"equals nothing":  {table.Delete{Key: k, If: []table.Condition{table.Equals("a", nil)}}},
+		"no key":            {table.Put{Item: table.Item{"a": value("a")}}},
+		"a number key":      {table.Put{Item: table.Item{"PK": value(1), "SK": value("s")}}},
+		"empty set":         put(table.SS()),
+		"duplicate element": put(&types.AttributeValueMemberSS{Value: []string{"a", "a"}}),
+		"empty element":     put(value([]string{""})),
+		"not UTF-8":         put(value("\xff")),
+		"no value":          put(nil),
+		"NULL":              put(&types.AttributeValueMemberNULL{Value: true}),
+		"bytes":             put(&types.AttributeValueMemberB{Value: []byte{1}}),
+		"list":              put(&types.AttributeValueMemberL{}),
+		"map":               put(&types.AttributeValueMemberM{}),
+		"number set":        put(&types.AttributeValueMemberNS{Value: []string{"1"}}),
+		"not a number":      put(&types.AttributeValueMemberN{Value: "one"}),
+		"a fraction":        put(&types.AttributeValueMemberN{Value: "1.5"}),
+		"large number":      put(&types.AttributeValueMemberN{Value: "9223372036854775808"}),
+		"spelled +1":        put(&types.AttributeValueMemberN{Value: "+1"}),
+		"empty name":        {table.Put{Item: table.Item{"PK": value("p"), "SK": value("s"), "": value(1)}}},
+		"no change":         update(table.Update{}),
+		"update of PK":      update(table.Update{Set: table.Item{"PK": value("p")}}),
+		"removal of SK":     update(table.Update{Remove: []string{"SK"}}),
+		"set, removed":      update(table.Update{Set: x, Remove: []string{"x"}}),
+		"removed twice":     update(table.Update{Remove: []string{"x", "x"}}),
+		"add, delete":       update(table.Update{Add: set, Delete: set}),
+		"add a string":      update(table.Update{Add: x}), "delete a string": update(table.Update{Delete: x}),
+		"no condition":      {table.ConditionCheck{Key: k}},
+		"unknown condition": {table.Delete{Key: k, If: []table.Condition{{Op: 99}}}},
+		"no attribute":      {table.Delete{Key: k, If: []table.Condition{table.AttributeNotExists("")}}},
+		"no operand":        {table.Delete{Key: k, If: []table.Condition{table.Equals("a", nil)}}},
 	}
 }
 
 func checkInvalid(s *subject) {
 	it := item(key("p", "s"), "x", []string{"x"})
 	s.put(it)
-	refused := func(name string, err error) {
+	checkInvalidError := func(name string, err error) {
 		s.Helper()
 		if !is[*table.InvalidError](err) {
-			s.Errorf("%s: %v", name, err)
+			s.Errorf("%s: %v, want an InvalidError", name, err)
 		}
 	}
 	for name, writes := range invalidWrites() {
-		refused(name, s.Write(s.ctx, writes...))
+		checkInvalidError(name, s.Write(s.ctx, writes...))
 	}
 	for _, k := range []table.Key{
-		{}, {PK: "p"}, {SK: "s"}, key(strings.Repeat("p", 2049), "s"), key("p", strings.Repeat("s", 1025)), key("\xff", "s"),
+		{}, {PK: "p"}, {SK: "s"}, key("\xff", "s"),
+		key(strings.Repeat("p", 2049), "s"), key("p", strings.Repeat("s", 1025)),
 	} {
 		_, err := s.Get(s.ctx, nil, k)
-		refused(fmt.Sprintf("Get of %.9q", k), err)
+		checkInvalidError(fmt.Sprintf("Get of %.9q", k), err)
 		_, err = s.Snapshot(s.ctx, k)
-		refused(fmt.Sprintf("Snapshot of %.9q", k), err)
+		checkInvalidError(fmt.Sprintf("Snapshot of %.9q", k), err)
 	}
 	var many []table.Key
 	for i := range 101 {
@@ -98,35 +104,39 @@ func checkInvalid(s *subject) {
 	}
 	for name, keys := range map[string][]table.Key{"101 keys": many, "no keys": nil, "twice": {it.Key(), it.Key()}} {
 		_, err := s.Snapshot(s.ctx, keys...)
-		refused("Snapshot: "+name, err)
+		checkInvalidError("Snapshot: "+name, err)
 	}
 	_, err := s.Get(s.ctx, nil, it.Key(), key("p", "t"), it.Key())
-	refused("Get: twice", err)
-	for name, attributes := range map[string][]string{"none": {}, "one twice": {"a", "a"}, "a nameless one": {""}} {
+	checkInvalidError("Get: twice", err)
+	for name, attributes := range map[string][]string{"empty list": {}, "duplicate": {"a", "a"}, "empty name": {""}} {
 		_, err := s.Get(s.ctx, attributes, it.Key())
-		refused("Get: attributes: "+name, err)
+		checkInvalidError("Get: attributes: "+name, err)
 	}
 	_, err = s.Scan(s.ctx, table.Key{PK: "p"})
-	refused("Scan: half a key", err)
+	checkInvalidError("Scan: half a key", err)
 	for name, r := range invalidRanges() {
 		_, err := s.Query(s.ctx, r)
-		refused("Query: "+name, err)
+		checkInvalidError("Query: "+name, err)
 	}
 	got, _ := s.scan()
-	s.same("after refusals", got, []table.Item{it})
+	s.checkItems("after rejected calls", got, []table.Item{it})
 }
 
 func invalidRanges() map[string]table.Range {
 	long := strings.Repeat("s", 1025)
 	return map[string]table.Range{
 		"no PK": {}, "long PK": {PK: strings.Repeat("p", 2049)}, "PK not UTF-8": {PK: "\xff"},
-		"both": {PK: "p", Prefix: "a", From: "a", To: "b"}, "from alone": {PK: "p", From: "a"}, "to alone": {PK: "p", To: "a"},
+		"prefix and interval": {PK: "p", Prefix: "a", From: "a", To: "b"},
+		"only From":           {PK: "p", From: "a"}, "only To": {PK: "p", To: "a"},
 		"inverted": {PK: "p", From: "b", To: "a"}, "long prefix": {PK: "p", Prefix: long},
-		"half a rune":      {PK: "p", Prefix: "\xc3"},
-		"after the prefix": {PK: "p", Prefix: "a", ExclusiveStart: "b"}, "after the end": {PK: "p", From: "a", To: "b", ExclusiveStart: "c"},
-		"before the beginning": {PK: "p", From: "b", To: "c", ExclusiveStart: "a", Backward: true}, "long after": {PK: "p", ExclusiveStart: long},
-		"negative limit": {PK: "p", Limit: -1}, "no attributes": {PK: "p", Attributes: []string{}},
-		"an attribute twice": {PK: "p", Attributes: []string{"a", "a"}}, "nameless": {PK: "p", Attributes: []string{""}},
+		"half a rune":              {PK: "p", Prefix: "\xc3"},
+		"start outside the prefix": {PK: "p", Prefix: "a", ExclusiveStart: "b"},
+		"start after To":           {PK: "p", From: "a", To: "b", ExclusiveStart: "c"},
+		"start before From":        {PK: "p", From: "b", To: "c", ExclusiveStart: "a", Backward: true},
+		"long start":               {PK: "p", ExclusiveStart: long},
+		"negative limit":           {PK: "p", Limit: -1}, "no attributes": {PK: "p", Attributes: []string{}},
+		"an attribute twice": {PK: "p", Attributes: []string{"a", "a"}},
+		"empty name":         {PK: "p", Attributes: []string{""}},
 	}
 }
 
@@ -144,18 +154,11 @@ func checkWrongType(s *subject) {
 		u.Key = it.Key()
 		err := s.Write(s.ctx, table.Put{Item: item(key("p", "other"))}, u)
 		if !is[*table.InvalidError](err) {
-			s.Errorf("%s: %v", name, err)
+			s.Errorf("%s: %v, want an InvalidError", name, err)
 		}
 	}
-	s.holds(it.Key(), it)
-	s.holds(key("p", "other"), nil)
-}
-
-// ofSize is an item of so many bytes.
-func ofSize(k table.Key, n int) table.Item {
-	it := item(k, "x", "")
-	it["x"] = value(strings.Repeat("x", n-table.ItemSize(it)))
-	return it
+	s.checkStored(it.Key(), it)
+	s.checkStored(key("p", "other"), nil)
 }
 
 func checkLargest(s *subject) {
@@ -165,11 +168,11 @@ func checkLargest(s *subject) {
 		items = append(items, item(key(strings.Repeat("\U0010ffff", 512), sk), "i", i))
 	}
 	s.put(items...)
-	got, _ := s.walk(table.Range{PK: items[0].Key().PK})
-	s.same("100 in one transaction", got, items)
+	got, _ := s.readRange(table.Range{PK: items[0].Key().PK})
+	s.checkItems("100 in one transaction", got, items)
 	large := ofSize(key("p", "s"), table.MaxItemBytes)
 	s.put(large)
-	s.holds(large.Key(), large)
+	s.checkStored(large.Key(), large)
 }
 
 func checkTooLargeItem(s *subject) {
@@ -184,10 +187,10 @@ func checkTooLargeItem(s *subject) {
 	} {
 		err := s.Write(s.ctx, table.Put{Item: item(key("p", "other"))}, w)
 		if !is[*table.TooLargeError](err) {
-			s.Errorf("%s: %v", name, err)
+			s.Errorf("%s: %v, want a TooLargeError", name, err)
 		}
 	}
-	s.same("after refusals", s.query(table.Range{PK: "p"}).Items, []table.Item{large})
+	s.checkItems("after rejected calls", s.query(table.Range{PK: "p"}).Items, []table.Item{large})
 }
 
 func checkTooLargeTransaction(s *subject) {
@@ -196,18 +199,18 @@ func checkTooLargeTransaction(s *subject) {
 		writes = append(writes, table.Put{Item: ofSize(key("p", fmt.Sprint(i)), 390<<10)})
 	}
 	if err := s.Write(s.ctx, writes...); !is[*table.TooLargeError](err) {
-		s.Errorf("11 items of 390 KB: %v", err)
+		s.Errorf("11 items of 390 KB: %v, want a TooLargeError", err)
 	}
 	if p := s.query(table.Range{PK: "p"}); len(p.Items) > 0 {
-		s.Errorf("%d items stand", len(p.Items))
+		s.Errorf("%d items are stored, want none", len(p.Items))
 	}
 	s.write(writes[:10]...)
 }
 
-func checkRefusedFirst(s *subject) {
+func checkConditionsFirst(s *subject) {
 	large := ofSize(key("p", "large"), table.MaxItemBytes)
 	s.put(large)
 	err := s.Write(s.ctx, table.Update{Key: large.Key(), Set: table.Item{"y": value("yyyyyyyyyy")}},
-		table.ConditionCheck{Key: key("p", "none"), If: []table.Condition{table.Exists()}})
-	s.refused("both", err, map[int]table.Item{1: nil})
+		table.ConditionCheck{Key: key("p", "missing"), If: []table.Condition{table.Exists()}})
+	s.checkConditionError("too large and condition failed", err, map[int]table.Item{1: nil})
 }

@@ -11,12 +11,14 @@ import (
 
 func modelRules() []rule {
 	return []rule{
-		{"model", "any sequence of transactions leaves what Condition.Holds and Update.Result say", checkModel},
+		{"model", "any sequence of transactions has the result that Condition.Holds and Update.Apply define",
+			checkModel},
 	}
 }
 
-// plan is a transaction on a map: what becomes of each write's item (nil: none), or why nothing does.
-func plan(writes []table.Write, olds []table.Item) (after []table.Item, err error) {
+// evaluate returns the new item of each write of a transaction, or the error of the transaction. olds are the current
+// items. A nil item does not exist.
+func evaluate(writes []table.Write, olds []table.Item) (after []table.Item, err error) {
 	failed := map[int]table.Item{}
 	after = make([]table.Item, len(writes))
 	for i, w := range writes {
@@ -29,9 +31,9 @@ func plan(writes []table.Write, olds []table.Item) (after []table.Item, err erro
 		case table.ConditionCheck:
 			after[i] = olds[i]
 		case table.Update:
-			var wrong error
-			if after[i], wrong = w.Apply(olds[i]); wrong != nil {
-				err = wrong
+			var applyErr error
+			if after[i], applyErr = w.Apply(olds[i]); applyErr != nil {
+				err = applyErr
 			}
 		}
 	}
@@ -56,20 +58,22 @@ func checkModel(s *subject) {
 			for _, w := range writes {
 				olds = append(olds, model[w.Target()])
 			}
-			after, want := plan(writes, olds)
+			after, wantErr := evaluate(writes, olds)
 			err := s.Write(s.ctx, writes...)
-			if failures(err) != failures(want) || (err == nil) != (want == nil) {
-				t.Fatalf("%+v on %s:\n got %v %s\nwant %v %s", writes, list(olds), err, failures(err), want, failures(want))
+			if failedItems(err) != failedItems(wantErr) || (err == nil) != (wantErr == nil) {
+				t.Fatalf("%+v on %s:\n got %v %s\nwant %v %s", writes, list(olds),
+					err, failedItems(err), wantErr, failedItems(wantErr))
 			}
 			for i, it := range after {
 				model[writes[i].Target()] = it
 			}
-			s.agree(t, keys, model)
+			s.checkModelStored(t, keys, model)
 		}
 	})
 }
 
-func (s *subject) agree(t *rapid.T, keys []table.Key, model map[table.Key]table.Item) {
+// checkModelStored checks that the table has the items of the model.
+func (s *subject) checkModelStored(t *rapid.T, keys []table.Key, model map[table.Key]table.Item) {
 	var want []table.Item
 	for _, k := range keys {
 		if model[k] != nil {
@@ -88,9 +92,9 @@ func drawWrites(t *rapid.T, keys []table.Key) (writes []table.Write) {
 		for range rapid.IntRange(0, 2).Draw(t, "conditions") {
 			conditions = append(conditions, drawCondition(t))
 		}
-		switch rapid.IntRange(0, 9).Draw(t, "verb") {
+		switch rapid.IntRange(0, 9).Draw(t, "action") {
 		case 0, 1:
-			it := drawPart(t, "a", "b", "n", "set")
+			it := drawAttributes(t, "a", "b", "n", "set")
 			it["PK"], it["SK"] = table.S(k.PK), table.S(k.SK)
 			writes = append(writes, table.Put{Item: it, If: conditions})
 		case 2:
@@ -105,16 +109,16 @@ func drawWrites(t *rapid.T, keys []table.Key) (writes []table.Write) {
 }
 
 func drawUpdate(t *rapid.T, k table.Key, conditions []table.Condition) table.Update {
-	u := table.Update{Key: k, Set: drawPart(t, "a", "b"), If: conditions}
+	u := table.Update{Key: k, Set: drawAttributes(t, "a", "b"), If: conditions}
 	switch rapid.IntRange(0, 4).Draw(t, "change") {
 	case 0:
-		u.Add = drawPart(t, "n", "set")
+		u.Add = drawAttributes(t, "n", "set")
 	case 1:
-		u.Delete = drawPart(t, "set")
+		u.Delete = drawAttributes(t, "set")
 	case 2:
 		u.Remove = []string{"n", "set"}
 	case 3:
-		u.Add, u.Delete = drawPart(t, "n"), drawPart(t, "set")
+		u.Add, u.Delete = drawAttributes(t, "n"), drawAttributes(t, "set")
 	}
 	if len(u.Set)+len(u.Add)+len(u.Delete)+len(u.Remove) == 0 {
 		u.Remove = []string{"a"}
@@ -122,8 +126,8 @@ func drawUpdate(t *rapid.T, k table.Key, conditions []table.Condition) table.Upd
 	return u
 }
 
-// drawPart draws values for some of the attributes; each attribute has one type throughout.
-func drawPart(t *rapid.T, names ...string) table.Item {
+// drawAttributes draws values for some of the names. Each name always has the same type.
+func drawAttributes(t *rapid.T, names ...string) table.Item {
 	it := table.Item{}
 	for _, name := range names {
 		if rapid.Bool().Draw(t, name) {
@@ -148,7 +152,7 @@ func drawValue(t *rapid.T, name string) any {
 
 func drawCondition(t *rapid.T) table.Condition {
 	name := rapid.SampledFrom([]string{"a", "b", "n", "set"}).Draw(t, "attribute")
-	switch rapid.IntRange(0, 4).Draw(t, "test") {
+	switch rapid.IntRange(0, 4).Draw(t, "condition") {
 	case 0:
 		return table.Exists()
 	case 1:

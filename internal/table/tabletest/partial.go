@@ -9,58 +9,59 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// PartialVisibility is a table that shows its transactions in part, as DynamoDB may: a Write changes its items one by one, in
-// any order, and until it returns Get, Query and Scan see some of them changed and some not. A Snapshot or a Write
-// that meets an item of an unfinished Write waits for it, and is *table.Busy if its context ends before. All writers
-// must go through the same Partial.
+// PartialVisibility is a table whose plain reads may observe part of a transaction, as DynamoDB's may. A Write changes
+// its items one by one in random order, and Get, Query and Scan see each change at once. A Snapshot or a Write of an
+// item of an unfinished Write waits for that Write. If its context ends first, the error is *table.TransientError. All
+// writers must use the same PartialVisibility.
 type PartialVisibility struct {
 	table.Table
-	Step func() // called before each item changes; runtime.Gosched
+	Step func() // called before each item changes; nil: runtime.Gosched
 
-	mu   sync.Mutex
-	held map[table.Key]chan struct{} // closed when the call that holds the item ends
+	mu     sync.Mutex
+	locked map[table.Key]chan struct{} // closed when the call that has locked the item ends
 }
 
-// Snapshot waits until no item of it is being written.
+// Snapshot waits until no Write changes one of the items, and reads them.
 func (p *PartialVisibility) Snapshot(ctx context.Context, keys ...table.Key) ([]table.Item, error) {
 	if err := table.ValidateKeys(keys, table.MaxTransactionActions); err != nil {
 		return nil, err
 	}
-	release, err := p.lockItems(ctx, keys)
+	unlock, err := p.lockItems(ctx, keys)
 	if err != nil {
 		return nil, err
 	}
-	defer release()
+	defer unlock()
 	return p.Table.Snapshot(ctx, keys...)
 }
 
-// Write decides first and then changes one item after another.
+// Write evaluates the whole transaction, then changes one item after another.
 func (p *PartialVisibility) Write(ctx context.Context, writes ...table.Write) error {
 	if err := table.ValidateWrites(writes); err != nil {
 		return err
 	}
-	release, err := p.lockItems(ctx, targets(writes))
+	unlock, err := p.lockItems(ctx, targets(writes))
 	if err != nil {
 		return err
 	}
-	defer release()
-	olds, err := p.olds(context.Background(), writes) // an empty context: what these reads cost is no caller's
+	defer unlock()
+	olds, err := p.readOldItems(context.Background(), writes) // not ctx, whose usage must not count these reads
 	if err != nil {
 		return err
 	}
-	after, err := plan(writes, olds)
+	after, err := evaluate(writes, olds)
 	if err != nil {
 		return err
 	}
 	for _, i := range rand.Perm(len(writes)) {
-		if err := p.change(context.WithoutCancel(ctx), writes[i].Target(), after[i]); err != nil {
+		if err := p.replace(context.WithoutCancel(ctx), writes[i].Target(), after[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (p *PartialVisibility) olds(ctx context.Context, writes []table.Write) ([]table.Item, error) {
+// readOldItems returns the current item of each write; nil: it does not exist.
+func (p *PartialVisibility) readOldItems(ctx context.Context, writes []table.Write) ([]table.Item, error) {
 	items, err := p.Table.Get(ctx, nil, targets(writes)...)
 	byKey := map[table.Key]table.Item{}
 	for _, it := range items {
@@ -73,59 +74,61 @@ func (p *PartialVisibility) olds(ctx context.Context, writes []table.Write) ([]t
 	return olds, err
 }
 
-func (p *PartialVisibility) change(ctx context.Context, k table.Key, to table.Item) error {
+// replace writes the new item at a key; nil deletes it.
+func (p *PartialVisibility) replace(ctx context.Context, k table.Key, it table.Item) error {
 	if p.Step != nil {
 		p.Step()
 	} else {
 		runtime.Gosched()
 	}
-	if to == nil {
+	if it == nil {
 		return p.Table.Write(ctx, table.Delete{Key: k})
 	}
-	return p.Table.Write(ctx, table.Put{Item: to})
+	return p.Table.Write(ctx, table.Put{Item: it})
 }
 
-// lockItems takes all the items at once, as soon as nobody holds any of them.
-func (p *PartialVisibility) lockItems(ctx context.Context, keys []table.Key) (release func(), err error) {
+// lockItems locks all items at once. It waits until none of them is locked.
+func (p *PartialVisibility) lockItems(ctx context.Context, keys []table.Key) (unlock func(), err error) {
 	if err := table.CheckDeadline(ctx); err != nil {
 		return nil, &table.TransientError{Err: err}
 	}
 	for {
-		other, mine := p.try(keys)
-		if other == nil {
-			return func() { p.release(keys, mine) }, nil
+		lock, conflicting := p.tryLock(keys)
+		if conflicting == nil {
+			return func() { p.unlock(keys, lock) }, nil
 		}
 		select {
-		case <-other:
+		case <-conflicting:
 		case <-ctx.Done():
 			return nil, &table.TransientError{Err: ctx.Err()}
 		}
 	}
 }
 
-func (p *PartialVisibility) try(keys []table.Key) (other, mine chan struct{}) {
+// tryLock locks the items and returns the lock, or returns the lock of another call that has locked one of them.
+func (p *PartialVisibility) tryLock(keys []table.Key) (lock, conflicting chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, k := range keys {
-		if other := p.held[k]; other != nil {
-			return other, nil
+		if conflicting := p.locked[k]; conflicting != nil {
+			return nil, conflicting
 		}
 	}
-	if p.held == nil {
-		p.held = map[table.Key]chan struct{}{}
+	if p.locked == nil {
+		p.locked = map[table.Key]chan struct{}{}
 	}
-	mine = make(chan struct{})
+	lock = make(chan struct{})
 	for _, k := range keys {
-		p.held[k] = mine
+		p.locked[k] = lock
 	}
-	return nil, mine
+	return lock, nil
 }
 
-func (p *PartialVisibility) release(keys []table.Key, mine chan struct{}) {
+func (p *PartialVisibility) unlock(keys []table.Key, lock chan struct{}) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, k := range keys {
-		delete(p.held, k)
+		delete(p.locked, k)
 	}
-	close(mine)
+	close(lock)
 }

@@ -12,11 +12,15 @@ import (
 
 func queryRules() []rule {
 	return []rule{
-		{"query order", "a partition is read in the order of the bytes of its sort keys, or the reverse", checkOrder},
-		{"query parts", "a Range is a partition, a prefix or an interval with both its ends, behind After, in pages", checkParts},
-		{"query attributes", "a Query reads the attributes it names alone; an item without any still counts", checkAttributes},
-		{"query pages", "a page holds 1 MB at most, and Next goes on where it ends until it is the zero Key", checkPages},
-		{"query limit", "a page holds no more than Limit items", checkLimit},
+		{"query order", "a Query returns items in the order of the bytes of their sort keys, or in reverse",
+			checkOrder},
+		{"query ranges", "a Query returns exactly the items of its Range after ExclusiveStart, in any number of pages",
+			checkRanges},
+		{"query attributes", "a Query returns only the named attributes, and an item without them as an empty one",
+			checkAttributes},
+		{"query pages", "a page has at most 1 MB of whole items, and only the last page has no LastEvaluatedKey",
+			checkPages},
+		{"query limit", "a page has at most Limit items", checkLimit},
 	}
 }
 
@@ -50,9 +54,9 @@ func checkOrder(s *subject) {
 	}
 }
 
-// checkParts compares random ranges with a filter over the sorted list of all sort keys. There is no NUL among them,
-// because begins_with of an emulator ends a prefix there.
-func checkParts(s *subject) {
+// checkRanges compares random ranges with a filter over all sort keys. The keys contain no NUL, because begins_with of
+// an emulator ends a prefix there.
+func checkRanges(s *subject) {
 	sk := rapid.StringOfN(rapid.RuneFrom([]rune("\x01a#b\u00ff\ufffd\U0010ffff")), 1, 4, -1)
 	runs := 0
 	rapid.Check(s.T, func(t *rapid.T) {
@@ -67,8 +71,8 @@ func checkParts(s *subject) {
 		s.put(items...)
 		for range 5 {
 			r := drawRange(t, pk, sk)
-			got, _ := s.walk(r)
-			if want := expected(all, r); !slices.Equal(sortKeys(got), want) {
+			got, _ := s.readRange(r)
+			if want := expectedKeys(all, r); !slices.Equal(sortKeys(got), want) {
 				t.Fatalf("%+v of %+q:\n got %+q\nwant %+q", r, all, sortKeys(got), want)
 			}
 		}
@@ -77,30 +81,32 @@ func checkParts(s *subject) {
 
 func drawRange(t *rapid.T, pk string, sk *rapid.Generator[string]) table.Range {
 	r := table.Range{PK: pk, Backward: rapid.Bool().Draw(t, "backward"), Limit: rapid.IntRange(0, 4).Draw(t, "limit")}
-	after := ""
-	switch rapid.IntRange(0, 2).Draw(t, "part") {
+	start := ""
+	switch rapid.IntRange(0, 2).Draw(t, "kind") {
 	case 1:
 		r.Prefix = sk.Draw(t, "prefix")
-		after = r.Prefix + sk.Draw(t, "after")
+		start = r.Prefix + sk.Draw(t, "start")
 	case 2:
-		ends := []string{sk.Draw(t, "end"), sk.Draw(t, "end"), sk.Draw(t, "after")}
+		ends := []string{sk.Draw(t, "end"), sk.Draw(t, "end"), sk.Draw(t, "start")}
 		slices.Sort(ends)
-		r.From, after, r.To = ends[0], ends[1], ends[2]
+		r.From, start, r.To = ends[0], ends[1], ends[2]
 	default:
-		after = sk.Draw(t, "after")
+		start = sk.Draw(t, "start")
 	}
-	if rapid.Bool().Draw(t, "goes on") {
-		r.ExclusiveStart = after
+	if rapid.Bool().Draw(t, "has start") {
+		r.ExclusiveStart = start
 	}
 	return r
 }
 
-func expected(all []string, r table.Range) []string {
+// expectedKeys returns the keys of a range in the order of a Query. all is sorted.
+func expectedKeys(all []string, r table.Range) []string {
 	want := []string{}
 	for _, sk := range all {
-		inside := strings.HasPrefix(sk, r.Prefix) && (r.To == "" || r.From <= sk && sk <= r.To)
-		behind := r.ExclusiveStart == "" || sk > r.ExclusiveStart && !r.Backward || sk < r.ExclusiveStart && r.Backward
-		if inside && behind {
+		inRange := strings.HasPrefix(sk, r.Prefix) && (r.To == "" || r.From <= sk && sk <= r.To)
+		afterStart := r.ExclusiveStart == "" ||
+			!r.Backward && sk > r.ExclusiveStart || r.Backward && sk < r.ExclusiveStart
+		if inRange && afterStart {
 			want = append(want, sk)
 		}
 	}
@@ -115,15 +121,15 @@ func checkAttributes(s *subject) {
 		item(key("p", "3"), "name", 3))
 	p := s.query(table.Range{PK: "p", Attributes: []string{"name", "set"}})
 	want := []table.Item{{"name": value(2), "set": value([]string{"x"})}, {}, {"name": value(3)}}
-	s.same("name and set", p.Items, want)
+	s.checkItems("name and set", p.Items, want)
 	p = s.query(table.Range{PK: "p", Attributes: []string{"SK"}})
-	s.same("SK", p.Items, []table.Item{{"SK": value("1")}, {"SK": value("2")}, {"SK": value("3")}})
-	for after, sk := "", 1; sk <= 3; sk++ {
-		p := s.query(table.Range{PK: "p", Attributes: []string{"a"}, Limit: 1, ExclusiveStart: after})
+	s.checkItems("SK", p.Items, []table.Item{{"SK": value("1")}, {"SK": value("2")}, {"SK": value("3")}})
+	for start, sk := "", 1; sk <= 3; sk++ {
+		p := s.query(table.Range{PK: "p", Attributes: []string{"a"}, Limit: 1, ExclusiveStart: start})
 		if len(p.Items) != 1 || p.LastEvaluatedKey != key("p", fmt.Sprint(sk)) && sk < 3 {
-			s.Errorf("page %d: %d items, next %q", sk, len(p.Items), p.LastEvaluatedKey)
+			s.Errorf("page %d: %d items, LastEvaluatedKey %q", sk, len(p.Items), p.LastEvaluatedKey)
 		}
-		after = p.LastEvaluatedKey.SK
+		start = p.LastEvaluatedKey.SK
 	}
 }
 
@@ -136,13 +142,13 @@ func checkPages(s *subject) {
 		s.put(it)
 	}
 	for _, backward := range []bool{false, true} {
-		got, pages := s.walk(table.Range{PK: "p", Backward: backward, Attributes: []string{"PK", "SK"}})
+		got, pages := s.readRange(table.Range{PK: "p", Backward: backward, Attributes: []string{"PK", "SK"}})
 		if len(got) != len(want) || pages < 3 {
-			s.Errorf("3 MB, backward %v: %d items in %d pages; what is not read counts, too", backward, len(got), pages)
+			s.Errorf("3 MB, backward %v: %d items in %d pages, want at least 3", backward, len(got), pages)
 		}
 	}
-	got, _ := s.walk(table.Range{PK: "p"})
-	s.same("walked", got, want)
+	got, _ := s.readRange(table.Range{PK: "p"})
+	s.checkItems("read", got, want)
 }
 
 func checkLimit(s *subject) {
@@ -152,13 +158,13 @@ func checkLimit(s *subject) {
 	for limit, want := range []int{5, 1, 2, 3, 4, 5, 5} {
 		p := s.query(table.Range{PK: "p", Limit: limit})
 		if len(p.Items) != want {
-			s.Errorf("limit %d: %d items", limit, len(p.Items))
+			s.Errorf("limit %d: %d items, want %d", limit, len(p.Items), want)
 		}
-		if ended := p.LastEvaluatedKey == (table.Key{}); ended && want < 5 || !ended && limit == 0 {
-			s.Errorf("limit %d: next %q", limit, p.LastEvaluatedKey)
+		if isLast := p.LastEvaluatedKey == (table.Key{}); isLast && want < 5 || !isLast && limit == 0 {
+			s.Errorf("limit %d: LastEvaluatedKey %q", limit, p.LastEvaluatedKey)
 		}
 	}
-	if got, pages := s.walk(table.Range{PK: "p", Limit: 2, Prefix: "none"}); len(got) > 0 || pages != 1 {
+	if got, pages := s.readRange(table.Range{PK: "p", Limit: 2, Prefix: "missing"}); len(got) > 0 || pages != 1 {
 		s.Errorf("an empty range: %d items in %d pages", len(got), pages)
 	}
 }

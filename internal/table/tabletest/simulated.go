@@ -4,80 +4,16 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 
 	"serverless-scim/internal/table"
 )
 
-// place is where an item is, or was.
-type place struct {
-	table.Key
-	item   table.Item   // as of now; nil: none
-	seen   table.Item   // as plain reads see it
-	writer *Transaction // that has changed it, but not for plain reads
-}
-
-// Transaction is a Write on its way, or one that has happened.
-type Transaction struct {
-	Writes        []table.Write
-	Before, After []table.Item // of each write's item, once it has happened
-	Request       *Request     // whose it is
-
-	done   bool // its token is known
-	old    bool // its token has expired
-	hidden int  // items that plain reads do not see yet
-	sender *thread
-}
-
-// Visible tells whether plain reads see all of it.
-func (t *Transaction) Visible() bool { return t.hidden == 0 }
-
-// Peek is an item as it is, and as plain reads see it, and whether these may differ.
-func (s *Simulation) Peek(k table.Key) (now, seen table.Item, lagging bool) {
-	if p := s.places[k]; p != nil {
-		return p.item, p.seen, p.writer != nil
-	}
-	return nil, nil, false
-}
-
-// Store puts items in place at once.
-func (s *Simulation) Store(items ...table.Item) {
-	for _, it := range items {
-		p := s.place(it.Key())
-		p.item, p.seen = it, it
-	}
-}
-
-// place finds a place, or makes it.
-func (s *Simulation) place(k table.Key) *place {
-	if p := s.places[k]; p != nil {
-		return p
-	}
-	p := &place{Key: k}
-	all := s.partitions[k.PK]
-	i, _ := slices.BinarySearchFunc(all, k.SK, func(p *place, sk string) int { return strings.Compare(p.SK, sk) })
-	s.places[k], s.partitions[k.PK] = p, slices.Insert(all, i, p)
-	return p
-}
-
-// show lets plain reads see an item.
-func (s *Simulation) show(i int) {
-	p := s.lagging[i]
-	s.Log("all can see %v", p.Key)
-	s.lagging = slices.Delete(s.lagging, i, i+1)
-	t := p.writer
-	p.seen, p.writer = p.item, nil
-	if t.hidden--; t.hidden == 0 {
-		s.wake(t.sender, t)
-	}
-}
-
-// call is a step before a call to the table, which may turn out to be after the deadline.
-func (s *Simulation) call(ctx context.Context) error {
+// beginCall is the step before a call to the table. The deadline of the request may pass in it.
+func (s *Simulation) beginCall(ctx context.Context) error {
 	s.step()
 	r := s.running.process.request
-	if !r.Expired && s.chance(s.odds.expire) {
-		s.Log("%s is at its deadline", s.running.name)
+	if !r.Expired && s.chance(s.rates.expire) {
+		s.Log("the deadline of %s passes", s.running.name)
 		s.Expired++
 		r.Expired = true
 	}
@@ -87,12 +23,12 @@ func (s *Simulation) call(ctx context.Context) error {
 	return nil
 }
 
-// Get reads one key after another.
+// Get reads one key after another. Other processes may run in between.
 func (s *Simulation) Get(ctx context.Context, attributes []string, keys ...table.Key) (items []table.Item, err error) {
 	if err := table.ValidateGet(attributes, keys); err != nil || len(keys) == 0 {
 		return nil, err
 	}
-	if err := s.call(ctx); err != nil {
+	if err := s.beginCall(ctx); err != nil {
 		return nil, err
 	}
 	for i, k := range keys {
@@ -106,8 +42,8 @@ func (s *Simulation) Get(ctx context.Context, attributes []string, keys ...table
 		if p.writer != nil {
 			s.Stale++
 		}
-		if p.seen != nil {
-			items = append(items, only(p.seen, attributes))
+		if p.visible != nil {
+			items = append(items, selectAttributes(p.visible, attributes))
 		}
 	}
 	s.random.Shuffle(len(items), func(i, j int) { items[i], items[j] = items[j], items[i] })
@@ -117,16 +53,16 @@ func (s *Simulation) Get(ctx context.Context, attributes []string, keys ...table
 	return items, nil
 }
 
-// Snapshot waits for the transactions that it meets.
+// Snapshot reads the current items. It retries while one of them belongs to a transaction that is not visible.
 func (s *Simulation) Snapshot(ctx context.Context, keys ...table.Key) (items []table.Item, err error) {
 	if err := table.ValidateKeys(keys, table.MaxTransactionActions); err != nil {
 		return nil, err
 	}
 	for {
-		if err := s.call(ctx); err != nil {
+		if err := s.beginCall(ctx); err != nil {
 			return nil, err
 		}
-		if !s.meets(keys) {
+		if !s.hasConflict(keys) {
 			break
 		}
 		s.Conflicts++
@@ -142,12 +78,16 @@ func (s *Simulation) Snapshot(ctx context.Context, keys ...table.Key) (items []t
 	return items, nil
 }
 
-// meets tells whether another transaction is at one of the items.
-func (s *Simulation) meets(keys []table.Key) bool {
-	return slices.ContainsFunc(keys, func(k table.Key) bool { p := s.places[k]; return p != nil && p.writer != nil })
+// hasConflict reports whether one of the items belongs to a transaction that is not visible.
+func (s *Simulation) hasConflict(keys []table.Key) bool {
+	return slices.ContainsFunc(keys, func(k table.Key) bool {
+		p := s.places[k]
+		return p != nil && p.writer != nil
+	})
 }
 
-// Query reads a page of any size, one item after another.
+// Query reads a page of random size, one item after another. Other processes may run in between. It does not support
+// Backward.
 func (s *Simulation) Query(ctx context.Context, r table.Range) (page table.Page, err error) {
 	if err := table.ValidateRange(r); err != nil {
 		return page, err
@@ -155,28 +95,28 @@ func (s *Simulation) Query(ctx context.Context, r table.Range) (page table.Page,
 	if r.Backward {
 		return page, errors.New("tabletest: a Simulation does not read backward")
 	}
-	if err := s.call(ctx); err != nil {
+	if err := s.beginCall(ctx); err != nil {
 		return page, err
 	}
-	most := 1 + s.Int(s.odds.page)
+	limit := 1 + s.Int(s.rates.page)
 	if r.Limit > 0 {
-		most = min(most, r.Limit)
+		limit = min(limit, r.Limit)
 	}
 	from := max(r.Prefix, r.From)
-	if r.ExclusiveStart != "" && s.odds.page < 3 && s.Int(8) == 0 {
-		page.LastEvaluatedKey = table.Key{PK: r.PK, SK: r.ExclusiveStart} // an empty page that is not the last
+	if r.ExclusiveStart != "" && s.rates.page < 3 && s.Int(8) == 0 {
+		page.LastEvaluatedKey = table.Key{PK: r.PK, SK: r.ExclusiveStart} // an empty page before the end
 		return page, nil
 	}
 	for last := r.ExclusiveStart; ; {
 		if len(page.Items) > 0 && s.Int(8) == 0 {
 			s.step()
 		}
-		p := s.following(r, from, last)
+		p := s.nextInRange(r, from, last)
 		if p == nil {
 			break
 		}
-		page.Items, last = append(page.Items, only(p.seen, r.Attributes)), p.SK
-		if len(page.Items) == most {
+		page.Items, last = append(page.Items, selectAttributes(p.visible, r.Attributes)), p.SK
+		if len(page.Items) == limit {
 			page.LastEvaluatedKey = p.Key
 			break
 		}
@@ -187,49 +127,34 @@ func (s *Simulation) Query(ctx context.Context, r table.Range) (page table.Page,
 	return page, nil
 }
 
-// following is the first item of a range, from a sort key or behind another.
-func (s *Simulation) following(r table.Range, from, after string) *place {
-	all := s.partitions[r.PK]
-	i, _ := slices.BinarySearchFunc(all, max(from, after), func(p *place, sk string) int { return strings.Compare(p.SK, sk) })
-	for ; i < len(all); i++ {
-		p := all[i]
-		if !strings.HasPrefix(p.SK, r.Prefix) || r.To != "" && p.SK > r.To {
-			return nil
-		}
-		if p.seen != nil && p.SK > after {
-			return p
-		}
-	}
-	return nil
-}
-
-func only(it table.Item, attributes []string) table.Item {
+// selectAttributes returns the item with only these attributes; nil selects all.
+func selectAttributes(it table.Item, attributes []string) table.Item {
 	if attributes == nil {
 		return it
 	}
-	some := make(table.Item, len(attributes))
+	selected := make(table.Item, len(attributes))
 	for _, name := range attributes {
 		if v, ok := it[name]; ok {
-			some[name] = v
+			selected[name] = v
 		}
 	}
-	return some
+	return selected
 }
 
-// Scan reads a page of any size.
+// Scan reads a page of random size.
 func (s *Simulation) Scan(ctx context.Context, from table.Key) (page table.Page, err error) {
 	if err := table.ValidateScan(from); err != nil {
 		return page, err
 	}
-	if err := s.call(ctx); err != nil {
+	if err := s.beginCall(ctx); err != nil {
 		return page, err
 	}
-	most := 1 + s.Int(10*s.odds.page)
-	for _, p := range s.all() {
-		if p.seen == nil || compare(p.Key, from) <= 0 {
+	limit := 1 + s.Int(10*s.rates.page)
+	for _, p := range s.sortedPlaces() {
+		if p.visible == nil || compareKeys(p.Key, from) <= 0 {
 			continue
 		}
-		if page.Items = append(page.Items, p.seen); len(page.Items) == most {
+		if page.Items = append(page.Items, p.visible); len(page.Items) == limit {
 			page.LastEvaluatedKey = p.Key
 			break
 		}
@@ -237,22 +162,7 @@ func (s *Simulation) Scan(ctx context.Context, from table.Key) (page table.Page,
 	return page, nil
 }
 
-func (s *Simulation) all() (all []*place) {
-	for _, p := range s.places {
-		all = append(all, p)
-	}
-	slices.SortFunc(all, func(a, b *place) int { return compare(a.Key, b.Key) })
-	return all
-}
-
-func compare(a, b table.Key) int {
-	if c := strings.Compare(a.PK, b.PK); c != 0 {
-		return c
-	}
-	return strings.Compare(a.SK, b.SK)
-}
-
-// Write sends a transaction until its outcome is known: the same one with the same token.
+// Write sends a transaction until its outcome is known, each time with the same token.
 func (s *Simulation) Write(ctx context.Context, writes ...table.Write) error {
 	if err := table.ValidateWrites(writes); err != nil {
 		return err
@@ -262,8 +172,8 @@ func (s *Simulation) Write(ctx context.Context, writes ...table.Write) error {
 		if err := s.send(ctx, t); err != nil {
 			return err
 		}
-		if s.chance(s.odds.lose) {
-			s.Log("%s gets no answer", s.running.name)
+		if s.chance(s.rates.lose) {
+			s.Log("the response to %s is lost", s.running.name)
 			s.Lost++
 			s.lose(t)
 			continue
@@ -274,105 +184,23 @@ func (s *Simulation) Write(ctx context.Context, writes ...table.Write) error {
 			continue
 		}
 		if err == nil && t.hidden > 0 {
-			if s.chance(s.odds.expire) {
+			if s.chance(s.rates.expire) {
 				t.Request.Expired, t.Request.Unknown = true, true
 				return &table.TransientError{Err: context.DeadlineExceeded}
 			}
-			s.await(t) // others have the time to see it in part
+			s.await(t) // other processes may observe part of the transaction
 		}
 		if s.Trace != nil {
-			s.Log("%s is told %s", s.running.name, outcome(err))
+			s.Log("%s receives %s", s.running.name, outcome(err))
 		}
 		return err
 	}
 }
 
+// send is the step before a transaction arrives. If the process crashes in it, the transaction may still arrive.
 func (s *Simulation) send(ctx context.Context, t *Transaction) error {
 	s.running.sending = t
-	err := s.call(ctx)
+	err := s.beginCall(ctx)
 	s.running.sending = nil
-	return err
-}
-
-// lose loses the answer to a transaction, which has happened, is on its way, or never left.
-func (s *Simulation) lose(t *Transaction) {
-	t.Request.Unknown = true
-	if s.Int(2) == 0 {
-		s.late = append(s.late, t)
-	}
-	if s.Int(2) == 0 {
-		s.execute(t)
-	}
-}
-
-// arrive lets a late transaction arrive, or get lost for good.
-func (s *Simulation) arrive(i int) {
-	t := s.late[i]
-	s.late = slices.Delete(s.late, i, i+1)
-	if s.Int(4) == 0 {
-		return
-	}
-	if t.old && !s.RejectExpired(t.Writes) {
-		t = &Transaction{Writes: t.Writes, Request: t.Request, old: true}
-	}
-	known := t.done
-	switch err := s.execute(t); {
-	case err == errConflict:
-		s.late = append(s.late, t)
-	case err == nil && !known:
-		s.Log("late: the one above")
-		s.Late++
-	}
-}
-
-var errConflict = errors.New("tabletest: TransactionConflict")
-
-// execute is what the table does with a transaction that arrives.
-func (s *Simulation) execute(t *Transaction) error {
-	if t.done {
-		return nil
-	}
-	if len(t.Writes) > s.Actions {
-		s.Fail("a transaction of %d actions: %s", len(t.Writes), describe(t.Writes))
-	}
-	places := make([]*place, len(t.Writes))
-	before := make([]table.Item, len(t.Writes))
-	for i, w := range t.Writes {
-		places[i] = s.place(w.Target())
-		if before[i] = places[i].item; places[i].writer != nil {
-			return errConflict
-		}
-	}
-	after, err := plan(t.Writes, before)
-	if err != nil {
-		return s.incomplete(err)
-	}
-	t.done, t.Before, t.After = true, before, after
-	slow := s.chance(s.odds.slow)
-	for i, p := range places {
-		if p.item = after[i]; slow {
-			p.writer, s.lagging = t, append(s.lagging, p)
-			t.hidden++
-		} else {
-			p.seen = p.item
-		}
-	}
-	if s.Trace != nil {
-		s.Log("happens: %s", describe(t.Writes))
-	}
-	s.Committed(t)
-	return nil
-}
-
-// incomplete leaves out some of the reasons why a transaction was refused.
-func (s *Simulation) incomplete(err error) error {
-	refused := (*table.ConditionError)(nil)
-	if errors.As(err, &refused) {
-		for i := 0; i < s.Actions && len(refused.Items) > 1; i++ {
-			if s.Int(4) == 0 {
-				delete(refused.Items, i)
-			}
-		}
-	}
 	return err
 }

@@ -10,8 +10,9 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// run plays a few processes that move money between two accounts, and tells all that happens as one number.
-func run(seed uint64, watch func(*Simulation, error)) (trace uint64, s *Simulation) {
+// run runs a few processes that add the same numbers to two accounts, and one that compares the accounts and passes the
+// result to report. It returns a hash of the trace.
+func run(seed uint64, report func(*Simulation, error)) (trace uint64, s *Simulation) {
 	h := fnv.New64a()
 	s = NewSimulation(seed)
 	s.Trace = func(format string, args ...any) { fmt.Fprintf(h, format+"\n", args...) }
@@ -21,93 +22,96 @@ func run(seed uint64, watch func(*Simulation, error)) (trace uint64, s *Simulati
 		s.Start(func() {
 			ctx := s.Begin(nil)
 			for range 3 {
-				move(ctx, s, a, b)
+				addToBoth(ctx, s, a, b)
 			}
 		})
 	}
 	s.Start(func() {
 		ctx := s.Begin(nil)
 		for range 5 {
-			watch(s, looks(ctx, s, a, b))
+			report(s, compareAccounts(ctx, s, a, b))
 		}
 	})
 	s.Run(false)
 	return h.Sum64(), s
 }
 
-func move(ctx context.Context, s *Simulation, a, b table.Key) {
+// addToBoth adds a number to both accounts in one transaction, and waits at the same time.
+func addToBoth(ctx context.Context, s *Simulation, a, b table.Key) {
 	n := table.N(int64(s.Int(10)))
 	err := s.Together(
 		func() error {
-			return s.Write(ctx, table.Update{Key: a, Add: table.Item{"n": n}}, table.Update{Key: b, Add: table.Item{"n": n}})
+			add := table.Item{"n": n}
+			return s.Write(ctx, table.Update{Key: a, Add: add}, table.Update{Key: b, Add: add})
 		},
 		func() error { return s.Backoff().Wait(ctx, 1) },
 	)
-	s.Log("moved %v: %v", n, err)
+	s.Log("added %v: %v", n, err)
 }
 
-// looks gives an error unless a Snapshot shows both accounts as equal; plain reads need not.
-func looks(ctx context.Context, s *Simulation, a, b table.Key) error {
+// compareAccounts returns an error if the accounts differ in a Snapshot, and errPartial if they differ in a plain read,
+// which the contract allows.
+func compareAccounts(ctx context.Context, s *Simulation, a, b table.Key) error {
 	items, err := s.Snapshot(ctx, a, b)
 	if err != nil {
 		return err
 	}
 	if table.IntValue(items[0]["n"]) != table.IntValue(items[1]["n"]) {
-		return fmt.Errorf("torn: %s", list(items))
+		return fmt.Errorf("the Snapshot has part of a transaction: %s", list(items))
 	}
 	items, err = s.Get(ctx, nil, a, b)
 	if err == nil && table.IntValue(items[0]["n"]) != table.IntValue(items[1]["n"]) {
-		return errTorn
+		return errPartial
 	}
 	return err
 }
 
-var errTorn = errors.New("torn")
+var errPartial = errors.New("the plain read has part of a transaction")
 
-func TestTheSameSeedGivesTheSameRun(t *testing.T) {
+func TestSameSeedLeadsToSameRun(t *testing.T) {
 	t.Parallel()
-	different := map[uint64]bool{}
+	traces := map[uint64]bool{}
 	for seed := range uint64(200) {
-		one, _ := run(seed, func(*Simulation, error) {})
-		two, _ := run(seed, func(*Simulation, error) {})
-		if one != two {
-			t.Errorf("seed %d gives two runs", seed)
+		first, _ := run(seed, func(*Simulation, error) {})
+		second, _ := run(seed, func(*Simulation, error) {})
+		if first != second {
+			t.Errorf("seed %d leads to two different runs", seed)
 		}
-		different[one] = true
+		traces[first] = true
 	}
-	if len(different) < 190 {
-		t.Errorf("200 seeds give %d runs", len(different))
+	if len(traces) < 190 {
+		t.Errorf("200 seeds lead to %d different runs, want at least 190", len(traces))
 	}
 }
 
-// Whatever the seed, a transaction is done wholly or not at all; plain reads may see it in part, a Snapshot never does;
-// and all that may happen does happen in some run.
-func TestSimulationIsATable(t *testing.T) {
+// With any seed, a transaction takes effect completely or not at all, and a Snapshot never sees part of one. Plain
+// reads do in some run, and every kind of event occurs in some run.
+func TestSimulationFollowsTheContract(t *testing.T) {
 	t.Parallel()
 	var all Events
-	torn := 0
+	partialReads := 0
 	for seed := range uint64(500) {
 		_, s := run(seed, func(s *Simulation, err error) {
-			var busy *table.TransientError
-			if err == errTorn {
-				torn++
-			} else if err != nil && !errors.As(err, &busy) {
+			if err == errPartial {
+				partialReads++
+			} else if err != nil && !is[*table.TransientError](err) {
 				s.Fail("%v", err)
 			}
 		})
-		a, seen, lagging := s.Peek(key("p", "a"))
+		a, visible, lagging := s.Peek(key("p", "a"))
 		b, _, _ := s.Peek(key("q", "b"))
-		if s.Failure() != "" || lagging || text(a) != text(seen) || table.IntValue(a["n"]) != table.IntValue(b["n"]) {
-			t.Errorf("seed %d: %s; in the end %s and %s", seed, s.Failure(), text(a), text(b))
+		equal := table.IntValue(a["n"]) == table.IntValue(b["n"])
+		if s.Failure() != "" || lagging || text(a) != text(visible) || !equal {
+			t.Errorf("seed %d: %s; the accounts are %s and %s", seed, s.Failure(), text(a), text(b))
 		}
 		all.Add(s.Events)
 	}
-	if all.Kills*all.Conflicts*all.Lost*all.Late*all.Expired*all.Stale*torn == 0 {
-		t.Errorf("%+v, %d torn reads: want some of each", all, torn)
+	if all.Kills*all.Conflicts*all.Lost*all.Late*all.Expired*all.Stale*partialReads == 0 {
+		t.Errorf("%+v, %d partial reads: want some of each", all, partialReads)
 	}
 }
 
-func TestSimulationRefusesWhatDynamoDBDoes(t *testing.T) {
+func TestSimulationRejectsInvalidCalls(t *testing.T) {
 	t.Parallel()
 	s := NewSimulation(1)
 	s.StopFaults()
@@ -115,23 +119,23 @@ func TestSimulationRefusesWhatDynamoDBDoes(t *testing.T) {
 	k := key("p", "s")
 	s.Start(func() {
 		ctx := s.Begin(nil)
-		var invalid *table.InvalidError
-		if err := s.Write(ctx, table.Delete{Key: k}, table.Delete{Key: k}); !errors.As(err, &invalid) {
-			t.Errorf("two actions on an item: %v", err)
+		if err := s.Write(ctx, table.Delete{Key: k}, table.Delete{Key: k}); !is[*table.InvalidError](err) {
+			t.Errorf("two actions on an item: %v, want an InvalidError", err)
 		}
-		err := s.Write(ctx, table.Update{Key: k, Add: table.Item{"n": table.N(1)}, If: []table.Condition{table.Exists()}})
-		if failures(err) == "" {
-			t.Errorf("a condition that fails: %v", err)
+		exists := []table.Condition{table.Exists()}
+		err := s.Write(ctx, table.Update{Key: k, Add: table.Item{"n": table.N(1)}, If: exists})
+		if failedItems(err) == "" {
+			t.Errorf("a failed condition: %v, want a ConditionError", err)
 		}
 		s.Write(ctx, table.Delete{Key: k}, table.Delete{Key: key("p", "t")}, table.Delete{Key: key("p", "u")})
 	})
 	if s.Run(false); s.Failure() == "" {
-		t.Error("three actions where two are allowed")
+		t.Error("a transaction of three actions did not fail the run, want at most two")
 	}
 }
 
-// A page may end anywhere; all of them together are the range.
-func TestSimulationPages(t *testing.T) {
+// A page may end anywhere. All pages together contain the range.
+func TestSimulationPagesContainTheRange(t *testing.T) {
 	t.Parallel()
 	for seed := range uint64(50) {
 		s := NewSimulation(seed)
@@ -144,14 +148,14 @@ func TestSimulationPages(t *testing.T) {
 				for {
 					page, err := s.Query(ctx, r)
 					if n += len(page.Items); err != nil {
-						return // its deadline
+						return // the deadline has passed
 					}
 					if r.ExclusiveStart = page.LastEvaluatedKey.SK; r.ExclusiveStart == "" {
 						break
 					}
 				}
 				if n != 10 {
-					t.Errorf("seed %d: %+v has %d items, want 10", seed, r, n)
+					t.Errorf("seed %d: the pages of %+v have %d items, want 10", seed, r, n)
 				}
 			}
 		})

@@ -15,44 +15,46 @@ import (
 	"time"
 )
 
-// Wire is the way to a DynamoDB endpoint, an http.RoundTripper below its client, on which requests meet what networks and
-// DynamoDB do to them. It knows DynamoDB's JSON protocol, as far as dynamo speaks it, and nothing of what is stored. What
-// it answers in DynamoDB's place DynamoDB may say, too; what of that must not be believed is false. The seed repeats a
-// run as far as requests come in the same order.
+// A Wire is an http.RoundTripper between a DynamoDB client and an endpoint. It injects faults of networks and of
+// DynamoDB at random. It knows DynamoDB's JSON protocol as far as package dynamo uses it. The responses that Wire makes
+// itself could come from DynamoDB. The parts of them that a client must ignore are false on purpose. If the requests
+// come in the same order, the same seed leads to the same faults.
 type Wire struct {
-	Chance  map[Fault]float64 // of a request that can meet the fault, if no fault listed before has met it
-	Seed    uint64            // of what requests meet
-	Delay   time.Duration     // of Slow, and at most of Doubled
-	Through http.RoundTripper // nil: to the address of the request
+	Chance  map[Fault]float64 // probability of each fault, tried in the order of AllFaults until one occurs
+	Seed    uint64            // of the random numbers
+	Delay   time.Duration     // delay of Slow, maximum delay of the last repetition of Doubled
+	Through http.RoundTripper // next transport; nil: a new http.Transport
 
 	once   sync.Once
-	late   sync.WaitGroup
+	late   sync.WaitGroup // repetitions of Doubled in progress
 	mu     sync.Mutex
 	random *rand.Rand
-	met    map[Fault]int
+	counts map[Fault]int // number of requests per fault
 }
 
-// Fault is what can befall a request.
+// A Fault is an event that can happen to a request.
 type Fault string
 
+// The faults of a Wire.
 const (
-	Throttled   Fault = "throttled"   // no capacity; a transaction sometimes has it for some of its actions
-	Conflict    Fault = "conflict"    // a transaction meets another; what else its reasons say means nothing
-	Failed      Fault = "failed"      // an error of the server's, and nothing is done
-	Unprocessed Fault = "unprocessed" // BatchGetItem reads a part of what it was asked for
-	Short       Fault = "short"       // Query and Scan bring one item or none, and there is more
-	Lost        Fault = "lost"        // it is done, but its answer does not arrive
-	Doubled     Fault = "doubled"     // it arrives twice, and the second answer counts; what succeeds arrives later, too
-	Slow        Fault = "slow"        // it takes the Delay
-	Silent      Fault = "silent"      // it does not arrive, and nobody says so
+	Throttled   Fault = "throttled"   // rejected for lack of capacity; of a transaction, perhaps only some actions are
+	Conflict    Fault = "conflict"    // a transaction conflict; the other cancellation reasons are false
+	Failed      Fault = "failed"      // a server error, and the request has no effect
+	Unprocessed Fault = "unprocessed" // BatchGetItem leaves some keys unprocessed
+	Short       Fault = "short"       // Query and Scan return one item or none, although more may follow
+	Lost        Fault = "lost"        // the request takes effect, but its response is lost
+	Doubled     Fault = "doubled"     // the request arrives twice, and if it succeeds, once more after a delay
+	Slow        Fault = "slow"        // the request arrives after Delay
+	Silent      Fault = "silent"      // the request does not arrive, and there is no response
 )
 
-// AllFaults is all of them, in the order in which a request can meet them.
+// AllFaults returns all faults, in the order in which a Wire tries them.
 func AllFaults() []Fault {
 	return []Fault{Throttled, Conflict, Failed, Unprocessed, Short, Lost, Doubled, Slow, Silent}
 }
 
-func (f Fault) befalls(operation string) bool {
+// appliesTo reports whether the fault can happen to a request for the operation.
+func (f Fault) appliesTo(operation string) bool {
 	switch f {
 	case Conflict:
 		return strings.HasPrefix(operation, "Transact")
@@ -64,46 +66,44 @@ func (f Fault) befalls(operation string) bool {
 	return true
 }
 
-// Met is how many requests met each fault.
+// Met returns the number of requests with each fault.
 func (w *Wire) Met() map[Fault]int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	met := map[Fault]int{}
-	for f, n := range w.met {
-		met[f] = n
-	}
-	return met
+	counts := map[Fault]int{}
+	maps.Copy(counts, w.counts)
+	return counts
 }
 
-// Wait waits until no request is under way that arrives late.
+// Wait waits for the delayed repetitions of Doubled.
 func (w *Wire) Wait() { w.late.Wait() }
 
-// RoundTrip is http.RoundTripper's.
+// RoundTrip implements http.RoundTripper.
 func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
-	w.once.Do(w.begin)
-	sent, err := io.ReadAll(r.Body)
+	w.once.Do(w.setUp)
+	body, err := io.ReadAll(r.Body)
 	if err := errors.Join(err, r.Body.Close()); err != nil {
 		return nil, err
 	}
 	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
-	c := call{w, r, operation, sent}
-	switch w.draw(operation) {
+	c := wireCall{w, r, operation, body}
+	switch w.drawFault(operation) {
 	case Throttled:
-		return c.throttled(), nil
+		return c.throttle(), nil
 	case Conflict:
-		return c.canceled("TransactionConflict"), nil
+		return c.cancel("TransactionConflict"), nil
 	case Failed:
 		return c.exception(http.StatusInternalServerError, "InternalServerError"), nil
 	case Unprocessed:
-		return c.unprocessed()
+		return c.leaveUnprocessed()
 	case Short:
-		return c.short()
+		return c.shorten()
 	case Lost:
-		return c.lost()
+		return c.loseResponse()
 	case Doubled:
-		return c.doubled()
+		return c.sendTwice()
 	case Slow:
-		if err := pause(r.Context(), w.Delay); err != nil {
+		if err := sleep(r.Context(), w.Delay); err != nil {
 			return nil, err
 		}
 	case Silent:
@@ -113,32 +113,34 @@ func (w *Wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	return c.pass()
 }
 
-func (w *Wire) begin() {
-	w.random, w.met = rand.New(rand.NewPCG(w.Seed, 0)), map[Fault]int{}
+func (w *Wire) setUp() {
+	w.random, w.counts = rand.New(rand.NewPCG(w.Seed, 0)), map[Fault]int{}
 	if w.Through == nil {
 		w.Through = &http.Transport{MaxIdleConnsPerHost: 64}
 	}
 }
 
-func (w *Wire) draw(operation string) Fault {
+// drawFault returns the fault of a request, or "".
+func (w *Wire) drawFault(operation string) Fault {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	for _, f := range AllFaults() {
-		if f.befalls(operation) && w.random.Float64() < w.Chance[f] {
-			w.met[f]++
+		if f.appliesTo(operation) && w.random.Float64() < w.Chance[f] {
+			w.counts[f]++
 			return f
 		}
 	}
 	return ""
 }
 
+// pick returns a random number in [0, n).
 func (w *Wire) pick(n int) int {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.random.IntN(n)
 }
 
-func pause(ctx context.Context, d time.Duration) error {
+func sleep(ctx context.Context, d time.Duration) error {
 	select {
 	case <-time.After(d):
 		return nil
@@ -147,18 +149,19 @@ func pause(ctx context.Context, d time.Duration) error {
 	}
 }
 
-// call is one request.
-type call struct {
+// A wireCall is one request.
+type wireCall struct {
 	*Wire
 	request   *http.Request
 	operation string
 	body      []byte
 }
 
-func (c call) pass() (*http.Response, error) { return c.send(c.request.Context(), c.body) }
+// pass sends the request unchanged.
+func (c wireCall) pass() (*http.Response, error) { return c.send(c.request.Context(), c.body) }
 
-// send lets a body arrive, and reads the whole answer.
-func (c call) send(ctx context.Context, body []byte) (*http.Response, error) {
+// send sends the request with this body and reads the whole response.
+func (c wireCall) send(ctx context.Context, body []byte) (*http.Response, error) {
 	r := c.request.Clone(ctx)
 	r.Body, r.ContentLength = io.NopCloser(bytes.NewReader(body)), int64(len(body))
 	resp, err := c.Through.RoundTrip(r)
@@ -166,15 +169,15 @@ func (c call) send(ctx context.Context, body []byte) (*http.Response, error) {
 		return nil, err
 	}
 	defer resp.Body.Close()
-	got, err := io.ReadAll(resp.Body)
+	received, err := io.ReadAll(resp.Body)
 	if err != nil {
 		return nil, err
 	}
-	return c.answer(resp.StatusCode, got), nil
+	return c.response(resp.StatusCode, received), nil
 }
 
-// answer leaves out the checksum of an answer, which may be changed.
-func (c call) answer(status int, body []byte) *http.Response {
+// response returns a response without DynamoDB's checksum, because the body may differ from the original.
+func (c wireCall) response(status int, body []byte) *http.Response {
 	return &http.Response{
 		StatusCode: status, ProtoMajor: 1, ProtoMinor: 1, Request: c.request,
 		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}},
@@ -184,65 +187,68 @@ func (c call) answer(status int, body []byte) *http.Response {
 
 type object = map[string]any
 
-func (c call) exception(status int, code string, more ...any) *http.Response {
-	o := object{"__type": "com.amazonaws.dynamodb.v20120810#" + code, "message": "as the wire has it"}
-	if len(more) > 0 {
-		o["CancellationReasons"] = more
+// exception returns an error response of DynamoDB, with cancellation reasons if there are any.
+func (c wireCall) exception(status int, code string, reasons ...any) *http.Response {
+	o := object{"__type": "com.amazonaws.dynamodb.v20120810#" + code, "message": "injected by tabletest.Wire"}
+	if len(reasons) > 0 {
+		o["CancellationReasons"] = reasons
 	}
 	return c.encode(status, o)
 }
 
-func (c call) encode(status int, v any) *http.Response {
+func (c wireCall) encode(status int, v any) *http.Response {
 	b, err := json.Marshal(v)
 	if err != nil {
 		panic(err)
 	}
-	return c.answer(status, b)
+	return c.response(status, b)
 }
 
-// throttled may tell of a transaction which of its actions are.
-func (c call) throttled() *http.Response {
+// throttle returns a throttling error. For a transaction it may be a cancellation with reasons.
+func (c wireCall) throttle() *http.Response {
 	codes := []string{"ThrottlingException", "ProvisionedThroughputExceededException", "RequestLimitExceeded"}
 	if strings.HasPrefix(c.operation, "Transact") {
 		codes = append(codes, "ThrottlingError", "ProvisionedThroughputExceeded")
 	}
 	code := codes[c.pick(len(codes))]
 	if slices.Index(codes, code) > 2 {
-		return c.canceled(code)
+		return c.cancel(code)
 	}
 	return c.exception(http.StatusBadRequest, code)
 }
 
-// canceled has a reason for each action, at least one of them the code. The others of a write were judged on a state
-// that never came to be: they are as often false.
-func (c call) canceled(code string) *http.Response {
-	var sent struct {
+// cancel returns a cancellation with a reason for each action. At least one has this code. The other reasons of a write
+// are random, because a client must not rely on them.
+func (c wireCall) cancel(code string) *http.Response {
+	var request struct {
 		TransactItems []map[string]struct{ Key, Item map[string]json.RawMessage }
 	}
-	if err := json.Unmarshal(c.body, &sent); err != nil {
+	if err := json.Unmarshal(c.body, &request); err != nil {
 		panic(err)
 	}
-	reasons := make([]any, len(sent.TransactItems))
+	reasons := make([]any, len(request.TransactItems))
 	certain := c.pick(len(reasons))
-	for i, action := range sent.TransactItems {
-		meaning := c.pick(6)
-		switch _, read := action["Get"]; {
-		case i == certain || meaning == 0:
+	const conditionMessage = "The conditional request failed"
+	for i, action := range request.TransactItems {
+		choice := c.pick(6)
+		switch _, isRead := action["Get"]; {
+		case i == certain || choice == 0:
 			reasons[i] = object{"Code": code, "Message": "transient"}
-		case read || meaning < 3:
+		case isRead || choice < 3:
 			reasons[i] = object{"Code": "None"}
-		case meaning == 3:
-			reasons[i] = object{"Code": "ValidationError", "Message": "Item size to update has exceeded the maximum allowed size"}
-		case meaning == 4:
-			reasons[i] = object{"Code": "ConditionalCheckFailed", "Message": "The conditional request failed"}
+		case choice == 3:
+			const message = "Item size to update has exceeded the maximum allowed size"
+			reasons[i] = object{"Code": "ValidationError", "Message": message}
+		case choice == 4:
+			reasons[i] = object{"Code": "ConditionalCheckFailed", "Message": conditionMessage}
 		default:
-			reasons[i] = object{"Code": "ConditionalCheckFailed", "Message": "The conditional request failed", "Item": keyOf(action)}
+			reasons[i] = object{"Code": "ConditionalCheckFailed", "Message": conditionMessage, "Item": keyOf(action)}
 		}
 	}
 	return c.exception(http.StatusBadRequest, "TransactionCanceledException", reasons...)
 }
 
-// keyOf is the item of an action with nothing but its key.
+// keyOf returns an item with the key of an action.
 func keyOf(action map[string]struct{ Key, Item map[string]json.RawMessage }) object {
 	it := object{}
 	for _, a := range action {
@@ -258,66 +264,71 @@ func keyOf(action map[string]struct{ Key, Item map[string]json.RawMessage }) obj
 	return it
 }
 
-// unprocessed reads at least one of several keys; a single one is throttled.
-func (c call) unprocessed() (*http.Response, error) {
-	var sent, got map[string]json.RawMessage
+// leaveUnprocessed reads a part of the keys, at least one. A request for a single key is throttled.
+func (c wireCall) leaveUnprocessed() (*http.Response, error) {
+	var request, response map[string]json.RawMessage
 	var tables map[string]map[string]json.RawMessage
-	if err := errors.Join(json.Unmarshal(c.body, &sent), json.Unmarshal(sent["RequestItems"], &tables)); err != nil {
+	if err := json.Unmarshal(c.body, &request); err != nil {
 		return nil, err
 	}
-	left := object{}
-	for name, asked := range tables {
+	if err := json.Unmarshal(request["RequestItems"], &tables); err != nil {
+		return nil, err
+	}
+	unprocessed := object{}
+	for name, requested := range tables {
 		var keys []json.RawMessage
-		if err := json.Unmarshal(asked["Keys"], &keys); err != nil {
+		if err := json.Unmarshal(requested["Keys"], &keys); err != nil {
 			return nil, err
 		}
 		if len(keys) == 1 {
-			return c.throttled(), nil
+			return c.throttle(), nil
 		}
 		n := 1 + c.pick(len(keys)-1)
-		rest := maps.Clone(asked)
+		rest := maps.Clone(requested)
 		rest["Keys"], _ = json.Marshal(keys[n:])
-		asked["Keys"], _ = json.Marshal(keys[:n])
-		left[name] = rest
+		requested["Keys"], _ = json.Marshal(keys[:n])
+		unprocessed[name] = rest
 	}
-	sent["RequestItems"], _ = json.Marshal(tables)
-	body, _ := json.Marshal(sent)
+	request["RequestItems"], _ = json.Marshal(tables)
+	body, _ := json.Marshal(request)
 	resp, err := c.send(c.request.Context(), body)
 	if err != nil || resp.StatusCode != http.StatusOK {
 		return resp, err
 	}
-	if err := json.NewDecoder(resp.Body).Decode(&got); err != nil {
+	if err := json.NewDecoder(resp.Body).Decode(&response); err != nil {
 		return nil, err
 	}
-	got["UnprocessedKeys"], _ = json.Marshal(left)
-	return c.encode(http.StatusOK, got), nil
+	response["UnprocessedKeys"], _ = json.Marshal(unprocessed)
+	return c.encode(http.StatusOK, response), nil
 }
 
-// short brings one item of the first page, and none of another: it ends where it began.
-func (c call) short() (*http.Response, error) {
-	var sent map[string]json.RawMessage
-	if err := json.Unmarshal(c.body, &sent); err != nil {
+// shorten returns one item of the first page. A later page is empty, and its LastEvaluatedKey is its ExclusiveStartKey.
+func (c wireCall) shorten() (*http.Response, error) {
+	var request map[string]json.RawMessage
+	if err := json.Unmarshal(c.body, &request); err != nil {
 		return nil, err
 	}
-	if from := sent["ExclusiveStartKey"]; from != nil {
-		return c.encode(http.StatusOK, object{"Items": []any{}, "Count": 0, "ScannedCount": 0, "LastEvaluatedKey": from}), nil
+	if start := request["ExclusiveStartKey"]; start != nil {
+		empty := object{"Items": []any{}, "Count": 0, "ScannedCount": 0, "LastEvaluatedKey": start}
+		return c.encode(http.StatusOK, empty), nil
 	}
-	sent["Limit"] = json.RawMessage("1")
-	body, _ := json.Marshal(sent)
+	request["Limit"] = json.RawMessage("1")
+	body, _ := json.Marshal(request)
 	return c.send(c.request.Context(), body)
 }
 
-// lost does not tell what was done: it hangs up, breaks off, fails or says nothing.
-func (c call) lost() (*http.Response, error) {
+// loseResponse executes the request, then closes the connection, truncates the response, replaces it with an error, or
+// waits until the client ends the request.
+func (c wireCall) loseResponse() (*http.Response, error) {
 	resp, err := c.send(context.WithoutCancel(c.request.Context()), c.body)
 	if err != nil {
 		return nil, err
 	}
 	switch c.pick(4) {
 	case 0:
-		return nil, errors.New("the wire hung up")
+		return nil, errors.New("tabletest: connection closed")
 	case 1:
-		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), broken{}))
+		resp.Body = io.NopCloser(io.MultiReader(strings.NewReader("{"), truncated{}))
 		return resp, nil
 	case 2:
 		return c.exception(http.StatusInternalServerError, "InternalServerError"), nil
@@ -326,21 +337,22 @@ func (c call) lost() (*http.Response, error) {
 	return nil, c.request.Context().Err()
 }
 
-type broken struct{}
+// truncated is the end of a truncated body.
+type truncated struct{}
 
-func (broken) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
+func (truncated) Read([]byte) (int, error) { return 0, io.ErrUnexpectedEOF }
 
-// doubled lets a request that succeeded arrive late, too, while DynamoDB knows its token. One that was refused must
-// not: it would be a new one.
-func (c call) doubled() (*http.Response, error) {
+// sendTwice sends the request twice and returns the second response. A successful request is sent once more after a
+// delay, while DynamoDB still remembers its token. A failed one is not: DynamoDB would execute it as a new request.
+func (c wireCall) sendTwice() (*http.Response, error) {
 	if _, err := c.pass(); err != nil {
 		return nil, err
 	}
 	resp, err := c.pass()
 	if err == nil && resp.StatusCode == http.StatusOK && c.Delay > 0 {
-		after := time.Duration(c.pick(int(c.Delay)))
+		delay := time.Duration(c.pick(int(c.Delay)))
 		c.late.Go(func() {
-			time.Sleep(after)
+			time.Sleep(delay)
 			c.send(context.Background(), c.body)
 		})
 	}

@@ -9,21 +9,21 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// encodedItem is a stored item as it stands in the file, where all of it has been found right but nothing was copied: it is
-// there until the transaction of the file ends. The zero row is that of no item.
+// An encodedItem is a stored item whose encoding has been checked. It refers to the memory of the file and is valid
+// until the transaction of the file ends. The zero encodedItem is an item that does not exist.
 type encodedItem struct {
 	b          []byte
-	attributes []attribute // in the order of their names
-	size       int         // table.Size of the item
+	attributes []attribute // sorted by name
+	size       int         // table.ItemSize of the item
 }
 
-// attribute is where in a row an attribute stands: its name, which ends where the value begins with its type; and what
-// it adds to the size.
+// An attribute holds the offsets of an attribute in an encoded item. The name is b[name:value]. The value is
+// b[value:end] and begins with its type. size is the number of bytes that DynamoDB counts for both.
 type attribute struct{ name, value, end, size int }
 
 func (r *encodedItem) absent() bool { return r.b == nil }
 
-// read takes a row in place of the one before.
+// read checks the encoding b and makes r refer to it.
 func (r *encodedItem) read(b []byte) error {
 	r.b, r.attributes, r.size = b, r.attributes[:0], 0
 	in := itemReader{b: b}
@@ -33,7 +33,7 @@ func (r *encodedItem) read(b []byte) error {
 	n := in.length()
 	r.attributes = slices.Grow(r.attributes, min(n, 64))
 	for last := []byte(nil); n > 0 && !in.corrupt; n-- {
-		name := in.text()
+		name := in.string()
 		at := len(b) - len(in.b)
 		in.corrupt = in.corrupt || bytes.Compare(name, last) <= 0
 		size := len(name) + in.value()
@@ -46,79 +46,82 @@ func (r *encodedItem) read(b []byte) error {
 	return nil
 }
 
-// merge is the row in which the attributes of an item are in the place of those with their names and with some others.
-func (r *encodedItem) merge(it table.Item, others []string) (b []byte, size int) {
-	left := slices.DeleteFunc(slices.Clone(r.attributes), func(a attribute) bool {
+// merge returns the encoding and the size of an item with the attributes of it, and with those of r that neither it nor
+// names contains.
+func (r *encodedItem) merge(it table.Item, names []string) (b []byte, size int) {
+	kept := slices.DeleteFunc(slices.Clone(r.attributes), func(a attribute) bool {
 		name := r.b[a.name:a.value]
 		_, changed := it[string(name)]
-		return changed || slices.ContainsFunc(others, func(s string) bool { return s == string(name) })
+		return changed || slices.ContainsFunc(names, func(s string) bool { return s == string(name) })
 	})
-	b = binary.AppendUvarint(append(make([]byte, 0, len(r.b)+encodedSizeLimit(it)), encodingVersion), uint64(len(left)+len(it)))
+	b = append(make([]byte, 0, len(r.b)+encodedSizeLimit(it)), encodingVersion)
+	b = binary.AppendUvarint(b, uint64(len(kept)+len(it)))
 	for _, name := range sortedNames(it) {
-		for len(left) > 0 && string(r.b[left[0].name:left[0].value]) < name {
-			b, size, left = r.append(b, left[0]), size+left[0].size, left[1:]
+		for len(kept) > 0 && string(r.b[kept[0].name:kept[0].value]) < name {
+			b, size, kept = r.appendAttribute(b, kept[0]), size+kept[0].size, kept[1:]
 		}
-		b = appendValue(appendText(b, name), it[name])
+		b = appendValue(appendString(b, name), it[name])
 	}
-	for _, a := range left {
-		b, size = r.append(b, a), size+a.size
+	for _, a := range kept {
+		b, size = r.appendAttribute(b, a), size+a.size
 	}
 	return b, size + table.ItemSize(it)
 }
 
-func (r *encodedItem) append(b []byte, a attribute) []byte {
+func (r *encodedItem) appendAttribute(b []byte, a attribute) []byte {
 	b = binary.AppendUvarint(b, uint64(a.value-a.name))
 	return append(b, r.b[a.name:a.end]...)
 }
 
-// itemReader takes values off the front; after the first damage what it returns means nothing.
+// An itemReader decodes b from its front. Once corrupt is set, its results have no meaning.
 type itemReader struct {
 	b       []byte
 	corrupt bool
 }
 
-func (r *itemReader) take(n int) []byte {
+func (r *itemReader) bytes(n int) []byte {
 	if n < 0 || n > len(r.b) {
 		r.corrupt, r.b = true, nil
 		return nil
 	}
-	taken := r.b[:n]
+	b := r.b[:n]
 	r.b = r.b[n:]
-	return taken
+	return b
 }
 
 func (r *itemReader) byte() byte {
-	if b := r.take(1); b != nil {
+	if b := r.bytes(1); b != nil {
 		return b[0]
 	}
 	return 0
 }
 
-// length is a length or a number of things, each of which takes a byte at least.
+// length reads a length or a count. The counted elements have at least one byte each, so a length cannot exceed the
+// number of remaining bytes.
 func (r *itemReader) length() int {
 	u, n := binary.Uvarint(r.b)
 	if n <= 0 || n > 1 && r.b[n-1] == 0 || u > uint64(len(r.b)) {
 		r.corrupt, n, u = true, 0, 0
 	}
-	r.take(n)
+	r.bytes(n)
 	return int(u)
 }
 
-func (r *itemReader) text() []byte {
-	s := r.take(r.length())
+func (r *itemReader) string() []byte {
+	s := r.bytes(r.length())
 	r.corrupt = r.corrupt || !utf8.Valid(s)
 	return s
 }
 
-// value takes a value with its type, and tells its size.
+// value reads a type and a value, and returns the size of the value as table.ItemSize counts it.
 func (r *itemReader) value() int {
 	switch r.byte() {
 	case typeS:
-		return len(r.text())
+		return len(r.string())
 	case typeN:
 		i, n := binary.Varint(r.b)
 		r.corrupt = r.corrupt || n <= 0 || n > 1 && r.b[n-1] == 0
-		r.take(max(n, 0))
+		r.bytes(max(n, 0))
 		return table.NumberSize(i)
 	case typeSS:
 		return r.set()
@@ -134,7 +137,7 @@ func (r *itemReader) set() (size int) {
 	n := r.length()
 	r.corrupt = r.corrupt || n == 0
 	for last := []byte(nil); n > 0 && !r.corrupt; n-- {
-		s := r.text()
+		s := r.string()
 		r.corrupt = r.corrupt || bytes.Compare(s, last) <= 0
 		size, last = size+len(s), s
 	}

@@ -1,0 +1,73 @@
+package tabletest
+
+import (
+	"slices"
+	"strings"
+
+	"serverless-scim/internal/table"
+)
+
+// Peek returns the current item, the item that plain reads return, and whether these two may differ.
+func (s *Simulation) Peek(k table.Key) (now, visible table.Item, lagging bool) {
+	if p := s.places[k]; p != nil {
+		return p.item, p.visible, p.writer != nil
+	}
+	return nil, nil, false
+}
+
+// Store stores items, which are visible at once.
+func (s *Simulation) Store(items ...table.Item) {
+	for _, it := range items {
+		p := s.place(it.Key())
+		p.item, p.visible = it, it
+	}
+}
+
+// place returns the place of a key. It creates a missing one.
+func (s *Simulation) place(k table.Key) *place {
+	if p := s.places[k]; p != nil {
+		return p
+	}
+	p := &place{Key: k}
+	partition := s.partitions[k.PK]
+	i := searchPlaces(partition, k.SK)
+	s.places[k], s.partitions[k.PK] = p, slices.Insert(partition, i, p)
+	return p
+}
+
+// searchPlaces returns the index of the first place of a partition whose sort key is not less than sk.
+func searchPlaces(partition []*place, sk string) int {
+	i, _ := slices.BinarySearchFunc(partition, sk, func(p *place, sk string) int { return strings.Compare(p.SK, sk) })
+	return i
+}
+
+// nextInRange returns the first visible place of a range with a sort key that is at least from and greater than after.
+// It returns nil if there is none.
+func (s *Simulation) nextInRange(r table.Range, from, after string) *place {
+	partition := s.partitions[r.PK]
+	for i := searchPlaces(partition, max(from, after)); i < len(partition); i++ {
+		p := partition[i]
+		if !strings.HasPrefix(p.SK, r.Prefix) || r.To != "" && p.SK > r.To {
+			return nil
+		}
+		if p.visible != nil && p.SK > after {
+			return p
+		}
+	}
+	return nil
+}
+
+func (s *Simulation) sortedPlaces() (places []*place) {
+	for _, p := range s.places {
+		places = append(places, p)
+	}
+	slices.SortFunc(places, func(a, b *place) int { return compareKeys(a.Key, b.Key) })
+	return places
+}
+
+func compareKeys(a, b table.Key) int {
+	if c := strings.Compare(a.PK, b.PK); c != 0 {
+		return c
+	}
+	return strings.Compare(a.SK, b.SK)
+}

@@ -3,6 +3,8 @@
 // the last part of a URN is an attribute, so the caller must resolve names with its schemas.
 package filter
 
+import "fmt"
+
 // An Expr is a filter: *And, *Or, *Not, *Compare, *Present or *ValuePath. String returns a text that parses to an equal
 // Expr. Use Visit to distinguish the types.
 type Expr interface {
@@ -78,3 +80,11 @@ type Path struct {
 	Attr   Attr
 	Filter Expr // nil if the path has no filter
 }
+
+// An Error says where a text violates the grammar, and what the grammar expects there.
+type Error struct {
+	Offset int // in bytes from the start of the text
+	Detail string
+}
+
+func (e *Error) Error() string { return fmt.Sprintf("%s (at offset %d)", e.Detail, e.Offset) }

@@ -2,39 +2,51 @@ package filter
 
 import (
 	"encoding/json"
+	"fmt"
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
 )
 
+// A lexer reads the symbols, words, and values of a text.
+type lexer struct {
+	text string
+	pos  int // of the next byte to read
+}
+
+// fail returns an *Error at the current position.
+func (l *lexer) fail(format string, args ...any) error {
+	return &Error{Offset: l.pos, Detail: fmt.Sprintf(format, args...)}
+}
+
 // space skips white space.
-func (p *parser) space() {
-	p.pos = len(p.text) - len(strings.TrimLeft(p.text[p.pos:], " \t\r\n"))
+func (l *lexer) space() {
+	l.pos = len(l.text) - len(strings.TrimLeft(l.text[l.pos:], " \t\r\n"))
 }
 
 // symbol skips white space and reads c. It reports whether c came next.
-func (p *parser) symbol(c byte) bool {
-	p.space()
-	if p.pos == len(p.text) || p.text[p.pos] != c {
+func (l *lexer) symbol(c byte) bool {
+	l.space()
+	if l.pos == len(l.text) || l.text[l.pos] != c {
 		return false
 	}
-	p.pos++
+	l.pos++
 	return true
 }
 
 // keyword skips white space and reads the word k (and, or, not) in any case. It reports whether k came next.
-func (p *parser) keyword(k string) bool {
-	p.space()
-	if strings.ToLower(p.word()) != k {
+func (l *lexer) keyword(k string) bool {
+	l.space()
+	if strings.ToLower(l.word()) != k {
 		return false
 	}
-	p.pos += len(k)
+	l.pos += len(k)
 	return true
 }
 
 // word returns the text up to the next space, quote, parenthesis or bracket, without reading it.
-func (p *parser) word() string {
-	rest := p.text[p.pos:]
+func (l *lexer) word() string {
+	rest := l.text[l.pos:]
 	if end := strings.IndexAny(rest, " \t\r\n\"()[]"); end >= 0 {
 		return rest[:end]
 	}
@@ -43,13 +55,13 @@ func (p *parser) word() string {
 
 // value reads a JSON string, number or literal. It reads any other word as a string: authentik sends userName eq jose,
 // and Microsoft's samples have timestamps without quotes.
-func (p *parser) value() (Value, error) {
-	p.space()
-	word := p.word()
+func (l *lexer) value() (Value, error) {
+	l.space()
+	word := l.word()
 	if word == "" {
-		return p.str()
+		return l.str()
 	}
-	p.pos += len(word)
+	l.pos += len(word)
 	switch word {
 	case "true":
 		return true, nil
@@ -66,10 +78,10 @@ func (p *parser) value() (Value, error) {
 }
 
 // str reads a JSON string.
-func (p *parser) str() (Value, error) {
-	rest := p.text[p.pos:]
+func (l *lexer) str() (Value, error) {
+	rest := l.text[l.pos:]
 	if rest == "" || rest[0] != '"' {
-		return nil, p.fail("expected a value: a string in double quotes, a number, true, false or null")
+		return nil, l.fail("expected a value: a string in double quotes, a number, true, false or null")
 	}
 	end := 1
 	for end < len(rest) && rest[end] != '"' {
@@ -79,13 +91,13 @@ func (p *parser) str() (Value, error) {
 		end++
 	}
 	if end >= len(rest) {
-		return nil, p.fail("the closing double quote is missing")
+		return nil, l.fail("the closing double quote is missing")
 	}
 	s, err := jsontext.AppendUnquote(nil, rest[:end+1])
 	if err != nil {
-		return nil, p.fail("the text in double quotes is not a valid JSON string")
+		return nil, l.fail("the text in double quotes is not a valid JSON string")
 	}
-	p.pos += end + 1
+	l.pos += end + 1
 	return string(s), nil
 }
 

@@ -1,7 +1,6 @@
 package filter
 
 import (
-	"fmt"
 	"strings"
 	"unicode/utf8"
 )
@@ -11,14 +10,6 @@ const (
 	maxTextBytes = 10 << 10
 	maxDepth     = 32 // open parentheses and brackets
 )
-
-// An Error says where a text violates the grammar, and what the grammar expects there.
-type Error struct {
-	Offset int // in bytes from the start of the text
-	Detail string
-}
-
-func (e *Error) Error() string { return fmt.Sprintf("%s (at offset %d)", e.Detail, e.Offset) }
 
 // Parse parses a filter of at most 10 KB with at most 32 levels of nesting. It accepts operators, and, or, and not in
 // any case. A value without quotes that is not a JSON literal is a string. The error is always an *Error.
@@ -33,7 +24,7 @@ func ParseAttr(s string) (Attr, error) { return parse(s, (*parser).attr) }
 
 func parse[T any](s string, rule func(*parser) (T, error)) (T, error) {
 	var none T
-	p := &parser{text: s}
+	p := &parser{lexer: lexer{text: s}}
 	if err := p.check(); err != nil {
 		return none, err
 	}
@@ -49,8 +40,7 @@ func parse[T any](s string, rule func(*parser) (T, error)) (T, error) {
 
 // A parser is a recursive descent parser with one method for each rule of the grammar.
 type parser struct {
-	text        string
-	pos         int // of the next byte to read
+	lexer
 	depth       int // open parentheses and brackets
 	inValuePath bool
 }
@@ -68,11 +58,6 @@ func (p *parser) check() error {
 		}
 	}
 	return nil
-}
-
-// fail returns an *Error at the current position.
-func (p *parser) fail(format string, args ...any) error {
-	return &Error{Offset: p.pos, Detail: fmt.Sprintf(format, args...)}
 }
 
 // or reads a filter. The operator or binds less tightly than and (RFC 7644 §3.4.2.2). Both group from the left.

@@ -1,9 +1,9 @@
 package patch
 
 import (
-	"maps"
-	"slices"
+	"strings"
 
+	"serverless-scim/internal/filter"
 	"serverless-scim/internal/scim"
 )
 
@@ -19,84 +19,112 @@ func (t target) apply(c scim.Object, op string, raw any) error {
 	return applyToAttribute(c, a, op, raw)
 }
 
-// applyToAttribute applies an operation to the whole attribute a of an object c.
-func applyToAttribute(c scim.Object, a *scim.Attribute, op string, raw any) error {
-	switch {
-	case a.Mutability == "writeOnly": // checked, but not stored
-		_, err := a.Canonical(raw)
-		return err
-	case op == Remove && a.MultiValued && raw != nil:
-		return removeValues(c, a, raw)
-	case op == Remove || op == Replace && isUnassigned(raw):
-		return removeAttribute(c, a)
-	case isUnassigned(raw):
-		return nil
-	case a.MultiValued && op == Add:
-		return addValues(c, a, raw)
-	case a.MultiValued:
-		list, err := canonicalElements(a, raw)
+// applyToElements applies an operation to the elements that match the target's filter, or to a sub-attribute of these
+// elements. If no element matches, an add or replace creates one.
+func (t target) applyToElements(c scim.Object, op string, raw any) error {
+	list, _ := c[t.ref.Attr.Name].([]any)
+	var result []any
+	changed, matched := map[int]bool{}, false
+	put := func(e any) { // appends a changed element, unless it is removed or empty
+		if o, ok := e.(scim.Object); e != nil && (!ok || len(o) > 0) {
+			changed[len(result)] = true
+			result = append(result, e)
+		}
+	}
+	for _, e := range list {
+		if t.match != nil && !t.match(scim.AsObject(e)) {
+			result = append(result, e)
+			continue
+		}
+		matched = true
+		e, err := t.applyToElement(e, op, raw)
 		if err != nil {
 			return err
 		}
-		return setElements(c, a, list)
-	case a.Type == "complex":
-		return applyToComplex(c, a, op, raw)
+		put(e)
 	}
-	v, err := a.Canonical(raw)
-	if err != nil {
-		return err
-	}
-	return setAttribute(c, a, v)
-}
-
-// applyToComplex applies an add or replace to the sub-attributes that raw has. The other sub-attributes keep their
-// values (RFC 7644 §3.5.2.3).
-func applyToComplex(c scim.Object, a *scim.Attribute, op string, raw any) error {
-	in, ok := raw.(scim.Object)
-	if !ok { // Entra ID sends the manager as a bare ID, which replaces the whole value
-		v, err := a.Canonical(raw)
-		if err != nil || v == nil && op == Add {
+	if !matched && op != Remove && !isUnassigned(raw) {
+		e, err := t.createElement(raw)
+		if err != nil {
 			return err
 		}
-		return setAttribute(c, a, v)
+		put(e)
 	}
-	return editObject(c, a.Name, func(v scim.Object) error {
-		for _, name := range slices.Sorted(maps.Keys(in)) {
-			if sub := a.Sub(name); sub != nil && sub.Mutability != "readOnly" {
-				if err := applyToAttribute(v, sub, op, in[name]); err != nil {
-					return err
-				}
-			}
+	clearOtherPrimaries(result, changed)
+	if t.ref.Sub == nil && op != Remove {
+		result = dedupe(t.ref.Attr, result)
+	}
+	return setElements(c, t.ref.Attr, result)
+}
+
+// applyToElement returns the result of an operation on one element, or nil if the operation removes the element.
+func (t target) applyToElement(e any, op string, raw any) (any, error) {
+	o, _ := e.(scim.Object)
+	switch {
+	case t.ref.Sub != nil:
+		return o, applyToAttribute(o, t.ref.Sub, op, raw)
+	case op == Remove || op == Replace && isUnassigned(raw):
+		return nil, nil
+	case isUnassigned(raw):
+		return e, nil
+	case op == Replace:
+		// RFC 7644 §3.5.2.3: a replace sets the whole element. The new element must still match the filter.
+		initial, _ := t.elementFromFilter()
+		return t.mergeElement(initial, e, raw)
+	}
+	return t.mergeElement(o, e, raw)
+}
+
+// createElement returns a new element that matches the filter, as Entra ID expects for emails[type eq "work"].value. It
+// returns a 400 noTarget if elementFromFilter has no element for the filter.
+func (t target) createElement(raw any) (any, error) {
+	o, ok := t.elementFromFilter()
+	if !ok {
+		return nil, scim.BadRequest(scim.NoTarget, "No value of %s matches %s. Add one first.", t.ref.Attr.Name, t.filter)
+	}
+	if t.ref.Sub != nil {
+		return o, applyToAttribute(o, t.ref.Sub, Add, raw)
+	}
+	return t.mergeElement(o, nil, raw)
+}
+
+// mergeElement sets the sub-attributes of o that raw has and returns o. If elements are simple, it returns the
+// canonical form of raw. If raw has no known value, it returns old.
+func (t target) mergeElement(o scim.Object, old, raw any) (any, error) {
+	v, err := t.ref.Attr.CanonicalElement(raw)
+	if v == nil || err != nil {
+		return old, err
+	}
+	in, ok := v.(scim.Object)
+	if !ok {
+		return v, nil
+	}
+	return o, setSubAttributes(t.ref.Attr, o, in)
+}
+
+// elementFromFilter returns a minimal element that matches the filter: {"type": "work"} for type eq "work". ok is true
+// if there is no filter, or if the filter is an eq with a canonical type or primary eq true. Otherwise o is
+// empty.
+func (t target) elementFromFilter() (o scim.Object, ok bool) {
+	if t.filter == nil {
+		return scim.Object{}, true
+	}
+	f, ok := t.filter.(*filter.Compare)
+	if !ok || f.Op != filter.EQ {
+		return scim.Object{}, false
+	}
+	sub := t.ref.Attr.Sub(f.Attr.Name)
+	if sub == nil || sub.Mutability == "readOnly" || t.ref.Attr.IsMembership {
+		return scim.Object{}, false
+	}
+	v, err := sub.CanonicalElement(f.Value)
+	if sub.Name == "primary" {
+		return scim.Object{"primary": true}, err == nil && v == true
+	}
+	for _, canonical := range sub.CanonicalValues {
+		if s, ok := v.(string); ok && sub.Name == "type" && strings.EqualFold(canonical, s) {
+			return scim.Object{"type": canonical}, true
 		}
-		return nil
-	})
-}
-
-// isUnassigned reports whether raw is null or [], which both mean unassigned (RFC 7643 §2.5).
-func isUnassigned(raw any) bool {
-	list, many := raw.([]any)
-	return raw == nil || many && len(list) == 0
-}
-
-// setAttribute sets an attribute of c to a canonical value, or removes it if v is nil. It returns a 400 mutability if
-// an immutable attribute would change.
-func setAttribute(c scim.Object, a *scim.Attribute, v any) error {
-	if v == nil {
-		return removeAttribute(c, a)
 	}
-	if old := c[a.Name]; a.Mutability == "immutable" && old != nil && !scim.Equal(old, v) {
-		return scim.BadRequest(scim.Mutability, "%s cannot be changed once it is set. Leave it out.", a.Name)
-	}
-	c[a.Name] = v
-	return nil
-}
-
-// removeAttribute removes an attribute of c. It returns a 400 mutability if the attribute is set and is required or
-// immutable. RFC 7644 §3.5.2.2 prescribes mutability for required attributes too.
-func removeAttribute(c scim.Object, a *scim.Attribute) error {
-	if c[a.Name] != nil && (a.Required || a.Mutability == "immutable") {
-		return scim.BadRequest(scim.Mutability, "%s cannot be removed. Replace it or leave it out.", a.Name)
-	}
-	delete(c, a.Name)
-	return nil
+	return scim.Object{}, false
 }

@@ -7,7 +7,6 @@ import (
 	"slices"
 	"strings"
 
-	"serverless-scim/internal/filter"
 	"serverless-scim/internal/scim"
 )
 
@@ -74,18 +73,6 @@ func merge(a *scim.Attribute, existing, added any, id identity) error {
 	return setSubAttributes(a, o, in)
 }
 
-// setSubAttributes copies the sub-attributes that in has to o.
-func setSubAttributes(a *scim.Attribute, o, in scim.Object) error {
-	for _, sub := range a.SubAttributes {
-		if v, ok := in[sub.Name]; ok {
-			if err := setAttribute(o, sub, v); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
 // removeValues removes the elements that raw lists, as Entra ID and JumpCloud remove members. An element without a type
 // removes the elements of all types that have its value.
 func removeValues(c scim.Object, a *scim.Attribute, raw any) error {
@@ -117,116 +104,6 @@ func unwrapRepeatedName(a *scim.Attribute, raw any) any {
 	return raw
 }
 
-// applyToElements applies an operation to the elements that match the target's filter, or to a sub-attribute of these
-// elements. If no element matches, an add or replace creates one.
-func (t target) applyToElements(c scim.Object, op string, raw any) error {
-	list, _ := c[t.ref.Attr.Name].([]any)
-	var result []any
-	changed, matched := map[int]bool{}, false
-	put := func(e any) { // appends a changed element, unless it is removed or empty
-		if o, ok := e.(scim.Object); e != nil && (!ok || len(o) > 0) {
-			changed[len(result)] = true
-			result = append(result, e)
-		}
-	}
-	for _, e := range list {
-		if t.match != nil && !t.match(scim.AsObject(e)) {
-			result = append(result, e)
-			continue
-		}
-		matched = true
-		e, err := t.applyToElement(e, op, raw)
-		if err != nil {
-			return err
-		}
-		put(e)
-	}
-	if !matched && op != Remove && !isUnassigned(raw) {
-		e, err := t.createElement(raw)
-		if err != nil {
-			return err
-		}
-		put(e)
-	}
-	clearOtherPrimaries(result, changed)
-	if t.ref.Sub == nil && op != Remove {
-		result = dedupe(t.ref.Attr, result)
-	}
-	return setElements(c, t.ref.Attr, result)
-}
-
-// applyToElement returns the result of an operation on one element, or nil if the operation removes the element.
-func (t target) applyToElement(e any, op string, raw any) (any, error) {
-	o, _ := e.(scim.Object)
-	switch {
-	case t.ref.Sub != nil:
-		return o, applyToAttribute(o, t.ref.Sub, op, raw)
-	case op == Remove || op == Replace && isUnassigned(raw):
-		return nil, nil
-	case isUnassigned(raw):
-		return e, nil
-	case op == Replace:
-		// RFC 7644 §3.5.2.3: a replace sets the whole element. The new element must still match the filter.
-		initial, _ := t.elementFromFilter()
-		return t.mergeElement(initial, e, raw)
-	}
-	return t.mergeElement(o, e, raw)
-}
-
-// createElement returns a new element that matches the filter, as Entra ID expects for emails[type eq "work"].value. It
-// returns a 400 noTarget if elementFromFilter has no element for the filter.
-func (t target) createElement(raw any) (any, error) {
-	o, ok := t.elementFromFilter()
-	if !ok {
-		return nil, scim.BadRequest(scim.NoTarget, "No value of %s matches %s. Add one first.", t.ref.Attr.Name, t.filter)
-	}
-	if t.ref.Sub != nil {
-		return o, applyToAttribute(o, t.ref.Sub, Add, raw)
-	}
-	return t.mergeElement(o, nil, raw)
-}
-
-// mergeElement sets the sub-attributes of o that raw has and returns o. If elements are simple, it returns the
-// canonical form of raw. If raw has no known value, it returns old.
-func (t target) mergeElement(o scim.Object, old, raw any) (any, error) {
-	v, err := t.ref.Attr.CanonicalElement(raw)
-	if v == nil || err != nil {
-		return old, err
-	}
-	in, ok := v.(scim.Object)
-	if !ok {
-		return v, nil
-	}
-	return o, setSubAttributes(t.ref.Attr, o, in)
-}
-
-// elementFromFilter returns a minimal element that matches the filter: {"type": "work"} for type eq "work". ok is true
-// if there is no filter, or if the filter is an eq with a canonical type or primary eq true. Otherwise o is
-// empty.
-func (t target) elementFromFilter() (o scim.Object, ok bool) {
-	if t.filter == nil {
-		return scim.Object{}, true
-	}
-	f, ok := t.filter.(*filter.Compare)
-	if !ok || f.Op != filter.EQ {
-		return scim.Object{}, false
-	}
-	sub := t.ref.Attr.Sub(f.Attr.Name)
-	if sub == nil || sub.Mutability == "readOnly" || t.ref.Attr.IsMembership {
-		return scim.Object{}, false
-	}
-	v, err := sub.CanonicalElement(f.Value)
-	if sub.Name == "primary" {
-		return scim.Object{"primary": true}, err == nil && v == true
-	}
-	for _, canonical := range sub.CanonicalValues {
-		if s, ok := v.(string); ok && sub.Name == "type" && strings.EqualFold(canonical, s) {
-			return scim.Object{"type": canonical}, true
-		}
-	}
-	return scim.Object{}, false
-}
-
 // clearOtherPrimaries sets primary to false in the unchanged elements if a changed element is primary (RFC 7644
 // §3.5.2). If two changed elements are primary, Validate returns the error later.
 func clearOtherPrimaries(list []any, changed map[int]bool) {
@@ -239,17 +116,6 @@ func clearOtherPrimaries(list []any, changed map[int]bool) {
 			o["primary"] = false
 		}
 	}
-}
-
-// setElements sets the elements of a multi-valued attribute, or removes the attribute if list is empty.
-func setElements(c scim.Object, a *scim.Attribute, list []any) error {
-	if len(list) == 0 {
-		return removeAttribute(c, a)
-	}
-	if err := a.CheckElementCount(len(list)); err != nil {
-		return err
-	}
-	return setAttribute(c, a, list)
 }
 
 // dedupe removes the elements that have the identity of an earlier element. It reuses the memory of list.

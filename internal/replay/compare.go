@@ -15,8 +15,6 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"github.com/go-json-experiment/json/jsontext"
 )
 
 // compareResponse returns the differences between a response and the expected one, a line each. It returns nil if there
@@ -272,23 +270,6 @@ func unionKeys(objects ...map[string]any) []string {
 	}
 	slices.Sort(all)
 	return slices.Compact(all)
-}
-
-// decodeJSON decodes one JSON value, with numbers as json.Number. It returns nil for an empty body, and an error for a
-// repeated member or for anything after the value.
-func decodeJSON(body []byte) (any, error) {
-	if len(bytes.TrimSpace(body)) == 0 {
-		return nil, nil
-	}
-	strict := jsontext.Value(bytes.Clone(body))
-	if err := strict.Format(); err != nil {
-		return nil, err
-	}
-	d := json.NewDecoder(bytes.NewReader(body))
-	d.UseNumber()
-	var v any
-	err := d.Decode(&v)
-	return v, err
 }
 
 func jsonText(v any) string {

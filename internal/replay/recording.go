@@ -13,6 +13,7 @@ import (
 	"sync"
 
 	"github.com/aws/aws-lambda-go/events"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A Conversation is a sequence of requests to a SCIM server with the expected responses. It is stored as a folder. Each
@@ -40,6 +41,13 @@ type Expectation struct {
 	Status     int               `json:"status"`
 	Headers    map[string]string `json:"headers,omitempty"` // headers to check; others may have any value
 	Body       json.RawMessage   `json:"body,omitempty"`    // nil if the response must have no body
+}
+
+// A StepResult is the result of one step.
+type StepResult struct {
+	Step Step
+	Got  Response // with the recorded names and IDs
+	Diff []string // differences from the expectation, a line each, with the names of this run and the IDs of this server
 }
 
 const expectationSuffix = ".answer.json"
@@ -143,6 +151,23 @@ func readJSON(file string, v any, strict bool) error {
 		return fmt.Errorf("%s: %w", file, err)
 	}
 	return nil
+}
+
+// decodeJSON decodes one JSON value, with numbers as json.Number. It returns nil for an empty body, and an error for a
+// repeated member or for anything after the value.
+func decodeJSON(body []byte) (any, error) {
+	if len(bytes.TrimSpace(body)) == 0 {
+		return nil, nil
+	}
+	strict := jsontext.Value(bytes.Clone(body))
+	if err := strict.Format(); err != nil {
+		return nil, err
+	}
+	d := json.NewDecoder(bytes.NewReader(body))
+	d.UseNumber()
+	var v any
+	err := d.Decode(&v)
+	return v, err
 }
 
 var timestampPattern = sync.OnceValue(func() *regexp.Regexp {

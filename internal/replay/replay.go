@@ -27,18 +27,11 @@ type Player struct {
 	OnStep    func(StepResult) // called after each step, unless nil
 }
 
-// A StepResult is the result of one step.
-type StepResult struct {
-	Step Step
-	Got  Response // with the recorded names and IDs
-	Diff []string // differences from the expectation, a line each, with the names of this run and the IDs of this server
-}
-
 // Play plays all steps of a conversation and returns the number of steps whose responses differ. A difference does not
 // stop the conversation. When ctx ends, Play stops before the next step. It returns an error if ctx ended, the server
 // could not be reached, or a resource was not, or possibly not, deleted.
 func (r *Player) Play(ctx context.Context, c Conversation) (differing int, err error) {
-	s := newSession(r, c)
+	s := newSession(r.Target, r.Token, collectNames(c, r.RunSuffix))
 	for _, step := range c.Steps {
 		var result StepResult
 		if err = ctx.Err(); err == nil {

@@ -20,7 +20,8 @@ const stepTimeout = time.Minute
 
 // session is the state of a conversation while it is played.
 type session struct {
-	player         *Player
+	target         Target
+	token          string // the bearer token
 	names          runNames
 	ids            map[string]string // recorded ID → ID that this server assigned
 	ownIDs         map[string]bool   // values of ids
@@ -29,8 +30,8 @@ type session struct {
 	uncertainPaths []string          // paths of POST requests that possibly created a resource
 }
 
-func newSession(r *Player, c Conversation) *session {
-	return &session{player: r, names: collectNames(c, r.RunSuffix),
+func newSession(target Target, token string, names runNames) *session {
+	return &session{target: target, token: token, names: names,
 		ids: map[string]string{}, ownIDs: map[string]bool{}, listedIDs: map[string]bool{}}
 }
 
@@ -40,7 +41,7 @@ func (s *session) play(ctx context.Context, step Step) (StepResult, error) {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), stepTimeout)
 	defer cancel()
 	e := s.prepareEvent(step.Event)
-	got, err := s.player.Target(ctx, e)
+	got, err := s.target(ctx, e)
 	if err != nil {
 		if e.HTTPMethod == http.MethodPost {
 			s.uncertainPaths = append(s.uncertainPaths, e.Path)
@@ -55,7 +56,7 @@ func (s *session) play(ctx context.Context, step Step) (StepResult, error) {
 	return StepResult{Step: step, Got: s.normalizeResponse(got), Diff: diff}, nil
 }
 
-// prepareEvent returns a recorded event with the names of this run, the IDs of this server, and the player's token.
+// prepareEvent returns a recorded event with the names of this run, the IDs of this server, and the token.
 func (s *session) prepareEvent(e events.APIGatewayProxyRequest) events.APIGatewayProxyRequest {
 	e.Headers = mapSingle(e.Headers, s.prepareHeader)
 	e.MultiValueHeaders = mapMulti(e.MultiValueHeaders, s.prepareHeader)
@@ -74,7 +75,7 @@ func (s *session) prepareEvent(e events.APIGatewayProxyRequest) events.APIGatewa
 
 func (s *session) prepareHeader(name, value string) string {
 	if strings.EqualFold(name, "Authorization") && value != "Bearer wrong" {
-		return "Bearer " + s.player.Token
+		return "Bearer " + s.token
 	}
 	return value
 }
@@ -100,14 +101,6 @@ func (s *session) normalizeResponse(response Response) Response {
 	response.Body = []byte(s.names.removeSuffix(string(mapJSON(response.Body, restore))))
 	response.Header = mapMulti(response.Header, restore)
 	return response
-}
-
-// decodedBody returns the body of an event. API Gateway encodes the body in base64 if the API has binary media types.
-func decodedBody(e events.APIGatewayProxyRequest) ([]byte, error) {
-	if e.IsBase64Encoded {
-		return base64.StdEncoding.DecodeString(e.Body)
-	}
-	return []byte(e.Body), nil
 }
 
 // mapSingle returns a copy of m with each value replaced by f of its name and itself.
@@ -188,11 +181,11 @@ func (s *session) deleteCreated(ctx context.Context, c Conversation) error {
 		e := events.APIGatewayProxyRequest{
 			HTTPMethod:        http.MethodDelete,
 			Path:              s.createdPaths[i],
-			MultiValueHeaders: map[string][]string{"Authorization": {"Bearer " + s.player.Token}},
+			MultiValueHeaders: map[string][]string{"Authorization": {"Bearer " + s.token}},
 			RequestContext:    c.Steps[0].Event.RequestContext,
 		}
 		e.RequestContext.HTTPMethod, e.RequestContext.Path = e.HTTPMethod, e.Path
-		got, err := s.player.Target(ctx, e)
+		got, err := s.target(ctx, e)
 		if err != nil || got.Status != http.StatusNoContent && got.Status != http.StatusNotFound {
 			problems = append(problems, "not deleted: "+s.createdPaths[i])
 		}

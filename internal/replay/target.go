@@ -3,6 +3,7 @@ package replay
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -73,6 +74,14 @@ func HTTPTarget(client *http.Client, base string) Target {
 		body, err := io.ReadAll(res.Body)
 		return Response{res.StatusCode, res.Header, body}, err
 	}
+}
+
+// decodedBody returns the body of an event. API Gateway encodes the body in base64 if the API has binary media types.
+func decodedBody(e events.APIGatewayProxyRequest) ([]byte, error) {
+	if e.IsBase64Encoded {
+		return base64.StdEncoding.DecodeString(e.Body)
+	}
+	return []byte(e.Body), nil
 }
 
 // isTransportHeader reports whether a header belongs to the connection of the recording or was added by API Gateway.

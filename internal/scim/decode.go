@@ -257,7 +257,7 @@ func (rt *ResourceType) Validate(o Object) error {
 // validate checks the value of one attribute and its sub-attributes; nil is unassigned.
 func (a *Attribute) validate(v any) error {
 	if s, ok := v.(string); a.Required && (v == nil || ok && strings.TrimSpace(s) == "") {
-		return BadRequest(InvalidValue, "The attribute %s is required. Send a value that is not empty.", a.Name)
+		return RequiredError(a.Name)
 	}
 	elements, many := v.([]any)
 	if !many && v != nil {
@@ -332,7 +332,7 @@ func keepImmutable(attributes []*Attribute, old, o Object) error {
 		case after == nil:
 			o[a.Name] = before
 		case !Equal(before, after):
-			return BadRequest(Mutability, "%s cannot be changed once it is set. Leave it out.", a.Name)
+			return ImmutableError(a.Name)
 		}
 	}
 	return nil

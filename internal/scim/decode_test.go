@@ -6,7 +6,6 @@ import (
 	"maps"
 	"strings"
 	"testing"
-	"unicode"
 
 	"pgregory.net/rapid"
 )
@@ -154,47 +153,4 @@ func anyUser() *rapid.Generator[Object] {
 		maybe(o, enterprise, ext)
 		return maps.Clone(o)
 	})
-}
-
-func TestByIDReturnsTheTypeOfAnID(t *testing.T) {
-	t.Parallel()
-	types := StandardTypes()
-	for _, rt := range types.ResourceTypes {
-		rapid.Check(t, func(r *rapid.T) {
-			id := rt.NewID([16]byte(rapid.SliceOfN(rapid.Byte(), 16, 16).Draw(r, "random")))
-			if types.ByID(id) != rt || len(id) != 27 {
-				t.Fatalf("%q is not an ID of a %s", id, rt.Name)
-			}
-		})
-	}
-	for _, invalid := range []string{"", "u", "U0000000000000000000000000A", "u0000000000000000000000000#", "x0000000000000000000000000a",
-		"u0000000000000000000000000", "u0000000000000000000000000aa", "u0000000000000000000000000w", "uu000000000000000000000000é"} {
-		if types.ByID(invalid) != nil {
-			t.Errorf("%q must not be an ID", invalid)
-		}
-	}
-}
-
-func TestFoldDistinguishesNames(t *testing.T) {
-	t.Parallel()
-	for _, equal := range [][2]string{{"ADMIN", "admin"}, {"Straße", "STRASSE"}, {"é", "e\u0301"}, {"ﬁ", "fi"}, {"Ａ", "a"}, {"ΣΑΣ", "σας"}, {"Ꭰ", "ꭰ"}} {
-		if Fold(equal[0]) != Fold(equal[1]) {
-			t.Errorf("%q and %q must be the same name", equal[0], equal[1])
-		}
-	}
-	for _, different := range [][2]string{{"admİn", "admin"}, {"a", "á"}, {"o", "0"}, {"a b", "ab"}} {
-		if Fold(different[0]) == Fold(different[1]) {
-			t.Errorf("%q and %q must be different names", different[0], different[1])
-		}
-	}
-	for r := range rune(0x20000) {
-		if !unicode.In(r, unicode.L, unicode.M) || unicode.In(r, unicode.Han, unicode.Hangul) {
-			continue
-		}
-		for _, s := range []string{string(r), string(r) + "\u0323"} {
-			if Fold(Fold(s)) != Fold(s) {
-				t.Fatalf("folding %q twice changes it again", s)
-			}
-		}
-	}
 }

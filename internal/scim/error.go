@@ -44,3 +44,13 @@ func BadRequest(scimType, format string, args ...any) *Error {
 func NotFound(format string, args ...any) *Error {
 	return &Error{Status: 404, Detail: fmt.Sprintf(format, args...)}
 }
+
+// RequiredError returns the error for a required attribute without a value.
+func RequiredError(attribute string) *Error {
+	return BadRequest(InvalidValue, "The attribute %s is required. Send a value that is not empty.", attribute)
+}
+
+// ImmutableError returns the error for a change of an immutable attribute that has a value.
+func ImmutableError(attribute string) *Error {
+	return BadRequest(Mutability, "%s cannot be changed once it is set. Leave it out.", attribute)
+}

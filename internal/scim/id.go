@@ -24,3 +24,8 @@ func (rt *ResourceType) IsID(s string) bool {
 	}
 	return true
 }
+
+// ByID returns the resource type that the form of an ID belongs to. It returns nil if no resource type issues such IDs.
+func (t *Types) ByID(id string) *ResourceType {
+	return find(t.ResourceTypes, func(rt *ResourceType) bool { return rt.IsID(id) })
+}

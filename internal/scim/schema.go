@@ -162,11 +162,6 @@ func (t *Types) ByEndpoint(segment string) *ResourceType {
 	return find(t.ResourceTypes, func(rt *ResourceType) bool { return lowerASCII(rt.Endpoint) == "/"+lowerASCII(segment) })
 }
 
-// ByID returns the resource type that the form of an ID belongs to. It returns nil if no resource type issues such IDs.
-func (t *Types) ByID(id string) *ResourceType {
-	return find(t.ResourceTypes, func(rt *ResourceType) bool { return rt.IsID(id) })
-}
-
 // find returns the first element for which match is true. It returns nil if there is none.
 func find[T any](list []*T, match func(*T) bool) *T {
 	if i := slices.IndexFunc(list, match); i >= 0 {

@@ -3,14 +3,14 @@ package token
 import (
 	"context"
 	"crypto/subtle"
-	"fmt"
-	"sync"
+	"errors"
 	"time"
-
-	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 
 	"serverless-scim/internal/table"
 )
+
+// ErrUnauthorized reports that a request has no token, several tokens, or one that is not valid. It does not say which.
+var ErrUnauthorized = errors.New("token: unauthorized")
 
 const (
 	cacheTTL        = 5 * time.Second // also the time for which a revoked token may still be accepted
@@ -24,22 +24,6 @@ type Identity struct {
 	Tenant Tenant
 	ID     string // of the token
 	Label  string // of the token
-}
-
-// A Store keeps tokens and tenants in a table. It is safe for concurrent use.
-type Store struct {
-	Table table.Table
-	Now   func() time.Time
-
-	mu    sync.Mutex
-	cache map[string]cacheEntry // by the hash of the token
-}
-
-// A cacheEntry holds a token and its tenant, as they were in the table when they were read.
-type cacheEntry struct {
-	token     tokenItem
-	tenant    Tenant
-	expiresAt time.Time // of the entry, not of the token
 }
 
 // Authenticate returns the identity that belongs to the Authorization headers of a request. It returns
@@ -146,20 +130,4 @@ func (s *Store) recordUse(ctx context.Context, it *tokenItem) {
 	_ = metered(s.Table).Write(ctx, table.Update{
 		Key: it.Key, Set: table.Item{"used": table.N(now)}, If: []table.Condition{table.Exists(), unchanged},
 	})
-}
-
-func unmarshalItem(it table.Item, v any) error {
-	if err := attributevalue.UnmarshalMap(it, v); err != nil {
-		return fmt.Errorf("token: damaged item: %w", err)
-	}
-	return nil
-}
-
-// marshalItem encodes one of the item structs of this package. It panics on an error, because none of them can fail.
-func marshalItem(v any) table.Item {
-	it, err := attributevalue.MarshalMap(v)
-	if err != nil {
-		panic(err)
-	}
-	return it
 }

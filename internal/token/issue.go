@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"time"
 
 	"serverless-scim/internal/table"
@@ -29,48 +28,6 @@ const (
 
 	expiredRetention = 7 * 24 * time.Hour // how long an expired token is listed, before DynamoDB's time to live deletes it
 )
-
-// tokenItem is the stored form of a token, without the token itself. Times are in seconds of Unix time.
-type tokenItem struct {
-	table.Key
-	Tenant     string `dynamodbav:"tenant"`
-	Label      string `dynamodbav:"label"`
-	Created    int64  `dynamodbav:"created"`
-	ExpiresAt  int64  `dynamodbav:"ends"`
-	LastUsedAt int64  `dynamodbav:"used,omitempty"`
-	PurgeAt    int64  `dynamodbav:"expires"` // DynamoDB's time to live
-}
-
-func tokenKey(hash string) table.Key { return table.Key{PK: "token#" + hash, SK: "@"} }
-
-func (i tokenItem) hash() string { return strings.TrimPrefix(i.PK, "token#") }
-
-// tokenListItem is the entry of a token in the list of its tenant.
-type tokenListItem struct {
-	table.Key
-	Hash    string `dynamodbav:"hash"`
-	PurgeAt int64  `dynamodbav:"expires"` // DynamoDB's time to live
-}
-
-func tokenListKey(tenant, id string) table.Key {
-	return table.Key{PK: tokenListPartition(tenant), SK: id}
-}
-
-func tokenListPartition(tenant string) string { return table.EscapeKeyPart(tenant) + "#token" }
-
-// A Token describes a token. It does not hold the token itself, which is not stored.
-type Token struct {
-	ID         string
-	Label      string
-	Created    time.Time
-	ExpiresAt  time.Time
-	LastUsedAt time.Time // to the hour; zero if the token was never used
-}
-
-func (i tokenItem) token() Token {
-	return Token{ID: tokenID(i.hash()), Label: i.Label, Created: fromUnix(i.Created), ExpiresAt: fromUnix(i.ExpiresAt),
-		LastUsedAt: fromUnix(i.LastUsedAt)}
-}
 
 // Create stores secret as a token of a tenant. A label stands for one connection, so only Rotate issues a second token
 // with the same label. A secret that begins with Prefix must come from New.

@@ -169,14 +169,3 @@ func (l *Limiter) currentWindow(k table.Key, now time.Time) *windowCount {
 	l.counts[k] = c
 	return c
 }
-
-// counterPartition returns the partition of a tenant's request counters and deprovisioning counters.
-func counterPartition(tenant string) string { return table.EscapeKeyPart(tenant) + "#counter" }
-
-// metered returns t, wrapped in table.Metered unless it is Metered already, so that each call is counted once.
-func metered(t table.Table) table.Table {
-	if _, ok := t.(table.Metered); ok {
-		return t
-	}
-	return table.Metered{Table: t}
-}

@@ -7,13 +7,9 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"hash/crc32"
 	"strings"
 )
-
-// ErrUnauthorized reports that a request has no token, several tokens, or one that is not valid. It does not say which.
-var ErrUnauthorized = errors.New("token: unauthorized")
 
 // Prefix is the start of every generated token. People and secret scanners recognize a token by it.
 const Prefix = "scim_"

@@ -8,6 +8,20 @@ import (
 	"serverless-scim/internal/scim"
 )
 
+// The values of Operation.Op.
+const (
+	Add     = "add"
+	Replace = "replace"
+	Remove  = "remove"
+)
+
+// An Operation is one operation of a PATCH request.
+type Operation struct {
+	Op    string       // Add, Replace or Remove
+	Path  *filter.Path // nil for the whole resource, which Remove does not allow
+	Value any          // from scim.Parse; nil for null, or for a Remove without a value
+}
+
 // PatchOpSchema is the schema URN of a PATCH request.
 const PatchOpSchema = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 

@@ -1,0 +1,182 @@
+package token
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
+
+	"serverless-scim/internal/table"
+)
+
+// Settings holds the options of a tenant. The zero value is the default, and works with Okta.
+type Settings struct {
+	// StrictMembers rejects requests that add members that do not exist. By default, such members are skipped.
+	StrictMembers bool `json:"strictMembers,omitempty"`
+	// NoContent makes PATCH return 204 unless the request has the attributes parameter.
+	NoContent bool `json:"noContent,omitempty"`
+	// ResourceTypes holds the names of the resource types that clients can use. Empty means all types.
+	ResourceTypes []string `json:"resourceTypes,omitempty"`
+	// RateLimit is the number of requests per second for each token. Nil means the limit of the service, 0 no limit.
+	RateLimit *int `json:"rateLimit,omitempty"`
+	// Deprovisioning is the percentage of users that may be deactivated or deleted within ten minutes. 0 means no
+	// limit.
+	Deprovisioning int `json:"deprovisioning,omitempty"`
+}
+
+// A Tenant is an organization, or one connection of an identity provider. The times other than Created are zero if the
+// tenant is not in the state that they name.
+type Tenant struct {
+	Name                    string
+	Settings                Settings
+	Created                 time.Time
+	DisabledAt              time.Time // the tokens of a disabled tenant are rejected
+	DeletedAt               time.Time // the tokens of a deleted tenant are rejected, and none can be issued
+	DeprovisioningStoppedAt time.Time // deprovisioning stays blocked until an operator runs release-tenant
+
+	version int64
+}
+
+// Hash returns a short hash of the tenant's name, for log lines that must not contain the name. It returns "" if the
+// name is empty.
+func (t *Tenant) Hash() string {
+	if t.Name == "" {
+		return ""
+	}
+	sum := sha256.Sum256([]byte(t.Name))
+	return hex.EncodeToString(sum[:6])
+}
+
+// isActive reports whether the tokens of the tenant are accepted.
+func (t *Tenant) isActive() bool { return t.DisabledAt.IsZero() && t.DeletedAt.IsZero() }
+
+// tenantItem is the stored form of a Tenant. Times are in seconds of Unix time.
+type tenantItem struct {
+	table.Key
+	Settings                string `dynamodbav:"settings"` // JSON
+	Created                 int64  `dynamodbav:"created"`
+	DisabledAt              int64  `dynamodbav:"disabled,omitempty"`
+	DeletedAt               int64  `dynamodbav:"deleted,omitempty"`
+	DeprovisioningStoppedAt int64  `dynamodbav:"stopped,omitempty"`
+	Version                 int64  `dynamodbav:"ver"`
+}
+
+const tenantPartition = "tenant" // holds the tenant items of all tenants
+
+func tenantKey(name string) table.Key { return table.Key{PK: tenantPartition, SK: name} }
+
+func decodeTenant(it table.Item) (Tenant, error) {
+	var i tenantItem
+	if err := unmarshalItem(it, &i); err != nil {
+		return Tenant{}, err
+	}
+	t := Tenant{
+		Name:                    i.SK,
+		Created:                 fromUnix(i.Created),
+		DisabledAt:              fromUnix(i.DisabledAt),
+		DeletedAt:               fromUnix(i.DeletedAt),
+		DeprovisioningStoppedAt: fromUnix(i.DeprovisioningStoppedAt),
+		version:                 i.Version,
+	}
+	if err := json.Unmarshal([]byte(i.Settings), &t.Settings); err != nil {
+		return Tenant{}, fmt.Errorf("token: corrupt settings of tenant %q: %w", i.SK, err)
+	}
+	return t, nil
+}
+
+func (t *Tenant) item() table.Item {
+	settings, err := json.Marshal(t.Settings)
+	if err != nil {
+		panic(err) // cannot fail: Settings holds only numbers, strings, and booleans
+	}
+	return marshalItem(tenantItem{
+		Key:                     tenantKey(t.Name),
+		Settings:                string(settings),
+		Created:                 toUnix(t.Created),
+		DisabledAt:              toUnix(t.DisabledAt),
+		DeletedAt:               toUnix(t.DeletedAt),
+		DeprovisioningStoppedAt: toUnix(t.DeprovisioningStoppedAt),
+		Version:                 t.version,
+	})
+}
+
+// A Token describes a token. It does not hold the token itself, which is not stored.
+type Token struct {
+	ID         string
+	Label      string
+	Created    time.Time
+	ExpiresAt  time.Time
+	LastUsedAt time.Time // to the hour; zero if the token was never used
+}
+
+// tokenItem is the stored form of a token, without the token itself. Times are in seconds of Unix time.
+type tokenItem struct {
+	table.Key
+	Tenant     string `dynamodbav:"tenant"`
+	Label      string `dynamodbav:"label"`
+	Created    int64  `dynamodbav:"created"`
+	ExpiresAt  int64  `dynamodbav:"ends"`
+	LastUsedAt int64  `dynamodbav:"used,omitempty"`
+	PurgeAt    int64  `dynamodbav:"expires"` // DynamoDB's time to live
+}
+
+func (i tokenItem) token() Token {
+	return Token{ID: tokenID(i.hash()), Label: i.Label, Created: fromUnix(i.Created), ExpiresAt: fromUnix(i.ExpiresAt),
+		LastUsedAt: fromUnix(i.LastUsedAt)}
+}
+
+func (i tokenItem) hash() string { return strings.TrimPrefix(i.PK, "token#") }
+
+func tokenKey(hash string) table.Key { return table.Key{PK: "token#" + hash, SK: "@"} }
+
+// tokenListItem is the entry of a token in the list of its tenant.
+type tokenListItem struct {
+	table.Key
+	Hash    string `dynamodbav:"hash"`
+	PurgeAt int64  `dynamodbav:"expires"` // DynamoDB's time to live
+}
+
+func tokenListKey(tenant, id string) table.Key {
+	return table.Key{PK: tokenListPartition(tenant), SK: id}
+}
+
+func tokenListPartition(tenant string) string { return table.EscapeKeyPart(tenant) + "#token" }
+
+// counterPartition returns the partition of a tenant's request counters and deprovisioning counters.
+func counterPartition(tenant string) string { return table.EscapeKeyPart(tenant) + "#counter" }
+
+// marshalItem encodes one of the item structs of this package. It panics on an error, because none of them can fail.
+func marshalItem(v any) table.Item {
+	it, err := attributevalue.MarshalMap(v)
+	if err != nil {
+		panic(err)
+	}
+	return it
+}
+
+func unmarshalItem(it table.Item, v any) error {
+	if err := attributevalue.UnmarshalMap(it, v); err != nil {
+		return fmt.Errorf("token: corrupt item: %w", err)
+	}
+	return nil
+}
+
+// fromUnix converts seconds of Unix time. It returns the zero time for 0, which an absent attribute decodes to.
+func fromUnix(seconds int64) time.Time {
+	if seconds == 0 {
+		return time.Time{}
+	}
+	return time.Unix(seconds, 0).UTC()
+}
+
+// toUnix is the inverse of fromUnix. It truncates to seconds.
+func toUnix(t time.Time) int64 {
+	if t.IsZero() {
+		return 0
+	}
+	return t.Unix()
+}

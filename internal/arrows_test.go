@@ -1,4 +1,5 @@
-// Package internal holds what the programs in functions are made of; of its own it has this test of its shape alone.
+// Package internal has no code, only tests of the architecture: which package may import which, what the Lambda functions
+// link, and who reads the environment.
 package internal
 
 import (
@@ -15,37 +16,43 @@ import (
 	"testing"
 )
 
-// arrows are the packages of ours that a package may import. Programs may wire any; tests may use any.
-var arrows = map[string][]string{
-	"admin":             {"directory", "table", "token"},
-	"filter":            {},
-	"gateway":           {},
-	"table":             {},
-	"scim":              {"filter"},
-	"patch":             {"filter", "scim"},
-	"replay":            {"gateway"},
-	"table/bolt":        {"table"},
-	"table/dynamo":      {"table"},
-	"table/tabletest":   {"table"},
-	"token":             {"table"},
-	"directory":         {"filter", "patch", "scim", "table"},
-	"server":            {"directory", "filter", "patch", "scim", "token"},
-	"server/servertest": {"scim"},
+// allowedImports lists the packages of this module that each package may import. Programs and tests may import any.
+var allowedImports = map[string][]string{
+	"server":          {"directory", "token", "patch", "scim", "filter"},
+	"admin":           {"directory", "token", "table"},
+	"directory":       {"query", "store", "patch", "scim", "filter", "table"},
+	"query":           {"store", "scim", "filter", "table"},
+	"fsck":            {"store", "scim", "table"},
+	"store":           {"table", "scim"},
+	"patch":           {"scim", "filter"},
+	"scim":            {"filter"},
+	"token":           {"table"},
+	"replay":          {"gateway"},
+	"table/bolt":      {"table"},
+	"table/dynamo":    {"table"},
+	"table/tabletest": {"table"},
+	"filter":          {},
+	"gateway":         {},
+	"table":           {},
+
+	// Packages that only tests import.
+	"directory/directorytest": {"directory", "store", "patch", "scim", "filter", "table", "table/bolt", "table/dynamo", "table/tabletest"},
+	"server/servertest":       {"scim"},
 }
 
 const (
 	module = "serverless-scim"
-	client = "github.com/aws/aws-sdk-go-v2/service/dynamodb" // its package types is data, and free to all
+	client = "github.com/aws/aws-sdk-go-v2/service/dynamodb" // its subpackage types holds data, which any package may use
 )
 
-func TestArrowsPointOneWay(t *testing.T) {
+func TestPackagesImportOnlyWhatIsAllowed(t *testing.T) {
 	t.Parallel()
 	for _, p := range packages(t, "./...") {
 		name := strings.TrimPrefix(p.ImportPath, module+"/internal/")
-		allowed, known := arrows[name]
+		allowed, known := allowedImports[name]
 		program := strings.HasPrefix(p.ImportPath, module+"/functions/")
 		if !known && !program && len(p.Imports) > 0 {
-			t.Errorf("%s has no arrows: say in this test what it may import", p.ImportPath)
+			t.Errorf("%s is new: list in this test what it may import", p.ImportPath)
 			continue
 		}
 		for _, imported := range p.Imports {
@@ -54,23 +61,23 @@ func TestArrowsPointOneWay(t *testing.T) {
 				t.Errorf("%s imports %s; it may import %v", name, to, allowed)
 			}
 			if strings.HasPrefix(imported, module+"/functions/") && !strings.HasPrefix(imported, module+"/functions/internal/") {
-				t.Errorf("%s imports a program, %s", p.ImportPath, imported)
+				t.Errorf("%s imports the program %s", p.ImportPath, imported)
 			}
 			if imported == client && name != "table/dynamo" {
-				t.Errorf("%s imports DynamoDB's client, which table/dynamo alone does", p.ImportPath)
+				t.Errorf("%s imports the DynamoDB client, which only table/dynamo may do", p.ImportPath)
 			}
 		}
 	}
 }
 
-func TestFunctionsHoldNothingThatOnlyAProgramHereNeeds(t *testing.T) {
+func TestLambdaFunctionsLinkNothingThatOnlyTheLocalProgramNeeds(t *testing.T) {
 	t.Parallel()
-	here := []string{module + "/internal/table/bolt", module + "/internal/table/tabletest", "go.yaml.in/yaml/v3", "testing"}
-	folders := []string{"go.etcd.io/", "github.com/klauspost/"} // API Gateway compresses
+	localOnly := []string{module + "/internal/table/bolt", module + "/internal/table/tabletest", "go.yaml.in/yaml/v3", "testing"}
+	localOnlyModules := []string{"go.etcd.io/", "github.com/klauspost/"} // API Gateway compresses responses itself
 	for _, function := range []string{"./functions/admin", "./functions/scim", "./functions/sweep"} {
 		for _, p := range packages(t, "-deps", function) {
-			within := func(folder string) bool { return strings.HasPrefix(p.ImportPath, folder) }
-			if slices.Contains(here, p.ImportPath) || slices.ContainsFunc(folders, within) {
+			within := func(prefix string) bool { return strings.HasPrefix(p.ImportPath, prefix) }
+			if slices.Contains(localOnly, p.ImportPath) || slices.ContainsFunc(localOnlyModules, within) {
 				t.Errorf("%s links %s", function, p.ImportPath)
 			}
 		}
@@ -79,11 +86,12 @@ func TestFunctionsHoldNothingThatOnlyAProgramHereNeeds(t *testing.T) {
 
 var readsEnvironment = regexp.MustCompile(`\b(os|syscall)\.(Getenv|LookupEnv|Environ|ExpandEnv)\b`)
 
-// What configures a package is handed to it by the program.
-func TestProgramsAloneReadTheEnvironment(t *testing.T) {
+// Programs pass configuration to packages, so that a package behaves the same wherever it runs. Tests may read the
+// environment.
+func TestOnlyProgramsReadTheEnvironment(t *testing.T) {
 	t.Parallel()
 	err := filepath.WalkDir(".", func(path string, _ fs.DirEntry, err error) error {
-		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "directorytest/") {
 			return err
 		}
 		source, err := os.ReadFile(path)
@@ -97,11 +105,11 @@ func TestProgramsAloneReadTheEnvironment(t *testing.T) {
 	}
 }
 
-func TestTopFolderIsShort(t *testing.T) {
+func TestTopFolderHoldsOnlyWhatIsListed(t *testing.T) {
 	t.Parallel()
 	allowed := []string{
 		"functions", "internal", "template.yaml", "samconfig.toml", "events", "go.mod", "go.sum", "README.md",
-		".*", "*.db", "*.test", "*.prof", // and what git ignores
+		".*", "*.db", "*.test", "*.prof", // ignored by git
 	}
 	entries, err := os.ReadDir("..")
 	if err != nil {
@@ -113,7 +121,7 @@ func TestTopFolderIsShort(t *testing.T) {
 			return ok
 		}
 		if !slices.ContainsFunc(allowed, matches) {
-			t.Errorf("%s does not belong into the top folder, which holds %v", e.Name(), allowed)
+			t.Errorf("%s does not belong in the top folder, which may hold %v", e.Name(), allowed)
 		}
 	}
 }
@@ -123,7 +131,8 @@ type pkg struct {
 	Imports    []string
 }
 
-// packages asks go list. It reads the folders too, so that "go test" does not take a result from before a change.
+// packages returns what go list reports. It also reads the folders itself, so that "go test" does not reuse a cached result
+// after a file has been added.
 func packages(t *testing.T, arguments ...string) (list []pkg) {
 	for _, dir := range []string{".", "../functions"} {
 		err := filepath.WalkDir(dir, func(_ string, _ fs.DirEntry, err error) error { return err })

@@ -15,8 +15,8 @@ import (
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	c := functiontest.EmbeddedConfig(t, io.Discard)
-	functiontest.CheckPermissions(t, "AdminRole", c.Table, func(tab table.Table) {
-		c.Table = tab
+	functiontest.CheckPermissions(t, "AdminRole", c.Store.Table, func(tab table.Table) {
+		c.Store.Table = tab
 		a, id := admin.New(c), ""
 		for _, command := range []string{
 			`{"command":"create-tenant","tenant":"acme"}`, `{"command":"list-tenants"}`,

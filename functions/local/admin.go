@@ -48,6 +48,6 @@ func (o options) executeAdmin(ctx context.Context, arguments []string) (any, err
 		return nil, err
 	}
 	defer closeTable()
-	c.Table = t
+	c.Store.Table = t
 	return admin.New(c).Execute(ctx, json.RawMessage(arguments[0]))
 }

@@ -38,7 +38,7 @@ func TestAdminCommandsWriteToTheFile(t *testing.T) {
 	}
 	defer tab.Close()
 	c := newConfig(t, tab, t.Output())
-	identity, err := (&token.Store{Table: tab, Now: c.Now}).Authenticate(t.Context(), []string{result.Token})
+	identity, err := (&token.Store{Table: tab, Now: c.Store.Now}).Authenticate(t.Context(), []string{result.Token})
 	if err != nil || identity.Tenant.Name != "acme" {
 		t.Errorf("%v, %v", identity, err)
 	}

@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -156,25 +157,19 @@ func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
 	c := &canary{secret: secret, random: rand.New(rand.NewPCG(1, 2)),
 		personal: map[string]bool{}, secrets: map[string]bool{secret: true}}
 	config := newConfig(t, tab, io.Discard)
-	config.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	calls := 0
+	config.Store.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	var calls atomic.Int64
 	play := func(withFaults bool) {
-		config.Table = tabletest.Faults{Table: tab, Before: func(tabletest.Call) error {
-			if calls++; withFaults && calls%7 == 0 {
+		config.Store.Table = tabletest.Faults{Table: tab, Before: func(tabletest.Call) error {
+			if n := calls.Add(1); withFaults && n%7 == 0 {
 				faults := []error{&table.TransientError{Err: errors.New("throttled")}, &table.InvalidError{Reason: "x"}}
-				return faults[calls/7%2]
+				return faults[n/7%2]
 			}
 			return nil
 		}}
-		config.Runner = func(calls ...func() error) (err error) { // sequentially
-			for _, call := range calls {
-				err = errors.Join(err, call())
-			}
-			return err
-		}
 		c.Handler = server.New(server.Config{Directory: config, Tokens: tokens,
-			Limiter:   &token.Limiter{Table: tab, Now: time.Now, Log: config.Log},
-			RequestID: gateway.RequestID, Timeout: 25 * time.Second, Log: config.Log})
+			Limiter:   &token.Limiter{Table: tab, Now: time.Now, Log: config.Store.Log},
+			RequestID: gateway.RequestID, Timeout: 25 * time.Second, Log: config.Store.Log})
 		target := replay.FunctionTarget(gateway.New(c).Invoke)
 		player := replay.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("canary", withFaults)}
 		for _, conversation := range conversations {

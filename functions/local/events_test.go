@@ -103,7 +103,7 @@ func newConfig(t *testing.T, tab table.Table, log io.Writer) directory.Config {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c.Table, c.Log = tab, slog.New(slog.NewTextHandler(log, nil))
+	c.Store.Table, c.Store.Log = tab, slog.New(slog.NewTextHandler(log, nil))
 	return c
 }
 

@@ -6,13 +6,13 @@ import (
 	"fmt"
 	"io"
 
-	"serverless-scim/internal/directory"
+	"serverless-scim/internal/fsck"
 )
 
 // runFsck checks a table, prints a line for each finding, and returns the exit status: 0 without findings, 1 with
 // findings (also repaired ones), and 2 if the check failed. It does not create a table.
 func runFsck(ctx context.Context, arguments []string, stdout, stderr io.Writer) int {
-	o, check := options{}, directory.Checker{Report: func(line string) { fmt.Fprintln(stdout, line) }}
+	o, check := options{}, fsck.Checker{Report: func(line string) { fmt.Fprintln(stdout, line) }}
 	f := flag.NewFlagSet("local fsck", flag.ContinueOnError)
 	f.SetOutput(stderr)
 	o.addTableFlags(f)
@@ -35,7 +35,7 @@ func runFsck(ctx context.Context, arguments []string, stdout, stderr io.Writer) 
 	return 0
 }
 
-func (o options) runChecker(ctx context.Context, check directory.Checker) (findings int, err error) {
+func (o options) runChecker(ctx context.Context, check fsck.Checker) (findings int, err error) {
 	c, err := o.directoryConfig()
 	if err != nil {
 		return 0, err
@@ -45,7 +45,7 @@ func (o options) runChecker(ctx context.Context, check directory.Checker) (findi
 		return 0, err
 	}
 	defer closeTable()
-	c.Table = t
-	check.Config = c
+	c.Store.Table = t
+	check.Config = c.Store
 	return check.Run(ctx)
 }

@@ -18,7 +18,8 @@ import (
 	"time"
 
 	"serverless-scim/functions/internal/functiontest"
-	"serverless-scim/internal/directory"
+	"serverless-scim/internal/fsck"
+	"serverless-scim/internal/store"
 )
 
 var (
@@ -56,7 +57,7 @@ func (k killTest) run(t *testing.T) {
 	t.Log("-seed", *seed)
 	k.serve(t, binary, clients[:1], (*client).createSharedGroups, math.MaxInt64)
 	k.serve(t, binary, clients, (*client).createOwn, math.MaxInt64)
-	total := directory.SweepResult{}
+	total := store.SweepResult{}
 	for n := range k.kills {
 		for range 1 + random.IntN(2) { // sometimes the next server is killed too, before a sweep
 			k.serve(t, binary, clients, (*client).sendUntilKilled, random.Int64N(30))
@@ -115,7 +116,7 @@ func (k killTest) serve(t *testing.T, binary string, clients []*client, do func(
 
 // check runs fsck, a sweep with a clock three hours ahead, and fsck again. The test fails if fsck has findings or the
 // sweep leaves anything unfinished.
-func (k killTest) check(t *testing.T) directory.SweepResult {
+func (k killTest) check(t *testing.T) store.SweepResult {
 	t.Helper()
 	tab, closeTable, err := openExisting(k.options)
 	if err != nil {
@@ -123,12 +124,12 @@ func (k killTest) check(t *testing.T) directory.SweepResult {
 	}
 	defer closeTable()
 	c := newConfig(t, tab, t.Output())
-	check := directory.Checker{Config: c, Report: func(line string) { t.Errorf("fsck: %s", line) }}
+	check := fsck.Checker{Config: c.Store, Report: func(line string) { t.Errorf("fsck: %s", line) }}
 	if _, err := check.Run(t.Context()); err != nil {
 		t.Error(err)
 	}
-	c.Now = func() time.Time { return time.Now().Add(3 * time.Hour) }
-	result, err := directory.Sweep(t.Context(), c)
+	c.Store.Now = func() time.Time { return time.Now().Add(3 * time.Hour) }
+	result, err := store.Sweep(t.Context(), c.Store)
 	if err != nil || result.Unfinished > 0 {
 		t.Errorf("the sweep did not finish: %+v, %v", result, err)
 	}

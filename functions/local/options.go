@@ -10,7 +10,9 @@ import (
 	"time"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/query"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/store"
 )
 
 // options are the command-line flags.
@@ -23,7 +25,7 @@ type options struct {
 func parseServeOptions(f *flag.FlagSet, arguments []string) (o options, err error) {
 	f.StringVar(&o.addr, "addr", "127.0.0.1:8080", "address to listen on")
 	f.StringVar(&o.token, "token", "", "bearer token (default: a new one for each run)")
-	f.IntVar(&o.budget, "budget", directory.DefaultScanBudget,
+	f.IntVar(&o.budget, "budget", query.DefaultScanBudget,
 		"`candidates` that a request may test at most if no index selects the resources")
 	f.IntVar(&o.rate, "rate", 0,
 		"`requests` that a token may send per second unless its tenant has its own limit; 0 means no limit")
@@ -50,13 +52,10 @@ func (o *options) addTableFlags(f *flag.FlagSet) {
 func (o options) directoryConfig() (directory.Config, error) {
 	types, err := scim.Open(strings.FieldsFunc(o.types, func(r rune) bool { return r == ',' }), os.DirFS)
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	c := directory.Config{Types: types, Now: time.Now, Random: rand.Reader, Log: log, Budget: o.budget,
-		Cursors: &directory.CursorKeyCache{}}
-	if o.endpoint == "" {
-		c.InProcess, c.Bookmarks = true, &directory.BookmarkCache{} // no other process uses the file
-		c.ApplyConcurrency = 16                                     // the file commits concurrent writes with one fsync
-	}
-	return c, err
+	return directory.Config{
+		Store: store.Config{Types: types, Now: time.Now, Random: rand.Reader, Log: log, Embedded: o.endpoint == ""},
+		Query: query.Config{ScanBudget: o.budget, Cache: &query.Cache{}},
+	}, err
 }
 
 // rejectArguments returns an error if arguments follow the flags.

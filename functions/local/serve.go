@@ -29,7 +29,7 @@ func run(ctx context.Context, o options) error {
 		return err
 	}
 	defer closeTable()
-	c.Table = t
+	c.Store.Table = t
 	return runUntilCorrupt(ctx, t, func(ctx context.Context) error { return o.serveAndSweep(ctx, c) })
 }
 
@@ -39,7 +39,7 @@ func (o options) serveAndSweep(ctx context.Context, c directory.Config) error {
 	if err != nil {
 		return err
 	}
-	tokens := &token.Store{Table: c.Table, Now: c.Now}
+	tokens := &token.Store{Table: c.Store.Table, Now: c.Store.Now}
 	secret, err := issueToken(ctx, tokens, o.token)
 	if err != nil {
 		return err
@@ -62,12 +62,12 @@ func newHandler(c directory.Config, tokens *token.Store, base string, rate int) 
 	return server.New(server.Config{
 		Directory: c,
 		Tokens:    tokens,
-		Limiter:   &token.Limiter{Table: c.Table, Now: c.Now, Log: c.Log},
+		Limiter:   &token.Limiter{Table: c.Store.Table, Now: c.Store.Now, Log: c.Store.Log},
 		RateLimit: rate,
 		RequestID: func(*http.Request) string { return rand.Text() },
 		BaseURL:   base,
 		Timeout:   25 * time.Second,
-		Log:       c.Log,
+		Log:       c.Store.Log,
 	})
 }
 

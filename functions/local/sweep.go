@@ -6,6 +6,7 @@ import (
 
 	"serverless-scim/internal/admin"
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/store"
 )
 
 // sweepLoop sweeps the table at once and then every minute, until ctx ends. Every hour it also warns of tokens that
@@ -30,21 +31,21 @@ func sweepLoop(ctx context.Context, c directory.Config) {
 func sweepOnce(ctx context.Context, c directory.Config) {
 	defer func() {
 		if p := recover(); p != nil {
-			c.Log.ErrorContext(ctx, "sweep", "panic", p)
+			c.Store.Log.ErrorContext(ctx, "sweep", "panic", p)
 		}
 	}()
-	result, err := directory.Sweep(ctx, c)
+	result, err := store.Sweep(ctx, c.Store)
 	switch {
 	case err != nil && ctx.Err() == nil:
-		c.Log.ErrorContext(ctx, "sweep", "error", err)
-	case result != directory.SweepResult{}:
-		c.Log.InfoContext(ctx, "sweep", "changes", result.Changes, "deletes", result.Deletes, "aborted", result.Aborted,
+		c.Store.Log.ErrorContext(ctx, "sweep", "error", err)
+	case result != store.SweepResult{}:
+		c.Store.Log.InfoContext(ctx, "sweep", "changes", result.Changes, "deletes", result.Deletes, "aborted", result.Aborted,
 			"left", result.Unfinished, "oldest", result.OldestCommitted, "waiting", result.OldestPrepared)
 	}
 }
 
 func expireOnce(ctx context.Context, c directory.Config) {
 	if _, err := admin.New(c).Expire(ctx); err != nil && ctx.Err() == nil {
-		c.Log.ErrorContext(ctx, "expire", "error", err)
+		c.Store.Log.ErrorContext(ctx, "expire", "error", err)
 	}
 }

@@ -26,12 +26,12 @@ func newHandler(env func(string) string, c directory.Config) (any, error) {
 	}
 	return gateway.New(server.New(server.Config{
 		Directory: c,
-		Tokens:    &token.Store{Table: c.Table, Now: c.Now},
-		Limiter:   &token.Limiter{Table: c.Table, Now: c.Now, Log: c.Log},
+		Tokens:    &token.Store{Table: c.Store.Table, Now: c.Store.Now},
+		Limiter:   &token.Limiter{Table: c.Store.Table, Now: c.Store.Now, Log: c.Store.Log},
 		RateLimit: rate,
 		RequestID: gateway.RequestID,
 		BaseURL:   strings.TrimRight(env("BASE_URL"), "/"),
 		Timeout:   25 * time.Second, // less than the 29 s that API Gateway waits
-		Log:       c.Log,
+		Log:       c.Store.Log,
 	})), nil
 }

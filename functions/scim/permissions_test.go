@@ -25,11 +25,11 @@ func TestPermissions(t *testing.T) {
 	}
 	c := functiontest.EmbeddedConfig(t, io.Discard)
 	secret := token.New("test")
-	if err := (&token.Store{Table: c.Table, Now: time.Now}).ReplaceToken(t.Context(), "test", "okta", secret); err != nil {
+	if err := (&token.Store{Table: c.Store.Table, Now: time.Now}).ReplaceToken(t.Context(), "test", "okta", secret); err != nil {
 		t.Fatal(err)
 	}
-	functiontest.CheckPermissions(t, "FunctionRole", c.Table, func(tab table.Table) {
-		c.Table = tab
+	functiontest.CheckPermissions(t, "FunctionRole", c.Store.Table, func(tab table.Table) {
+		c.Store.Table = tab
 		h, err := newHandler(func(name string) string { return map[string]string{"RATE_LIMIT": "1000000"}[name] }, c)
 		if err != nil {
 			t.Fatal(err)

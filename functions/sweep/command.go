@@ -10,6 +10,8 @@ import (
 
 	"serverless-scim/internal/admin"
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/fsck"
+	"serverless-scim/internal/store"
 )
 
 const (
@@ -92,14 +94,14 @@ func (s sweepResult) LogValue() slog.Value {
 
 func (h handler) sweep(ctx context.Context) (any, error) {
 	ctx, cost := directory.MeasureUsage(ctx)
-	s, err := directory.Sweep(ctx, h.Config)
+	s, err := store.Sweep(ctx, h.Config.Store)
 	result := sweepResult{s.Changes, s.Deletes, s.Aborted, s.Unfinished,
 		int(s.OldestCommitted.Seconds()), int(s.OldestPrepared.Seconds())}
 	level := slog.LevelInfo
 	if s.OldestCommitted > committedWarnAge || s.OldestPrepared > preparedWarnAge {
 		level = slog.LevelWarn
 	}
-	h.Log.Log(ctx, level, "sweep", "swept", result, "table", cost())
+	h.Store.Log.Log(ctx, level, "sweep", "swept", result, "table", cost())
 	return result, err
 }
 
@@ -113,13 +115,13 @@ type fsckResult struct {
 func (h handler) fsck(ctx context.Context, c command) (any, error) {
 	ctx, cost := directory.MeasureUsage(ctx)
 	result := fsckResult{Lines: []string{}}
-	check := directory.Checker{Config: h.Config, Tenant: c.Tenant, Repair: c.Repair, Report: func(line string) {
+	check := fsck.Checker{Config: h.Config.Store, Tenant: c.Tenant, Repair: c.Repair, Report: func(line string) {
 		if len(result.Lines) < maxReportedLines {
 			result.Lines = append(result.Lines, line)
 		}
 	}}
 	findings, err := check.Run(ctx)
-	h.Log.Info("fsck", "tenant", c.Tenant, "repair", c.Repair, "findings", findings, "table", cost())
+	h.Store.Log.Info("fsck", "tenant", c.Tenant, "repair", c.Repair, "findings", findings, "table", cost())
 	if err != nil {
 		return nil, fmt.Errorf("the check is incomplete, with %d findings so far: %w", findings, err)
 	}

@@ -27,12 +27,14 @@ const scheduled = `{"version":"0","id":"53dc4d37-cffa-4f76-80c9-8b7d4a4d2eaa","d
 func newHandler(t *testing.T, tab table.Table) (handler, *bytes.Buffer) {
 	log := &bytes.Buffer{}
 	c := functiontest.EmbeddedConfig(t, log)
-	c.Table = tab
+	c.Store.Table = tab
 	return handler{c}, log
 }
 
 // newTable returns an empty table in memory.
-func newTable(t *testing.T) table.Table { return functiontest.EmbeddedConfig(t, io.Discard).Table }
+func newTable(t *testing.T) table.Table {
+	return functiontest.EmbeddedConfig(t, io.Discard).Store.Table
+}
 
 // invoke returns the JSON of the handler's result for an event. The test fails if the handler returns an error.
 func invoke(t *testing.T, h handler, event string) string {
@@ -57,7 +59,7 @@ func TestSweepFinishesChangesAndDeletes(t *testing.T) {
 	t.Parallel()
 	for _, event := range []string{scheduled, `{"command":"sweep"}`, `{}`, `null`} {
 		h, log := newHandler(t, newTable(t))
-		functiontest.LeaveUnfinished(t, h.Table, "default", time.Now().Add(-2*time.Minute))
+		functiontest.LeaveUnfinished(t, h.Store.Table, "default", time.Now().Add(-2*time.Minute))
 		if result := invoke(t, h, event); result != `{"changes":1,"deletes":1,"aborted":0,"left":0,"oldest":0,"waiting":0}` {
 			t.Errorf("%s: a change and a delete are unfinished, but the sweep returned %s", event, result)
 		}
@@ -89,7 +91,7 @@ func TestSweepReportsUnfinishedChanges(t *testing.T) {
 			}
 			return nil
 		}})
-		h.Now = func() time.Time { return now }
+		h.Store.Now = func() time.Time { return now }
 		result := sweepResult{}
 		if err := json.Unmarshal([]byte(invoke(t, h, scheduled)), &result); err != nil {
 			t.Fatal(err)
@@ -112,7 +114,7 @@ func TestFsck(t *testing.T) {
 			"SK": table.S(fmt.Sprint("userName#stray", i)), "id": table.S("u" + strings.Repeat("0", 26))}})
 	}
 	for writes := range slices.Chunk(strays, table.MaxTransactionActions) {
-		if err := h.Table.Write(t.Context(), writes...); err != nil {
+		if err := h.Store.Table.Write(t.Context(), writes...); err != nil {
 			t.Fatal(err)
 		}
 	}

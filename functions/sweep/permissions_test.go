@@ -15,8 +15,8 @@ import (
 func TestPermissions(t *testing.T) {
 	t.Parallel()
 	c := functiontest.EmbeddedConfig(t, io.Discard)
-	functiontest.LeaveUnfinished(t, c.Table, "default", time.Now().Add(-time.Hour))
-	tenants := token.Store{Table: c.Table, Now: time.Now}
+	functiontest.LeaveUnfinished(t, c.Store.Table, "default", time.Now().Add(-time.Hour))
+	tenants := token.Store{Table: c.Store.Table, Now: time.Now}
 	if _, err := tenants.CreateTenant(t.Context(), "acme"); err != nil {
 		t.Fatal(err)
 	}
@@ -24,14 +24,14 @@ func TestPermissions(t *testing.T) {
 		t.Fatal(err)
 	}
 	stray := table.Item{"PK": table.S("default#User"), "SK": table.S("userName#stray"), "id": table.S("u00000000000000000000000000")}
-	if err := c.Table.Write(t.Context(), table.Put{Item: stray}); err != nil {
+	if err := c.Store.Table.Write(t.Context(), table.Put{Item: stray}); err != nil {
 		t.Fatal(err)
 	}
-	functiontest.CheckPermissions(t, "SweepRole", c.Table, func(tab table.Table) {
-		c.Table = tab
+	functiontest.CheckPermissions(t, "SweepRole", c.Store.Table, func(tab table.Table) {
+		c.Store.Table = tab
 		invoke(t, handler{c}, scheduled)
 		invoke(t, handler{c}, `{"command":"fsck","repair":true}`)
-		c.Now = func() time.Time { return time.Now().Add(admin.DeletedRetention) }
+		c.Store.Now = func() time.Time { return time.Now().Add(admin.DeletedRetention) }
 		if result := invoke(t, handler{c}, `{"command":"expire"}`); result != `{"ending":0,"purged":1}` {
 			t.Errorf("expire returned %s", result)
 		}

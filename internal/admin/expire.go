@@ -4,11 +4,9 @@ import (
 	"context"
 	"slices"
 	"strings"
-	"time"
 
 	"golang.org/x/sync/errgroup"
 
-	"serverless-scim/internal/directory"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/token"
 )
@@ -24,8 +22,9 @@ type ExpireResult struct {
 	PurgedTenants  int `json:"purged"` // tenants whose items were all deleted
 }
 
-// Expire logs a warning for each token that ends soon, and purges tenants that have been deleted for
-// DeletedRetention. It must be called every hour. If a call fails or runs out of time, the next call continues.
+// Expire logs a warning for each token that ends soon, purges tenants that have been deleted for DeletedRetention, and
+// starts backfills for attributes that have become indexed. It must be called every hour. If a call fails or runs out
+// of time, the next call continues.
 func (a Admin) Expire(ctx context.Context) (result ExpireResult, err error) {
 	tenants, err := a.Tokens.Tenants(ctx)
 	if err != nil {
@@ -33,23 +32,22 @@ func (a Admin) Expire(ctx context.Context) (result ExpireResult, err error) {
 	}
 	for _, t := range tenants {
 		switch {
-		case isDueForPurge(t, a.Directory.Now()):
+		case isDueForPurge(t, a.Directory.Store.Now()):
 			if err := a.purge(ctx, t); err != nil {
 				return result, err
 			}
 			result.PurgedTenants++
 		case t.DeletedAt.IsZero() && t.DisabledAt.IsZero():
 			n, err := a.warnExpiring(ctx, t)
-			if result.ExpiringTokens += n; err != nil {
+			if result.ExpiringTokens += n; err == nil {
+				err = a.directoryFor(t.Name).SyncIndexes(ctx)
+			}
+			if err != nil {
 				return result, err
 			}
 		}
 	}
 	return result, nil
-}
-
-func isDueForPurge(t token.Tenant, now time.Time) bool {
-	return !t.DeletedAt.IsZero() && now.Sub(t.DeletedAt) >= DeletedRetention
 }
 
 // warnExpiring logs a warning for each token of a tenant that ends soon, and returns their number. It considers only
@@ -63,7 +61,7 @@ func (a Admin) warnExpiring(ctx context.Context, t token.Tenant) (expiring int, 
 		}
 	}
 	for label, tok := range last {
-		if remaining := tok.ExpiresAt.Sub(a.Directory.Now()); remaining > 0 && remaining <= expiryWarningAge {
+		if remaining := tok.ExpiresAt.Sub(a.Directory.Store.Now()); remaining > 0 && remaining <= expiryWarningAge {
 			expiring++
 			a.Log.WarnContext(ctx, "a token ends soon",
 				"tenant", t.Name, "token", tok.ID, "label", label, "days", int(remaining/day))
@@ -76,7 +74,7 @@ func (a Admin) warnExpiring(ctx context.Context, t token.Tenant) (expiring int, 
 // DeletedRetention, so no request writes its items. It uses Scan, which finds items of every kind. The tenant item is
 // deleted last, so that an interrupted purge is repeated.
 func (a Admin) purge(ctx context.Context, t token.Tenant) error {
-	prefix := table.EscapeKeyPart(t.Name) + "#"
+	dir := a.directoryFor(t.Name)
 	for from, first := (table.Key{}), true; first || from != (table.Key{}); first = false {
 		page, err := a.Tokens.Table.Scan(ctx, from)
 		if err != nil {
@@ -85,9 +83,8 @@ func (a Admin) purge(ctx context.Context, t token.Tenant) error {
 		var keys []table.Key
 		for _, it := range page.Items {
 			k := it.Key()
-			isIntent := k.PK == directory.IntentPartition && strings.HasPrefix(k.SK, prefix)
 			isToken := strings.HasPrefix(k.PK, "token#") && table.StringValue(it["tenant"]) == t.Name
-			if strings.HasPrefix(k.PK, prefix) || isIntent || isToken {
+			if dir.Owns(k) || isToken {
 				keys = append(keys, k)
 			}
 		}

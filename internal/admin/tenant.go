@@ -11,7 +11,6 @@ import (
 	"strings"
 	"time"
 
-	"serverless-scim/internal/directory"
 	"serverless-scim/internal/token"
 )
 
@@ -52,6 +51,9 @@ func (a Admin) createTenant(ctx context.Context, in commandInput) (any, error) {
 		return nil, err
 	}
 	t, err := a.Tokens.CreateTenant(ctx, in.Tenant)
+	if err == nil {
+		err = a.directoryFor(in.Tenant).InitializeIndexes(ctx)
+	}
 	if err != nil || in.Settings == nil {
 		return tenantView(t), err
 	}
@@ -74,7 +76,7 @@ func (a Admin) showTenant(ctx context.Context, in commandInput) (any, error) {
 	}
 	out := tenantView(t)
 	out.Counts = map[string]int{}
-	for _, rt := range a.Directory.Types.ResourceTypes {
+	for _, rt := range a.Directory.Store.Types.ResourceTypes {
 		if out.Counts[rt.Name], err = a.directoryFor(in.Tenant).Count(ctx, rt); err != nil {
 			return nil, err
 		}
@@ -126,7 +128,7 @@ func (a Admin) mergeSettings(current token.Settings, changes json.RawMessage) (s
 
 func (a Admin) validateSettings(s token.Settings) error {
 	var names []string
-	for _, rt := range a.Directory.Types.ResourceTypes {
+	for _, rt := range a.Directory.Store.Types.ResourceTypes {
 		names = append(names, rt.Name)
 	}
 	for _, name := range s.ResourceTypes {
@@ -146,7 +148,7 @@ func (a Admin) validateSettings(s token.Settings) error {
 
 func (a Admin) disable(ctx context.Context, in commandInput) (any, error) {
 	return a.updateTenant(ctx, in, func(t *token.Tenant) error {
-		t.DisabledAt = firstTime(t.DisabledAt, a.Directory.Now())
+		t.DisabledAt = firstTime(t.DisabledAt, a.Directory.Store.Now())
 		return nil
 	})
 }
@@ -155,13 +157,17 @@ func (a Admin) disable(ctx context.Context, in commandInput) (any, error) {
 // may have begun.
 func (a Admin) enable(ctx context.Context, in commandInput) (any, error) {
 	return a.updateTenant(ctx, in, func(t *token.Tenant) error {
-		if isDueForPurge(*t, a.Directory.Now()) {
+		if isDueForPurge(*t, a.Directory.Store.Now()) {
 			return fmt.Errorf("tenant %s was deleted at least %d days ago and is being purged; create it again after the purge",
 				in.Tenant, DeletedRetention/day)
 		}
 		t.DisabledAt, t.DeletedAt = time.Time{}, time.Time{}
 		return nil
 	})
+}
+
+func isDueForPurge(t token.Tenant, now time.Time) bool {
+	return !t.DeletedAt.IsZero() && now.Sub(t.DeletedAt) >= DeletedRetention
 }
 
 func (a Admin) releaseTenant(ctx context.Context, in commandInput) (any, error) {
@@ -173,7 +179,7 @@ func (a Admin) releaseTenant(ctx context.Context, in commandInput) (any, error) 
 
 func (a Admin) deleteTenant(ctx context.Context, in commandInput) (any, error) {
 	return a.updateTenant(ctx, in, func(t *token.Tenant) error {
-		t.DeletedAt = firstTime(t.DeletedAt, a.Directory.Now())
+		t.DeletedAt = firstTime(t.DeletedAt, a.Directory.Store.Now())
 		return nil
 	})
 }
@@ -184,8 +190,4 @@ func firstTime(since, now time.Time) time.Time {
 		return now.UTC().Truncate(time.Second)
 	}
 	return since
-}
-
-func (a Admin) directoryFor(tenant string) *directory.Store {
-	return directory.New(a.Directory, tenant, "")
 }

@@ -21,7 +21,7 @@ type Token struct {
 // tokenView returns the description of a token. secret is the token itself, or empty if the result must not contain it.
 func (a Admin) tokenView(t token.Token, secret string) Token {
 	out := Token{ID: t.ID, Secret: secret, Label: t.Label, Created: t.Created, Expires: t.ExpiresAt,
-		Expired: !a.Directory.Now().Before(t.ExpiresAt)}
+		Expired: !a.Directory.Store.Now().Before(t.ExpiresAt)}
 	if !t.LastUsedAt.IsZero() {
 		out.Used = &t.LastUsedAt
 	}

@@ -1,8 +1,6 @@
-package directory
+package directory_test
 
 import (
-	"crypto/rand"
-	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -11,15 +9,13 @@ import (
 	"testing"
 	"time"
 
+	"serverless-scim/internal/directory/directorytest"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/bolt"
-	"serverless-scim/internal/table/dynamo"
 )
 
-var million = flag.Bool("million", false, "a million users in benchmarks and tests of cost, in the embedded table")
-
-// BenchmarkCost tells for each operation what it costs: by the embedded table and by each DynamoDB endpoint that the
-// variable names, by the size of the directory and of the group. What is made before is not measured.
+// BenchmarkCost reports the time and the cost of each operation, by table, size of the directory and size of the group.
+// The tables are an embedded table in a file and a table of each DynamoDB emulator.
 //
 //	go test ./internal/directory -run '^$' -bench Cost -benchtime 50x
 func BenchmarkCost(b *testing.B) {
@@ -39,55 +35,52 @@ func BenchmarkCost(b *testing.B) {
 			b.Logf("the file has %d MB", info.Size()>>20)
 		}
 	})
-	for endpoint := range strings.FieldsFuncSeq(os.Getenv(variable), func(r rune) bool { return r == ',' }) {
+	for _, endpoint := range directorytest.Endpoints() {
 		b.Run(strings.TrimPrefix(endpoint, "http://"), func(b *testing.B) {
-			d := dynamo.New(dynamo.NewClient(dynamo.ClientConfig{Endpoint: endpoint}), "bench-"+rand.Text())
-			if err := d.Create(b.Context()); err != nil {
-				b.Fatal(err)
-			}
-			benchmarkSizes(b, d, 1000, 100_000)
+			benchmarkSizes(b, directorytest.NewDynamoTable(b, endpoint), 1000, 100_000)
 		})
 	}
 }
 
-// benchmarkSizes makes a tenant of each size, with groups of these sizes.
+// benchmarkSizes runs all operations on companies with these numbers of people, each of another tenant.
 func benchmarkSizes(b *testing.B, tab table.Table, sizes ...int) {
 	for _, n := range sizes {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			groups := slices.DeleteFunc([]int{0, 1000, 100_000}, func(size int) bool { return size > n })
-			begin := time.Now()
-			c, err := newCompany(b.Context(), tab, fmt.Sprint("of ", n), n, groups...)
+			start := time.Now()
+			c, err := directorytest.NewCompany(b.Context(), tab, fmt.Sprint("of ", n), n, groups...)
 			if err != nil {
 				b.Fatal(err)
 			}
-			b.Logf("%d users seeded in %v", n, time.Since(begin).Round(100*time.Millisecond))
-			for _, o := range slices.Concat(operations, pages) {
-				b.Run(o.name, func(b *testing.B) { c.benchmark(b, o) })
+			b.Logf("%d users seeded in %v", n, time.Since(start).Round(100*time.Millisecond))
+			for _, o := range slices.Concat(operations, pageOperations) {
+				b.Run(o.name, func(b *testing.B) { benchmark(b, c, o) })
 			}
 			for _, size := range groups {
 				for _, o := range groupOperations(size) {
-					b.Run(fmt.Sprintf("group of %d/%s", size, o.name), func(b *testing.B) { c.benchmark(b, o) })
+					b.Run(fmt.Sprintf("group of %d/%s", size, o.name), func(b *testing.B) { benchmark(b, c, o) })
 				}
 			}
 		})
 	}
 }
 
-func (c *company) benchmark(b *testing.B, o operation) {
-	waits := c.waits(b, o)
+// benchmark measures an operation without its before and after.
+func benchmark(b *testing.B, c *directorytest.Company, o operation) {
+	roundTrips := minRoundTrips(b, c, o)
 	metered, usage := table.WithUsage(b.Context())
 	b.ReportAllocs()
 	for b.Loop() {
 		b.StopTimer()
-		on, err := o.before(b.Context(), c)
+		target, err := o.before(b.Context(), c)
 		if err != nil {
 			b.Fatal(err)
 		}
 		b.StartTimer()
-		err = o.do(metered, c, on)
+		err = o.do(metered, c, target)
 		b.StopTimer()
 		if err == nil && o.after != nil {
-			err = o.after(b.Context(), c, on)
+			err = o.after(b.Context(), c, target)
 		}
 		if err != nil {
 			b.Fatal(err)
@@ -95,7 +88,7 @@ func (c *company) benchmark(b *testing.B, o operation) {
 		b.StartTimer()
 	}
 	u, n := usage(), float64(b.N)
-	b.ReportMetric(float64(waits), "waits")
+	b.ReportMetric(float64(roundTrips), "waits")
 	b.ReportMetric(float64(u.Calls)/n, "calls")
 	b.ReportMetric(float64(u.ItemsRead)/n, "read")
 	b.ReportMetric(float64(u.ItemsWritten)/n, "written")
@@ -104,12 +97,12 @@ func (c *company) benchmark(b *testing.B, o operation) {
 	b.ReportMetric(1e6*u.Dollars()/n, "$/million")
 }
 
-// waits is how many calls wait for each other, where each takes long enough for those that can overlap to do so: at
-// worst they miss each other.
-func (c *company) waits(b *testing.B, o operation) int {
+// minRoundTrips returns the smallest number of round trips of three attempts. Calls that can overlap sometimes do not,
+// which makes the number of one attempt too large.
+func minRoundTrips(b *testing.B, c *directorytest.Company, o operation) int {
 	least := 0
 	for range 3 {
-		u, err := o.once(b.Context(), c.over(slow{c.raw, time.Millisecond}))
+		u, err := o.measure(b.Context(), c.Over(directorytest.Slow(c.Table, time.Millisecond)))
 		if err != nil {
 			b.Fatal(err)
 		}

@@ -1,117 +1,126 @@
-package directory
+package directory_test
 
 import (
+	"flag"
 	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/directory/directorytest"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/dynamo"
 	"serverless-scim/internal/table/tabletest"
 )
 
-// onBilled runs a test on the tables that cost what DynamoDB costs: one that shows transactions in part does not.
+var million = flag.Bool("million", false, "use a million users in an embedded table, in benchmarks and tests of cost")
+
+// onBilled runs a test on the tables whose usage is that of DynamoDB. The usage of a table with partial visibility is
+// not.
 func onBilled(t *testing.T, test func(*testing.T, table.Table)) {
-	onEach(t, func(t *testing.T, tab table.Table) {
-		if _, partial := tab.(*tabletest.PartialVisibility); !partial {
+	directorytest.OnEach(t, func(t *testing.T, tab table.Table) {
+		if _, isPartial := tab.(*tabletest.PartialVisibility); !isPartial {
 			test(t, tab)
 		}
 	})
 }
 
-// scales is how many users make a small directory and a large one.
-func scales(tab table.Table) (small, large int) {
-	_, dynamo := tab.(*dynamo.Table)
+// companySizes returns the number of people of a small company and of a large one.
+func companySizes(tab table.Table) (small, large int) {
+	_, isDynamo := tab.(*dynamo.Table)
 	switch {
-	case dynamo:
-		return 1000, 3000 // with no fewer there are no hundred groups
+	case isDynamo:
+		return 1000, 3000 // a smaller company has less than a page of groups
 	case *million:
 		return 1000, 1_000_000
-	case racing():
+	case directorytest.RaceEnabled():
 		return 1000, 5000
 	default:
 		return 1000, 20_000
 	}
 }
 
-// companies are a small directory and a large one, with groups of the same sizes.
-func companies(t *testing.T, tab table.Table) (small, large *company) {
+// newCompanies returns a small company and a large one, with groups of the same sizes.
+func newCompanies(t *testing.T, tab table.Table) (small, large *directorytest.Company) {
 	t.Helper()
-	n, m := scales(tab)
-	small, err := newCompany(t.Context(), tab, "small", n, 0, 100)
+	n, m := companySizes(tab)
+	small, err := directorytest.NewCompany(t.Context(), tab, "small", n, 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
-	large, err = newCompany(t.Context(), tab, "large", m, 0, 100)
+	large, err = directorytest.NewCompany(t.Context(), tab, "large", m, 0, 100)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return small, large
 }
 
-// figures are what must not grow.
-func figures(u table.Usage) map[string]float64 {
-	return map[string]float64{"calls": float64(u.Calls), "items read": float64(u.ItemsRead),
-		"items written": float64(u.ItemsWritten), "RRU": u.ReadUnits, "WRU": u.WriteUnits}
+// costs holds figures of a table.Usage, by name.
+type costs map[string]float64
+
+func costsOf(u table.Usage) costs {
+	return costs{"calls": float64(u.Calls), "items read": float64(u.ItemsRead), "items written": float64(u.ItemsWritten),
+		"RRU": u.ReadUnits, "WRU": u.WriteUnits}
 }
 
-// within fails the test if one figure of what is large is beyond what is allowed by the same of what is small.
-func within(t *testing.T, what string, most float64, small, large map[string]float64) {
+// checkGrowth fails the test if a cost in a large directory is more than factor times the same cost in a small one.
+func checkGrowth(t *testing.T, operation string, factor float64, small, large costs) {
 	t.Helper()
-	for name, n := range small {
-		if large[name] > most*n {
-			t.Errorf("%s: %g %s, more than %g times %g", what, large[name], name, most, n)
+	for name, cost := range small {
+		if large[name] > factor*cost {
+			t.Errorf("%s: %g %s in a large directory, more than %g times the %g in a small one",
+				operation, large[name], name, factor, cost)
 		}
 	}
 }
 
-// total is what an operation costs when it is done so many times, each time to another.
-func (c *company) total(t *testing.T, o operation, times int) map[string]float64 {
+// totalCosts runs an operation several times, each time on another resource, and returns the sums of the costs.
+func totalCosts(t *testing.T, c *directorytest.Company, o operation, times int) costs {
 	t.Helper()
-	sum := map[string]float64{}
+	sum := costs{}
 	for range times {
-		u, err := o.once(t.Context(), c)
+		u, err := o.measure(t.Context(), c)
 		if err != nil {
 			t.Fatal(err)
 		}
-		for name, n := range figures(u) {
-			sum[name] += n
+		for name, cost := range costsOf(u) {
+			sum[name] += cost
 		}
 	}
 	return sum
 }
 
-// What goes by keys costs the same in a large directory as in a small one.
+// An operation that a key leads to costs the same in a small directory as in a large one.
 func TestCostOfOperationsDoesNotGrow(t *testing.T) {
 	onBilled(t, func(t *testing.T, tab table.Table) {
-		small, large := companies(t, tab)
+		small, large := newCompanies(t, tab)
 		for _, o := range slices.Concat(operations, groupOperations(0), groupOperations(100)) {
 			t.Run(o.name, func(t *testing.T) {
-				within(t, o.name, 1.05, small.total(t, o, 20), large.total(t, o, 20))
+				checkGrowth(t, o.name, 1.05, totalCosts(t, small, o, 20), totalCosts(t, large, o, 20))
 			})
 		}
 	})
 }
 
-// Each page of a walk through a large directory costs what the pages of a small one cost.
+// No page of a walk through a large directory costs more than the most expensive page of a small one.
 func TestCostOfPagesDoesNotGrow(t *testing.T) {
 	onBilled(t, func(t *testing.T, tab table.Table) {
-		small, large := companies(t, tab)
-		for name, begin := range map[string]Params{
+		small, large := newCompanies(t, tab)
+		for name, first := range map[string]directory.ListParams{
 			"by startIndex": {StartIndex: 1, Count: 100, Client: "r"},
 			"by cursor":     {Count: 100, Client: "r"},
 		} {
 			t.Run(name, func(t *testing.T) {
-				most := map[string]float64{}
-				for _, page := range small.pages(t, begin) {
-					for name, n := range page {
-						most[name] = max(most[name], n)
+				highest := costs{}
+				for _, page := range pageCosts(t, small, first) {
+					for name, cost := range page {
+						highest[name] = max(highest[name], cost)
 					}
 				}
-				for k, page := range large.pages(t, begin) {
-					if within(t, name, 1.05, most, page); t.Failed() {
-						t.Fatalf("this is page %d", k+1)
+				for i, page := range pageCosts(t, large, first) {
+					if checkGrowth(t, name, 1.05, highest, page); t.Failed() {
+						t.Fatalf("this is page %d", i+1)
 					}
 				}
 			})
@@ -119,56 +128,58 @@ func TestCostOfPagesDoesNotGrow(t *testing.T) {
 	})
 }
 
-// pages is what each page of a walk over all users costs.
-func (c *company) pages(t *testing.T, q Params) (all []map[string]float64) {
+// pageCosts lists all users and returns the costs of each page.
+func pageCosts(t *testing.T, c *directorytest.Company, p directory.ListParams) (pages []costs) {
 	t.Helper()
-	q.Types = only(c.user)
-	for met := 0; ; {
+	p.Types = directorytest.Only(c.User)
+	for listed := 0; ; {
 		ctx, usage := table.WithUsage(t.Context())
-		l, err := c.List(ctx, q)
+		l, err := c.List(ctx, p)
 		if err != nil {
 			t.Fatal(err)
 		}
-		all, met = append(all, figures(usage())), met+len(l.Resources)
-		if !following(&q, l) {
-			if want := len(c.people) + len(c.newcomers); met != want {
-				t.Errorf("the walk met %d users, want %d", met, want)
+		pages, listed = append(pages, costsOf(usage())), listed+len(l.Resources)
+		if !directorytest.NextPage(&p, l) {
+			if want := len(c.People) + len(c.Newcomers); listed != want {
+				t.Errorf("the pages hold %d users, want %d", listed, want)
 			}
-			return all
+			return pages
 		}
 	}
 }
 
-// A hundred members more cost about the same whether a group is empty or very large: in money …
-func TestCostOfAHundredMembersMore(t *testing.T) {
+// To add 100 members to a very large group costs about as much money as to add them to an empty group.
+func TestCostOfAHundredMembersDoesNotGrow(t *testing.T) {
 	onBilled(t, func(t *testing.T, tab table.Table) {
-		aHundredMore(t, tab, tab, "dollars", table.Usage.Dollars)
+		checkCostOfAHundredMembers(t, tab, tab, "dollars", table.Usage.Dollars)
 	})
 }
 
-// … and in calls that wait for each other.
-func TestCallsThatWaitForAHundredMembersMore(t *testing.T) {
+// To add 100 members to a very large group takes about as many round trips as to add them to an empty group.
+func TestRoundTripsOfAHundredMembersDoNotGrow(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
-		tab := memory(t)
-		aHundredMore(t, tab, slow{tab, time.Millisecond}, "calls that wait", func(u table.Usage) float64 { return float64(u.RoundTrips) })
+		tab := directorytest.NewTable(t)
+		roundTrips := func(u table.Usage) float64 { return float64(u.RoundTrips) }
+		checkCostOfAHundredMembers(t, tab, directorytest.Slow(tab, time.Millisecond), "round trips", roundTrips)
 	})
 }
 
-func aHundredMore(t *testing.T, seeded, measured table.Table, name string, figure func(table.Usage) float64) {
+// checkCostOfAHundredMembers seeds a company in one table, and measures the cost in another one, which wraps the first.
+func checkCostOfAHundredMembers(t *testing.T, seeded, measured table.Table, name string, cost func(table.Usage) float64) {
 	t.Helper()
-	_, size := scales(seeded)
+	_, size := companySizes(seeded)
 	size = min(size, 100_000)
-	c, err := newCompany(t.Context(), seeded, "test", size, 0, size)
+	c, err := directorytest.NewCompany(t.Context(), seeded, "test", size, 0, size)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cost := func(size int) map[string]float64 {
-		u, err := addsAll(size).once(t.Context(), c.over(measured))
+	costsFor := func(size int) costs {
+		u, err := addHundred(size).measure(t.Context(), c.Over(measured))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return map[string]float64{name: figure(u)}
+		return costs{name: cost(u)}
 	}
-	within(t, "add 100", 1.1, cost(0), cost(size))
+	checkGrowth(t, "add 100", 1.1, costsFor(0), costsFor(size))
 }

@@ -3,19 +3,19 @@ package directory
 import (
 	"context"
 	"math"
-	"slices"
 
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/store"
 	"serverless-scim/internal/table"
 )
 
-// Delete removes a resource, its memberships and its members' (RFC 7644 §3.6). Where these are too many for one
-// transaction it is latched first, and so gone for every reader, and drained after. It tells what was there.
-func (d *Store) Delete(ctx context.Context, rt *scim.ResourceType, id string, match Precondition) (made ChangeSummary,
-	err error) {
-	many, ask := false, d.guardOnce(ctx)
-	err = d.Backoff.RetryConflicts(ctx, func() error {
-		h, members, err := d.readForDelete(ctx, rt, id, many)
+// Delete removes a resource, its memberships and its members (RFC 7644 §3.6). If these are too many for one transaction,
+// Delete first marks the resource as deleting, which deletes it for every reader, and then removes the memberships. It
+// returns what was deleted.
+func (d *Directory) Delete(ctx context.Context, rt *scim.ResourceType, id string, match Precondition) (summary ChangeSummary, err error) {
+	tooLarge, guard := false, d.guardOnce(ctx)
+	err = d.store.Backoff.RetryConflicts(ctx, func() error {
+		h, members, err := d.readForDelete(ctx, rt, id, tooLarge)
 		switch {
 		case err != nil:
 			return err
@@ -24,93 +24,68 @@ func (d *Store) Delete(ctx context.Context, rt *scim.ResourceType, id string, ma
 		case match != nil && !match(h.EntityTag(rt)):
 			return PreconditionFailedError(rt)
 		}
-		many = many || int(h.MemberCount) > len(members)
-		t, c, err := d.deleteTransaction(rt, id, h)
-		if made = c; err == nil {
-			err = ask(made)
+		tooLarge = tooLarge || int(h.MemberCount) > len(members)
+		t, s, err := d.deleteTransaction(rt, id, h)
+		if summary = s; err == nil {
+			err = guard(summary)
 		}
 		if err != nil {
 			return err
 		}
-		if !many && 1+len(t.writes)+2*len(members)+2*len(h.Groups) <= d.sizes.transactionActions {
-			t.add(table.Delete{Key: h.Key, If: h.VersionConditions()}, ConflictHandler)
-			d.DeleteMemberships(t, rt, id, members, h.Groups)
-			err := d.WriteTransaction(ctx, t)
-			if many = isTooLarge(err); many {
-				return table.ErrConflict
-			}
-			return err
+		if tooLarge || 1+len(t.Writes)+2*len(members)+2*len(h.Groups) > d.store.Limits.TransactionActions {
+			return d.deleteLarge(ctx, t, rt, h)
 		}
-		if err := d.WriteTransaction(ctx, d.MarkDeleting(t, rt, h)); err != nil {
-			return err
+		t.Add(table.Delete{Key: h.Key, If: h.VersionConditions()}, store.ConflictHandler)
+		d.store.DeleteMemberships(t, rt, id, members, h.Groups)
+		err = d.store.WriteTransaction(ctx, t)
+		if tooLarge = store.IsTooLarge(err); tooLarge {
+			return table.ErrConflict
 		}
-		h.Deleting, h.Version = true, h.Version+1
-		if _, err := d.FinishDelete(ctx, rt, id, h); err != nil {
-			d.Log.WarnContext(ctx, "a delete is left to be finished by others", "id", id, "error", err)
-		}
-		return nil
+		return err
 	})
-	return made, err
+	return summary, err
 }
 
-// readForDelete reads what a delete depends on: the head, and the members if they may fit one transaction.
-func (d *Store) readForDelete(ctx context.Context, rt *scim.ResourceType, id string, many bool) (*HeadItem, []string, error) {
-	h, err := d.ReadHead(ctx, rt, id)
+// deleteLarge deletes a resource with more memberships than one transaction can remove. t holds the writes for its index
+// entries and its counter. What the deadline leaves undone, the sweep finishes.
+func (d *Directory) deleteLarge(ctx context.Context, t *store.Transaction, rt *scim.ResourceType, h *store.HeadItem) error {
+	if err := d.store.WriteTransaction(ctx, d.store.MarkDeleting(t, rt, h)); err != nil {
+		return err
+	}
+	h.Deleting, h.Version = true, h.Version+1
+	if _, err := d.store.FinishDelete(ctx, rt, h.ResourceID(), h); err != nil {
+		d.store.Log.WarnContext(ctx, "cannot finish a delete; the sweep will finish it", "id", h.ResourceID(), "error", err)
+	}
+	return nil
+}
+
+// readForDelete reads the head item, and the members if they may fit one transaction.
+func (d *Directory) readForDelete(ctx context.Context, rt *scim.ResourceType, id string, tooLarge bool) (*store.HeadItem, []string, error) {
+	h, err := d.store.ReadHead(ctx, rt, id)
 	if err != nil || h == nil {
 		return nil, nil, err
 	}
-	if err := d.RequireNoPending(ctx, rt, h); err != nil {
+	if err := d.store.RequireNoPending(ctx, rt, h); err != nil {
 		return nil, nil, err
 	}
-	if many || h.MemberCount == 0 || 2*int(h.MemberCount) > d.sizes.transactionActions {
+	if tooLarge || h.MemberCount == 0 || 2*int(h.MemberCount) > d.store.Limits.TransactionActions {
 		return h, nil, nil
 	}
-	return d.ReadGroup(ctx, rt, id, math.MaxInt64)
+	return d.store.ReadGroup(ctx, rt, id, math.MaxInt64)
 }
 
-// VersionConditions is that neither the resource nor the groups it is in have moved since it was read: a set that is the same
-// by its elements may have another history, so gver tells.
-func (h *HeadItem) VersionConditions() []table.Condition {
-	return []table.Condition{table.Equals("ver", table.N(h.Version)), table.Equals("gver", table.N(h.GroupsVersion))}
-}
-
-// deleteTransaction is the transaction by which a resource is no longer found, nor counted, and what that changes.
-func (d *Store) deleteTransaction(rt *scim.ResourceType, id string, h *HeadItem) (*Transaction, ChangeSummary, error) {
-	o, err := DecodeDocument(h.Document)
+// deleteTransaction returns the writes that remove the index entries of a resource and count it no longer, and the summary
+// of the delete.
+func (d *Directory) deleteTransaction(rt *scim.ResourceType, id string, h *store.HeadItem) (*store.Transaction, ChangeSummary, error) {
+	o, err := store.DecodeDocument(h.Document)
 	if err != nil {
 		return nil, ChangeSummary{}, err
 	}
-	found, err := d.NewIndexEntries(rt, id, o)
+	entries, err := d.store.NewIndexEntries(rt, id, o)
 	if err != nil {
 		return nil, ChangeSummary{}, err
 	}
-	t := &Transaction{}
-	d.WriteIndex(t, rt, id, &found, nil)
-	return t, summarize(rt, h, nil, o, nil, h.MemberCount > 0), d.AddToCounter(t, rt, -1)
-}
-
-// DeleteMemberships adds to a transaction what ends the memberships of others in a resource and its own in others: one action for
-// each item, also where a group is both its member and its parent.
-func (d *Store) DeleteMemberships(t *Transaction, rt *scim.ResourceType, id string, members, groups []string) {
-	exists, now := []table.Condition{table.Exists()}, table.S(d.Timestamp())
-	for _, m := range members {
-		t.add(table.Delete{Key: d.keys.Edge(rt, id, m), If: exists}, ConflictHandler)
-	}
-	both := slices.Concat(members, groups)
-	slices.Sort(both)
-	isMember, isParent := IDSet(members), IDSet(groups)
-	for _, y := range slices.Compact(both) {
-		other := d.Types.ByID(y)
-		u := table.Update{Key: d.keys.Head(other, y), Add: table.Item{}, If: exists}
-		if isMember[y] {
-			u.Delete = table.Item{"groups": table.SS(id)}
-			u.Add["gver"] = table.N(1)
-		}
-		if isParent[y] {
-			t.add(table.Delete{Key: d.keys.Edge(other, y, id), If: exists}, ConflictHandler)
-			u.Set = table.Item{"modified": now}
-			u.Add["ver"], u.Add["n"], u.Add["sum"] = table.N(1), table.N(-1), table.N(-MemberHash(id))
-		}
-		t.add(u, ConflictHandler)
-	}
+	t := &store.Transaction{}
+	d.store.WriteIndex(t, rt, id, &entries, nil)
+	return t, summarize(rt, h, nil, o, nil, h.MemberCount > 0), d.store.AddToCounter(t, rt, -1)
 }

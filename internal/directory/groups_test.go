@@ -1,64 +1,88 @@
-package directory
+package directory_test
 
 import (
 	"fmt"
 	"slices"
 	"testing"
 
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/directory/directorytest"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
 )
 
-// Who is in as many groups as one can be is read, changed, found, moved and deleted like anybody else; one group more is
-// refused, alone or among many members, and changes nothing.
-func TestAUserInAsManyGroupsAsOneCanBe(t *testing.T) {
+// listAll lists all pages by startIndex, as Okta does, and returns the IDs.
+func listAll(f *directorytest.Fixture, p directory.ListParams) (ids []string) {
+	f.Helper()
+	for p.StartIndex = 1; ; {
+		l, err := f.List(f.Ctx, p)
+		if err != nil {
+			f.Fatalf("%+v: %v", p, err)
+		}
+		ids = append(ids, directorytest.IDs(l)...)
+		if !directorytest.NextPage(&p, l) {
+			return ids
+		}
+	}
+}
+
+// A user in as many groups as a member can be in is read, changed, found and deleted like any other user. Another group
+// is rejected, also if it gets many members at once, and changes nothing.
+func TestUserInTheMaximumNumberOfGroups(t *testing.T) {
 	t.Parallel()
-	f := newFixture(t, memory(t))
-	others := f.newUsers(60)
-	u := f.newUser("u")
+	const maxGroupsPerMember = 1500 // of package store
+	f := directorytest.New(t, directorytest.NewTable(t))
+	others := f.NewUsers(60)
+	u := f.NewUser("u")
 	var groups []string
 	for i := range maxGroupsPerMember {
-		groups = append(groups, f.newGroup(fmt.Sprint("g", i), u))
+		groups = append(groups, f.NewGroup(fmt.Sprint("g", i), u))
 	}
 	slices.Sort(groups)
-	more := f.newGroup("more")
+	extra := f.NewGroup("extra")
 	for _, members := range [][]string{{u}, append([]string{u}, others...)} {
-		_, err := f.patch(f.group, more, `[{"op":"add","path":"members","value":`+list(members)+`}]`)
-		if status(err) != 400 {
-			t.Errorf("a group more, with %d members: %v, want 400", len(members), err)
+		if _, err := f.Patch(f.Group, extra, addMembers(members...)); directorytest.Status(err) != 400 {
+			t.Errorf("another group, which gets %d members: %v, want 400", len(members), err)
 		}
 	}
-	if f.members(more) != nil {
-		t.Error("what is refused changes nothing")
+	if f.Members(extra) != nil {
+		t.Error("a rejected request has added members")
 	}
-	if _, err := f.Create(f.ctx, f.group, withMembers("new", u), scim.Projection{}); status(err) != 400 {
-		t.Errorf("a new group more: %v, want 400", err)
+	_, err := f.Create(f.Ctx, f.Group, directorytest.WithMembers("new", u), scim.Projection{})
+	if directorytest.Status(err) != 400 {
+		t.Errorf("another group, which is created with the user: %v, want 400", err)
 	}
-	ctx, usage := table.WithUsage(f.ctx)
-	r, err := f.Retrieve(ctx, f.user, u, scim.Projection{})
-	if shown := values(r, "groups"); err != nil || !slices.Equal(shown, groups) || usage().ItemsRead != 1+maxDisplayNames {
-		t.Errorf("%d groups by reading %d items, %v", len(shown), usage().ItemsRead, err)
+
+	ctx, usage := table.WithUsage(f.Ctx)
+	r, err := f.Retrieve(ctx, f.User, u, scim.Projection{})
+	shown, read := directorytest.Values(r, "groups"), usage().ItemsRead
+	if err != nil || !slices.Equal(shown, groups) || read != 1+directory.MaxDisplayNames {
+		t.Errorf("a response shows %d groups and reads %d items, %v", len(shown), read, err)
 	}
-	named := 0
-	for _, g := range r.Object()["groups"].([]any) {
+	names := 0
+	for _, g := range directorytest.Object(r)["groups"].([]any) {
 		if g.(scim.Object)["display"] != nil {
-			named++
+			names++
 		}
 	}
-	if named != maxDisplayNames {
-		t.Errorf("%d groups are shown with their names, want %d", named, maxDisplayNames)
+	if names != directory.MaxDisplayNames {
+		t.Errorf("a response shows the names of %d groups, want %d", names, directory.MaxDisplayNames)
 	}
-	if found := f.byIndex(t, Params{Types: only(f.group), Filter: parsed(t, `members.value eq "`+u+`"`), Count: 400,
-		Projection: projected(f, "displayName")}); !slices.Equal(found, groups) {
+	found := listAll(f, directory.ListParams{
+		Types: directorytest.Only(f.Group), Filter: directorytest.Parse(t, `members.value eq "`+u+`"`), Count: 400,
+		Projection: project(f, f.User, "displayName", ""),
+	})
+	if !slices.Equal(found, groups) {
 		t.Errorf("%d groups are found by their member, want %d", len(found), maxGroupsPerMember)
 	}
-	f.must(f.patch(f.user, u, `[{"op":"replace","path":"userName","value":"renamed"},{"op":"add","path":"title","value":"x"}]`))
-	f.must(f.patch(f.group, groups[7], `[{"op":"remove","path":"members[value eq \"`+u+`\"]"}]`))
-	f.must(f.patch(f.group, more, `[{"op":"add","path":"members","value":`+list([]string{u})+`}]`))
-	f.has(more, []string{u})
-	if err := f.Delete(f.ctx, f.user, u, nil); err != nil {
+
+	f.Must(f.Patch(f.User, u, `[{"op":"replace","path":"userName","value":"renamed"},{"op":"add","path":"title","value":"x"}]`))
+	f.Must(f.Patch(f.Group, groups[7], removeMemberByPath(u)))
+	f.Must(f.Patch(f.Group, extra, addMembers(u)))
+	f.CheckMembers(extra, []string{u})
+	if err := f.Delete(f.Ctx, f.User, u, nil); err != nil {
 		t.Fatal(err)
 	}
-	f.has(groups[9], nil)
-	f.quiet()
+	f.CheckMembers(groups[9], nil)
+	f.CheckIdle()
 }

@@ -1,4 +1,4 @@
-package directory
+package directory_test
 
 import (
 	"fmt"
@@ -9,18 +9,23 @@ import (
 
 	"pgregory.net/rapid"
 
+	"serverless-scim/internal/directory/directorytest"
 	"serverless-scim/internal/scim"
 )
 
-// model is the same directory, told in the plainest way: who exists under what name, and who is in which group.
+// missingID is the ID of a user that never exists.
+const missingID = "u0000000000000000000000000a"
+
+// A model is a simple implementation of a directory, which holds only names and members.
 type model struct {
-	names   map[string]string          // by id
-	members map[string]map[string]bool // of each group
+	names   map[string]string          // by ID
+	members map[string]map[string]bool // IDs of the members, by ID of the group
 }
 
-func (m *model) taken(rtLetter, name, except string) bool {
+// isNameTaken reports whether another resource has the name. The prefix of the IDs stands for the type.
+func (m *model) isNameTaken(idPrefix, name, except string) bool {
 	for id, n := range m.names {
-		if id != except && id[:1] == rtLetter && strings.EqualFold(n, name) {
+		if id != except && id[:1] == idPrefix && strings.EqualFold(n, name) {
 			return true
 		}
 	}
@@ -35,115 +40,122 @@ func (m *model) delete(id string) {
 	}
 }
 
-// TestAgainstTheModel runs random requests one after the other: each answer, and everything that can be read
-// afterwards, must be what the model says.
-func TestAgainstTheModel(t *testing.T) {
+// groupsOf returns the IDs of the groups that a resource is in, sorted.
+func (m *model) groupsOf(id string) (groups []string) {
+	for g, members := range m.members {
+		if members[id] {
+			groups = append(groups, g)
+		}
+	}
+	slices.Sort(groups)
+	return groups
+}
+
+// The test sends random requests one after the other. Each status, and all that can be read afterward, must be that of
+// the model.
+func TestRequestsAgainstModel(t *testing.T) {
 	t.Parallel()
-	tab := memory(t)
+	tab := directorytest.NewTable(t)
 	run := 0
 	rapid.Check(t, func(rt *rapid.T) {
 		run++
-		f := newFixture(t, tab).tenant(fmt.Sprint("run", run))
+		f := directorytest.New(t, tab).ForTenant(fmt.Sprint("run", run))
 		m := &model{names: map[string]string{}, members: map[string]map[string]bool{}}
 		for range rapid.IntRange(1, 25).Draw(rt, "requests") {
-			step(rt, f, m)
+			sendRandomRequest(rt, f, m)
 		}
 		for g, members := range m.members {
-			if got := f.members(g); !slices.Equal(got, slices.Sorted(maps.Keys(members))) {
+			if got := f.Members(g); !slices.Equal(got, slices.Sorted(maps.Keys(members))) {
 				rt.Fatalf("group %s has %v, want %v", g, got, members)
 			}
 		}
 		for id := range m.names {
-			var in []string
-			for g, members := range m.members {
-				if members[id] {
-					in = append(in, g)
-				}
-			}
-			if slices.Sort(in); id[0] == 'u' && !slices.Equal(f.groups(id), in) {
-				rt.Fatalf("user %s is in %v, want %v", id, f.groups(id), in)
+			if id[0] == 'u' && !slices.Equal(f.Groups(id), m.groupsOf(id)) {
+				rt.Fatalf("user %s is in %v, want %v", id, f.Groups(id), m.groupsOf(id))
 			}
 		}
-		if found := f.damage(); found != nil {
-			rt.Fatal(found)
+		if violations := f.Violations(); violations != nil {
+			rt.Fatal(violations)
 		}
 	})
 }
 
-func step(rt *rapid.T, f *fixture, m *model) {
-	ids := append(slices.Sorted(maps.Keys(m.names)), "u0000000000000000000000000a", "nobody")
-	pick := rapid.SampledFrom(ids).Draw(rt, "id")
-	some := rapid.SliceOfNDistinct(rapid.SampledFrom(ids), 0, min(4, len(ids)), rapid.ID[string]).Draw(rt, "members")
+// sendRandomRequest sends a request and changes the model in the same way.
+func sendRandomRequest(rt *rapid.T, f *directorytest.Fixture, m *model) {
+	ids := append(slices.Sorted(maps.Keys(m.names)), missingID, "nobody")
+	id := rapid.SampledFrom(ids).Draw(rt, "id")
+	requested := rapid.SliceOfNDistinct(rapid.SampledFrom(ids), 0, min(4, len(ids)), rapid.ID[string]).Draw(rt, "members")
 	name := rapid.SampledFrom([]string{"a", "A", "b", "c"}).Draw(rt, "name")
-	known := func(g string) map[string]bool {
-		is := map[string]bool{}
-		for _, id := range some {
-			if _, ok := m.names[id]; ok && id != g {
-				is[id] = true
+	existing := func(group string) map[string]bool { // the requested members that the group can have
+		members := map[string]bool{}
+		for _, id := range requested {
+			if _, exists := m.names[id]; exists && id != group {
+				members[id] = true
 			}
 		}
-		return is
+		return members
 	}
-	members, isGroup := m.members[pick]
-	switch op := rapid.SampledFrom([]string{"user", "group", "add", "remove", "put", "rename", "delete", "clear"}).Draw(rt, "op"); op {
+	_, exists := m.names[id]
+	members, isGroup := m.members[id]
+	ops := []string{"user", "group", "add", "remove", "put", "rename", "delete", "clear"}
+	switch op := rapid.SampledFrom(ops).Draw(rt, "op"); op {
 	case "user", "group":
-		typ, o := f.user, scim.Object{"userName": name}
+		typ, o := f.User, scim.Object{"userName": name}
 		if op == "group" {
-			typ, o = f.group, withMembers(name, some...)
+			typ, o = f.Group, directorytest.WithMembers(name, requested...)
 		}
-		r, err := f.Create(f.ctx, typ, o, scim.Projection{})
-		if expect(rt, err, m.taken(typ.Storage.IDPrefix, name, ""), 409) {
-			id := r.ID()
-			if m.names[id] = name; op == "group" {
-				m.members[id] = known(id)
+		r, err := f.Create(f.Ctx, typ, o, scim.Projection{})
+		if checkStatus(rt, err, m.isNameTaken(typ.Storage.IDPrefix, name, ""), 409) {
+			if m.names[r.ID()] = name; op == "group" {
+				m.members[r.ID()] = existing(r.ID())
 			}
 		}
 	case "add":
-		_, err := f.patch(f.group, pick, `[{"op":"add","path":"members","value":`+list(some)+`}]`)
-		if expect(rt, err, !isGroup, 404) {
-			maps.Copy(members, known(pick))
+		_, err := f.Patch(f.Group, id, addMembers(requested...))
+		if checkStatus(rt, err, !isGroup, 404) {
+			maps.Copy(members, existing(id))
 		}
 	case "remove":
-		_, err := f.patch(f.group, pick, `[{"op":"remove","path":"members[value eq \"`+ids[0]+`\"]"}]`)
-		if expect(rt, err, !isGroup, 404) {
+		_, err := f.Patch(f.Group, id, removeMemberByPath(ids[0]))
+		if checkStatus(rt, err, !isGroup, 404) {
 			delete(members, ids[0])
 		}
 	case "clear":
-		_, err := f.patch(f.group, pick, `[{"op":"replace","path":"members","value":[]}]`)
-		if expect(rt, err, !isGroup, 404) {
+		_, err := f.Patch(f.Group, id, `[{"op":"replace","path":"members","value":[]}]`)
+		if checkStatus(rt, err, !isGroup, 404) {
 			clear(members)
 		}
 	case "put":
-		_, err := f.Replace(f.ctx, f.group, pick, withMembers(name, some...), nil, scim.Projection{})
+		_, err := f.Replace(f.Ctx, f.Group, id, directorytest.WithMembers(name, requested...), nil, scim.Projection{})
 		if !isGroup {
-			expect(rt, err, true, 404)
-		} else if expect(rt, err, m.taken("g", name, pick), 409) {
-			m.names[pick], m.members[pick] = name, known(pick)
+			checkStatus(rt, err, true, 404)
+		} else if checkStatus(rt, err, m.isNameTaken("g", name, id), 409) {
+			m.names[id], m.members[id] = name, existing(id)
 		}
 	case "rename":
-		_, err := f.patch(f.user, pick, `[{"op":"replace","path":"userName","value":"`+name+`"}]`)
-		if _, ok := m.names[pick]; !ok || isGroup {
-			expect(rt, err, true, 404)
-		} else if expect(rt, err, m.taken("u", name, pick), 409) {
-			m.names[pick] = name
+		_, err := f.Patch(f.User, id, `[{"op":"replace","path":"userName","value":"`+name+`"}]`)
+		if !exists || isGroup {
+			checkStatus(rt, err, true, 404)
+		} else if checkStatus(rt, err, m.isNameTaken("u", name, id), 409) {
+			m.names[id] = name
 		}
 	case "delete":
-		typ := f.user
+		typ := f.User
 		if isGroup {
-			typ = f.group
+			typ = f.Group
 		}
-		_, there := m.names[pick]
-		if expect(rt, f.Delete(f.ctx, typ, pick, nil), !there, 404) {
-			m.delete(pick)
+		if checkStatus(rt, f.Delete(f.Ctx, typ, id, nil), !exists, 404) {
+			m.delete(id)
 		}
 	}
 }
 
-// expect checks an error against whether there must be one, and tells whether the request succeeded.
-func expect(rt *rapid.T, err error, fails bool, with int) bool {
+// checkStatus fails the test unless err is an error with this status if fails is true, and nil otherwise. It reports
+// whether the request has succeeded.
+func checkStatus(rt *rapid.T, err error, fails bool, status int) bool {
 	rt.Helper()
-	if fails != (err != nil) || fails && status(err) != with {
-		rt.Fatalf("got %v, want failure %v with %d", err, fails, with)
+	if fails != (err != nil) || fails && directorytest.Status(err) != status {
+		rt.Fatalf("got %v, want failure %v with status %d", err, fails, status)
 	}
 	return err == nil
 }

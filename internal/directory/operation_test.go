@@ -1,4 +1,4 @@
-package directory
+package directory_test
 
 import (
 	"context"
@@ -6,71 +6,71 @@ import (
 	"math/rand/v2"
 	"strconv"
 
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/directory/directorytest"
 	"serverless-scim/internal/filter"
 	"serverless-scim/internal/patch"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
 )
 
-// operation is something that a client does, to one of many: what it is done to is chosen before, and what it did is
-// undone after, where that matters.
+// An operation is a request whose cost is measured.
 type operation struct {
 	name   string
-	before func(context.Context, *company) (string, error)
-	do     func(context.Context, *company, string) error
-	after  func(context.Context, *company, string) error
+	before func(context.Context, *directorytest.Company) (target string, err error) // chooses and prepares what do works on
+	do     func(ctx context.Context, c *directorytest.Company, target string) error
+	after  func(ctx context.Context, c *directorytest.Company, target string) error // undoes do; nil: not needed
 }
 
-// once does an operation and tells what it cost by itself.
-func (o operation) once(ctx context.Context, c *company) (table.Usage, error) {
-	on, err := o.before(ctx, c)
+// measure performs an operation and returns the usage of do.
+func (o operation) measure(ctx context.Context, c *directorytest.Company) (table.Usage, error) {
+	target, err := o.before(ctx, c)
 	if err != nil {
 		return table.Usage{}, fmt.Errorf("before: %w", err)
 	}
 	metered, usage := table.WithUsage(ctx)
-	if err := o.do(metered, c, on); err != nil {
+	if err := o.do(metered, c, target); err != nil {
 		return table.Usage{}, err
 	}
 	u := usage()
 	if o.after != nil {
-		err = o.after(ctx, c, on)
+		err = o.after(ctx, c, target)
 	}
 	return u, err
 }
 
-// over is the company seen over another table.
-func (c *company) over(tab table.Table) *company {
-	d := *c
-	d.seeder = c.seeder.over(tab)
-	return &d
+// chooseNumber returns the number of a random person, for personNumber.
+func chooseNumber(_ context.Context, c *directorytest.Company) (string, error) {
+	return strconv.Itoa(c.RandomPerson()), nil
 }
 
-func somebody(_ context.Context, c *company) (string, error) { return strconv.Itoa(c.anyone()), nil }
-
-// number is a person from what somebody chose.
-func number(on string) int {
-	i, _ := strconv.Atoi(on)
+func personNumber(target string) int {
+	i, _ := strconv.Atoi(target)
 	return i
 }
 
-func someID(_ context.Context, c *company) (string, error) { return c.people[c.anyone()], nil }
-
-func newcomer(_ context.Context, c *company) (string, error) {
-	return c.newcomers[rand.IntN(len(c.newcomers))], nil
+// choosePerson returns the ID of a random person.
+func choosePerson(_ context.Context, c *directorytest.Company) (string, error) {
+	return c.People[c.RandomPerson()], nil
 }
 
-// hire makes one more user, in a team.
-func hire(ctx context.Context, c *company) (string, error) {
-	*c.next++
-	r, err := c.Create(ctx, c.user, person(*c.next), scim.Projection{})
+// chooseNewcomer returns the ID of a random newcomer.
+func chooseNewcomer(_ context.Context, c *directorytest.Company) (string, error) {
+	return c.Newcomers[rand.IntN(len(c.Newcomers))], nil
+}
+
+// createPerson creates a user, adds it to a random team, and returns its ID.
+func createPerson(ctx context.Context, c *directorytest.Company) (string, error) {
+	r, err := c.Create(ctx, c.User, directorytest.NewPerson(c.NextNumber()), scim.Projection{})
 	if err != nil {
 		return "", err
 	}
-	id := r.ID()
-	return id, c.patch(ctx, c.group, c.teams[c.anyone()/team], `[{"op":"add","path":"members","value":`+list([]string{id})+`}]`)
+	team := c.Teams[c.RandomPerson()/directorytest.TeamSize]
+	return r.ID(), modify(ctx, c, c.Group, team, addMembers(r.ID()))
 }
 
-func (c *company) patch(ctx context.Context, rt *scim.ResourceType, id, operations string) error {
+// modify sends operations that are given as JSON.
+func modify(ctx context.Context, c *directorytest.Company, rt *scim.ResourceType, id, operations string) error {
 	ops, err := patch.Decode([]byte(`{"Operations":` + operations + `}`))
 	if err == nil {
 		_, err = c.Modify(ctx, rt, id, ops, nil, scim.Projection{})
@@ -78,207 +78,208 @@ func (c *company) patch(ctx context.Context, rt *scim.ResourceType, id, operatio
 	return err
 }
 
-// find asks for a page of 100, without the members of groups, and for an answer of so many.
-func (c *company) find(ctx context.Context, rt *scim.ResourceType, text string, want int) error {
-	p, err := scim.NewProjection(only(rt), "", "members")
+func addMembers(ids ...string) string {
+	return `[{"op":"add","path":"members","value":` + directorytest.MembersJSON(ids) + `}]`
+}
+
+func removeMembers(ids ...string) string {
+	return `[{"op":"remove","path":"members","value":` + directorytest.MembersJSON(ids) + `}]`
+}
+
+func removeMemberByPath(id string) string {
+	return `[{"op":"remove","path":"members[value eq \"` + id + `\"]"}]`
+}
+
+// replaceAttribute replaces an attribute that has a string value.
+func replaceAttribute(name, value string) string {
+	return `[{"op":"replace","value":{"` + name + `":"` + value + `"}}]`
+}
+
+// list requests the first 100 resources that match a filter, without the members of groups, and returns an error unless
+// there are exactly as many as wanted. An empty filter matches all resources.
+func list(ctx context.Context, c *directorytest.Company, rt *scim.ResourceType, text string, want int) error {
+	projection, err := scim.NewProjection(directorytest.Only(rt), "", "members")
 	if err != nil {
 		return err
 	}
-	q := Params{Types: only(rt), StartIndex: 1, Count: 100, Projection: p, Client: "finder"}
+	p := directory.ListParams{
+		Types: directorytest.Only(rt), StartIndex: 1, Count: 100, Projection: projection, Client: "finder",
+	}
 	if text != "" {
-		if q.Filter, err = filter.Parse(text); err != nil {
+		if p.Filter, err = filter.Parse(text); err != nil {
 			return err
 		}
 	}
-	l, err := c.List(ctx, q)
+	l, err := c.List(ctx, p)
 	if err == nil && len(l.Resources) != want {
 		return fmt.Errorf("%s: %d resources, want %d", text, len(l.Resources), want)
 	}
 	return err
 }
 
-// finds is the search for users by an attribute of one of them.
-func finds(name, attribute string, value func(scim.Object) any) operation {
-	return operation{name, somebody, func(ctx context.Context, c *company, on string) error {
-		return c.find(ctx, c.user, fmt.Sprintf("%s eq %q", attribute, value(person(number(on)))), 1)
+// probe is the search for a user by the value of an attribute.
+func probe(name, attribute string, value func(scim.Object) any) operation {
+	return operation{name, chooseNumber, func(ctx context.Context, c *directorytest.Company, target string) error {
+		return list(ctx, c, c.User, fmt.Sprintf("%s eq %q", attribute, value(directorytest.NewPerson(personNumber(target)))), 1)
 	}, nil}
 }
 
-// title is a change of a user that leaves its size.
-func title() string { return fmt.Sprintf("%08d", rand.IntN(1e8)) }
+// randomTitle returns a title. All titles have the same length, so that the size of a user does not change.
+func randomTitle() string { return fmt.Sprintf("%08d", rand.IntN(1e8)) }
 
-func modifies(rt string, operations func(on string) string) func(context.Context, *company, string) error {
-	return func(ctx context.Context, c *company, on string) error {
-		return c.patch(ctx, c.Types.ByName(rt), on, operations(on))
-	}
-}
-
-// operations are those that cost the same whatever the number of resources.
+// operations holds the operations that cost the same in a directory of any size.
 var operations = []operation{
-	{"GET user", someID, func(ctx context.Context, c *company, on string) error {
-		_, err := c.Retrieve(ctx, c.user, on, scim.Projection{})
+	{"GET user", choosePerson, func(ctx context.Context, c *directorytest.Company, target string) error {
+		_, err := c.Retrieve(ctx, c.User, target, scim.Projection{})
 		return err
 	}, nil},
-	finds("probe by userName, hit", "userName", func(o scim.Object) any { return o["userName"] }),
-	finds("probe by externalId", "externalId", func(o scim.Object) any { return o["externalId"] }),
-	finds("probe by email", "emails.value", func(o scim.Object) any { return o["userName"] }),
-	{"probe by userName, miss", somebody, func(ctx context.Context, c *company, on string) error {
-		return c.find(ctx, c.user, fmt.Sprintf("userName eq %q", person(number(on))["userName"].(string)+".nobody"), 0)
+	probe("probe by userName, hit", "userName", func(o scim.Object) any { return o["userName"] }),
+	probe("probe by externalId", "externalId", func(o scim.Object) any { return o["externalId"] }),
+	probe("probe by email", "emails.value", func(o scim.Object) any { return o["userName"] }),
+	{"probe by userName, miss", chooseNumber, func(ctx context.Context, c *directorytest.Company, target string) error {
+		name := directorytest.NewPerson(personNumber(target))["userName"].(string)
+		return list(ctx, c, c.User, fmt.Sprintf("userName eq %q", name+".nobody"), 0)
 	}, nil},
-	{"members.value eq", somebody, func(ctx context.Context, c *company, on string) error {
-		return c.find(ctx, c.group, fmt.Sprintf("members.value eq %q", c.people[number(on)]), c.groupsOf(number(on)))
+	{"members.value eq", chooseNumber, func(ctx context.Context, c *directorytest.Company, target string) error {
+		i := personNumber(target)
+		return list(ctx, c, c.Group, fmt.Sprintf("members.value eq %q", c.People[i]), c.GroupCount(i))
 	}, nil},
-	{"groups.value eq", somebody, func(ctx context.Context, c *company, on string) error {
-		return c.find(ctx, c.user, fmt.Sprintf("groups.value eq %q", c.teams[number(on)/team]), team)
+	{"groups.value eq", chooseNumber, func(ctx context.Context, c *directorytest.Company, target string) error {
+		team := c.Teams[personNumber(target)/directorytest.TeamSize]
+		return list(ctx, c, c.User, fmt.Sprintf("groups.value eq %q", team), directorytest.TeamSize)
 	}, nil},
-	{"list of groups without members", somebody, func(ctx context.Context, c *company, _ string) error {
-		return c.find(ctx, c.group, "", 100)
+	{"list of groups without members", chooseNumber, func(ctx context.Context, c *directorytest.Company, _ string) error {
+		return list(ctx, c, c.Group, "", 100)
 	}, nil},
-	{"PATCH user", someID, modifies("User", func(string) string {
-		return `[{"op":"replace","value":{"title":"` + title() + `"}}]`
-	}), nil},
-	{"PUT user", somebody, func(ctx context.Context, c *company, on string) error {
-		o := person(number(on))
-		o["title"] = title()
-		_, err := c.Replace(ctx, c.user, c.people[number(on)], o, nil, scim.Projection{})
+	{"PATCH user", choosePerson, func(ctx context.Context, c *directorytest.Company, target string) error {
+		return modify(ctx, c, c.User, target, replaceAttribute("title", randomTitle()))
+	}, nil},
+	{"PUT user", chooseNumber, func(ctx context.Context, c *directorytest.Company, target string) error {
+		o := directorytest.NewPerson(personNumber(target))
+		o["title"] = randomTitle()
+		_, err := c.Replace(ctx, c.User, c.People[personNumber(target)], o, nil, scim.Projection{})
 		return err
 	}, nil},
-	{"rename user", somebody, func(ctx context.Context, c *company, on string) error {
-		return c.patch(ctx, c.user, c.people[number(on)], `[{"op":"replace","path":"userName","value":"renamed.`+on+`@people.example.com"}]`)
-	}, func(ctx context.Context, c *company, on string) error {
-		name := person(number(on))["userName"].(string)
-		return c.patch(ctx, c.user, c.people[number(on)], `[{"op":"replace","path":"userName","value":"`+name+`"}]`)
+	{"rename user", chooseNumber, func(ctx context.Context, c *directorytest.Company, target string) error {
+		return rename(ctx, c, target, "renamed."+target+"@people.example.com")
+	}, func(ctx context.Context, c *directorytest.Company, target string) error {
+		return rename(ctx, c, target, directorytest.NewPerson(personNumber(target))["userName"].(string))
 	}},
-	{"create user", func(_ context.Context, c *company) (string, error) { *c.next++; return strconv.Itoa(*c.next), nil },
-		func(ctx context.Context, c *company, on string) error {
-			_, err := c.Create(ctx, c.user, person(number(on)), scim.Projection{})
-			return err
-		}, nil},
-	{"delete user", hire, func(ctx context.Context, c *company, on string) error {
-		_, err := c.Delete(ctx, c.user, on, nil)
+	{"create user", func(_ context.Context, c *directorytest.Company) (string, error) {
+		return strconv.Itoa(c.NextNumber()), nil
+	}, func(ctx context.Context, c *directorytest.Company, target string) error {
+		_, err := c.Create(ctx, c.User, directorytest.NewPerson(personNumber(target)), scim.Projection{})
+		return err
+	}, nil},
+	{"delete user", createPerson, func(ctx context.Context, c *directorytest.Company, target string) error {
+		_, err := c.Delete(ctx, c.User, target, nil)
 		return err
 	}, nil},
 }
 
-// changesMembers is an operation on newcomers of a group and another that takes it back.
-func changesMembers(name string, size int, before, do, after func(c *company, on string) string) operation {
-	send := func(operations func(*company, string) string) func(context.Context, *company, string) error {
-		return func(ctx context.Context, c *company, on string) error {
-			if operations == nil {
+func rename(ctx context.Context, c *directorytest.Company, target, name string) error {
+	return modify(ctx, c, c.User, c.People[personNumber(target)], `[{"op":"replace","path":"userName","value":"`+name+`"}]`)
+}
+
+// A groupChange returns the operations of a PATCH request on a group, as JSON. nil: no request.
+type groupChange func(c *directorytest.Company, newcomer string) string
+
+// modifyGroup is a change of the group of a size, with a change that prepares it and a change that undoes it.
+func modifyGroup(name string, size int, before, do, after groupChange) operation {
+	send := func(change groupChange) func(context.Context, *directorytest.Company, string) error {
+		return func(ctx context.Context, c *directorytest.Company, newcomer string) error {
+			if change == nil {
 				return nil
 			}
-			return c.patch(ctx, c.group, c.sized[size], operations(c, on))
+			return modify(ctx, c, c.Group, c.GroupOfSize[size], change(c, newcomer))
 		}
 	}
-	return operation{name, func(ctx context.Context, c *company) (string, error) {
-		on, err := newcomer(ctx, c)
+	return operation{name, func(ctx context.Context, c *directorytest.Company) (string, error) {
+		newcomer, err := chooseNewcomer(ctx, c)
 		if err == nil {
-			err = send(before)(ctx, c, on)
+			err = send(before)(ctx, c, newcomer)
 		}
-		return on, err
+		return newcomer, err
 	}, send(do), send(after)}
 }
 
-func add(_ *company, on string) string {
-	return `[{"op":"add","path":"members","value":` + list([]string{on}) + `}]`
+func addOne(_ *directorytest.Company, newcomer string) string    { return addMembers(newcomer) }
+func removeOne(_ *directorytest.Company, newcomer string) string { return removeMemberByPath(newcomer) }
+func addAll(c *directorytest.Company, _ string) string           { return addMembers(c.Newcomers...) }
+func removeAll(c *directorytest.Company, _ string) string        { return removeMembers(c.Newcomers...) }
+
+func changeDisplayName(*directorytest.Company, string) string {
+	return replaceAttribute("displayName", randomTitle()+randomTitle())
 }
 
-func remove(_ *company, on string) string {
-	return `[{"op":"remove","path":"members[value eq \"` + on + `\"]"}]`
-}
+// addHundred adds all newcomers to the group of a size.
+func addHundred(size int) operation { return modifyGroup("add 100", size, nil, addAll, removeAll) }
 
-func addAll(c *company, _ string) string {
-	return `[{"op":"add","path":"members","value":` + list(c.newcomers) + `}]`
-}
-
-func removeAll(c *company, _ string) string {
-	return `[{"op":"remove","path":"members","value":` + list(c.newcomers) + `}]`
-}
-
-// addsAll is the add of a hundred members to a group.
-func addsAll(size int) operation { return changesMembers("add 100", size, nil, addAll, removeAll) }
-
-// groupOperations are those on the group of a size.
+// groupOperations returns the operations on the group of a size.
 func groupOperations(size int) []operation {
 	return []operation{
-		{"GET", newcomer, func(ctx context.Context, c *company, _ string) error {
-			r, err := c.Retrieve(ctx, c.group, c.sized[size], scim.Projection{})
-			if err == nil && len(values(r, "members")) != size {
-				return fmt.Errorf("%d members, want %d", len(values(r, "members")), size)
+		{"GET", chooseNewcomer, func(ctx context.Context, c *directorytest.Company, _ string) error {
+			r, err := c.Retrieve(ctx, c.Group, c.GroupOfSize[size], scim.Projection{})
+			if err != nil {
+				return err
 			}
-			return err
+			if n := len(directorytest.Values(r, "members")); n != size {
+				return fmt.Errorf("%d members, want %d", n, size)
+			}
+			return nil
 		}, nil},
-		{"GET without members", newcomer, func(ctx context.Context, c *company, _ string) error {
-			p, err := scim.NewProjection(only(c.group), "", "members")
+		{"GET without members", chooseNewcomer, func(ctx context.Context, c *directorytest.Company, _ string) error {
+			p, err := scim.NewProjection(directorytest.Only(c.Group), "", "members")
 			if err == nil {
-				_, err = c.Retrieve(ctx, c.group, c.sized[size], p)
+				_, err = c.Retrieve(ctx, c.Group, c.GroupOfSize[size], p)
 			}
 			return err
 		}, nil},
-		{"membership check", func(ctx context.Context, c *company) (string, error) {
-			return c.people[len(c.people)-1-rand.IntN(max(1, size))], nil
-		}, func(ctx context.Context, c *company, on string) error {
-			return c.find(ctx, c.group, fmt.Sprintf("id eq %q and members eq %q", c.sized[size], on), min(1, size))
+		{"membership check", func(ctx context.Context, c *directorytest.Company) (string, error) {
+			return c.People[len(c.People)-1-rand.IntN(max(1, size))], nil
+		}, func(ctx context.Context, c *directorytest.Company, target string) error {
+			text := fmt.Sprintf("id eq %q and members eq %q", c.GroupOfSize[size], target)
+			return list(ctx, c, c.Group, text, min(1, size))
 		}, nil},
-		changesMembers("add 1", size, nil, add, remove),
-		changesMembers("remove 1", size, add, remove, nil),
-		addsAll(size),
-		changesMembers("rename", size, nil, func(*company, string) string {
-			return `[{"op":"replace","value":{"displayName":"` + title() + title() + `"}}]`
-		}, nil),
+		modifyGroup("add 1", size, nil, addOne, removeOne),
+		modifyGroup("remove 1", size, addOne, removeOne, nil),
+		addHundred(size),
+		modifyGroup("rename", size, nil, changeDisplayName, nil),
 	}
 }
 
-// pageAt is a page of 100 users at a part of the way, of a walk that went there.
-func pageAt(name string, part float64, byCursor bool) operation {
-	query := func(c *company) Params {
-		q := Params{Types: only(c.user), Count: 100, Client: name}
-		if !byCursor {
-			q.StartIndex = 1
+// pageOperations holds the requests for a page of 100 users in a walk through all users.
+var pageOperations = []operation{
+	pageAt("first by startIndex", 0, false), pageAt("middle by startIndex", 0.5, false), pageAt("last by startIndex", 2, false),
+	pageAt("first by cursor", 0, true), pageAt("middle by cursor", 0.5, true), pageAt("last by cursor", 2, true),
+}
+
+// pageAt is the request for the page at a fraction of all people. If there is no such page, it is the last page.
+func pageAt(name string, fraction float64, byCursor bool) operation {
+	return operation{"page of 100 users, " + name, func(ctx context.Context, c *directorytest.Company) (string, error) {
+		if _, found := c.Pages[name]; found {
+			return name, nil
 		}
-		return q
-	}
-	return operation{"page of 100 users, " + name, func(ctx context.Context, c *company) (string, error) {
-		if c.places[name] == "" {
-			q := query(c)
-			for n := 0; ; n += q.Count {
-				last := q
-				l, err := c.List(ctx, q)
-				if err != nil {
-					return "", err
-				}
-				if more := following(&q, l); !more || float64(n) >= part*float64(len(c.people)) {
-					c.places[name] = strconv.Itoa(last.StartIndex) + " " + last.Cursor
-					break
-				}
+		p := directory.ListParams{Types: directorytest.Only(c.User), Count: 100, Client: name}
+		if !byCursor {
+			p.StartIndex = 1
+		}
+		for listed := 0; ; listed += p.Count {
+			c.Pages[name] = p
+			l, err := c.List(ctx, p)
+			if err != nil {
+				return "", err
+			}
+			more := directorytest.NextPage(&p, l)
+			if !more || float64(listed) >= fraction*float64(len(c.People)) {
+				return name, nil
 			}
 		}
-		return c.places[name], nil
-	}, func(ctx context.Context, c *company, on string) error {
-		q := query(c)
-		if _, err := fmt.Sscan(on, &q.StartIndex); err != nil {
-			return err
-		}
-		fmt.Sscan(on, new(int), &q.Cursor) // none at the beginning
-		l, err := c.List(ctx, q)
+	}, func(ctx context.Context, c *directorytest.Company, target string) error {
+		l, err := c.List(ctx, c.Pages[target])
 		if err == nil && len(l.Resources) == 0 {
-			err = fmt.Errorf("an empty page at %s", on)
+			err = fmt.Errorf("the page with startIndex %d is empty", c.Pages[target].StartIndex)
 		}
 		return err
 	}, nil}
-}
-
-// following makes a query that of the next page, as a client does, and tells whether there is one.
-func following(q *Params, l *ListResult) (more bool) {
-	if q.StartIndex == 0 {
-		q.Cursor = l.NextCursor
-		return l.NextCursor != ""
-	}
-	q.StartIndex += len(l.Resources)
-	return len(l.Resources) > 0 && q.StartIndex <= l.TotalResults
-}
-
-var pages = []operation{
-	pageAt("first by startIndex", 0, false), pageAt("middle by startIndex", 0.5, false), pageAt("last by startIndex", 2, false),
-	pageAt("first by cursor", 0, true), pageAt("middle by cursor", 0.5, true), pageAt("last by cursor", 2, true),
 }

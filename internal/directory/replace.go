@@ -5,19 +5,21 @@ import (
 
 	"serverless-scim/internal/patch"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/store"
 )
 
-// Replace makes a resource what the client sent, in canonical form (RFC 7644 §3.5.1): what is left out is cleared. A
-// group's members become exactly those that are sent and exist, which Config.StrictMembers asks of all; only the
-// difference is written.
-func (d *Store) Replace(ctx context.Context, rt *scim.ResourceType, id string, o scim.Object, match Precondition,
+// Replace replaces a resource with what the client sent, in canonical form (RFC 7644 §3.5.1). Attributes that are left out
+// are cleared. The members of a group become exactly the members sent, except that members that do not exist are left out,
+// or rejected if StrictMembers is set. Replace writes only the memberships that change.
+func (d *Directory) Replace(ctx context.Context, rt *scim.ResourceType, id string, o scim.Object, match Precondition,
 	p scim.Projection) (*Resource, error) {
 	members, doc := splitMembers(rt, o)
 	return update{
-		Store: d, rt: rt, id: id, precondition: match, reads: readsForResponse(rt, p), needsAllMembers: isGroup(rt), returnLargeGroup: true,
+		dir: d, rt: rt, id: id, precondition: match, reads: readsForResponse(rt, p),
+		needsAllMembers: store.IsGroup(rt), returnLargeGroup: true,
 		edit: func(old scim.Object) (scim.Object, patch.MemberChanges, error) {
-			next, err := rt.Replace(old, doc)
-			return next, patch.MemberChanges{ReplaceAll: true, Add: members}, err
+			updated, err := rt.Replace(old, doc)
+			return updated, patch.MemberChanges{ReplaceAll: true, Add: members}, err
 		},
 	}.run(ctx)
 }

@@ -7,6 +7,14 @@ import (
 	"serverless-scim/internal/directory"
 )
 
+// serve calls the handler of a route. It logs every attempt to change a resource, even if the handler fails or panics.
+func (s *server) serve(r *request, target route) (resp *response, err error) {
+	if target.writes && target.resourceType != nil {
+		defer func() { s.audit(r, target, resp, err) }()
+	}
+	return target.handler(r, target)
+}
+
 // audit logs an attempt to change a resource: the token, the resource, the names of the changed attributes, and the
 // outcome. It logs no attribute values. If the handler panicked, resp and err are nil.
 func (s *server) audit(r *request, target route, resp *response, err error) {
@@ -35,13 +43,4 @@ func (s *server) audit(r *request, target route, resp *response, err error) {
 		slog.String("resourceType", rt.Name), slog.String("id", id), slog.Any("attributes", change.Attributes),
 		slog.String("before", change.VersionBefore), slog.String("after", change.VersionAfter),
 		slog.Bool("deprovisions", change.Deprovisions), slog.Int("status", status), slog.String("outcome", outcome))
-}
-
-// loggedMethod returns the method of a request for the log, and "other" instead of an unknown method.
-func (r *request) loggedMethod() string {
-	switch r.Method {
-	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
-		return r.Method
-	}
-	return "other"
 }

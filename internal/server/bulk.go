@@ -19,26 +19,6 @@ const (
 	maxBulkOperations = 1000
 )
 
-// A bulkJob is the state of one bulk request.
-type bulkJob struct {
-	*request
-	server       *server
-	operations   []bulkOperation
-	postByBulkID map[string]int // index of the POST operation with a bulkId
-	failOnErrors int            // number of failures that stops the job; 0 means no limit
-	failed       int
-}
-
-// A bulkOperation is one operation of a bulk request and its result.
-type bulkOperation struct {
-	method, path, bulkID, version string // path has no leading or trailing slashes
-	data                          any
-	bulkIDRefs                    []string    // bulkIds that path and data refer to
-	err                           error       // why the operation is not valid or has failed
-	result                        scim.Object // nil if the operation was not executed
-	id                            string      // of the resource that a POST created
-}
-
 // bulk serves POST on /Bulk (RFC 7644 §3.7). Each operation has the same effect as the single request. Operations run
 // in the order of the request, except that an operation runs after those that it refers to.
 func (s *server) bulk(r *request, _ route) (*response, error) {
@@ -189,50 +169,4 @@ func bulkData(method string, raw any) (_ any, err error) {
 			"The data of the operation is not an object. Send the body of the %s request.", method)
 	}
 	return raw, nil
-}
-
-// dependencies returns the indexes of the operations that operation i refers to.
-func (j *bulkJob) dependencies(i int) (indexes []int) {
-	for _, bulkID := range j.operations[i].bulkIDRefs {
-		if k, known := j.postByBulkID[bulkID]; known {
-			indexes = append(indexes, k)
-		}
-	}
-	return indexes
-}
-
-// stopped reports whether the number of failures has reached failOnErrors.
-func (j *bulkJob) stopped() bool { return j.failOnErrors > 0 && j.failed >= j.failOnErrors }
-
-// setResult sets the result of an operation (RFC 7644 §3.7.3). Only the result of a failure contains a response body.
-func (j *bulkJob) setResult(op *bulkOperation, resp *response, err error) {
-	if err != nil {
-		op.err, resp = err, errorResponse(err)
-		j.failed++
-	}
-	location := resp.header["Location"]
-	if op.method != http.MethodPost && op.path != "" {
-		location = j.operationLocation(op.path)
-	}
-	op.result = scim.Object{"status": strconv.Itoa(resp.status)}
-	for name, v := range map[string]string{
-		"method": op.method, "bulkId": op.bulkID, "location": location, "version": resp.header["ETag"],
-	} {
-		if v != "" {
-			op.result[name] = v
-		}
-	}
-	if err != nil {
-		op.result["response"] = resp.body
-	}
-}
-
-// operationLocation returns the URL of an operation's path. It spells the endpoint of a resource type as its definition
-// does.
-func (j *bulkJob) operationLocation(path string) string {
-	endpoint, id, _ := strings.Cut(path, "/")
-	if rt := j.types.ByEndpoint(endpoint); rt != nil && id != "" {
-		return j.directory.Location(rt, id)
-	}
-	return j.baseURL + "/" + path
 }

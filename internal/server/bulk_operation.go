@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
 	"time"
 
@@ -166,4 +167,37 @@ func (j *bulkJob) dispatchOperation(method, path, version string, data any) (res
 		return nil, err
 	}
 	return j.server.serve(&r, target)
+}
+
+// setResult sets the result of an operation (RFC 7644 §3.7.3). Only the result of a failure contains a response body.
+func (j *bulkJob) setResult(op *bulkOperation, resp *response, err error) {
+	if err != nil {
+		op.err, resp = err, errorResponse(err)
+		j.failed++
+	}
+	location := resp.header["Location"]
+	if op.method != http.MethodPost && op.path != "" {
+		location = j.operationLocation(op.path)
+	}
+	op.result = scim.Object{"status": strconv.Itoa(resp.status)}
+	for name, v := range map[string]string{
+		"method": op.method, "bulkId": op.bulkID, "location": location, "version": resp.header["ETag"],
+	} {
+		if v != "" {
+			op.result[name] = v
+		}
+	}
+	if err != nil {
+		op.result["response"] = resp.body
+	}
+}
+
+// operationLocation returns the URL of an operation's path. It spells the endpoint of a resource type as its definition
+// does.
+func (j *bulkJob) operationLocation(path string) string {
+	endpoint, id, _ := strings.Cut(path, "/")
+	if rt := j.types.ByEndpoint(endpoint); rt != nil && id != "" {
+		return j.directory.Location(rt, id)
+	}
+	return j.baseURL + "/" + path
 }

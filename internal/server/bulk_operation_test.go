@@ -24,7 +24,7 @@ func TestBulkReportsServerErrorsPerOperation(t *testing.T) {
 	t.Parallel()
 	for want, fault := range map[string]error{"429": &table.TransientError{Err: errors.New("throttled")}, "500": errors.New("a corrupt item")} {
 		c := newClient(t)
-		c.config.Directory.Table = tabletest.Faults{Table: c.config.Directory.Table, Before: func(call tabletest.Call) error {
+		c.config.Directory.Store.Table = tabletest.Faults{Table: c.config.Directory.Store.Table, Before: func(call tabletest.Call) error {
 			keys := fmt.Sprint(call.Keys)
 			if call.Method == "Write" && (strings.Contains(keys, "#bad") || !strings.Contains(keys, "Name#")) { // also the PATCH that completes a cycle
 				return fault
@@ -44,7 +44,7 @@ func TestBulkReportsServerErrorsPerOperation(t *testing.T) {
 			t.Errorf("%s: the log must contain the cause of a 500, and only of a 500", want)
 		}
 	}
-	c := newClient(t, func(c *Config) { c.Directory.Random = panicReader{} })
+	c := newClient(t, func(c *Config) { c.Directory.Store.Random = panicReader{} })
 	if resp := c.sendBulk("", postUser("a"), `{"method":"DELETE","path":"/Users/x"}`); resultStatuses(resp) != "500, 404" {
 		t.Errorf("a panic must only fail its operation: %s", resp.text)
 	}
@@ -72,7 +72,7 @@ func TestBulkStartsNoOperationNearDeadline(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
 	ctx := &adjustableDeadline{Context: t.Context()}
-	c.config.Directory.Table = tabletest.Faults{Table: c.config.Directory.Table, After: func(call tabletest.Call) error {
+	c.config.Directory.Store.Table = tabletest.Faults{Table: c.config.Directory.Store.Table, After: func(call tabletest.Call) error {
 		if strings.Contains(fmt.Sprint(call.Keys), "#last") {
 			ctx.near.Store(true)
 		}
@@ -118,8 +118,8 @@ func (c *repeatableBytes) Read(p []byte) (int, error) {
 // newDeterministicClient returns a client of a server whose IDs and times are the same in each run.
 func newDeterministicClient(t *testing.T) *client {
 	return newClient(t, func(c *Config) {
-		c.Directory.Random = &repeatableBytes{}
-		c.Directory.Now = func() time.Time { return time.Unix(1e9, 0) }
+		c.Directory.Store.Random = &repeatableBytes{}
+		c.Directory.Store.Now = func() time.Time { return time.Unix(1e9, 0) }
 	})
 }
 

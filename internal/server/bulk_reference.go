@@ -1,7 +1,6 @@
 package server
 
 import (
-	"net/http"
 	"slices"
 	"strings"
 
@@ -11,17 +10,6 @@ import (
 
 // bulkIDPrefix precedes a bulkId that refers to the resource of a POST operation (RFC 7644 §3.7.2).
 const bulkIDPrefix = "bulkId:"
-
-// substitute replaces each reference in the path and the data of an operation with the result of to for its bulkId.
-func (op *bulkOperation) substitute(to func(bulkID string) string) {
-	op.path, op.data = substitute(op.path, to).(string), substitute(op.data, to)
-	if o, ok := op.data.(scim.Object); ok && op.method == http.MethodPatch {
-		list, _ := o.Get("Operations").([]any)
-		for _, e := range list {
-			substituteInPath(e, to)
-		}
-	}
-}
 
 // substitute replaces the references in a value and returns the result. It modifies arrays and objects in place. A
 // reference is a string, or the last segment of a string such as ../Users/bulkId:qwerty.
@@ -53,36 +41,33 @@ func substituteInPath(operation any, to func(bulkID string) string) {
 		if !strings.EqualFold(name, "path") || !strings.Contains(text, bulkIDPrefix) {
 			continue
 		}
-		if p, err := filter.ParsePath(text); err == nil {
-			substituteInFilter(p.Filter, to)
+		if p, err := filter.ParsePath(text); err == nil && p.Filter != nil {
+			filter.Visit(p.Filter, filterSubstituter(to))
 			o[name] = p.String()
 		}
 	}
 }
 
-// substituteInFilter replaces the references among the comparison values of a filter in brackets. Such a filter
-// contains no further brackets (RFC 7644 §3.5.2).
-func substituteInFilter(e filter.Expr, to func(bulkID string) string) {
-	switch e := e.(type) {
-	case *filter.And:
-		substituteInFilter(e.X, to)
-		substituteInFilter(e.Y, to)
-	case *filter.Or:
-		substituteInFilter(e.X, to)
-		substituteInFilter(e.Y, to)
-	case *filter.Not:
-		substituteInFilter(e.X, to)
-	case *filter.Compare:
-		e.Value = substitute(e.Value, to)
-	}
+// A filterSubstituter is a filter.Visitor that replaces references in the values of comparisons, in place.
+type filterSubstituter func(bulkID string) string
+
+func (to filterSubstituter) And(f *filter.And) any {
+	filter.Visit(f.X, to)
+	return filter.Visit(f.Y, to)
 }
 
-// resolve returns the ID of the resource that a POST created, or the unchanged reference if the POST has created none.
-func (j *bulkJob) resolve(bulkID string) string {
-	if k, known := j.postByBulkID[bulkID]; known && j.operations[k].id != "" {
-		return j.operations[k].id
-	}
-	return bulkIDPrefix + bulkID
+func (to filterSubstituter) Or(f *filter.Or) any {
+	filter.Visit(f.X, to)
+	return filter.Visit(f.Y, to)
+}
+
+func (to filterSubstituter) Not(f *filter.Not) any             { return filter.Visit(f.X, to) }
+func (to filterSubstituter) Present(*filter.Present) any       { return nil }
+func (to filterSubstituter) ValuePath(f *filter.ValuePath) any { return filter.Visit(f.Filter, to) }
+
+func (to filterSubstituter) Compare(f *filter.Compare) any {
+	f.Value = substitute(f.Value, to)
+	return nil
 }
 
 // deferReferences moves the attributes that contain references from a resource to the returned resource. Of a

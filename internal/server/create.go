@@ -4,7 +4,7 @@ import "net/http"
 
 // create serves POST on the endpoint of a resource type (RFC 7644 §3.3).
 func create(r *request, target route) (*response, error) {
-	o, p, err := r.decodeResource(target)
+	o, p, err := r.decodeResource(target.resourceType)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,21 @@
 // The package does not store anything, does not read the environment, and does not depend on Lambda or API Gateway,
 // except for their size limits. A handler never writes to the connection.
 //
+// # Files
+//
+// The files of a line use only each other and the files of later lines:
+//
+//	server.go                   New, the table of all routes, the steps of a request
+//	discovery.go                the discovery endpoints, which report the limits of the other handlers
+//	bulk*.go                    /Bulk, which executes each operation through the route of the single request
+//	search.go, query.go         the requests that list resources
+//	create.go, ..., delete.go   the other handlers, one file for each verb
+//	audit.go, limit.go          the call of a handler with its audit record; rate limit and deprovisioning guard
+//	config.go                   Config and the server type
+//	route.go                    the route type, and the lookup of the route of a method and a path
+//	response.go                 the response type, the error types, and the response to each error
+//	request.go                  the request type: body, parameters, preconditions
+//
 // # RFC sections
 //
 // This list names, for each section, the code that implements it and the most important tests. Files without a package
@@ -24,18 +39,18 @@
 //	                        tests: rfc_test.go, request_test.go, okta_entitlement_test.go
 //	RFC 7644 §2, §7.4       authentication, expiry of tokens
 //	                        code:  token/authenticate.go, token/issue.go
-//	                        tests: token/token_test.go, matrix_test.go, rotation_test.go
+//	                        tests: token/authenticate_test.go, token/issue_test.go, matrix_test.go, rotation_test.go
 //	RFC 7644 §3.3           create a resource
 //	                        code:  create.go, directory/create.go
 //	                        tests: directory/lifecycle_test.go, okta_test.go
 //	RFC 7644 §3.4.1         retrieve a resource
 //	                        code:  retrieve.go, directory/retrieve.go
-//	                        tests: directory/interleaving_test.go
+//	                        tests: store/interleaving_test.go
 //	RFC 7644 §3.4.2         list resources: filter, sort, pages, the root
-//	                        code:  query.go, search.go, directory/list.go, query/query.go, query/plan.go, query/page.go,
+//	                        code:  query.go, directory/list.go, query/query.go, query/plan.go, query/page.go,
 //	                               query/sort.go, filter/parse.go, scim/match.go, scim/specialize.go, scim/sort.go
-//	                        tests: search_test.go, query/match_test.go, query/page_test.go, scim/match_test.go,
-//	                               scim/second_test.go, scim/specialize_test.go
+//	                        tests: search_test.go, query/evaluate_test.go, query/page_test.go, scim/match_test.go,
+//	                               scim/reference_test.go, scim/specialize_test.go
 //	RFC 7644 §3.4.3         list resources by POST to /.search
 //	                        code:  search.go
 //	                        tests: search_test.go
@@ -55,20 +70,20 @@
 //	                        code:  scim/project.go, directory/render.go
 //	                        tests: scim/match_test.go
 //	RFC 7644 §3.11          /Me, which is not supported: 501
-//	                        code:  route.go
+//	                        code:  server.go
 //	                        tests: request_test.go
 //	RFC 7644 §3.12          errors
 //	                        code:  response.go, scim/error.go
 //	                        tests: servertest/shape.go, for every response of every test
 //	RFC 7644 §3.14          versions and preconditions
 //	                        code:  request.go, directory/update.go
-//	                        tests: request_test.go, directory/race_test.go
+//	                        tests: request_test.go, store/race_test.go
 //	RFC 7644 §6             tenants
 //	                        code:  store/keys.go, table/scoped.go
 //	                        tests: isolation_test.go, table/scoped_test.go, directory/lifecycle_test.go
 //	RFC 9865                pages by cursor
-//	                        code:  search.go, query/cursor.go
-//	                        tests: search_test.go, query/cursor_test.go, query/walk_test.go
+//	                        code:  query.go, query/cursor.go
+//	                        tests: search_test.go, query/cursor_test.go, query/iterator_test.go
 //	dialects                requests of identity providers that depart from the RFCs
 //	                        code:  next to the rule that is relaxed, with the name of the provider
 //	                        tests: dialect_test.go, patch/testdata/dialects.txtar

@@ -14,7 +14,7 @@ import (
 // them.
 func (c *client) addStoredMembers(group string, n int) {
 	c.Helper()
-	user := c.config.Directory.Types.ByName("User")
+	user := c.config.Directory.Store.Types.ByName("User")
 	pk, sum := "test#Group#"+group, int64(0)
 	var writes []table.Write
 	for i := range n {
@@ -29,7 +29,7 @@ func (c *client) addStoredMembers(group string, n int) {
 		}
 		counters := table.Item{"n": table.N(int64(len(writes))), "sum": table.N(sum), "ver": table.N(1)}
 		writes, sum = append(writes, table.Update{Key: table.Key{PK: pk, SK: "@"}, Add: counters}), 0
-		if err := c.config.Directory.Table.Write(c.Context(), writes...); err != nil {
+		if err := c.config.Directory.Store.Table.Write(c.Context(), writes...); err != nil {
 			c.Fatal(err)
 		}
 		writes = nil

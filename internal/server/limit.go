@@ -2,28 +2,9 @@ package server
 
 import (
 	"context"
-	"fmt"
-	"net/http"
 
 	"golang.org/x/sync/errgroup"
-
-	"serverless-scim/internal/scim"
 )
-
-// A retryAfterError is an error after which the client can repeat the request in a number of seconds.
-type retryAfterError struct {
-	err     *scim.Error
-	seconds int
-}
-
-func (e *retryAfterError) Error() string { return e.err.Error() }
-func (e *retryAfterError) Unwrap() error { return e.err }
-
-// tooManyRequests returns a 429 error with the header Retry-After.
-func tooManyRequests(seconds int, format string, args ...any) error {
-	err := &scim.Error{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(format, args...)}
-	return &retryAfterError{err: err, seconds: seconds}
-}
 
 // checkRateLimit returns an error if the token of the request has sent too many requests. The limit of the tenant, if
 // set, replaces that of the server.

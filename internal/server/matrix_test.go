@@ -31,7 +31,7 @@ func allPaths(c *client, id string) (all []string) {
 		}
 		all = append(all, servicePaths[pattern]...)
 	}
-	for _, rt := range c.config.Directory.Types.ResourceTypes {
+	for _, rt := range c.config.Directory.Store.Types.ResourceTypes {
 		all = append(all, rt.Endpoint, rt.Endpoint+"/", rt.Endpoint+"/.search", rt.Endpoint+"/"+id, rt.Endpoint+"/none")
 	}
 	return append(all, "", "/", "//Users", "/nothing", "/Users/a/b", "/Users/%2e%2e")

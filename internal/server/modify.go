@@ -11,7 +11,7 @@ import (
 // tenant can disable it by the setting NoContent, unless the request selects attributes. A large group is not read back
 // unless the request selects attributes.
 func modify(r *request, target route) (*response, error) {
-	p, err := r.projection(target)
+	p, err := r.projection(target.resourceType)
 	if err != nil {
 		return nil, err
 	}

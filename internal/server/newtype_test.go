@@ -42,5 +42,5 @@ func withTestResource(t *testing.T) func(*Config) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return func(c *Config) { c.Directory.Types = loaded }
+	return func(c *Config) { c.Directory.Store.Types = loaded }
 }

@@ -15,7 +15,7 @@ func TestOktaEntitlements(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	c := newClient(t, func(c *Config) { c.Directory.Types = types })
+	c := newClient(t, func(c *Config) { c.Directory.Store.Types = types })
 	schemas := map[any]any{}
 	for _, rt := range c.expect(c.do("GET", "/ResourceTypes", ""), 200).body["Resources"].([]any) {
 		schemas[rt.(scim.Object)["endpoint"]] = rt.(scim.Object)["schema"]

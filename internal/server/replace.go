@@ -4,7 +4,7 @@ import "net/http"
 
 // replace serves PUT on a resource (RFC 7644 §3.5.1).
 func replace(r *request, target route) (*response, error) {
-	o, p, err := r.decodeResource(target)
+	o, p, err := r.decodeResource(target.resourceType)
 	if err != nil {
 		return nil, err
 	}

@@ -21,9 +21,13 @@ type request struct {
 	requestID string // in the log
 	identity  token.Identity
 	types     *scim.Types // resource types that are enabled for the tenant
-	directory *directory.Store
+	directory *directory.Directory
 	baseURL   string // URL of the service, without a trailing slash
 }
+
+// maxBodyBytes is the largest request body. A payload of Lambda is at most 6 MB and contains the body as an escaped
+// string.
+const maxBodyBytes = 4 << 20
 
 // body reads and returns the request body. It returns an error if the media type is not JSON or if the body is too
 // large.
@@ -78,33 +82,26 @@ func isParameter(name string) bool {
 		"sortby", "sortorder"}, name)
 }
 
-// projection returns the attributes that the response contains, as the query string selects them.
-func (r *request) projection(target route) (scim.Projection, error) {
+// projection returns the attributes that a response with a resource of type rt contains, as the query string selects
+// them.
+func (r *request) projection(rt *scim.ResourceType) (scim.Projection, error) {
 	p, err := r.queryParameters()
 	if err != nil {
 		return scim.Projection{}, err
 	}
-	return scim.NewProjection(r.targetTypes(target), p["attributes"], p["excludedattributes"])
+	return scim.NewProjection([]*scim.ResourceType{rt}, p["attributes"], p["excludedattributes"])
 }
 
-// decodeResource returns the resource in the request body and the projection of the response.
-func (r *request) decodeResource(target route) (o scim.Object, p scim.Projection, err error) {
-	if p, err = r.projection(target); err != nil {
+// decodeResource returns the resource of type rt in the request body, and the projection of the response.
+func (r *request) decodeResource(rt *scim.ResourceType) (o scim.Object, p scim.Projection, err error) {
+	if p, err = r.projection(rt); err != nil {
 		return nil, p, err
 	}
 	body, err := r.body()
 	if err == nil {
-		o, err = target.resourceType.Decode(body)
+		o, err = rt.Decode(body)
 	}
 	return o, p, err
-}
-
-// targetTypes returns the resource type of a route, or all enabled resource types if the route has none.
-func (r *request) targetTypes(target route) []*scim.ResourceType {
-	if target.resourceType == nil {
-		return r.types.ResourceTypes
-	}
-	return []*scim.ResourceType{target.resourceType}
 }
 
 // ifMatch returns the precondition of a request (RFC 7644 §3.14). It returns nil if the request has no If-Match header.
@@ -125,4 +122,13 @@ func parseEntityTags(headers []string) directory.Precondition {
 	return func(version string) bool {
 		return slices.Contains(tags, "*") || slices.Contains(tags, strings.TrimPrefix(version, "W/"))
 	}
+}
+
+// loggedMethod returns the method of a request for the log, and "other" instead of an unknown method.
+func (r *request) loggedMethod() string {
+	switch r.Method {
+	case http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete:
+		return r.Method
+	}
+	return "other"
 }

@@ -177,7 +177,7 @@ func TestPasswordsAreNotStoredOrLogged(t *testing.T) {
 
 func TestPanicReturns500(t *testing.T) {
 	t.Parallel()
-	c := newClient(t, func(c *Config) { c.Directory.Now = func() time.Time { panic("a fault") } })
+	c := newClient(t, func(c *Config) { c.Directory.Store.Now = func() time.Time { panic("a fault") } })
 	c.expect(c.do("POST", "/Users", `{"userName":"u"}`), 500)
 	if !strings.Contains(c.log.String(), "a fault") {
 		t.Error("the log does not contain the panic")
@@ -188,7 +188,7 @@ func TestPanicReturns500(t *testing.T) {
 func TestBusyTableReturns429WithWholeSeconds(t *testing.T) {
 	t.Parallel()
 	c := newClient(t)
-	c.config.Directory.Table = tabletest.Faults{Table: c.config.Directory.Table, Before: func(tabletest.Call) error {
+	c.config.Directory.Store.Table = tabletest.Faults{Table: c.config.Directory.Store.Table, Before: func(tabletest.Call) error {
 		return &table.TransientError{Err: errors.New("throttled")}
 	}}
 	c.handler = New(c.config)

@@ -114,6 +114,21 @@ func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.valu
 
 func stack() string { return string(debug.Stack()) }
 
+// A retryAfterError is an error after which the client can repeat the request in a number of seconds.
+type retryAfterError struct {
+	err     *scim.Error
+	seconds int
+}
+
+func (e *retryAfterError) Error() string { return e.err.Error() }
+func (e *retryAfterError) Unwrap() error { return e.err }
+
+// tooManyRequests returns a 429 error with the header Retry-After.
+func tooManyRequests(seconds int, format string, args ...any) error {
+	err := &scim.Error{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(format, args...)}
+	return &retryAfterError{err: err, seconds: seconds}
+}
+
 // errorResponse returns the response to an error (RFC 7644 §3.12). A transient error is 429, because that is the only
 // failure after which Okta repeats a request by itself. Okta requires Retry-After in whole seconds.
 func errorResponse(err error) *response {

@@ -8,7 +8,7 @@ import (
 
 // retrieve serves GET on a resource (RFC 7644 §3.4.1).
 func retrieve(r *request, target route) (*response, error) {
-	p, err := r.projection(target)
+	p, err := r.projection(target.resourceType)
 	if err != nil {
 		return nil, err
 	}

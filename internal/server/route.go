@@ -39,28 +39,6 @@ type routeTable map[string]methods
 
 const searchSegment = ".search"
 
-// newRouteTable returns the routes of the service. It is the only place that says which endpoints read and which write.
-func (s *server) newRouteTable() routeTable {
-	alias := methods{http.MethodGet: reads(me), http.MethodPost: writes(me), http.MethodPut: writes(me),
-		http.MethodPatch: writes(me), http.MethodDelete: writes(me)}
-	return routeTable{
-		"":                      {http.MethodGet: reads(listResources)},
-		".search":               {http.MethodPost: reads(search)},
-		"bulk":                  {http.MethodPost: writes(s.bulk)},
-		"me":                    alias,
-		"me/ID":                 alias,
-		"serviceproviderconfig": {http.MethodGet: reads(serviceProviderConfig)},
-		"resourcetypes":         {http.MethodGet: reads(resourceTypes)},
-		"resourcetypes/ID":      {http.MethodGet: reads(resourceTypes)},
-		"schemas":               {http.MethodGet: reads(schemas)},
-		"schemas/ID":            {http.MethodGet: reads(schemas)},
-		"TYPE":                  {http.MethodGet: reads(listResources), http.MethodPost: writes(create)},
-		"TYPE/.search":          {http.MethodPost: reads(search)},
-		"TYPE/ID": {http.MethodGet: reads(retrieve), http.MethodPut: writes(replace),
-			http.MethodPatch: writes(modify), http.MethodDelete: writes(deleteResource)},
-	}
-}
-
 // resourceWrites returns the table for the operations of a bulk request, which can only write resources (RFC 7644
 // §3.7). The result has the same patterns, and only the methods that write a resource.
 func (t routeTable) resourceWrites() routeTable {
@@ -146,11 +124,4 @@ func (target *route) loggedPath() string {
 
 func noEndpointError() error {
 	return scim.NotFound("There is no endpoint at this path. GET /ResourceTypes lists the endpoints of resources.")
-}
-
-// me serves /Me, the alias of the authenticated user (RFC 7644 §3.11). It always returns an error, because a token
-// belongs to a tenant and not to a user.
-func me(*request, route) (*response, error) {
-	return nil, &scim.Error{Status: http.StatusNotImplemented,
-		Detail: "/Me is not supported, because a token does not belong to a user. Send the request to /Users/{id}."}
 }

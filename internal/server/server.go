@@ -10,44 +10,36 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
-	"serverless-scim/internal/token"
 )
-
-// Config holds the parts and settings of a server.
-type Config struct {
-	Directory directory.Config
-	Tokens    *token.Store
-	Limiter   *token.Limiter
-	// RateLimit is the number of requests a second that each token may send, unless its tenant has a limit of its own.
-	// Zero means no limit.
-	RateLimit int
-	// RequestID returns the ID of a request in the log.
-	RequestID func(*http.Request) string
-	// BaseURL is the URL of the service without a trailing slash. If it is empty, the server derives the base URL from
-	// each request whose URL is absolute.
-	BaseURL string
-	// Timeout is the time limit of a request.
-	Timeout time.Duration
-	Log     *slog.Logger
-}
-
-// maxBodyBytes is the largest request body. A payload of Lambda is at most 6 MB and contains the body as an escaped
-// string.
-const maxBodyBytes = 4 << 20
 
 // New returns the handler of a SCIM service provider. The handler serves requests under any base path.
 func New(c Config) http.Handler {
-	s := &server{Config: c, types: c.Directory.Types}
+	s := &server{Config: c, types: c.Directory.Store.Types}
 	s.routes = s.newRouteTable()
 	s.bulkRoutes = s.routes.resourceWrites()
 	return s
 }
 
-type server struct {
-	Config
-	types      *scim.Types // of all tenants
-	routes     routeTable
-	bulkRoutes routeTable // for the operations of bulk requests
+// newRouteTable returns the routes of the service. It is the only place that says which endpoints read and which write.
+func (s *server) newRouteTable() routeTable {
+	alias := methods{http.MethodGet: reads(me), http.MethodPost: writes(me), http.MethodPut: writes(me),
+		http.MethodPatch: writes(me), http.MethodDelete: writes(me)}
+	return routeTable{
+		"":                      {http.MethodGet: reads(listResources)},
+		".search":               {http.MethodPost: reads(search)},
+		"bulk":                  {http.MethodPost: writes(s.bulk)},
+		"me":                    alias,
+		"me/ID":                 alias,
+		"serviceproviderconfig": {http.MethodGet: reads(serviceProviderConfig)},
+		"resourcetypes":         {http.MethodGet: reads(resourceTypes)},
+		"resourcetypes/ID":      {http.MethodGet: reads(resourceTypes)},
+		"schemas":               {http.MethodGet: reads(schemas)},
+		"schemas/ID":            {http.MethodGet: reads(schemas)},
+		"TYPE":                  {http.MethodGet: reads(listResources), http.MethodPost: writes(create)},
+		"TYPE/.search":          {http.MethodPost: reads(search)},
+		"TYPE/ID": {http.MethodGet: reads(retrieve), http.MethodPut: writes(replace),
+			http.MethodPatch: writes(modify), http.MethodDelete: writes(deleteResource)},
+	}
 }
 
 // ServeHTTP serves a request and logs it. Every response is a SCIM message or empty, even after a panic.
@@ -100,14 +92,6 @@ func (s *server) handle(r *request) (resp *response, target route, err error) {
 	return resp, target, err
 }
 
-// serve calls the handler of a route. It logs every attempt to change a resource, even if the handler fails or panics.
-func (s *server) serve(r *request, target route) (resp *response, err error) {
-	if target.writes && target.resourceType != nil {
-		defer func() { s.audit(r, target, resp, err) }()
-	}
-	return target.handler(r, target)
-}
-
 // openDirectory completes an authenticated request with what depends on its tenant and its base path. It returns the
 // path segments from the endpoint on, which are nil for the root. If the path is neither, ok is false.
 func (s *server) openDirectory(r *request) (segments []string, ok bool) {
@@ -121,7 +105,7 @@ func (s *server) openDirectory(r *request) (segments []string, ok bool) {
 		r.baseURL = r.URL.Scheme + "://" + r.URL.Host + base
 	}
 	c := s.Directory
-	c.StrictMembers = tenant.Settings.StrictMembers
+	c.Store.StrictMembers = tenant.Settings.StrictMembers
 	c.AllowDeprovisioning = func(ctx context.Context) error { return s.guardDeprovisioning(ctx, r) }
 	r.directory = directory.New(c, tenant.Name, r.baseURL)
 	return segments, ok || s.isRoot(r)
@@ -134,4 +118,11 @@ func (s *server) isRoot(r *request) bool {
 	}
 	u, err := url.Parse(s.BaseURL)
 	return err == nil && strings.Trim(r.URL.Path, "/") == strings.Trim(u.Path, "/")
+}
+
+// me serves /Me, the alias of the authenticated user (RFC 7644 §3.11). It always returns an error, because a token
+// belongs to a tenant and not to a user.
+func me(*request, route) (*response, error) {
+	return nil, &scim.Error{Status: http.StatusNotImplemented,
+		Detail: "/Me is not supported, because a token does not belong to a user. Send the request to /Users/{id}."}
 }

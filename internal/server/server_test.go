@@ -18,6 +18,7 @@ import (
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/server/servertest"
+	"serverless-scim/internal/store"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/bolt"
 	"serverless-scim/internal/token"
@@ -67,7 +68,7 @@ func newClient(t testing.TB, change ...func(*Config)) *client {
 	c := &client{TB: t, secret: token.New("test"), log: &logBuffer{}}
 	log := slog.New(slog.NewTextHandler(c.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	c.config = Config{
-		Directory: directory.Config{Table: tab, Types: scim.StandardTypes(), Now: time.Now, Random: &ascendingBytes{}, Log: log},
+		Directory: directory.Config{Store: store.Config{Table: tab, Types: scim.StandardTypes(), Now: time.Now, Random: &ascendingBytes{}, Log: log}},
 		Tokens:    &token.Store{Table: tab, Now: time.Now}, Limiter: &token.Limiter{Table: tab, Now: time.Now, Log: log},
 		RequestID: func(*http.Request) string { return "request" }, BaseURL: base, Timeout: time.Minute, Log: log,
 	}
@@ -175,7 +176,7 @@ func (c *client) dumpTable() string {
 	c.Helper()
 	var b strings.Builder
 	for start := (table.Key{}); ; {
-		p, err := c.config.Directory.Table.Scan(c.Context(), start)
+		p, err := c.config.Directory.Store.Table.Scan(c.Context(), start)
 		if err != nil {
 			c.Fatal(err)
 		}

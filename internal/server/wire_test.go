@@ -12,7 +12,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
-	"serverless-scim/internal/directory"
+	"serverless-scim/internal/fsck"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/dynamo"
@@ -52,7 +52,7 @@ var shortBackoff = table.Backoff{Base: time.Millisecond, Cap: 40 * time.Millisec
 // withTable returns a client of a server with the same data through another table, and a timeout of two seconds.
 func (c *client) withTable(t table.Table) *client {
 	other := *c
-	other.config.Directory.Table, other.config.Directory.Backoff = t, shortBackoff
+	other.config.Directory.Store.Table, other.config.Directory.Store.Backoff = t, shortBackoff
 	other.config.Tokens = &token.Store{Table: t, Now: time.Now}
 	return other.withTimeout(2 * time.Second)
 }
@@ -153,7 +153,7 @@ func (c *client) runOwners(bad *client) (busy int) {
 	if members := referencedIDs(c.do("GET", "/Groups/"+common, "").body, "members"); len(members) != inCommon {
 		c.Errorf("the common group has the members %v, want %d", members, inCommon)
 	}
-	fsck := directory.Checker{Config: c.config.Directory, Tenant: c.Name(), Report: func(line string) { c.Error(line) }}
+	fsck := fsck.Checker{Config: c.config.Directory.Store, Tenant: c.Name(), Report: func(line string) { c.Error(line) }}
 	if _, err := fsck.Run(c.Context()); err != nil {
 		c.Error(err)
 	}

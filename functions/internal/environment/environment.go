@@ -20,7 +20,9 @@ import (
 	"time"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/query"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/store"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/dynamo"
 )
@@ -49,15 +51,17 @@ func Directory(env func(name string) string, t table.Table, log *slog.Logger) (d
 	if err != nil {
 		return directory.Config{}, err
 	}
-	budget, err := NonNegativeInt(env, "SCAN_BUDGET", directory.DefaultScanBudget)
+	budget, err := NonNegativeInt(env, "SCAN_BUDGET", query.DefaultScanBudget)
 	if err == nil && budget == 0 {
 		err = errors.New("the environment variable SCAN_BUDGET is 0; set it to at least 1")
 	}
 	if err != nil {
 		return directory.Config{}, err
 	}
-	return directory.Config{Table: t, Types: types, Now: time.Now, Random: rand.Reader, Log: log, Budget: budget,
-		Cursors: &directory.CursorKeyCache{}}, nil
+	return directory.Config{
+		Store: store.Config{Table: t, Types: types, Now: time.Now, Random: rand.Reader, Log: log},
+		Query: query.Config{ScanBudget: budget, Cache: &query.Cache{}},
+	}, nil
 }
 
 // NonNegativeInt returns the number in a variable, or defaultValue if the variable is not set. It returns an error if

@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"serverless-scim/internal/directory"
+	"serverless-scim/internal/query"
 )
 
 func TestAWSVariablesAreRequiredWithoutEndpoint(t *testing.T) {
@@ -25,12 +25,12 @@ func TestAWSVariablesAreRequiredWithoutEndpoint(t *testing.T) {
 
 func TestScanBudgetMustBePositive(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]int{"": directory.DefaultScanBudget, "7": 7, "0": 0, "-1": 0, "many": 0} {
+	for value, want := range map[string]int{"": query.DefaultScanBudget, "7": 7, "0": 0, "-1": 0, "many": 0} {
 		c, err := Directory(func(name string) string {
 			return map[string]string{"SCAN_BUDGET": value}[name]
 		}, nil, slog.New(slog.DiscardHandler))
-		if c.Budget != want || (err != nil) != (want == 0) {
-			t.Errorf("%q: %d and %v, want %d", value, c.Budget, err, want)
+		if c.Query.ScanBudget != want || (err != nil) != (want == 0) {
+			t.Errorf("%q: %d and %v, want %d", value, c.Query.ScanBudget, err, want)
 		}
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"time"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/query"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/store"
 	"serverless-scim/internal/table/bolt"
 )
 
@@ -21,6 +23,6 @@ func EmbeddedConfig(t *testing.T, log io.Writer) directory.Config {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tab.Close() })
-	return directory.Config{Table: tab, Types: scim.StandardTypes(), Now: time.Now, Random: rand.Reader,
-		Log: slog.New(slog.NewJSONHandler(log, nil)), Cursors: &directory.CursorKeyCache{}}
+	return directory.Config{Store: store.Config{Table: tab, Types: scim.StandardTypes(), Now: time.Now, Random: rand.Reader,
+		Log: slog.New(slog.NewJSONHandler(log, nil))}, Query: query.Config{Cache: &query.Cache{}}}
 }

@@ -12,6 +12,7 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/store"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/tabletest"
 )
@@ -23,7 +24,7 @@ func LeaveUnfinished(t *testing.T, tab table.Table, tenant string, at time.Time)
 	t.Helper()
 	var remainingWrites atomic.Int64 // writes that succeed before the process ends
 	types := scim.StandardTypes()
-	d := directory.New(directory.Config{
+	d := directory.New(directory.Config{Store: store.Config{
 		Table: tabletest.Faults{Table: tab, Before: func(c tabletest.Call) error {
 			if c.Method == "Write" && remainingWrites.Add(-1) < 0 {
 				return errors.New("the process has ended")
@@ -31,7 +32,7 @@ func LeaveUnfinished(t *testing.T, tab table.Table, tenant string, at time.Time)
 			return nil
 		}},
 		Types: types, Now: func() time.Time { return at }, Random: rand.Reader, Log: slog.New(slog.DiscardHandler),
-	}, tenant, "")
+	}}, tenant, "")
 	ctx, user, group := context.Background(), types.ByName("User"), types.ByName("Group")
 	create := func(rt *scim.ResourceType, o scim.Object) string {
 		r, err := d.Create(ctx, rt, o, scim.Projection{})

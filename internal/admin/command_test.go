@@ -1,0 +1,115 @@
+package admin
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+func TestCommandsReturnTheirResultOrAnExplanation(t *testing.T) {
+	t.Parallel()
+	at := newAdminTest(t)
+	for _, step := range []struct{ event, want string }{
+		{`{"command":"list-tenants"}`, `{"tenants":[]}`},
+		{`{"command":"create-tenant","tenant":"acme"}`, `{"tenant":"acme","hash":"822b33ad87c1","created":"2026-01-02T03:04:05Z","settings":{}}`},
+		{`{"command":"create-tenant","tenant":"acme"}`, `error: tenant acme exists already; `},
+		{`{"command":"set","tenant":"acme","settings":{"strictMembers":true,"rateLimit":0,"resourceTypes":["User"]}}`,
+			`"settings":{"strictMembers":true,"resourceTypes":["User"],"rateLimit":0}}`},
+		{`{"command":"set","tenant":"acme","settings":{"rateLimit":null,"resourceTypes":null,"deprovisioning":20}}`,
+			`"settings":{"strictMembers":true,"deprovisioning":20}}`},
+		{`{"command":"show-tenant","tenant":"acme"}`, `"settings":{"strictMembers":true,"deprovisioning":20},"counts":{"Group":0,"User":0}}`},
+		{`{"command":"show-tenant","tenant":"none"}`, `error: tenant none does not exist or is deleted; see list-tenants`},
+		{`{"command":"list-tokens","tenant":"none"}`, `error: tenant none does not exist`},
+		{`{"command":"create-token","tenant":"none","label":"okta"}`, `error: tenant none does not exist`},
+		{`{"command":"list-tokens","tenant":"acme"}`, `{"tokens":[]}`},
+		{`{"command":"create-token","tenant":"acme","label":"okta","days":10}`, `"label":"okta","created":"2026-01-02T03:04:05Z","expires":"2026-01-12T03:04:05Z"}`},
+		{`{"command":"create-token","tenant":"acme","label":"okta"}`, `error: tenant acme has a valid token with the label "okta"; replace it with rotate-token`},
+		{`{"command":"create-token","tenant":"acme","label":"entra"}`, `"expires":"2027-01-02T03:04:05Z"}`},
+		{`{"command":"revoke-token","tenant":"acme","token":"0123456789abcdef"}`, `error: tenant acme has no token "0123456789abcdef"; see list-tokens`},
+		{`{"command":"rotate-token","tenant":"acme","token":"0123456789abcdef"}`, `error: tenant acme has no token "0123456789abcdef"; see list-tokens`},
+		{`{"command":"disable-tenant","tenant":"acme"}`, `"disabled":"2026-01-02T03:04:05Z"`},
+		{`{"command":"delete-tenant","tenant":"acme"}`, `"deleted":"2026-01-02T03:04:05Z","purged":"2026-02-01T03:04:05Z"`},
+		{`{"command":"create-token","tenant":"acme","label":"late"}`, `error: tenant acme does not exist or is deleted`},
+		{`{"command":"enable-tenant","tenant":"acme"}`, `{"tenant":"acme","hash":"822b33ad87c1","created":"2026-01-02T03:04:05Z","settings"`},
+		{`{"command":"release-tenant","tenant":"acme"}`, `{"tenant":"acme",`},
+	} {
+		if got := at.execute(step.event); !strings.Contains(got, step.want) {
+			t.Errorf("%s: got %s, want %s", step.event, got, step.want)
+		}
+	}
+}
+
+func TestInvalidEventsAreRejectedAndChangeNothing(t *testing.T) {
+	t.Parallel()
+	at := newAdminTest(t)
+	at.mustExecute(`{"command":"create-tenant","tenant":"acme"}`)
+	for event, want := range map[string]string{
+		``:                   `not a JSON object; `,
+		`[]`:                 `not a JSON object; `,
+		`{}`:                 `there is no command ""; the commands are create-tenant, create-token, `,
+		`{"command":"drop"}`: `there is no command "drop"`,
+		`{"command":7}`:      `cannot read the event`,
+		`{"command":"list-tenants","tenant":"acme"}`:                                       `list-tenants does not accept tenant; it accepts only command`,
+		`{"command":"show-tenant"}`:                                                        `tenant is missing; show-tenant requires tenant`,
+		`{"command":"show-tenant","tenant":""}`:                                            `tenant is missing; show-tenant requires tenant`,
+		`{"command":"show-tenant","tenant":"acme","tenants":"x"}`:                          `unknown field "tenants"`,
+		`{"command":"create-tenant","tenant":"Acme"}`:                                      `tenant "Acme" is not valid; a name has`,
+		`{"command":"create-tenant","tenant":"a#b"}`:                                       `tenant "a#b" is not valid; a name has`,
+		`{"command":"create-tenant","tenant":"-a"}`:                                        `tenant "-a" is not valid; a name has`,
+		`{"command":"create-token","tenant":"acme","label":"a\nb"}`:                        `label "a\nb" is not valid; a label has`,
+		`{"command":"create-token","tenant":"acme","label":"a","days":0}`:                  `days is 0; it must be from 1 to 730`,
+		`{"command":"create-token","tenant":"acme","label":"a","days":731}`:                `days is 731; it must be from 1 to 730`,
+		`{"command":"rotate-token","tenant":"acme","token":"0123456789abcdef","hours":-1}`: `hours is -1; it must be from 0 to 720`,
+		`{"command":"revoke-token","tenant":"acme","token":"scim_acme_x"}`:                 `token is not a token ID`,
+		`{"command":"set","tenant":"acme","settings":{"strict":true}}`:                     `unknown field "strict"; the settings are strictMembers`,
+		`{"command":"set","tenant":"acme","settings":[]}`:                                  `settings must be a JSON object`,
+		`{"command":"set","tenant":"acme","settings":{"resourceTypes":["Users"]}}`:         `there is no resource type "Users"; the resource types are User, Group`,
+		`{"command":"set","tenant":"acme","settings":{"rateLimit":-1}}`:                    `rateLimit is -1; it must be`,
+		`{"command":"set","tenant":"acme","settings":{"deprovisioning":101}}`:              `deprovisioning is 101; it must be`,
+		`{"command":"create-tenant","tenant":"b","settings":{"noContent":7}}`:              `cannot read the settings`,
+	} {
+		if got := at.execute(event); !strings.HasPrefix(got, "error: ") || !strings.Contains(got, want) {
+			t.Errorf("%s: got %s, want %s", event, got, want)
+		}
+	}
+	want := `{"tenants":[{"tenant":"acme","hash":"822b33ad87c1","created":"2026-01-02T03:04:05Z","settings":{}}]}`
+	if got := at.execute(`{"command":"list-tenants"}`); got != want {
+		t.Errorf("a rejected event changed something: %s", got)
+	}
+}
+
+func TestATokenIsReturnedOnlyOnce(t *testing.T) {
+	t.Parallel()
+	at := newAdminTest(t)
+	at.mustExecute(`{"command":"create-tenant","tenant":"acme"}`)
+	first := at.mustExecute(`{"command":"create-token","tenant":"acme","label":"okta"}`)
+	if !at.accepts(first.Token) {
+		t.Fatal("a new token is not accepted at once")
+	}
+	second := at.mustExecute(fmt.Sprintf(`{"command":"rotate-token","tenant":"acme","token":%q,"hours":1}`, first.ID))
+	if at.now = at.now.Add(time.Hour); at.accepts(first.Token) || !at.accepts(second.Token) {
+		t.Error("after the overlap, only the old token must be rejected")
+	}
+	list := at.execute(`{"command":"list-tokens","tenant":"acme"}`)
+	for _, want := range []string{first.ID, second.ID, `"expired":true`, `"used":"2026-01-02T03:04:05Z"`} {
+		if !strings.Contains(list, want) {
+			t.Errorf("the list has no %s: %s", want, list)
+		}
+	}
+	at.execute(fmt.Sprintf(`{"command":"revoke-token","tenant":"acme","token":%q}`, second.ID))
+	if at.accepts(second.Token) {
+		t.Error("a revoked token is accepted")
+	}
+	for _, secret := range []string{first.Token, second.Token} {
+		if strings.Contains(list, secret) || strings.Contains(at.log.String(), secret) {
+			t.Errorf("%s is in the list or in the log", secret)
+		}
+	}
+	for _, want := range []string{`"command":"create-tenant","tenant":"acme"`, `"command":"create-token"`,
+		`"command":"rotate-token"`, `"command":"revoke-token"`, `"token":"` + first.ID, `"label":"okta"`, `"outcome":"done"`} {
+		if !strings.Contains(at.log.String(), want) {
+			t.Errorf("the audit log has no %s:\n%s", want, at.log.String())
+		}
+	}
+}

@@ -1,0 +1,187 @@
+package directory
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/go-json-experiment/json/jsontext"
+
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/store"
+)
+
+// maxDisplayNameBytes is the longest display name of another resource that a response shows, because a response may
+// contain the name many times.
+const maxDisplayNameBytes = 1 << 10
+
+// A Resource is one version of a resource, ready to be rendered as JSON.
+type Resource struct {
+	Type           *scim.ResourceType
+	Version        string        // entity tag
+	Summary        ChangeSummary // of the request that returned the resource
+	MembersOmitted bool          // the projection selects the members, but the group is too large to read them after a change
+
+	dir   *Directory
+	state store.ResourceState
+	names store.DisplayNames
+}
+
+func (d *Directory) newResource(r store.ResourceState, names store.DisplayNames) *Resource {
+	return &Resource{Type: r.Type, Version: r.Head.EntityTag(r.Type), dir: d, state: r, names: names}
+}
+
+// newResources returns resources, and reads their display names if they are shown.
+func (d *Directory) newResources(ctx context.Context, states []store.ResourceState, showNames bool) ([]*Resource, error) {
+	var names store.DisplayNames
+	if showNames {
+		var err error
+		if names, err = d.store.ReadDisplayNamesFor(ctx, maxDisplayNames, states...); err != nil {
+			return nil, err
+		}
+	}
+	all := make([]*Resource, 0, len(states))
+	for _, r := range states {
+		all = append(all, d.newResource(r, names))
+	}
+	return all, nil
+}
+
+// ID returns the ID of the resource.
+func (r *Resource) ID() string { return r.state.ID }
+
+// Location returns the address of the resource.
+func (r *Resource) Location() string { return r.dir.Location(r.Type, r.state.ID) }
+
+// EstimatedSize returns about how many bytes AppendJSON appends.
+func (r *Resource) EstimatedSize(p scim.Projection) int {
+	return estimatedSize(r.state, len(r.state.Members), p)
+}
+
+// AppendJSON appends the resource as JSON, with the attributes that the projection selects. The order of the names is
+// always the same, and has no meaning.
+func (r *Resource) AppendJSON(b []byte, p scim.Projection) ([]byte, error) {
+	b = slices.Grow(b, r.EstimatedSize(p))
+	b = r.Type.AppendSchemas(append(b, `{"schemas":`...), r.state.Head.Document)
+	b = appendString(append(b, ','), "id", r.state.ID)
+	b, err := r.appendDocument(b, p)
+	if err == nil && store.IsGroup(r.Type) {
+		b, err = r.appendReferences(b, r.Type.Attribute("members"), r.state.Members, p)
+	}
+	if err == nil {
+		b, err = r.appendReferences(b, r.Type.Attribute("groups"), r.state.Head.Groups, p)
+	}
+	return append(r.appendMeta(b, p), '}'), err
+}
+
+// appendString appends a JSON member with a string value. Like encoding/json, it replaces invalid UTF-8 by U+FFFD. The
+// name needs no escaping.
+func appendString(b []byte, name, value string) []byte {
+	b = append(append(append(b, '"'), name...), `":`...)
+	b, _ = jsontext.AppendQuote(b, value)
+	return b
+}
+
+// appendDocument appends the selected attributes of the document. If all are selected, it copies the text and only checks
+// that it is valid.
+func (r *Resource) appendDocument(b []byte, p scim.Projection) ([]byte, error) {
+	begin, doc := len(b), r.state.Head.Document
+	if r.Type.ReturnsAll(doc, p) {
+		b = append(b, doc...)
+	} else {
+		o, err := store.DecodeDocument(doc)
+		if err != nil {
+			return b, err
+		}
+		text, err := scim.EncodeJSON(r.Type.Project(o, p))
+		if err != nil {
+			return b, err
+		}
+		b = append(b, text...)
+	}
+	object := jsontext.Value(b[begin:])
+	if n := len(object); n < 2 || object[0] != '{' || object[n-1] != '}' || !object.IsValid() {
+		return b, fmt.Errorf("directory: corrupt document of %s %s", r.Type.Name, r.state.ID)
+	}
+	if len(object) == len("{}") {
+		return b[:begin], nil
+	}
+	object[0] = ',' // the document continues the object that b holds
+	return b[:len(b)-1], nil
+}
+
+func (r *Resource) appendMeta(b []byte, p scim.Projection) []byte {
+	a := r.Type.Attribute("meta")
+	if a == nil || !p.Includes(a) {
+		return b
+	}
+	begin := len(b)
+	b = append(b, `,"meta":{`...)
+	empty := len(b)
+	for _, sub := range a.SubAttributes {
+		if p.IncludesSub(a, sub) {
+			b = append(appendString(b, sub.Name, r.state.Meta(sub.Name, r.dir.baseURL)), ',')
+		}
+	}
+	if len(b) == empty {
+		return b[:begin]
+	}
+	b[len(b)-1] = '}'
+	return b
+}
+
+// selectedSubAttributes returns the sub-attributes of members or groups that a response shows. Of a large group it shows
+// no $ref unless the client names it, and omits the type of users unless the client names it.
+func (r *Resource) selectedSubAttributes(a *scim.Attribute, p scim.Projection) (selected []string, omitUserType bool) {
+	isLarge := a.IsMembership && isLargeGroup(r.state)
+	for _, sub := range a.SubAttributes {
+		if p.IncludesSub(a, sub) && !(isLarge && sub.Name == "$ref" && !p.HasName(a.Name+".$ref")) {
+			selected = append(selected, sub.Name)
+		}
+	}
+	return selected, isLarge && !p.HasName(a.Name+".type")
+}
+
+// appendReferences appends members or groups, without the resources that no longer exist.
+func (r *Resource) appendReferences(b []byte, a *scim.Attribute, ids []string, p scim.Projection) ([]byte, error) {
+	if a == nil || len(ids) == 0 || !p.Includes(a) {
+		return b, nil
+	}
+	begin := len(b)
+	b = append(append(append(b, `,"`...), a.Name...), `":[`...)
+	empty := len(b)
+	selected, omitUserType := r.selectedSubAttributes(a, p)
+	for _, id := range ids {
+		if r.names.Missing[id] {
+			continue
+		}
+		ref := scim.Reference{Type: r.dir.store.Types.ByID(id), ID: id, Display: r.names.ByID[id], Direct: !a.IsMembership}
+		if ref.Type == nil {
+			return b, fmt.Errorf("directory: corrupt %s of %s %s", a.Name, r.Type.Name, r.state.ID)
+		}
+		b = r.appendReference(b, selected, omitUserType && ref.Type.Name == "User", ref)
+	}
+	if len(b) == empty {
+		return b[:begin], nil
+	}
+	b[len(b)-1] = ']'
+	return b, nil
+}
+
+// appendReference appends the selected sub-attributes that have a value, and a comma. It appends nothing if there are none.
+func (r *Resource) appendReference(b []byte, selected []string, omitType bool, ref scim.Reference) []byte {
+	begin := len(b)
+	b = append(b, '{')
+	for _, name := range selected {
+		value := ref.Value(name, r.dir.baseURL)
+		if value == "" || name == "type" && omitType || name == "display" && len(value) > maxDisplayNameBytes {
+			continue
+		}
+		b = append(appendString(b, name, value), ',')
+	}
+	if len(b) == begin+1 {
+		return b[:begin]
+	}
+	b[len(b)-1] = '}'
+	return append(b, ',')
+}

@@ -1,0 +1,68 @@
+package directory
+
+import (
+	"context"
+	"maps"
+	"reflect"
+	"slices"
+	"strings"
+	"sync"
+
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/store"
+)
+
+// A ChangeSummary says what a request changed, without any attribute value. It is safe to log.
+type ChangeSummary struct {
+	Attributes    []string // names of the changed top-level attributes, sorted; URN:name in an extension
+	VersionBefore string   // entity tag; "": the resource did not exist
+	VersionAfter  string   // entity tag; "": the resource is deleted
+	Deprovisions  bool     // a resource of a type that has the attribute active was deactivated or deleted
+}
+
+// summarize compares two head items and documents. A head item is nil where the resource does not exist.
+func summarize(rt *scim.ResourceType, old, updated *store.HeadItem, from, to scim.Object, membersChange bool) (c ChangeSummary) {
+	c.Attributes = changedAttributes("", from, to)
+	if membersChange {
+		c.Attributes = append(c.Attributes, "members")
+	}
+	slices.Sort(c.Attributes)
+	if updated != nil {
+		c.VersionAfter = updated.EntityTag(rt)
+	}
+	if old != nil {
+		c.VersionBefore = old.EntityTag(rt)
+		c.Deprovisions = rt.Attribute("active") != nil && (updated == nil || from["active"] != false && to["active"] == false)
+	}
+	return c
+}
+
+// changedAttributes returns the names of the attributes that differ, in no particular order. The name of an extension
+// contains a colon.
+func changedAttributes(prefix string, x, y scim.Object) (names []string) {
+	all := scim.Object{}
+	maps.Copy(all, x)
+	maps.Copy(all, y)
+	for name := range all {
+		if strings.Contains(name, ":") {
+			a, _ := x[name].(scim.Object)
+			b, _ := y[name].(scim.Object)
+			names = append(names, changedAttributes(name+":", a, b)...)
+		} else if !reflect.DeepEqual(x[name], y[name]) {
+			names = append(names, prefix+name)
+		}
+	}
+	return names
+}
+
+// guardOnce returns a function that rejects a change which deprovisions, if AllowDeprovisioning does. It calls
+// AllowDeprovisioning at most once, however many attempts the request needs.
+func (d *Directory) guardOnce(ctx context.Context) func(ChangeSummary) error {
+	allow := sync.OnceValue(func() error { return d.allowDeprovisioning(ctx) })
+	return func(c ChangeSummary) error {
+		if !c.Deprovisions || d.allowDeprovisioning == nil {
+			return nil
+		}
+		return allow()
+	}
+}

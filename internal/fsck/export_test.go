@@ -1,0 +1,6 @@
+package fsck
+
+const (
+	MaxReadItems = maxReadItems
+	CheckBatch   = checkBatch
+)

@@ -137,7 +137,7 @@ func forms(v string) []string {
 
 // Logs, table, and responses contain no token and no password, and logs contain no personal value, also for invalid
 // requests and for errors of the table.
-func TestNothingIsToldThatNobodyShouldKnow(t *testing.T) {
+func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 	t.Parallel()
 	conversations, err := replay.LoadConversations("../../events")
 	if err != nil {

@@ -60,6 +60,7 @@ func TestInvalidEventsAreRejectedAndChangeNothing(t *testing.T) {
 		`{"command":"create-token","tenant":"acme","label":"a\nb"}`:                        `label "a\nb" is not valid; a label has`,
 		`{"command":"create-token","tenant":"acme","label":"a","days":0}`:                  `days is 0; it must be from 1 to 730`,
 		`{"command":"create-token","tenant":"acme","label":"a","days":731}`:                `days is 731; it must be from 1 to 730`,
+		`{"command":"create-token","tenant":"acme","label":"a","days":106752}`:             `days is 106752; it must be from 1 to 730`, // overflows a Duration
 		`{"command":"rotate-token","tenant":"acme","token":"0123456789abcdef","hours":-1}`: `hours is -1; it must be from 0 to 720`,
 		`{"command":"revoke-token","tenant":"acme","token":"scim_acme_x"}`:                 `token is not a token ID`,
 		`{"command":"set","tenant":"acme","settings":{"strict":true}}`:                     `unknown field "strict"; the settings are strictMembers`,

@@ -10,17 +10,19 @@ import (
 	"serverless-scim/internal/token"
 )
 
-const maxOverlap = 30 * day // of a rotated token
+// maxOverlap is the longest time for which a token stays valid after it has been rotated.
+const maxOverlap = 30 * day
 
-// commandInput holds the fields of an event. Each command accepts some of them.
+// A commandInput holds the fields of an event, which is the payload of a Lambda invocation. Each command accepts some of the
+// fields, and Execute rejects the others.
 type commandInput struct {
 	Command  string          `json:"command"`
 	Tenant   string          `json:"tenant"`
 	Label    string          `json:"label"`
-	Token    string          `json:"token"`    // the ID of a token
+	Token    string          `json:"token"`    // ID of a token, as list-tokens shows it
 	Days     *int            `json:"days"`     // lifetime of a new token; nil: token.DefaultLifetime
-	Hours    *int            `json:"hours"`    // overlap of a rotated token; nil: token.DefaultOverlap
-	Settings json.RawMessage `json:"settings"` // the settings to change; null resets a setting to its default
+	Hours    *int            `json:"hours"`    // how long a rotated token stays valid; nil: token.DefaultOverlap
+	Settings json.RawMessage `json:"settings"` // object with the settings to change; null as a value means the default
 }
 
 var (
@@ -29,19 +31,20 @@ var (
 	tokenLabel = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9 ._-]{0,63}$`)
 )
 
+// validate returns an error if a field that is present has an invalid form. Execute checks which fields are required.
 func (in commandInput) validate() error {
 	switch {
 	case in.Tenant != "" && !tenantName.MatchString(in.Tenant):
 		return fmt.Errorf("tenant %q is not valid; a name has 1 to 63 lowercase letters, digits, and hyphens, and neither "+
 			"begins nor ends with a hyphen", in.Tenant)
-	case in.Token != "" && !tokenID.MatchString(in.Token): // the error does not repeat what may be the token itself
-		return errors.New("token is not a token ID; an ID has 16 digits and letters from a to f, see list-tokens")
+	case in.Token != "" && !tokenID.MatchString(in.Token): // operators confuse the ID with the token, so the error does not repeat the value
+		return errors.New("token is not a token ID; an ID has 16 lowercase hexadecimal digits, see list-tokens")
 	case in.Label != "" && !tokenLabel.MatchString(in.Label):
-		return fmt.Errorf("label %q is not valid; a label has 1 to 64 letters, digits, spaces, and characters of . _ -, "+
+		return fmt.Errorf("label %q is not valid; a label has 1 to 64 letters, digits, spaces, dots, underscores, and hyphens, "+
 			"and begins with a letter or a digit", in.Label)
-	case in.Days != nil && (*in.Days < 1 || time.Duration(*in.Days)*day > token.MaxLifetime):
+	case in.Days != nil && (*in.Days < 1 || *in.Days > int(token.MaxLifetime/day)):
 		return fmt.Errorf("days is %d; it must be from 1 to %d", *in.Days, token.MaxLifetime/day)
-	case in.Hours != nil && (*in.Hours < 0 || time.Duration(*in.Hours)*time.Hour > maxOverlap):
+	case in.Hours != nil && (*in.Hours < 0 || *in.Hours > int(maxOverlap/time.Hour)):
 		return fmt.Errorf("hours is %d; it must be from 0 to %d", *in.Hours, maxOverlap/time.Hour)
 	}
 	return nil

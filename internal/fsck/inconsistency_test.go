@@ -197,7 +197,7 @@ func markerInconsistencies(s *sample) []inconsistency {
 }
 
 func changeItemInconsistencies(s *sample) []inconsistency {
-	const problem = "change item of a change that is not pending, prepared, or aborted"
+	const problem = "change item of a change that is neither pending nor prepared nor being aborted"
 	noMarker, swept := s.changeItem("c9", 0), s.changeItem("c4", 0)
 	return []inconsistency{
 		{problem: problem, key: noMarker, create: put(store.ChangeItem{Key: noMarker, Add: []string{s.bob}})},

@@ -18,7 +18,8 @@ func (ref itemRef) checkDeleteIntent(v *itemView) finding {
 	return newFinding("deleting head item without its intent marker", put, v.unchangedCheck(ref.key, "deleting"))
 }
 
-// checkPendingIntent checks that a pending change has an intent marker in state committed, so that a sweep finds it.
+// checkPendingIntent checks that a pending change has an intent marker in state committed, so that a sweep finds it. The head
+// item decides: a change that it names has taken effect, whatever state the marker has.
 func (ref itemRef) checkPendingIntent(v *itemView) finding {
 	head := v.resource(ref, ref.id).head
 	if head.PendingChange == "" {
@@ -42,16 +43,19 @@ func (ref itemRef) checkPendingIntent(v *itemView) finding {
 		commit, v.unchangedCheck(ref.key, "pending"))
 }
 
-// checkIntentMarker checks that an intent marker records a delete or a change that is unfinished, or is a tombstone.
-// checkPendingIntent checks the state of the marker of a pending change.
+// checkIntentMarker checks that an intent marker records an unfinished delete, an unfinished change, or an aborted change as
+// a tombstone (state swept). It leaves the marker of a pending change to checkPendingIntent.
 func (ref itemRef) checkIntentMarker(v *itemView) finding {
 	m, it, r := store.IntentMarker{}, v.item(ref.key), v.resource(ref, ref.id)
 	if err := store.UnmarshalItem(it, &m); err != nil {
 		return corruptFinding("intent marker", err)
 	}
 	head, remove := ref.store.Keys.Head(ref.rt, ref.id), table.Delete{Key: ref.key, If: unchangedConditions(it, "state")}
-	switch isChange := len(ref.keyParts) > 3; {
-	case r.err != nil || isChange && r.head.PendingChange == ref.keyParts[3]:
+	changeID, isChange := ref.changeID()
+	switch {
+	case r.err != nil: // checkHead reports it
+		return finding{}
+	case isChange && r.head.PendingChange == changeID:
 		return finding{}
 	case !isChange && !r.head.Deleting:
 		return newFinding("intent marker of a delete that is not in progress", remove, v.unchangedCheck(head, "deleting"))
@@ -63,7 +67,8 @@ func (ref itemRef) checkIntentMarker(v *itemView) finding {
 	return finding{}
 }
 
-// checkChangeItem checks that a change item belongs to a change that is pending, prepared, or being aborted.
+// checkChangeItem checks that a change item belongs to a change that is pending, prepared, or being aborted. The writer
+// or a sweep deletes the change items of any other change.
 func (ref itemRef) checkChangeItem(v *itemView) finding {
 	changeID, _, _ := strings.Cut(strings.TrimPrefix(ref.key.SK, store.ChangePrefix), "#")
 	k, m := ref.store.Keys.IntentMarker(ref.rt, ref.id, changeID), store.IntentMarker{}
@@ -75,7 +80,7 @@ func (ref itemRef) checkChangeItem(v *itemView) finding {
 	if it != nil && m.State != store.StateCommitted && m.State != store.StateSwept {
 		return finding{}
 	}
-	return newFinding("change item of a change that is not pending, prepared, or aborted",
+	return newFinding("change item of a change that is neither pending nor prepared nor being aborted",
 		table.Delete{Key: ref.key, If: unchangedConditions(v.item(ref.key))},
 		ref.headUnchanged(v, ref.id), v.unchangedCheck(k, "state"))
 }

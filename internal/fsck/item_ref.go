@@ -34,3 +34,11 @@ func (ref itemRef) isIndexItem() bool {
 	return len(ref.keyParts) == 4 &&
 		(ref.key.PK == ref.store.Keys.AllPartition(ref.rt) || slices.Contains(ref.rt.Storage.IndexedAttributes, ref.id))
 }
+
+// changeID returns the change ID in the key of an intent marker. It reports false for the marker of a delete.
+func (ref itemRef) changeID() (id string, isChange bool) {
+	if len(ref.keyParts) < 4 {
+		return "", false
+	}
+	return ref.keyParts[3], true
+}

@@ -28,8 +28,7 @@ type Config struct {
 	// StrictMembers rejects a request that adds members that do not exist. Otherwise they are left out, and logged.
 	StrictMembers bool
 
-	// Limits bounds the batches of the storage protocol. The zero value means the default limits.
-	Limits Limits
+	Limits Limits // the zero value means the default limits
 
 	// runInParallel replaces table.RunConcurrently in tests that need a deterministic order. nil: no replacement.
 	runInParallel func(calls ...func() error) error

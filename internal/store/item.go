@@ -14,46 +14,50 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// A HeadItem is the item of a resource itself. The document is one string, because decoding nested attribute maps takes
-// three times as long. The other attributes are those that conditions and other readers of the table need.
+// A HeadItem is the item of a resource itself. The document is one string, because a document of nested attribute maps
+// takes three times as long to decode. The other attributes are those that conditions of writes need, and those that are
+// read without the document.
 type HeadItem struct {
 	table.Key
-	Tenant        string   `dynamodbav:"tenant"`            // as in the key; fsck compares both
-	Document      string   `dynamodbav:"doc"`               // canonical JSON, without attributes that the server computes
+	Tenant        string   `dynamodbav:"tenant"`            // escaped name, as in the key; fsck compares both
+	Document      string   `dynamodbav:"doc"`               // canonical JSON, without id, meta, members and groups
 	DisplayName   string   `dynamodbav:"display,omitempty"` // shown in the members and groups of other resources
 	Created       string   `dynamodbav:"created"`
 	LastModified  string   `dynamodbav:"modified"`
-	Version       int64    `dynamodbav:"ver"`  // incremented with each change of the document or the members
+	Version       int64    `dynamodbav:"ver"`  // incremented when a change of the document or the members takes effect
 	GroupsVersion int64    `dynamodbav:"gver"` // incremented with each change of Groups
 	Groups        []string `dynamodbav:"groups,stringset,omitempty"`
-	MemberCount   int64    `dynamodbav:"n"`                  // number of edge items
+	MemberCount   int64    `dynamodbav:"n"`                  // number of edge items; a large change moves it item by item
 	MemberDigest  int64    `dynamodbav:"sum"`                // sum of the members' hashes
 	PendingChange string   `dynamodbav:"pending,omitempty"`  // ID of the committed change that is not yet applied
 	PendingItems  int64    `dynamodbav:"left,omitempty"`     // number of its change items that are not yet applied
-	Deleting      bool     `dynamodbav:"deleting,omitempty"` // the resource is deleted for every reader
+	Deleting      bool     `dynamodbav:"deleting,omitempty"` // the resource no longer exists for readers, but has memberships to remove
 }
 
-// An EdgeItem is the item of one membership, in the partition of the group. The member's Groups set is its reverse.
+// An EdgeItem is the item of one membership, in the partition of the group. The Groups set of the member's head item names
+// the group in return.
 type EdgeItem struct {
 	table.Key
 	Type string `dynamodbav:"type"` // resource type of the member
 }
 
-// A ChangeItem is one entry of a redo log: memberships that a large change adds and removes. It never expires.
+// A ChangeItem is one entry of a redo log: memberships that a large change adds and removes. A large change is one that does
+// not fit a single transaction. Change items have no TTL, because a committed change without them would be lost.
 type ChangeItem struct {
 	table.Key
 	Add    []string `dynamodbav:"add,stringset,omitempty"`
 	Remove []string `dynamodbav:"del,stringset,omitempty"`
 }
 
-// An IntentMarker records an unfinished large change or delete, so that the sweep can find it. It is also a fence: after
-// an abort, the original writer can no longer commit.
+// An IntentMarker records an unfinished large change or delete, so that the sweep can find it. It is also a fence: the
+// commit requires the state prepared, so the original writer can no longer commit after an abort. The marker is deleted
+// when the change or delete is finished.
 type IntentMarker struct {
 	table.Key
-	State       string `dynamodbav:"state,omitempty"` // of a change; empty for a delete
-	ChangeItems int64  `dynamodbav:"k,omitempty"`     // number of change items of the change
-	StartedAt   int64  `dynamodbav:"at"`              // Unix time in seconds
-	ExpiresAt   int64  `dynamodbav:"expires,omitempty"`
+	State       string `dynamodbav:"state,omitempty"`   // of a change; empty for a delete
+	ChangeItems int64  `dynamodbav:"k,omitempty"`       // number of change items of the change
+	StartedAt   int64  `dynamodbav:"at"`                // Unix time in seconds
+	ExpiresAt   int64  `dynamodbav:"expires,omitempty"` // of a tombstone: Unix time in seconds
 }
 
 // States of a change: prepared → committed, or prepared → aborted → swept.
@@ -64,14 +68,14 @@ const (
 	StateSwept     = "swept"     // a tombstone: the change items are deleted, and late writes of the change fail
 )
 
-// A NameItem makes the name of a resource unique.
+// A NameItem makes the name of a resource unique, and leads from the name to the resource.
 type NameItem struct {
 	table.Key
 	ResourceID string `dynamodbav:"id"`
 }
 
 // MemberHash returns the first 40 bits of the SHA-256 of a member's ID. The sum of millions of hashes is exact in an
-// int64. A wrong list with the right number of members passes with a probability of 2^-40.
+// int64. A wrong list with the right number of members has the same sum with a probability of 2^-40.
 func MemberHash(member string) int64 {
 	hash := sha256.Sum256([]byte(member))
 	return int64(binary.BigEndian.Uint64(hash[:8]) >> 24)
@@ -118,8 +122,8 @@ func (h *HeadItem) SetDocument(doc string, o scim.Object) {
 	h.Document, h.DisplayName = doc, displayName(o)
 }
 
-// EntityTag returns the entity tag of the resource (RFC 7644 §3.14). The groups of a resource are part of its
-// representation, so the tag of a type that shows them has the groups version, too.
+// EntityTag returns the entity tag of the resource (RFC 7644 §3.14): W/"ver", or W/"ver.gver" for a type that shows the
+// groups of a resource. The display names of other resources are not part of the tag.
 func (h *HeadItem) EntityTag(rt *scim.ResourceType) string {
 	tag := strconv.FormatInt(h.Version, 10)
 	if rt.Attribute("groups") != nil {
@@ -133,7 +137,7 @@ func (h *HeadItem) ResourceID() string { return idFromPartition(h.PK) }
 
 func idFromPartition(pk string) string { return pk[strings.LastIndexByte(pk, '#')+1:] }
 
-// VersionConditions returns the conditions that neither the resource nor its Groups set has changed since h was read.
+// VersionConditions returns conditions that fail if the resource or its Groups set has changed since h was read.
 // Equal sets are not enough: a group may have been left and joined again, so the groups version is compared.
 func (h *HeadItem) VersionConditions() []table.Condition {
 	return []table.Condition{table.Equals("ver", table.N(h.Version)), table.Equals("gver", table.N(h.GroupsVersion))}
@@ -144,7 +148,8 @@ func (h *HeadItem) DigestMatches(members []string) bool {
 	return h.PendingChange == "" && h.MemberCount == int64(len(members)) && h.MemberDigest == SumHashes(members)
 }
 
-// MaxMemberCount returns an upper bound for the number of members once the pending change is applied.
+// MaxMemberCount returns an upper bound for the number of members after the pending change: as if each of its change items
+// added as many members as it can hold.
 func (h *HeadItem) MaxMemberCount() int64 { return h.MemberCount + h.PendingItems*maxChangeItemMembers }
 
 // A CursorKeyItem holds the key that encrypts a tenant's cursors (RFC 9865).

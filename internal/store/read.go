@@ -226,14 +226,11 @@ func (s *Store) listEdgesAfter(ctx context.Context, rt *scim.ResourceType, id, l
 	return slices.Concat(parts...), err
 }
 
-// groupReadConcurrency is how many groups LoadMembers reads at the same time.
-const groupReadConcurrency = 16
-
 // LoadMembers returns the states with the members of those groups whose type is wanted, each group from one version. The
 // Head of a resource that has been deleted since is nil.
 func (s *Store) LoadMembers(ctx context.Context, states []ResourceState, wanted func(*scim.ResourceType) bool) ([]ResourceState, error) {
 	states = slices.Clone(states)
-	for batch := range slices.Chunk(states, groupReadConcurrency) {
+	for batch := range slices.Chunk(states, 16) { // groups that are read at the same time
 		var calls []func() error
 		for i := range batch {
 			batch[i].Members = nil

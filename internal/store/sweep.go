@@ -59,10 +59,10 @@ type sweeper struct {
 func (sw *sweeper) processIntent(ctx context.Context, it table.Item) {
 	var m IntentMarker
 	err := UnmarshalItem(it, &m)
-	switch m.State {
-	case StateSwept:
+	if m.State == StateSwept {
 		return
-	case stateBackfill:
+	}
+	if m.State == stateBackfill {
 		if err := sw.resumeBackfill(ctx, it); err != nil && !table.IsTransient(err) {
 			sw.Log.ErrorContext(ctx, "cannot finish", "marker", m.SK, "error", err)
 		}

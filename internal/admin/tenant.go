@@ -22,10 +22,10 @@ type Tenant struct {
 	Tenant   string         `json:"tenant"`
 	Hash     string         `json:"hash"` // identifies the tenant in request logs
 	Created  time.Time      `json:"created"`
-	Disabled *time.Time     `json:"disabled,omitempty"` // its tokens are rejected
-	Deleted  *time.Time     `json:"deleted,omitempty"`  // its tokens are rejected, until enable-tenant
-	Purged   *time.Time     `json:"purged,omitempty"`   // when Expire will delete its items
-	Stopped  *time.Time     `json:"stopped,omitempty"`  // deprovisioning is blocked, until release-tenant
+	Disabled *time.Time     `json:"disabled,omitempty"` // its tokens are rejected until enable-tenant
+	Deleted  *time.Time     `json:"deleted,omitempty"`  // as disabled, and Expire purges the tenant later
+	Purged   *time.Time     `json:"purged,omitempty"`   // from when on Expire deletes its items
+	Stopped  *time.Time     `json:"stopped,omitempty"`  // the deprovisioning guard rejects deprovisioning until release-tenant
 	Settings token.Settings `json:"settings"`           // defaults are omitted
 	Counts   map[string]int `json:"counts,omitempty"`   // number of resources by type; only in show-tenant
 }

@@ -15,11 +15,11 @@ const (
 	testBatchSize    = 100    // resources that are read at once to test them; a document has up to 64 KB
 	maxLoadedMembers = 10_000 // members that are held at once to test groups, unless one group has more
 
-	// A snapshot read with edge items holds at most 30 head items, which may have 100 KB each.
+	// A snapshot read returns at most 4 MB, and a head item has up to 64 KB of document and 42 KB of group IDs.
 	maxSnapshotHeads = 30
 )
 
-// A match is a resource that matches the query.
+// A match is a candidate with its resource. After the test, it matches the query.
 type match struct {
 	resource  store.ResourceState
 	candidate candidate
@@ -82,8 +82,8 @@ func (s *subquery) batchSize(snapshotEdges int) int {
 	return testBatchSize
 }
 
-// evaluate reads candidates of one subquery and returns those that match. Candidates of an exact plan are tested only if
-// the test can fail: a plain read may show an index item before or after its resource.
+// evaluate reads candidates of one subquery and returns those that match. It tests the candidates of an exact plan, too: a
+// plain read may show an index item before the resource has the value, or after the resource has lost it.
 func (x *execution) evaluate(ctx context.Context, s *subquery, candidates []candidate) ([]match, error) {
 	states, err := x.engine.loadStates(ctx, s, candidates)
 	matches := joinStates(candidates, states)
@@ -178,8 +178,8 @@ func (e *Engine) loadStates(ctx context.Context, s *subquery, candidates []candi
 	return e.store.ReadHeads(ctx, s.rt, ids)
 }
 
-// loadWithEdges reads groups and which of the IDs are their members, all from one snapshot read. A member that is being
-// deleted counts as no member. Its deletion is never undone, so the time of that read does not matter.
+// loadWithEdges reads groups and which of the IDs are their members, each group from one version. A member that is being
+// deleted counts as no member. A separate read finds such members, which is safe because a delete is never undone.
 func (e *Engine) loadWithEdges(ctx context.Context, rt *scim.ResourceType, ids, members []string) (states []store.ResourceState, err error) {
 	var keys []table.Key
 	ids = slices.Compact(slices.Sorted(slices.Values(ids))) // an ID repeats while its resource is renamed
@@ -214,7 +214,7 @@ func (e *Engine) loadWithEdges(ctx context.Context, rt *scim.ResourceType, ids, 
 				r.Members = append(r.Members, m)
 			}
 		}
-		if r.Head != nil && r.Head.PendingChange != "" { // the members of the pending change count already
+		if r.Head != nil && r.Head.PendingChange != "" { // the pending change has taken effect, but its edge items are not all written
 			if r.Head, r.Members, err = e.store.ReadMemberships(ctx, rt, id, members); err != nil {
 				return nil, err
 			}
@@ -243,7 +243,7 @@ func joinStates(candidates []candidate, states []store.ResourceState) (all []mat
 	return all
 }
 
-// maxSortValueBytes is the number of bytes of a value that the order depends on. It bounds the memory that a sort needs.
+// maxSortValueBytes bounds the part of a value by which resources are sorted, and so the memory that a sort needs.
 const maxSortValueBytes = 256
 
 func truncateSortValue(v any) any {

@@ -118,7 +118,7 @@ func addToWindow(ctx context.Context, t table.Table, k table.Key, window, n int6
 			unchanged = table.Equals("window", stored)
 		}
 		item := table.Item{"PK": table.S(k.PK), "SK": table.S(k.SK), "window": table.N(window), "n": table.N(n)}
-		return asConditionError(table.ErrConflict, t.Write(ctx, table.Put{Item: item, If: []table.Condition{unchanged}}))
+		return replaceConditionError(table.ErrConflict, t.Write(ctx, table.Put{Item: item, If: []table.Condition{unchanged}}))
 	})
 }
 

@@ -32,8 +32,8 @@ func metered(t table.Table) table.Table {
 	return table.Metered{Table: t}
 }
 
-// asConditionError returns meaning if err is a *table.ConditionError, and err otherwise.
-func asConditionError(meaning, err error) error {
+// replaceConditionError returns meaning if err is a *table.ConditionError, and err otherwise.
+func replaceConditionError(meaning, err error) error {
 	if failed := (*table.ConditionError)(nil); errors.As(err, &failed) {
 		return meaning
 	}

@@ -8,7 +8,8 @@ import (
 )
 
 var (
-	// ErrNoTenant reports that no tenant has the name, or that a token cannot be issued because the tenant is deleted.
+	// ErrNoTenant reports that no tenant has the name. When a token is issued, it also reports a tenant that delete-tenant has
+	// marked as deleted and that is not purged yet.
 	ErrNoTenant = errors.New("token: the tenant does not exist")
 	// ErrTenantExists reports that a tenant with the name exists already.
 	ErrTenantExists = errors.New("token: a tenant with this name exists")
@@ -18,10 +19,10 @@ var (
 func (s *Store) CreateTenant(ctx context.Context, name string) (Tenant, error) {
 	t := Tenant{Name: name, Created: fromUnix(s.Now().Unix()), version: 1}
 	write := table.Put{Item: t.item(), If: []table.Condition{table.NotExists()}}
-	return t, asConditionError(ErrTenantExists, s.Table.Write(ctx, write))
+	return t, replaceConditionError(ErrTenantExists, s.Table.Write(ctx, write))
 }
 
-// Tenant reads a tenant, in whatever state it is. It returns ErrNoTenant if the tenant does not exist.
+// Tenant reads a tenant, even if it is disabled or marked as deleted. It returns ErrNoTenant if the tenant does not exist.
 func (s *Store) Tenant(ctx context.Context, name string) (Tenant, error) {
 	items, err := s.Table.Get(ctx, nil, tenantKey(name))
 	if err != nil {
@@ -54,8 +55,8 @@ func (s *Store) Tenants(ctx context.Context) (tenants []Tenant, err error) {
 	}
 }
 
-// UpdateTenant reads a tenant, applies change to it and writes it back. After a conflict it starts over, so change
-// may be called several times, each time with the stored tenant. UpdateTenant returns ErrNoTenant, the error of
+// UpdateTenant reads a tenant, applies change to it and writes it back. After a conflict it reads the tenant again, so change
+// may be called several times and must have no side effects. UpdateTenant returns ErrNoTenant, the error of
 // change, or *table.TransientError if conflicts last until the deadline.
 func (s *Store) UpdateTenant(ctx context.Context, name string, change func(*Tenant) error) (t Tenant, err error) {
 	err = table.Backoff{}.RetryConflicts(ctx, func() error {
@@ -68,12 +69,13 @@ func (s *Store) UpdateTenant(ctx context.Context, name string, change func(*Tena
 			return err
 		}
 		write := table.Put{Item: t.item(), If: []table.Condition{unchanged}}
-		return asConditionError(table.ErrConflict, s.Table.Write(ctx, write))
+		return replaceConditionError(table.ErrConflict, s.Table.Write(ctx, write))
 	})
 	return t, err
 }
 
-// StopDeprovisioning blocks the deprovisioning of a tenant's users. first reports whether it was not blocked before.
+// StopDeprovisioning records that the deprovisioning guard has stopped a tenant: until release-tenant, its users cannot be
+// deactivated or deleted. first reports whether this call was the first to record it.
 func (s *Store) StopDeprovisioning(ctx context.Context, name string) (first bool, err error) {
 	_, err = s.UpdateTenant(ctx, name, func(t *Tenant) error {
 		if first = t.DeprovisioningStoppedAt.IsZero(); first {
@@ -83,7 +85,7 @@ func (s *Store) StopDeprovisioning(ctx context.Context, name string) (first bool
 	})
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.cache = nil // the block takes effect in this instance at once
+	s.cache = nil // takes effect in this process at once, and in others when their cache expires
 	return first, err
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"runtime"
 	"slices"
+	"time"
 
 	"go.etcd.io/bbolt"
 
@@ -40,17 +41,20 @@ func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 	return r.err
 }
 
-// commitLoop is the only writer of the file. It executes all queued requests in one transaction of the file, so that
-// concurrent writers share an fsync. It does not wait for more requests: they form the next batch during the commit.
+// commitLoop is the only writer of the file. It executes a batch of requests in one transaction of the file, so that
+// concurrent writers share an fsync. Writers that took part in each of the last two commits, or queued during them, are
+// likely to write again at once. commitLoop waits for that many requests, but not longer than a commit takes. With four
+// clients this saves a third of the processor time of a write. A single writer is never waited for. The last write of a
+// large change is delayed in vain, because its earlier writes were made in parallel.
 func (t *Table) commitLoop() {
 	defer close(t.stopped)
+	earlier, latest, commitTime := 0, 0, time.Duration(0) // writers of the last two commits
 	for r := range t.queue {
 		runtime.Gosched() // concurrent writers may not have queued their requests yet
-		batch := []*writeRequest{r}
-		for range len(t.queue) {
-			batch = append(batch, <-t.queue)
-		}
+		batch := t.collectBatch([]*writeRequest{r}, min(earlier, latest), commitTime)
+		start := time.Now()
 		err := t.catchCorruption(func() error { return t.applyBatch(batch) })
+		earlier, latest, commitTime = latest, len(batch)+len(t.queue), time.Since(start)
 		for _, r := range batch {
 			if err != nil {
 				r.err = fmt.Errorf("bolt: %w", err)
@@ -58,6 +62,34 @@ func (t *Table) commitLoop() {
 			close(r.done)
 		}
 	}
+}
+
+// minBatchWait is the shortest wait that is worth setting a timer.
+const minBatchWait = 50 * time.Microsecond
+
+// collectBatch adds the queued requests to a batch. If these are fewer than expected, it also adds those that arrive
+// before the timeout.
+func (t *Table) collectBatch(batch []*writeRequest, expected int, timeout time.Duration) []*writeRequest {
+	for range len(t.queue) {
+		batch = append(batch, <-t.queue)
+	}
+	if len(batch) >= expected || timeout < minBatchWait {
+		return batch
+	}
+	timer := time.NewTimer(timeout)
+	defer timer.Stop()
+	for len(batch) < expected {
+		select {
+		case r, open := <-t.queue:
+			if !open {
+				return batch
+			}
+			batch = append(batch, r)
+		case <-timer.C:
+			return batch
+		}
+	}
+	return batch
 }
 
 // applyBatch executes the requests in turn in one transaction of the file, so each one sees the writes of those before

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"reflect"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -189,4 +190,47 @@ func TestContextEndsTheWaitForTheQueueOnly(t *testing.T) {
 			t.Errorf("Write that was queued before its context ended: %v", err)
 		}
 	})
+}
+
+func TestBatchWaitsForRecentWritersOnly(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		expected, queued, later, want int // later is negative: the table is closed
+		waits                         time.Duration
+	}{
+		"a single writer":                         {expected: 0, want: 1},
+		"a single writer again":                   {expected: 1, later: 3, want: 1},
+		"all are queued":                          {expected: 3, queued: 2, later: 3, want: 3},
+		"more are queued than expected":           {expected: 1, queued: 4, want: 5},
+		"the others arrive":                       {expected: 4, queued: 1, later: 2, want: 4, waits: 2 * time.Millisecond},
+		"one does not arrive":                     {expected: 4, later: 2, want: 3, waits: 10 * time.Millisecond},
+		"more arrive than expected":               {expected: 3, later: 7, want: 3, waits: 2 * time.Millisecond},
+		"the table is closed while a batch waits": {expected: 9, later: -1, want: 1, waits: time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				b := &Table{queue: make(chan *writeRequest, 10)}
+				for range c.queued {
+					b.queue <- &writeRequest{}
+				}
+				var later sync.WaitGroup
+				defer later.Wait()
+				later.Go(func() {
+					for range max(c.later, -c.later) {
+						if time.Sleep(time.Millisecond); c.later < 0 {
+							close(b.queue)
+							return
+						}
+						b.queue <- &writeRequest{}
+					}
+				})
+				start := time.Now()
+				batch := b.collectBatch([]*writeRequest{{}}, c.expected, 10*time.Millisecond)
+				if d := time.Since(start); len(batch) != c.want || d != c.waits {
+					t.Errorf("%d writers after %v, want %d after %v", len(batch), d, c.want, c.waits)
+				}
+			})
+		})
+	}
 }

@@ -59,7 +59,7 @@ func (r *Resource) EstimatedSize(p scim.Projection) int {
 }
 
 // AppendJSON appends the resource as JSON, with the attributes that the projection selects. The order of the names is
-// always the same, and has no meaning.
+// always the same, and has no meaning. AppendJSON appends to a slice, because an encoder takes three times as long.
 func (r *Resource) AppendJSON(b []byte, p scim.Projection) ([]byte, error) {
 	b = slices.Grow(b, r.EstimatedSize(p))
 	b = r.Type.AppendSchemas(append(b, `{"schemas":`...), r.state.Head.Document)
@@ -76,7 +76,7 @@ func (r *Resource) AppendJSON(b []byte, p scim.Projection) ([]byte, error) {
 
 // appendString appends a JSON member with a string value. Like encoding/json, it replaces invalid UTF-8 by U+FFFD. The
 // name needs no escaping.
-func appendString(b []byte, name, value string) []byte {
+func appendString[T []byte | string](b []byte, name string, value T) []byte {
 	b = append(append(append(b, '"'), name...), `":`...)
 	b, _ = jsontext.AppendQuote(b, value)
 	return b
@@ -110,6 +110,9 @@ func (r *Resource) appendDocument(b []byte, p scim.Projection) ([]byte, error) {
 	return b[:len(b)-1], nil
 }
 
+// valueBytes is the size of a buffer that holds most values without an allocation.
+const valueBytes = 256
+
 func (r *Resource) appendMeta(b []byte, p scim.Projection) []byte {
 	a := r.Type.Attribute("meta")
 	if a == nil || !p.Includes(a) {
@@ -118,9 +121,10 @@ func (r *Resource) appendMeta(b []byte, p scim.Projection) []byte {
 	begin := len(b)
 	b = append(b, `,"meta":{`...)
 	empty := len(b)
+	var value [valueBytes]byte
 	for _, sub := range a.SubAttributes {
 		if p.IncludesSub(a, sub) {
-			b = append(appendString(b, sub.Name, r.state.Meta(sub.Name, r.dir.baseURL)), ',')
+			b = append(appendString(b, sub.Name, r.state.AppendMeta(value[:0], sub.Name, r.dir.baseURL)), ',')
 		}
 	}
 	if len(b) == empty {
@@ -172,9 +176,10 @@ func (r *Resource) appendReferences(b []byte, a *scim.Attribute, ids []string, p
 func (r *Resource) appendReference(b []byte, selected []string, omitType bool, ref scim.Reference) []byte {
 	begin := len(b)
 	b = append(b, '{')
+	var buffer [valueBytes]byte
 	for _, name := range selected {
-		value := ref.Value(name, r.dir.baseURL)
-		if value == "" || name == "type" && omitType || name == "display" && len(value) > maxDisplayNameBytes {
+		value := ref.AppendValue(buffer[:0], name, r.dir.baseURL)
+		if len(value) == 0 || name == "type" && omitType || name == "display" && len(value) > maxDisplayNameBytes {
 			continue
 		}
 		b = append(appendString(b, name, value), ',')

@@ -1,7 +1,15 @@
 package scim
 
 // Location returns the address of a resource below the base URL of the service.
-func (rt *ResourceType) Location(baseURL, id string) string { return baseURL + rt.Endpoint + "/" + id }
+func (rt *ResourceType) Location(baseURL, id string) string {
+	return string(rt.AppendLocation(nil, baseURL, id))
+}
+
+// AppendLocation appends the address of a resource below the base URL of the service.
+func (rt *ResourceType) AppendLocation(b []byte, baseURL, id string) []byte {
+	b = append(append(b, baseURL...), rt.Endpoint...)
+	return append(append(b, '/'), id...)
+}
 
 // A Reference is one element of members, or of the groups that a resource is in.
 type Reference struct {
@@ -11,20 +19,21 @@ type Reference struct {
 	Direct  bool   // an element of groups
 }
 
-// Value returns the value of a sub-attribute of the element. The schema says which sub-attributes there are.
-func (r Reference) Value(sub, baseURL string) string {
+// AppendValue appends the value of a sub-attribute of the element, or nothing if it has none. The schema says which
+// sub-attributes there are.
+func (r Reference) AppendValue(b []byte, sub, baseURL string) []byte {
 	switch sub {
 	case "value":
-		return r.ID
+		return append(b, r.ID...)
 	case "$ref":
-		return r.Type.Location(baseURL, r.ID)
+		return r.Type.AppendLocation(b, baseURL, r.ID)
 	case "type":
 		if r.Direct {
-			return "direct" // RFC 7643 §4.1.2: indirect memberships are not listed
+			return append(b, "direct"...) // RFC 7643 §4.1.2: indirect memberships are not listed
 		}
-		return r.Type.Name
+		return append(b, r.Type.Name...)
 	case "display":
-		return r.Display
+		return append(b, r.Display...)
 	}
-	return ""
+	return b
 }

@@ -6,7 +6,8 @@
 // # Items
 //
 // t is the escaped name of the tenant, T a resource type such as User. A resource ID is the letter of its type and 26
-// base32hex characters. Attributes are those of the structs in item.go.
+// base32hex characters. Attributes are those of the structs in item.go. Names and values are case-folded, except values of
+// case-exact attributes.
 //
 //	item           PK                        SK                     attributes
 //	head           t#T#<id>                  @                      doc, display, created, modified, ver, gver, groups,
@@ -23,8 +24,6 @@
 //	intent marker  unfinished                t#T#<id>               at: an unfinished delete
 //	               unfinished                t#T#<id>#<change>      state, k, at, expires: a large change
 //	               unfinished                t#T#index              state, attributes, position, at: a backfill
-//
-// Names and values are case-folded, except values of case-exact attributes.
 //
 // # Invariants
 //

@@ -111,25 +111,22 @@ func DecodeDocument(doc string) (scim.Object, error) {
 	return o, nil
 }
 
-// displayName returns the name that other resources show for a resource: its displayName, or "".
-func displayName(o scim.Object) string {
-	s, _ := o["displayName"].(string)
-	return s
-}
-
-// SetDocument sets the document of the head item, and what the head item derives from it.
+// SetDocument sets the document of the head item, and the display name that other resources show: its displayName, or "".
 func (h *HeadItem) SetDocument(doc string, o scim.Object) {
-	h.Document, h.DisplayName = doc, displayName(o)
+	h.Document = doc
+	h.DisplayName, _ = o["displayName"].(string)
 }
 
 // EntityTag returns the entity tag of the resource (RFC 7644 §3.14): W/"ver", or W/"ver.gver" for a type that shows the
 // groups of a resource. The display names of other resources are not part of the tag.
-func (h *HeadItem) EntityTag(rt *scim.ResourceType) string {
-	tag := strconv.FormatInt(h.Version, 10)
+func (h *HeadItem) EntityTag(rt *scim.ResourceType) string { return string(h.appendEntityTag(nil, rt)) }
+
+func (h *HeadItem) appendEntityTag(b []byte, rt *scim.ResourceType) []byte {
+	b = strconv.AppendInt(append(b, `W/"`...), h.Version, 10)
 	if rt.Attribute("groups") != nil {
-		tag += "." + strconv.FormatInt(h.GroupsVersion, 10)
+		b = strconv.AppendInt(append(b, '.'), h.GroupsVersion, 10)
 	}
-	return `W/"` + tag + `"`
+	return append(b, '"')
 }
 
 // ResourceID returns the ID of the resource, which is the end of the partition key.

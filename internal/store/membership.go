@@ -83,8 +83,8 @@ func tooManyGroupsError(m string) error {
 		"%s is a member of %d groups already, and cannot be in more. Remove it from some.", m, maxGroupsPerMember)
 }
 
-// ValidMemberIDs returns the IDs that can be members of the group, sorted and each once. A malformed ID names no
-// resource, and a group is never its own member. An empty group means any group.
+// ValidMemberIDs returns the IDs that can be members of the group, sorted and each once. A malformed ID cannot, nor can the
+// group itself. An empty group means any group.
 func (s *Store) ValidMemberIDs(ids []string, group string) []string {
 	ids = slices.DeleteFunc(slices.Clone(ids), func(m string) bool { return m == group || s.Types.ByID(m) == nil })
 	slices.Sort(ids)

@@ -8,21 +8,22 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// Meta returns the value of a sub-attribute of meta (RFC 7643 §3.1). The schema says which sub-attributes there are.
-func (r ResourceState) Meta(sub, baseURL string) string {
+// AppendMeta appends the value of a sub-attribute of meta (RFC 7643 §3.1), or nothing if it has none. The schema says which
+// sub-attributes there are.
+func (r ResourceState) AppendMeta(b []byte, sub, baseURL string) []byte {
 	switch sub {
 	case "resourceType":
-		return r.Type.Name
+		return append(b, r.Type.Name...)
 	case "created":
-		return r.Head.Created
+		return append(b, r.Head.Created...)
 	case "lastModified":
-		return r.Head.LastModified
+		return append(b, r.Head.LastModified...)
 	case "version":
-		return r.Head.EntityTag(r.Type)
+		return r.Head.appendEntityTag(b, r.Type)
 	case "location":
-		return r.Type.Location(baseURL, r.ID)
+		return r.Type.AppendLocation(b, baseURL, r.ID)
 	}
-	return ""
+	return b
 }
 
 // BuildObject returns the resource as a tree of attributes: the document and the attributes that the server computes.
@@ -36,7 +37,7 @@ func (s *Store) BuildObject(baseURL string, r ResourceState, names DisplayNames)
 	if a := r.Type.Attribute("meta"); a != nil {
 		meta := make(scim.Object, len(a.SubAttributes))
 		for _, sub := range a.SubAttributes {
-			meta[sub.Name] = r.Meta(sub.Name, baseURL)
+			meta[sub.Name] = string(r.AppendMeta(nil, sub.Name, baseURL))
 		}
 		o["meta"] = meta
 	}
@@ -60,8 +61,8 @@ func (s *Store) SetReferences(o scim.Object, a *scim.Attribute, baseURL string, 
 		ref := scim.Reference{Type: s.Types.ByID(id), ID: id, Display: names.ByID[id], Direct: a.Name == "groups"}
 		e := make(scim.Object, len(a.SubAttributes))
 		for _, sub := range a.SubAttributes {
-			if value := ref.Value(sub.Name, baseURL); value != "" {
-				e[sub.Name] = value
+			if value := ref.AppendValue(nil, sub.Name, baseURL); len(value) > 0 {
+				e[sub.Name] = string(value)
 			}
 		}
 		list = append(list, e)

@@ -34,8 +34,7 @@ func (t *Transaction) AddAll(other Transaction) {
 	t.Writes, t.handlers = append(t.Writes, other.Writes...), append(t.handlers, other.handlers...)
 }
 
-// WriteTransaction writes t. If conditions fail, it calls the handlers of all of them, in order, and returns the error of
-// the first.
+// WriteTransaction writes t. If conditions fail, it calls all their handlers in order and returns the first error.
 func (s *Store) WriteTransaction(ctx context.Context, t *Transaction) error {
 	err := s.Table.Write(ctx, t.Writes...)
 	failed := (*table.ConditionError)(nil)

@@ -124,7 +124,7 @@ func TestFiltersAgainstMatcher(t *testing.T) {
 		all = append(all, f.Must(f.Create(t.Context(), f.User, o, scim.Projection{})))
 	}
 	comparisons := []string{`userName eq "u3"`, `USERNAME eq "U99"`, `externalId eq "e1"`, `externalId eq "E1"`,
-		`emails eq "1@x"`, `emails.value eq "2@X"`, `emails[value eq "1@x" and type eq "1"]`,
+		`emails eq "1@x"`, `emails.value eq "2@X"`, `emails[value eq "1@x" and type eq "1"]`, `emails[type eq "1"].value eq "1@X"`,
 		`emails.type eq "1"`, `title eq "1"`, `id eq "` + all[4].ID() + `"`,
 		`id eq "nobody"`, `userName ne "u3"`, `externalId ne "e1"`, `groups pr`, `groups.display eq "x"`}
 	rapid.Check(t, func(rt *rapid.T) {

@@ -12,7 +12,8 @@ const (
 )
 
 // Parse parses a filter of at most 10 KB with at most 32 levels of nesting. It accepts operators, and, or, and not in
-// any case. A value without quotes that is not a JSON literal is a string. The error is always an *Error.
+// any case. A value without quotes that is not a JSON literal is a string. A comparison may follow a value path, as in
+// emails[type eq "work"].value eq "a@b", and belongs to the filter in the brackets. The error is always an *Error.
 func Parse(s string) (Expr, error) { return parse(s, (*parser).or) }
 
 // ParsePath parses the path of a PATCH operation, with the limits of Parse. The error is always an *Error.
@@ -42,6 +43,7 @@ func parse[T any](s string, rule func(*parser) (T, error)) (T, error) {
 type parser struct {
 	lexer
 	depth       int // open parentheses and brackets
+	deepest     int // the greatest depth in the last value path
 	inValuePath bool
 }
 
@@ -98,23 +100,50 @@ func (p *parser) term() (Expr, error) {
 		return nil, err
 	}
 	if p.symbol('[') {
-		x, err := p.elementFilter(attr)
-		return &ValuePath{attr, x}, err
+		return p.valuePath(attr)
 	}
 	return p.compare(attr)
+}
+
+// valuePath reads the rest of a value path of attr. The opening bracket has been read.
+//
+// Entra ID, FusionAuth, and others send a comparison of a sub-attribute after the brackets, which the grammar of RFC
+// 7644 §3.4.2.2 does not have: emails[type eq "work"].value eq "a@b". It means one element that passes both tests:
+// emails[type eq "work" and value eq "a@b"].
+func (p *parser) valuePath(attr Attr) (Expr, error) {
+	x, err := p.elementFilter(attr)
+	if err != nil || !strings.HasPrefix(p.text[p.pos:], ".") {
+		return &ValuePath{attr, x}, err
+	}
+	// String prints the operand of and in parentheses if it is an or, which must not exceed the limit of Parse.
+	if _, isOr := x.(*Or); isOr && p.deepest == maxDepth {
+		return nil, p.tooDeep()
+	}
+	p.pos++
+	var sub Attr
+	if sub.Name, err = p.name(p.word()); err != nil {
+		return nil, err
+	}
+	y, err := p.compare(sub)
+	return &ValuePath{attr, &And{x, y}}, err
 }
 
 // nested reads a filter and the closing symbol. The opening symbol has been read.
 func (p *parser) nested(closing byte) (Expr, error) {
 	if p.depth++; p.depth > maxDepth {
-		return nil, p.fail("the filter is nested deeper than %d; use fewer parentheses", maxDepth)
+		return nil, p.tooDeep()
 	}
+	p.deepest = max(p.deepest, p.depth)
 	x, err := p.or()
 	if err == nil && !p.symbol(closing) {
 		return nil, p.fail("expected %q, and, or", closing)
 	}
 	p.depth--
 	return x, err
+}
+
+func (p *parser) tooDeep() error {
+	return p.fail("the filter is nested deeper than %d; use fewer parentheses", maxDepth)
 }
 
 // elementFilter reads the filter of a value path of attr. The opening bracket has been read.
@@ -125,7 +154,7 @@ func (p *parser) elementFilter(attr Attr) (Expr, error) {
 	if attr.Sub != "" {
 		return nil, p.fail("a filter in brackets follows an attribute as in emails[type eq \"work\"], not a sub-attribute")
 	}
-	p.inValuePath = true
+	p.inValuePath, p.deepest = true, 0
 	x, err := p.nested(']')
 	p.inValuePath = false
 	return x, err

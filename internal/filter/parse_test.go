@@ -59,6 +59,11 @@ var filters = []struct {
 	{`displayName sw O`, cmp(name("displayName"), SW, "O")},
 	{`meta.lastModified gt 2011-05-13T04:42:34Z`, cmp(sub("meta", "lastModified"), GT, "2011-05-13T04:42:34Z")},
 	{`emails eq "x"`, cmp(name("emails"), EQ, "x")},
+	{`emails[type eq "work"].value eq "a@b"`, // Entra ID
+		&ValuePath{name("emails"), &And{cmp(name("type"), EQ, "work"), cmp(name("value"), EQ, "a@b")}}},
+	{core + `:emails[type eq work].$ref NE a and not (emails[type pr or primary eq true].display PR)`,
+		&And{&ValuePath{Attr{core, "emails", ""}, &And{cmp(name("type"), EQ, "work"), cmp(name("$ref"), NE, "a")}},
+			&Not{&ValuePath{name("emails"), &And{&Or{&Present{name("type")}, cmp(name("primary"), EQ, true)}, &Present{name("display")}}}}}},
 	{`active gt true`, cmp(name("active"), GT, true)},
 	{`displayName eq "This is \"test\" group."`, cmp(name("displayName"), EQ, `This is "test" group.`)},
 	{`userName eq "a'b+c@example.com"`, cmp(name("userName"), EQ, "a'b+c@example.com")},
@@ -152,7 +157,16 @@ func TestParseRejects(t *testing.T) {
 		{`not userName pr`, 4, "expected one of eq"},
 		{`emails[]`, 7, "name of an attribute"},
 		{`emails[type eq "work"`, 21, `expected ']'`},
-		{`emails[type eq "work"].value eq "x"`, 22, "unexpected text"},
+		{`emails[type eq "work"] .value eq "x"`, 23, "unexpected text"},
+		{`emails[type eq "work"]value eq "x"`, 22, "unexpected text"},
+		{`emails[type eq "work"].`, 23, "name of an attribute"},
+		{`emails[type eq "work"]. eq "x"`, 23, "name of an attribute"},
+		{`emails[type eq "work"].value`, 28, "expected one of eq"},
+		{`emails[type eq "work"].value.x pr`, 28, "letters, digits"},
+		{`emails[type eq "work"].value[x pr]`, 28, "expected one of eq"},
+		{`emails[a[b pr].c pr]`, 9, "cannot be inside another"},
+		{strings.Repeat("(", 31) + "a[b pr or c pr].d pr" + strings.Repeat(")", 31), 46, "nested deeper than 32"},
+		{"a[" + strings.Repeat("(", 31) + "b pr" + strings.Repeat(")", 31) + " or c pr].d pr", 77, "nested deeper than 32"},
 		{`emails[a[b pr]]`, 9, "cannot be inside another"},
 		{`emails[(a[b pr])]`, 10, "cannot be inside another"},
 		{`a.b[c pr]`, 4, "not a sub-attribute"},
@@ -184,11 +198,17 @@ func TestParseAcceptsTextsAtTheLimits(t *testing.T) {
 	t.Parallel()
 	for _, s := range []string{
 		strings.Repeat("(", 32) + "a pr" + strings.Repeat(")", 32),
+		strings.Repeat("(", 31) + "a[b pr and c pr].d pr" + strings.Repeat(")", 31),
+		strings.Repeat("(", 30) + "a[b pr or c pr].d pr" + strings.Repeat(")", 30),
+		"a[" + strings.Repeat("(", 30) + "b pr" + strings.Repeat(")", 30) + " or c pr].d pr or (" + strings.Repeat("(", 31) + "a pr" + strings.Repeat(")", 32),
 		strings.Repeat("(a pr) and ", 800) + "a pr", // a sequence is not nesting
 		`a eq "` + strings.Repeat("x", maxTextBytes-7) + `"`,
 	} {
-		if _, err := Parse(s); err != nil {
+		x, err := Parse(s)
+		if err != nil {
 			t.Errorf("Parse(%.40q…): %v", s, err)
+		} else if again, err := Parse(x.String()); err != nil || !reflect.DeepEqual(again, x) {
+			t.Errorf("Parse(%.40q…) prints %.80q…, which parses to %.40v, %v", s, x, again, err)
 		}
 	}
 }

@@ -87,11 +87,12 @@ func TestStringParsesToAnEqualTree(t *testing.T) {
 func TestStringHasNoNeedlessParentheses(t *testing.T) {
 	t.Parallel()
 	for text, want := range map[string]string{
-		`((a pr) and (b pr)) or ((c pr))`: `a pr and b pr or c pr`,
-		`a pr and (b pr or c pr)`:         `a pr and (b pr or c pr)`,
-		`a pr or (b pr or c pr)`:          `a pr or (b pr or c pr)`,
-		`(a pr and b pr) and c pr`:        `a pr and b pr and c pr`,
-		`NOT((a pr)) AND e[(x eq bare)]`:  `not (a pr) and e[x eq "bare"]`,
+		`((a pr) and (b pr)) or ((c pr))`:        `a pr and b pr or c pr`,
+		`a pr and (b pr or c pr)`:                `a pr and (b pr or c pr)`,
+		`a pr or (b pr or c pr)`:                 `a pr or (b pr or c pr)`,
+		`(a pr and b pr) and c pr`:               `a pr and b pr and c pr`,
+		`e[a pr].b eq 1 or e[a pr or c pr].d pr`: `e[a pr and b eq 1] or e[(a pr or c pr) and d pr]`,
+		`NOT((a pr)) AND e[(x eq bare)]`:         `not (a pr) and e[x eq "bare"]`,
 	} {
 		if x, err := Parse(text); err != nil || x.String() != want {
 			t.Errorf("Parse(%q) prints %v, %v, want %q", text, x, err, want)

@@ -57,6 +57,10 @@ func TestPlansOfFilters(t *testing.T) {
 		`User emails.value eq "A@x"`:                                                            `emails "a@x"`,
 		`User emails.type eq "work"`:                                                            `everyone, tested`,
 		`User emails[type eq "work" and value eq "A@x"]`:                                        `emails "a@x", tested`,
+		`User emails[type eq "work"].value eq "A@x"`:                                            `emails "a@x", tested`, // Entra ID
+		`User emails[value eq "A@x"].type pr`:                                                   `emails "a@x", tested`,
+		`User emails[value eq "a" or value eq "b"].type eq "work"`:                              `emails "a" or emails "b", tested`,
+		`User emails[type eq "work"].value co "A@x"`:                                            `everyone, tested`,
 		`User emails[value eq "a" or value eq "b"]`:                                             `emails "a" or emails "b", tested`,
 		`User emails[type eq "work" or value eq "b"]`:                                           `everyone, tested`,
 		`User groups.value eq "` + aGroup + `"`:                                                 `members of "` + aGroup + `"`,
@@ -84,6 +88,7 @@ func TestPlansOfFilters(t *testing.T) {
 		`Group members.value eq "` + aUser + `"`:                                                `groups of "` + aUser + `"`,
 		`Group members eq "` + aUser + `"`:                                                      `groups of "` + aUser + `"`,
 		`Group members[value eq "` + aUser + `"]`:                                               `groups of "` + aUser + `", tested`,
+		`Group members[type eq "User"].value eq "` + aUser + `"`:                                `groups of "` + aUser + `", tested`,
 		`Group members.value ne "` + aUser + `"`:                                                `everyone, tested`,
 		`Group members pr`:                                                                      `everyone, tested`,
 		`Group id eq "` + aGroup + `" and members eq "` + aUser + `"`:                           `id "` + aGroup + `", tested`, // as Entra ID asks

@@ -226,7 +226,11 @@ func (a *Attribute) canonicalString(raw any) (any, bool) {
 	case a.Type == "dateTime":
 		_, ok = parseDateTime(s)
 	case a.Type == "binary":
-		_, err := base64.StdEncoding.DecodeString(s)
+		encoding := base64.StdEncoding
+		if !strings.Contains(s, "=") {
+			encoding = base64.RawStdEncoding // RFC 7643 §2.3.6: trailing padding may be omitted
+		}
+		_, err := encoding.DecodeString(s)
 		ok = err == nil
 	}
 	return s, ok

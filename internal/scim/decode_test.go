@@ -41,6 +41,8 @@ func TestDecodeReturnsCanonicalForm(t *testing.T) {
 		{"Entra ID sends booleans as strings", `{"userName":"a","active":"False"}`, `{"active":false,"userName":"a"}`},
 		{"Entra ID sends manager as a string", `{"userName":"a","` + enterprise + `":{"manager":"m"}}`, `{"` + enterprise + `":{"manager":{"value":"m"}},"userName":"a"}`},
 		{"duplicate elements are removed", `{"userName":"a","emails":[{"value":"b"},{"value":"b"}]}`, `{"emails":[{"value":"b"}],"userName":"a"}`},
+		{"base64 may have its padding or not (RFC 7643 §2.3.6), and is kept as sent", `{"userName":"a","x509Certificates":[{"value":"YQ=="},{"value":"YQ"},{"value":"YWI="},{"value":"YWI"},{"value":"YWJj"}]}`,
+			`{"userName":"a","x509Certificates":[{"value":"YQ=="},{"value":"YQ"},{"value":"YWI="},{"value":"YWI"},{"value":"YWJj"}]}`},
 		{"canonicalValues are not enforced", `{"userName":"a","emails":[{"value":"b","type":"boat"}]}`, `{"emails":[{"type":"boat","value":"b"}],"userName":"a"}`},
 	} {
 		o, err := user().Decode([]byte(c.body))
@@ -87,6 +89,10 @@ func TestDecodeRejects(t *testing.T) {
 		`{"userName":"a","` + enterprise + `":[]}`:                        InvalidValue,
 		`{"userName":"a","emails":[{"value":"b","primary":true},{"value":"c","primary":true}]}`: InvalidValue,
 		`{"userName":"a","x509Certificates":[{"value":"no base64!"}]}`:                          InvalidValue,
+		`{"userName":"a","x509Certificates":[{"value":"YQ="}]}`:                                 InvalidValue, // half of the padding
+		`{"userName":"a","x509Certificates":[{"value":"YQ==="}]}`:                               InvalidValue,
+		`{"userName":"a","x509Certificates":[{"value":"YWJjZ"}]}`:                               InvalidValue, // 5 characters are no whole number of bytes
+		`{"userName":"a","x509Certificates":[{"value":"_-8"}]}`:                                 InvalidValue, // base64url, which the schema does not specify
 	} {
 		_, err := user().Decode([]byte(body))
 		if want == "" {

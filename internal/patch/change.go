@@ -76,10 +76,10 @@ func (t target) applyToElement(e any, op string, raw any) (any, error) {
 }
 
 // createElement returns a new element that matches the filter, as Entra ID expects for emails[type eq "work"].value. It
-// returns a 400 noTarget if elementFromFilter has no element for the filter.
+// returns a 400 noTarget if elementFromFilter cannot create one for the filter.
 func (t target) createElement(raw any) (any, error) {
-	o, ok := t.elementFromFilter()
-	if !ok {
+	o, canCreate := t.elementFromFilter()
+	if !canCreate {
 		return nil, scim.BadRequest(scim.NoTarget, "No value of %s matches %s. Add one first.", t.ref.Attr.Name, t.filter)
 	}
 	if t.ref.Sub != nil {
@@ -102,15 +102,18 @@ func (t target) mergeElement(o scim.Object, old, raw any) (any, error) {
 	return o, setSubAttributes(t.ref.Attr, o, in)
 }
 
-// elementFromFilter returns a minimal element that matches the filter: {"type": "work"} for type eq "work". ok is true
-// if there is no filter, or if the filter is an eq with a canonical type or primary eq true. Otherwise o is
-// empty.
-func (t target) elementFromFilter() (o scim.Object, ok bool) {
+// elementFromFilter returns the sub-attributes that an element needs to match the filter: {"type": "work"} for type eq
+// "work", and {"primary": true} for primary eq true or primary ne false. It returns an empty element for other filters.
+// An element without primary matches primary eq false, because RFC 7643 §2.4 assumes false.
+//
+// canCreate reports whether an add or replace creates the element if no element matches. It is true without a filter,
+// for an eq with a canonical type, and for primary eq true. RFC 7644 §3.5.2.3 prescribes noTarget otherwise.
+func (t target) elementFromFilter() (o scim.Object, canCreate bool) {
 	if t.filter == nil {
 		return scim.Object{}, true
 	}
 	f, ok := t.filter.(*filter.Compare)
-	if !ok || f.Op != filter.EQ {
+	if !ok || f.Op != filter.EQ && f.Op != filter.NE {
 		return scim.Object{}, false
 	}
 	sub := t.ref.Attr.Sub(f.Attr.Name)
@@ -118,11 +121,11 @@ func (t target) elementFromFilter() (o scim.Object, ok bool) {
 		return scim.Object{}, false
 	}
 	v, err := sub.CanonicalElement(f.Value)
-	if sub.Name == "primary" {
-		return scim.Object{"primary": true}, err == nil && v == true
+	if isPrimary, ok := v.(bool); ok && err == nil && sub.Name == "primary" && isPrimary == (f.Op == filter.EQ) {
+		return scim.Object{"primary": true}, isPrimary
 	}
 	for _, canonical := range sub.CanonicalValues {
-		if s, ok := v.(string); ok && sub.Name == "type" && strings.EqualFold(canonical, s) {
+		if s, ok := v.(string); ok && f.Op == filter.EQ && sub.Name == "type" && strings.EqualFold(canonical, s) {
 			return scim.Object{"type": canonical}, true
 		}
 	}

@@ -171,7 +171,7 @@ func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
 	}
 	test := a.comparison(f.Op, want)
 	return func(o Object) bool {
-		for _, v := range r.Values(o) {
+		for _, v := range r.comparedValues(o) {
 			if test(v) {
 				return f.Op != filter.NE
 			}

@@ -88,6 +88,45 @@ func TestMatcherMatches(t *testing.T) {
 	}
 }
 
+// RFC 7643 §2.4: a primary that is not given is assumed to be false. The operator pr and null distinguish the two.
+func TestMatcherAssumesThatAbsentPrimaryIsFalse(t *testing.T) {
+	t.Parallel()
+	elements := map[string]string{"true": `{"value":"a","primary":true}`, "false": `{"value":"b","primary":false}`, "absent": `{"value":"c"}`}
+	for comparison, matches := range map[string]string{ // the elements that match
+		`eq true`: "true", `eq false`: "false absent", `ne true`: "false absent", `ne false`: "true",
+		`eq "True"`: "true", `eq "False"`: "false absent", `ne "TRUE"`: "false absent", `ne "false"`: "true",
+		`pr`: "true false", `eq null`: "absent", `ne null`: "true false",
+	} {
+		for name, element := range elements {
+			want := strings.Contains(matches, name)
+			o := decodeUser(t, `{"userName":"u","emails":[`+element+`]}`)
+			for text, want := range map[string]bool{
+				`emails[primary ` + comparison + `]`:                  want,
+				`emails[not (primary ` + comparison + `)]`:            !want,
+				`emails.primary ` + comparison:                        want,
+				`not (emails.primary ` + comparison + `)`:             !want,
+				`emails[value pr].primary ` + comparison:              want,
+				`emails[value eq "x" and primary ` + comparison + `]`: false,
+			} {
+				if got, err := match(t, text, o); err != nil || got != want {
+					t.Errorf("%s for an element whose primary is %s: got %v %v, want %v", text, name, got, err, want)
+				}
+			}
+		}
+	}
+	none, mixed := decodeUser(t, `{"userName":"u"}`), decodeUser(t, `{"userName":"u","emails":[`+elements["true"]+`,`+elements["absent"]+`]}`)
+	for text, want := range map[string][2]bool{
+		`emails[primary eq false]`: {false, true}, `emails[primary ne true]`: {false, true},
+		`emails.primary eq false`: {false, true}, `emails.primary ne true`: {true, false}, `emails.primary ne false`: {true, false},
+	} {
+		for i, o := range []Object{none, mixed} {
+			if got, err := match(t, text, o); err != nil || got != want[i] {
+				t.Errorf("%s for %v: got %v %v, want %v", text, o["emails"], got, err, want[i])
+			}
+		}
+	}
+}
+
 func TestMatcherRejects(t *testing.T) {
 	t.Parallel()
 	for _, text := range []string{`shoeSize eq 9`, `userName eq 5`, `userName eq true`, `active gt true`, `active co "t"`,

@@ -129,8 +129,16 @@ func (m reference) matches(f filter.Expr, parent string, o Object) bool {
 	if m.kinds[name].typ == "complex" {
 		name, path = name+".value", path+".value"
 	}
+	values := valuesAt(o, path)
+	if array, ok := strings.CutSuffix(path, "primary"); ok { // RFC 7643 §2.4: assumed to be false if it is not given
+		for _, element := range valuesAt(o, strings.TrimSuffix(array, ".")) {
+			if element.(Object)["primary"] == nil {
+				values = append(values, false)
+			}
+		}
+	}
 	found := false
-	for _, v := range valuesAt(o, path) {
+	for _, v := range values {
 		found = found || satisfied(m.kinds[name], v, c.Op, c.Value)
 	}
 	return found == (c.Op != filter.NE)

@@ -128,3 +128,20 @@ func (r AttributeRef) Values(o Object) []any {
 	}
 	return values
 }
+
+// comparedValues returns the values that a comparison with r tests: those of Values and, if an element has no primary,
+// the false that RFC 7643 §2.4 assumes. In a value path, o is the element.
+func (r AttributeRef) comparedValues(o Object) []any {
+	values := r.Values(o)
+	if !r.Leaf().falseIfAbsent {
+		return values
+	}
+	elements := 1
+	if r.Sub != nil {
+		elements = len(AttributeRef{Extension: r.Extension, Attr: r.Attr}.Values(o))
+	}
+	if len(values) < elements {
+		values = append(values, false)
+	}
+	return values
+}

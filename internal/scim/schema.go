@@ -29,7 +29,8 @@ type Attribute struct {
 	// server adds the other sub-attributes.
 	IsMembership bool `json:"-"`
 
-	subIndex attributeIndex // of SubAttributes
+	subIndex      attributeIndex // of SubAttributes
+	falseIfAbsent bool           // it is the primary of a multi-valued attribute
 }
 
 // Sub returns the sub-attribute with a name, in any case. It returns nil if there is none.
@@ -69,6 +70,9 @@ func newAttributeIndex(attributes []*Attribute) attributeIndex {
 		a.Type, a.Mutability = cmp.Or(a.Type, "string"), cmp.Or(a.Mutability, "readWrite")
 		a.Returned, a.Uniqueness = cmp.Or(a.Returned, "default"), cmp.Or(a.Uniqueness, "none")
 		a.subIndex = newAttributeIndex(a.SubAttributes)
+		if primary := a.Sub("primary"); primary != nil && a.MultiValued && primary.Type == "boolean" {
+			primary.falseIfAbsent = true
+		}
 	}
 	return n
 }

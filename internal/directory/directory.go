@@ -42,7 +42,8 @@ func New(c Config, tenant, baseURL string) *Directory {
 	}
 }
 
-// A Precondition reports whether a request may change a resource with this entity tag (If-Match). nil: it always may.
+// A Precondition reports whether a request may change a resource with this entity tag, as If-Match and If-None-Match say.
+// nil: it always may.
 type Precondition func(entityTag string) bool
 
 // Count returns the number of resources of a type.

@@ -243,8 +243,9 @@ func (u update) withoutMembers(c currentState) *Resource {
 	return r
 }
 
-// PreconditionFailedError returns the error of a request whose If-Match names another version (RFC 7644 §3.14).
+// PreconditionFailedError returns the error of a request whose If-Match or If-None-Match excludes the current version
+// (RFC 7644 §3.14, RFC 9110 §13.1.2).
 func PreconditionFailedError(rt *scim.ResourceType) error {
-	return &scim.Error{Status: 412, Detail: "The " + rt.Name + " has another version than If-Match asks for. " +
-		"Read it again and repeat the request."}
+	return &scim.Error{Status: 412, Detail: "If-Match or If-None-Match excludes the current version of the " + rt.Name +
+		". Read it again and repeat the request."}
 }

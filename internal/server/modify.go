@@ -27,7 +27,7 @@ func modify(r *request, target route) (*response, error) {
 	if noContent {
 		p = scim.MinimalProjection()
 	}
-	res, err := r.directory.Modify(r.Context(), target.resourceType, target.id, operations, r.ifMatch(), p)
+	res, err := r.directory.Modify(r.Context(), target.resourceType, target.id, operations, r.writePrecondition(), p)
 	if err != nil {
 		return nil, err
 	}

@@ -8,7 +8,7 @@ func replace(r *request, target route) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	res, err := r.directory.Replace(r.Context(), target.resourceType, target.id, o, r.ifMatch(), p)
+	res, err := r.directory.Replace(r.Context(), target.resourceType, target.id, o, r.writePrecondition(), p)
 	if err != nil {
 		return nil, err
 	}

@@ -104,14 +104,30 @@ func (r *request) decodeResource(rt *scim.ResourceType) (o scim.Object, p scim.P
 	return o, p, err
 }
 
-// ifMatch returns the precondition of a request (RFC 7644 §3.14). It returns nil if the request has no If-Match header.
-func (r *request) ifMatch() directory.Precondition {
-	return parseEntityTags(r.Header.Values("If-Match"))
+// ifMatch reports whether a version is among those of If-Match (RFC 7644 §3.14). It is nil if the request has no such
+// header.
+func (r *request) ifMatch() func(version string) bool { return parseEntityTags(r.Header.Values("If-Match")) }
+
+// ifNoneMatch reports whether a version is among those of If-None-Match. It is nil if the request has no such header.
+func (r *request) ifNoneMatch() func(version string) bool {
+	return parseEntityTags(r.Header.Values("If-None-Match"))
+}
+
+// writePrecondition returns the precondition of a request that changes a resource: its version is among those of
+// If-Match, and not among those of If-None-Match (RFC 9110 §13.1.2). It returns nil if the request has neither header.
+func (r *request) writePrecondition() directory.Precondition {
+	match, noneMatch := r.ifMatch(), r.ifNoneMatch()
+	if match == nil && noneMatch == nil {
+		return nil
+	}
+	return func(version string) bool {
+		return (match == nil || match(version)) && (noneMatch == nil || !noneMatch(version))
+	}
 }
 
 // parseEntityTags returns a function that reports whether a version is among the entity tags. It returns nil if there
 // are no headers. Tags are compared weakly (RFC 9110 §8.8.3.2), because all versions of this server are weak tags.
-func parseEntityTags(headers []string) directory.Precondition {
+func parseEntityTags(headers []string) func(version string) bool {
 	if len(headers) == 0 {
 		return nil
 	}

@@ -252,3 +252,35 @@ func TestPreconditionsCompareVersions(t *testing.T) {
 	}
 	c.expect(c.do("DELETE", "/Users/"+u, "", "If-Match", "*"), 204)
 }
+
+// RFC 9110 §13.1.2: a change fails if If-None-Match contains the current version or *.
+func TestIfNoneMatchRejectsChanges(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	g := "/Groups/" + c.create("/Groups", `{"displayName":"g"}`)
+	u := "/Users/" + c.create("/Users", `{"userName":"u"}`)
+	before := c.dumpTable()
+	for path, name := range map[string]string{u: "userName", g: "displayName"} {
+		bodies := map[string]string{"PUT": `{"` + name + `":"w"}`, "DELETE": "",
+			"PATCH": `{` + patchSchemas + `,"Operations":[{"op":"replace","path":"` + name + `","value":"w"}]}`}
+		tag := c.do("GET", path, "").header.Get("ETag")
+		for method, body := range bodies {
+			for _, excluded := range []string{tag, strings.TrimPrefix(tag, "W/"), "*", `W/"9.9", ` + tag} {
+				resp := c.expect(c.do(method, path, body, "If-None-Match", excluded), 412)
+				if !strings.Contains(resp.text, "If-None-Match") {
+					t.Errorf("the error does not name the header: %s", resp.text)
+				}
+			}
+			c.expect(c.do(method, path, body, "If-None-Match", tag, "If-Match", tag), 412)
+			c.expect(c.do(method, path, body, "If-None-Match", `W/"9.9"`, "If-Match", `W/"8.8"`), 412)
+		}
+		missing := path[:len(path)-1] + "_"
+		c.expect(c.do("DELETE", missing, "", "If-None-Match", "*"), 404)
+	}
+	if c.dumpTable() != before {
+		t.Error("a rejected change changed the table")
+	}
+	c.expect(c.do("PUT", u, `{"userName":"v"}`, "If-None-Match", `W/"9.9"`), 200)
+	c.expect(c.do("PATCH", u, `{`+patchSchemas+`,"Operations":[{"op":"add","path":"title","value":"t"}]}`, "If-None-Match", `W/"9.9"`, "If-Match", "*"), 200)
+	c.expect(c.do("DELETE", u, "", "If-None-Match", `W/"9.9"`), 204)
+}

@@ -19,8 +19,7 @@ func retrieve(r *request, target route) (*response, error) {
 	if match := r.ifMatch(); match != nil && !match(res.Version) {
 		return nil, directory.PreconditionFailedError(target.resourceType)
 	}
-	matchesClientCopy := parseEntityTags(r.Header.Values("If-None-Match"))
-	if matchesClientCopy != nil && matchesClientCopy(res.Version) {
+	if match := r.ifNoneMatch(); match != nil && match(res.Version) {
 		return &response{status: http.StatusNotModified, header: map[string]string{"ETag": res.Version}}, nil
 	}
 	return resourceResponse(http.StatusOK, res, p)

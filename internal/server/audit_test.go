@@ -45,7 +45,9 @@ func TestAuditLogsEachChangeWithoutValues(t *testing.T) {
 		},
 			`PATCH Group [members] "W/\"1\"" "W/\"2\"" 200 done`},
 		{func() { c.do("DELETE", "/Users/"+user, "", "If-Match", `W/"9"`) }, `DELETE User [] "" "" 412 refused`},
-		{func() { c.do("POST", "/Bulk", `{"Operations":[{"method":"DELETE","path":"/Users/`+user+`"}]}`) },
+		{func() {
+			c.do("POST", "/Bulk", `{`+bulkSchemas+`,"Operations":[{"method":"DELETE","path":"/Users/`+user+`"}]}`)
+		},
 			`DELETE User [active userName] "W/\"3.1\"" "" 204 done deprovisions`},
 		{func() { c.do("DELETE", "/Groups/../../x", "") }, ``},
 		{func() { c.do("DELETE", "/Groups/ada@b.c", "") }, `DELETE Group [] "" "" 404 refused`},

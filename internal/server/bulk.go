@@ -56,8 +56,8 @@ func (j *bulkJob) decode() error {
 		return err
 	}
 	urns, _ := o.Get("schemas").([]any)
-	if o.Get("schemas") != nil && !slices.ContainsFunc(urns, isBulkRequest) {
-		return scim.BadRequest(scim.InvalidSyntax, "schemas does not contain %s. Send a bulk request.", bulkRequest)
+	if !slices.ContainsFunc(urns, isBulkRequest) { // RFC 7644 §3.7
+		return scim.BadRequest(scim.InvalidSyntax, "schemas does not contain %s. Add it, and send a bulk request.", bulkRequest)
 	}
 	list, _ := o.Get("Operations").([]any)
 	if len(list) == 0 {

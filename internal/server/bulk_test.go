@@ -10,9 +10,11 @@ import (
 	"serverless-scim/internal/scim"
 )
 
+const bulkSchemas = `"schemas":["` + bulkRequest + `"]`
+
 // bulkMessage returns a bulk request. members precede the operations, such as "failOnErrors":1,
 func bulkMessage(members string, operations ...string) string {
-	return `{"schemas":["` + bulkRequest + `"],` + members + `"Operations":[` + strings.Join(operations, ",") + `]}`
+	return `{` + bulkSchemas + `,` + members + `"Operations":[` + strings.Join(operations, ",") + `]}`
 }
 
 // sendBulk sends a bulk request and checks the form of each result (RFC 7644 §3.7.3).
@@ -239,6 +241,10 @@ func TestBulkRejectsInvalidMessages(t *testing.T) {
 		`{"schemas":["` + bulkRequest + `"],"Operations":` + operation + `}`:    "400 invalidSyntax",
 		`{"schemas":["` + bulkResponse + `"],"Operations":[` + operation + `]}`: "400 invalidSyntax",
 		`{"schemas":"x","Operations":[` + operation + `]}`:                      "400 invalidSyntax",
+		`{"Operations":[` + operation + `]}`:                                    "400 invalidSyntax",
+		`{"schemas":null,"Operations":[` + operation + `]}`:                     "400 invalidSyntax",
+		`{"schemas":[],"Operations":[` + operation + `]}`:                       "400 invalidSyntax",
+		`{"schemas":["` + userSchema + `"],"Operations":[` + operation + `]}`:   "400 invalidSyntax",
 		bulkMessage(`"failOnErrors":"1",`, operation):                           "400 invalidSyntax",
 		bulkMessage(`"failOnErrors":-1,`, operation):                            "400 invalidSyntax",
 		bulkMessage(`"failOnErrors":1.5,`, operation):                           "400 invalidSyntax",

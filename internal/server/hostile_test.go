@@ -107,7 +107,7 @@ func TestHostileRequestsExposeNothing(t *testing.T) {
 		checkHarmless("member", v, c.do("PATCH", "/Groups/"+group, `{"Operations":[{"op":"add","path":"members","value":[{"value":`+quoteJSON(v)+`}]}]}`))
 		checkHarmless("path", v, c.do("PATCH", "/Groups/"+group, `{"Operations":[{"op":"remove","path":`+quoteJSON("members[value eq "+quoteJSON(v)+"]")+`}]}`))
 		checkHarmless("path itself", v, c.do("PATCH", "/Groups/"+group, `{"Operations":[{"op":"remove","path":`+quoteJSON(v)+`}]}`))
-		checkHarmless("bulk", v, c.do("POST", "/Bulk", `{"Operations":[{"method":"DELETE","path":`+quoteJSON("/Users/"+v)+`},{"method":`+quoteJSON(v)+`,"bulkId":`+quoteJSON(v)+`,"path":"/Users","data":{}}]}`))
+		checkHarmless("bulk", v, c.do("POST", "/Bulk", `{`+bulkSchemas+`,"Operations":[{"method":"DELETE","path":`+quoteJSON("/Users/"+v)+`},{"method":`+quoteJSON(v)+`,"bulkId":`+quoteJSON(v)+`,"path":"/Users","data":{}}]}`))
 		if !strings.ContainsAny(v, "\r\n\x00") {
 			checkHarmless("If-Match", v, c.do("DELETE", "/Users/"+user, "", "If-Match", `"x`+strings.ReplaceAll(v, "*", "")+`"`))
 			checkHarmless("Content-Type", v, c.do("POST", "/Groups", `{"displayName":"x"}`, "Content-Type", "x"+v))

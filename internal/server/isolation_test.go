@@ -45,9 +45,9 @@ func requestsWithSecrets(secrets tenantSecrets) (all [][4]string) {
 				}
 			}
 			for _, method := range []string{"PUT", "PATCH", "DELETE"} {
-				add("POST", "/Bulk", fmt.Sprintf(`{"Operations":[{"method":%q,"path":"%s/%s","data":{"userName":"x","displayName":"x","Operations":[{"op":"remove","path":"title"}]}}]}`, method, endpoint, one))
+				add("POST", "/Bulk", fmt.Sprintf(`{`+bulkSchemas+`,"Operations":[{"method":%q,"path":"%s/%s","data":{"userName":"x","displayName":"x","Operations":[{"op":"remove","path":"title"}]}}]}`, method, endpoint, one))
 			}
-			add("POST", "/Bulk", fmt.Sprintf(`{"Operations":[{"method":"PATCH","path":"%s/bulkId:%s","data":{"Operations":[]}}]}`, endpoint, one))
+			add("POST", "/Bulk", fmt.Sprintf(`{`+bulkSchemas+`,"Operations":[{"method":"PATCH","path":"%s/bulkId:%s","data":{"Operations":[]}}]}`, endpoint, one))
 		}
 		for _, f := range []string{"id eq", "externalId eq", "externalId co", "members.value eq", "members eq", "groups.value eq", "groups eq",
 			"meta.location ew", "userName eq", "displayName sw", "not (id eq", "externalId ne"} {
@@ -77,7 +77,7 @@ func ownRequestsWithSecrets(secrets tenantSecrets, user, group string) (all [][4
 		all = append(all, [4]string{"PATCH", "/Groups/" + group, `{"Operations":[{"op":"remove","path":"members[value eq \"` + one + `\"]"}]}`},
 			[4]string{"PUT", "/Groups/" + group, `{"displayName":"g0","members":` + value + `}`},
 			[4]string{"GET", "/Groups/" + group, ""}, [4]string{"GET", "/Users/" + user, ""},
-			[4]string{"POST", "/Bulk", `{"Operations":[{"method":"PATCH","path":"/Groups/` + group + `","data":{"Operations":[{"op":"add","path":"members","value":` + value + `}]}}]}`})
+			[4]string{"POST", "/Bulk", `{` + bulkSchemas + `,"Operations":[{"method":"PATCH","path":"/Groups/` + group + `","data":{"Operations":[{"op":"add","path":"members","value":` + value + `}]}}]}`})
 	}
 	return all
 }

@@ -93,7 +93,7 @@ func TestGuardStopsDeprovisioningAtLimit(t *testing.T) {
 		},
 		"DELETE": func(c *client, id, _ string) clientResponse { return c.do("DELETE", "/Users/"+id, "") },
 		"Bulk": func(c *client, id, _ string) clientResponse {
-			resp := c.do("POST", "/Bulk", `{"Operations":[{"method":"DELETE","path":"/Users/`+id+`"}]}`)
+			resp := c.do("POST", "/Bulk", `{`+bulkSchemas+`,"Operations":[{"method":"DELETE","path":"/Users/`+id+`"}]}`)
 			fmt.Sscan(fmt.Sprint(resp.value("Operations.0.status")), &resp.status)
 			return resp
 		},
@@ -204,7 +204,7 @@ func TestSettings(t *testing.T) {
 			t.Errorf("%s has %v, want %s", path, resp.value("totalResults"), total)
 		}
 	}
-	resp = c.do("POST", "/Bulk", `{"Operations":[{"method":"DELETE","path":"/Groups/`+group+`"}]}`)
+	resp = c.do("POST", "/Bulk", `{`+bulkSchemas+`,"Operations":[{"method":"DELETE","path":"/Groups/`+group+`"}]}`)
 	if resp.value("Operations.0.status") != "404" {
 		t.Errorf("a bulk operation on a disabled type: %s", resp.text)
 	}

@@ -106,7 +106,9 @@ func (r *request) decodeResource(rt *scim.ResourceType) (o scim.Object, p scim.P
 
 // ifMatch reports whether a version is among those of If-Match (RFC 7644 §3.14). It is nil if the request has no such
 // header.
-func (r *request) ifMatch() func(version string) bool { return parseEntityTags(r.Header.Values("If-Match")) }
+func (r *request) ifMatch() func(version string) bool {
+	return parseEntityTags(r.Header.Values("If-Match"))
+}
 
 // ifNoneMatch reports whether a version is among those of If-None-Match. It is nil if the request has no such header.
 func (r *request) ifNoneMatch() func(version string) bool {

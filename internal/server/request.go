@@ -1,6 +1,8 @@
 package server
 
 import (
+	"bytes"
+	"compress/gzip"
 	"errors"
 	"fmt"
 	"io"
@@ -29,8 +31,8 @@ type request struct {
 // string.
 const maxBodyBytes = 4 << 20
 
-// body reads and returns the request body. It returns an error if the media type is not JSON or if the body is too
-// large.
+// body reads, decompresses, and returns the request body. It returns an error if the media type is not JSON, if the
+// content coding is unknown, or if the body is too large.
 func (r *request) body() ([]byte, error) {
 	if t := r.Header.Get("Content-Type"); t != "" {
 		media, _, _ := mime.ParseMediaType(t) // ignores the parameters, because some clients send a wrong charset
@@ -39,16 +41,49 @@ func (r *request) body() ([]byte, error) {
 				Detail: fmt.Sprintf("The Content-Type %q is not supported. Send the body as application/scim+json.", t)}
 		}
 	}
-	b, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxBodyBytes))
+	b, err := readAtMost(r.Body)
+	if err == nil {
+		b, err = r.decompress(b)
+	}
 	if tooLarge := (*http.MaxBytesError)(nil); errors.As(err, &tooLarge) {
 		return nil, &scim.Error{Status: http.StatusRequestEntityTooLarge,
 			Detail: "The request body is larger than 4 MB. Change a large group with several smaller PATCH requests."}
 	}
-	if err != nil {
-		return nil, &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidSyntax,
+	if known := (*scim.Error)(nil); err != nil && !errors.As(err, &known) {
+		err = &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidSyntax,
 			Detail: "The request body is incomplete. Send the request again.", Err: err}
 	}
-	return b, nil
+	return b, err
+}
+
+// readAtMost reads at most maxBodyBytes. It returns an *http.MaxBytesError if there are more.
+func readAtMost(r io.Reader) ([]byte, error) {
+	return io.ReadAll(http.MaxBytesReader(nil, io.NopCloser(r), maxBodyBytes))
+}
+
+// decompress returns the content of a body of the content coding gzip (RFC 9110 §8.4.1.3), which must also be at most
+// maxBodyBytes. It reads no more than that, so a small body cannot fill the memory. A body without a content coding is
+// returned unchanged.
+func (r *request) decompress(body []byte) ([]byte, error) {
+	switch coding := strings.ToLower(strings.Join(r.Header.Values("Content-Encoding"), ", ")); coding {
+	case "", "identity":
+		return body, nil
+	case "gzip", "x-gzip":
+	default:
+		return nil, unsupportedCodingError(coding)
+	}
+	if !bytes.HasPrefix(body, []byte{0x1f, 0x8b}) { // API Gateway decompresses the body of a REST API itself
+		return body, nil
+	}
+	z, err := gzip.NewReader(bytes.NewReader(body))
+	if err == nil {
+		body, err = readAtMost(z)
+	}
+	if tooLarge := (*http.MaxBytesError)(nil); err != nil && !errors.As(err, &tooLarge) {
+		return nil, &scim.Error{Status: http.StatusBadRequest, Type: scim.InvalidSyntax, Err: err,
+			Detail: "The request body is not complete gzip data. Compress it again, or send it without Content-Encoding."}
+	}
+	return body, err
 }
 
 // queryParameters returns the parameters of the query string by their names in lower case. It returns an error for a

@@ -120,6 +120,8 @@ func (j *bulkJob) parseOperation(raw any) (op bulkOperation) {
 	}
 	op.method, op.path = strings.ToUpper(text("method")), strings.Trim(text("path"), "/")
 	op.bulkID, op.version = text("bulkId"), text("version")
+	endpoint, _, _ := strings.Cut(op.path, "/")
+	op.resourceType = j.types.ByEndpoint(endpoint)
 	if op.err == nil {
 		op.err = j.check(&op, o.Get("data"))
 	}

@@ -1,10 +1,6 @@
 package server
 
-import (
-	"net/http"
-
-	"serverless-scim/internal/scim"
-)
+import "serverless-scim/internal/scim"
 
 // A bulkJob is the state of one bulk request.
 type bulkJob struct {
@@ -18,7 +14,8 @@ type bulkJob struct {
 
 // A bulkOperation is one operation of a bulk request and its result.
 type bulkOperation struct {
-	method, path, bulkID, version string // path has no leading or trailing slashes
+	method, path, bulkID, version string             // path has no leading or trailing slashes
+	resourceType                  *scim.ResourceType // that path names; nil if it names none
 	data                          any
 	bulkIDRefs                    []string    // bulkIds that path and data refer to
 	err                           error       // why the operation is not valid or has failed
@@ -41,13 +38,9 @@ func (j *bulkJob) stopped() bool { return j.failOnErrors > 0 && j.failed >= j.fa
 
 // substitute replaces each reference in the path and the data of an operation with the result of to for its bulkId.
 func (op *bulkOperation) substitute(to func(bulkID string) string) {
-	op.path, op.data = substitute(op.path, to).(string), substitute(op.data, to)
-	if o, ok := op.data.(scim.Object); ok && op.method == http.MethodPatch {
-		list, _ := o.Get("Operations").([]any)
-		for _, e := range list {
-			substituteInPath(e, to)
-		}
-	}
+	s := substituter{op.resourceType, to}
+	op.path = s.inText(op.path)
+	s.inData(op.method, op.data)
 }
 
 // resolve returns the ID of the resource that a POST created, or the unchanged reference if the POST has created none.

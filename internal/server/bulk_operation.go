@@ -61,8 +61,8 @@ func (j *bulkJob) execute(op *bulkOperation) (resp *response, deferred scim.Obje
 		}
 	}
 	op.substitute(j.resolve)
-	if op.method == http.MethodPost {
-		deferred = deferReferences(op.data.(scim.Object))
+	if op.method == http.MethodPost && op.resourceType != nil {
+		deferred = deferReferences(op.resourceType, "", op.data.(scim.Object))
 	}
 	resp, err = j.dispatchOperation(op.method, op.path, op.version, op.data)
 	if err == nil && op.method == http.MethodPost {
@@ -84,7 +84,8 @@ func (j *bulkJob) addDeferred(op *bulkOperation, deferred scim.Object) error {
 	if deferred == nil {
 		return nil
 	}
-	add := scim.Object{"op": patch.Add, "value": substitute(deferred, j.resolve)}
+	substituter{op.resourceType, j.resolve}.inAttributes("", deferred)
+	add := scim.Object{"op": patch.Add, "value": deferred}
 	resp, err := j.dispatchOperation(http.MethodPatch, op.path+"/"+op.id, "",
 		scim.Object{"schemas": []any{patch.PatchOpSchema}, "Operations": []any{add}})
 	if err == nil {

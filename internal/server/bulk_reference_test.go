@@ -164,22 +164,103 @@ func (c *client) readReferences() map[string]string {
 	return got
 }
 
-func TestSubstituteInPathReplacesFilterValues(t *testing.T) {
+func TestSubstituterReplacesIDsInFilters(t *testing.T) {
 	t.Parallel()
-	for _, path := range []string{`members[value eq "bulkId:u"]`, `members[not (value eq "bulkId:u")].display`,
-		`members[display eq "bulkId:u" and (value eq "bulkId:u" or (not (value pr and display ne "bulkId:u")))]`} {
+	substitute := func(path string) any {
 		operation := scim.Object{"PATH": path}
-		substituteInPath(operation, func(string) string { return "id" })
-		want, err := filter.ParsePath(strings.ReplaceAll(path, "bulkId:u", "id"))
-		if err != nil || operation["PATH"] != want.String() {
-			t.Errorf("%s becomes %s", path, operation["PATH"])
+		substituter{scim.StandardTypes().ByName("Group"), func(string) string { return "id" }}.inOperation(operation)
+		return operation["PATH"]
+	}
+	for path, want := range map[string]string{
+		`members[value eq "bulkId:u"]`:               `members[value eq "id"]`,
+		`members[not (VALUE eq "bulkId:u")].display`: `members[not (VALUE eq "id")].display`,
+		`members[$ref eq "../Users/bulkId:u"]`:       `members[$ref eq "../Users/id"]`,
+		`members[display eq "bulkId:u" and (value eq "bulkId:u" or (not (value pr and display ne "bulkId:u")))]`: `members[display eq "bulkId:u" and (value eq "id" or (not (value pr and display ne "bulkId:u")))]`,
+		`members[value eq "bulkId:u"`:    `members[value eq "bulkId:u"`,
+		`members[value eq "x bulkId:u"]`: `members[value eq "x bulkId:u"]`,
+		`friends[value eq "bulkId:u"]`:   `friends[value eq "bulkId:u"]`,
+		`bulkId`:                         `bulkId`,
+	} {
+		if p, err := filter.ParsePath(want); err == nil {
+			want = p.String()
+		}
+		if got := substitute(path); got != want {
+			t.Errorf("%s becomes %s, want %s", path, got, want)
 		}
 	}
-	for _, path := range []string{`members[value eq "bulkId:u"`, `members[value eq "x bulkId:u"]`, `bulkId`} {
-		operation := scim.Object{"path": path}
-		substituteInPath(operation, func(string) string { return "id" })
-		if operation["path"] != path {
-			t.Errorf("%s contains no reference, but becomes %s", path, operation["path"])
+}
+
+// RFC 7644 §3.7.2: a bulkId stands for the ID of a resource. A string in any other place stays, also if a POST has that
+// bulkId, and is not a reference to an unknown bulkId.
+func TestBulkKeepsStringsThatAreNoReferences(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	target := c.create("/Users", `{"userName":"target"}`)
+	const texts = `"title":"bulkId:u","nickName":"bulkId:unknown","displayName":"x/bulkId:u","profileUrl":"https://example.com/bulkId:u",` +
+		`"name":{"familyName":"bulkId:u"},"emails":[{"value":"bulkId:u","type":"bulkId:unknown"}],"photos":[{"value":"https://x.example/bulkId:u"}],` +
+		`"groups":[{"value":"bulkId:unknown"}],"` + enterprise + `":{"department":"bulkId:u","manager":{"value":"bulkId:m","displayName":"bulkId:u"}}`
+	patch := func(operation string) string {
+		return `{"method":"PATCH","path":"/Users/` + target + `","data":{"Operations":[` + operation + `]}}`
+	}
+	resp := c.sendBulk("", postUser("m"), post("/Users", "u", `{"userName":"bulkId:u",`+texts+`}`),
+		`{"method":"PUT","path":"/Users/`+target+`","data":{"userName":"bulkId:m",`+texts+`}}`,
+		patch(`{"op":"replace","value":{"title":"bulkId:m","name.givenName":"bulkId:m","`+enterprise+`:manager":{"value":"bulkId:m"}}}`),
+		patch(`{"op":"replace","path":"nickName","value":"bulkId:m"},{"op":"replace","path":"emails[value eq \"bulkId:u\"].display","value":"bulkId:m"}`),
+		post("/Groups", "g", `{"displayName":"bulkId:u","externalId":"bulkId:unknown","members":[{"value":"bulkId:u"}]}`))
+	if got := resultStatuses(resp); got != "201, 201, 200, 200, 200, 201" {
+		t.Fatal(resp.text)
+	}
+	manager := c.getResult(resp, 0).value("id")
+	for i, want := range []map[string]string{
+		1: {"title": "bulkId:u", "nickName": "bulkId:unknown", "userName": "bulkId:u", "emails.0.display": "<nil>"},
+		2: {"title": "bulkId:m", "nickName": "bulkId:m", "userName": "bulkId:m", "emails.0.display": "bulkId:m", "name.givenName": "bulkId:m"},
+	} {
+		if want == nil {
+			continue
+		}
+		u := c.getResult(resp, i)
+		for _, common := range []string{"name.familyName", "emails.0.value"} {
+			want[common] = "bulkId:u"
+		}
+		want["displayName"], want["profileUrl"] = "x/bulkId:u", "https://example.com/bulkId:u"
+		want["photos.0.value"], want["emails.0.type"] = "https://x.example/bulkId:u", "bulkId:unknown"
+		for name, text := range want {
+			if got := fmt.Sprint(u.value(name)); got != text {
+				t.Errorf("%s is %s, want %s", name, got, text)
+			}
+		}
+		extension := u.body[enterprise].(scim.Object)
+		if extension["department"] != "bulkId:u" || extension["manager"].(scim.Object)["value"] != manager {
+			t.Errorf("the extension is %v", extension)
+		}
+	}
+	g := c.getResult(resp, 5)
+	if g.value("displayName") != "bulkId:u" || g.value("externalId") != "bulkId:unknown" || g.value("members.0.value") != c.getResult(resp, 1).value("id") {
+		t.Errorf("the group is %s", g.text)
+	}
+}
+
+// References in PATCH are replaced in each form in which clients send members and managers.
+func TestBulkReplacesReferencesInEachFormOfPatch(t *testing.T) {
+	t.Parallel()
+	for _, operation := range []string{
+		`{"op":"add","value":{"` + enterprise + `":{"manager":{"value":"bulkId:m"}}}}`,
+		`{"op":"add","value":{"` + enterprise + `":{"manager":"bulkId:m"}}}`,
+		`{"op":"Add","value":{"` + enterprise + `:manager":"bulkId:m"}}`,
+		`{"op":"add","value":{"manager.value":"bulkId:m"}}`,
+		`{"op":"add","value":[{"manager":{"value":"bulkId:m"}}]}`,
+		`{"op":"add","path":"` + enterprise + `","value":{"manager":{"Value":"bulkId:m"}}}`,
+		`{"op":"add","path":"` + enterprise + `:manager","value":"bulkId:m"}`,
+		`{"op":"add","path":"manager","value":[{"value":"bulkId:m"}]}`,
+		`{"op":"add","PATH":"manager.value","VALUE":"bulkId:m"}`,
+	} {
+		c := newClient(t)
+		u := c.create("/Users", `{"userName":"u"}`)
+		resp := c.sendBulk("", `{"method":"PATCH","path":"/Users/`+u+`","data":{"Operations":[`+operation+`]}}`, postUser("m"))
+		extension, _ := c.do("GET", "/Users/"+u, "").body[enterprise].(scim.Object)
+		manager, _ := extension["manager"].(scim.Object)
+		if want := c.getResult(resp, 1).value("id"); manager["value"] != want {
+			t.Errorf("%s: the manager is %v, want %v: %s", operation, manager["value"], want, resp.text)
 		}
 	}
 }
@@ -187,14 +268,22 @@ func TestSubstituteInPathReplacesFilterValues(t *testing.T) {
 // All attributes without references stay in the resource, because they can be required.
 func TestDeferReferencesMovesOnlyReferences(t *testing.T) {
 	t.Parallel()
-	o, err := scim.ParseObject([]byte(`{"userName":"u","x":{"a":"bulkId:u","b":1},"list":[1,{"value":"bulkId:v"},"bulkId:w"],"urn:x":{"a":"bulkId:u","b":1}}`))
-	if err != nil {
-		t.Fatal(err)
-	}
-	deferred, _ := json.Marshal(deferReferences(o))
-	rest, _ := json.Marshal(o)
-	if string(deferred) != `{"list":[{"value":"bulkId:v"},"bulkId:w"],"urn:x":{"a":"bulkId:u"},"x":{"a":"bulkId:u","b":1}}` ||
-		string(rest) != `{"list":[1],"urn:x":{"b":1},"userName":"u"}` {
-		t.Errorf("deferred %s, kept %s", deferred, rest)
+	for name, x := range map[string]struct{ body, deferred, rest string }{
+		"User": {`{"userName":"u","title":"bulkId:u","` + enterprise + `":{"manager":{"value":"bulkId:u","displayName":"x"},"division":"bulkId:u"}}`,
+			`{"` + enterprise + `":{"manager":{"displayName":"x","value":"bulkId:u"}}}`,
+			`{"title":"bulkId:u","` + enterprise + `":{"division":"bulkId:u"},"userName":"u"}`},
+		"Group": {`{"displayName":"bulkId:u","members":[{"value":"x"},{"value":"bulkId:v"},{"$ref":"../Groups/bulkId:w","value":"w"},7]}`,
+			`{"members":[{"value":"bulkId:v"},{"$ref":"../Groups/bulkId:w","value":"w"}]}`,
+			`{"displayName":"bulkId:u","members":[{"value":"x"},7]}`},
+	} {
+		o, err := scim.ParseObject([]byte(x.body))
+		if err != nil {
+			t.Fatal(err)
+		}
+		deferred, _ := json.Marshal(deferReferences(scim.StandardTypes().ByName(name), "", o))
+		rest, _ := json.Marshal(o)
+		if string(deferred) != x.deferred || string(rest) != x.rest {
+			t.Errorf("deferred %s, kept %s", deferred, rest)
+		}
 	}
 }

@@ -56,6 +56,18 @@ func unknownMembersError(ids []string) error {
 		"There are no resources that could be these members: %s. Create them first, or leave them out.", text)
 }
 
+// memberElements returns the elements of members for resources, by ID. It leaves out missing resources.
+func (d *Directory) memberElements(rt *scim.ResourceType, ids []string, names store.DisplayNames) map[string]scim.Object {
+	o, elements := scim.Object{}, make(map[string]scim.Object, len(ids))
+	d.store.SetReferences(o, rt.Attribute("members"), d.baseURL, ids, names)
+	list, _ := o["members"].([]any)
+	for _, e := range list {
+		element := e.(scim.Object)
+		elements[element["value"].(string)] = element
+	}
+	return elements
+}
+
 // splitMembers returns the IDs of the members in a resource, and the resource without its members.
 func splitMembers(rt *scim.ResourceType, o scim.Object) (members []string, rest scim.Object) {
 	if !store.IsGroup(rt) {

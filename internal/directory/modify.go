@@ -6,6 +6,7 @@ import (
 
 	"serverless-scim/internal/patch"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/store"
 )
 
 // Modify applies the operations of a PATCH request to a resource (RFC 7644 §3.5.2), all of them or none. If the operations
@@ -20,13 +21,14 @@ func (d *Directory) Modify(ctx context.Context, rt *scim.ResourceType, id string
 	u.needsAllMembers, u.membersInDocument = !separable || members.ReplaceAll, !separable
 	if separable {
 		u.memberIDs = slices.Concat(members.Add, members.Remove)
-		u.edit = func(o scim.Object) (scim.Object, patch.MemberChanges, error) {
+		u.edit = func(o scim.Object, _ store.DisplayNames) (scim.Object, patch.MemberChanges, error) {
 			o, err := patch.Apply(ctx, rt, o, rest)
 			return o, members, err
 		}
 	} else {
-		u.edit = func(o scim.Object) (scim.Object, patch.MemberChanges, error) {
-			o, err := patch.Apply(ctx, rt, o, ops)
+		u.memberIDs = patch.AddedMembers(rt, ops)
+		u.edit = func(o scim.Object, names store.DisplayNames) (scim.Object, patch.MemberChanges, error) {
+			o, err := patch.ApplyWithMembers(ctx, rt, o, ops, d.memberElements(rt, d.store.ValidMemberIDs(u.memberIDs, id), names))
 			if err != nil {
 				return nil, patch.MemberChanges{}, err
 			}

@@ -17,7 +17,7 @@ func (d *Directory) Replace(ctx context.Context, rt *scim.ResourceType, id strin
 	return update{
 		dir: d, rt: rt, id: id, precondition: match, reads: readsForResponse(rt, p),
 		needsAllMembers: store.IsGroup(rt), returnLargeGroup: true,
-		edit: func(old scim.Object) (scim.Object, patch.MemberChanges, error) {
+		edit: func(old scim.Object, _ store.DisplayNames) (scim.Object, patch.MemberChanges, error) {
 			updated, err := rt.Replace(old, doc)
 			return updated, patch.MemberChanges{ReplaceAll: true, Add: members}, err
 		},

@@ -23,10 +23,10 @@ type update struct {
 	rt                *scim.ResourceType
 	id                string
 	precondition      Precondition
-	edit              func(scim.Object) (scim.Object, patch.MemberChanges, error) // returns the new document, and how members change
-	memberIDs         []string                                                    // members that edit may add or remove
-	needsAllMembers   bool                                                        // edit depends on the whole member list
-	membersInDocument bool                                                        // edit expects the members in the document
+	edit              editFunc
+	memberIDs         []string // members that edit may add or remove
+	needsAllMembers   bool     // edit depends on the whole member list
+	membersInDocument bool     // edit expects the members in the document
 	reads             responseReads
 	returnLargeGroup  bool                      // the response shows the members of any group
 	summary           *ChangeSummary            // of the last attempt
@@ -34,12 +34,16 @@ type update struct {
 	attempts          *store.AttemptState
 }
 
+// An editFunc returns the new document for the current one, and how the members change. The display names are those of
+// memberIDs and of the current members, if the document has the members.
+type editFunc func(scim.Object, store.DisplayNames) (scim.Object, patch.MemberChanges, error)
+
 // currentState is what an attempt has read.
 type currentState struct {
 	resource       store.ResourceState // Members is set if membersKnown
 	presentMembers []string            // the members among those that matter to edit
 	membersKnown   bool
-	names          store.DisplayNames // of the members, if edit expects the members in the document
+	names          store.DisplayNames // of the members and of memberIDs, if edit expects the members in the document
 }
 
 // run makes the change, with a new attempt after each conflict.
@@ -112,7 +116,7 @@ func (u update) readCurrent(ctx context.Context) (c currentState, err error) {
 		}
 		c.resource.Head, c.resource.Members, err = s.ReadGroup(ctx, u.rt, u.id, limit)
 		if c.presentMembers, c.membersKnown = c.resource.Members, true; u.membersInDocument && err == nil {
-			c.names, err = s.ReadDisplayNames(ctx, c.resource.Members)
+			c.names, err = s.ReadDisplayNames(ctx, s.ValidMemberIDs(slices.Concat(c.resource.Members, ids), u.id))
 		}
 		if !errors.Is(err, store.ErrTooManyMembers) {
 			return c, err
@@ -147,7 +151,7 @@ func (u update) buildMutation(ctx context.Context, c currentState) (*store.Mutat
 	if u.membersInDocument {
 		s.SetReferences(before, u.rt.Attribute("members"), u.dir.baseURL, c.resource.Members, c.names)
 	}
-	updated, members, err := u.edit(before)
+	updated, members, err := u.edit(before, c.names)
 	if err != nil {
 		return nil, none, err
 	}

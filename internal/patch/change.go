@@ -1,6 +1,7 @@
 package patch
 
 import (
+	"maps"
 	"strings"
 
 	"serverless-scim/internal/filter"
@@ -32,6 +33,7 @@ func (t target) applyToElements(c scim.Object, op string, raw any) error {
 		}
 	}
 	for _, e := range list {
+		t.completeMember(e)
 		if t.match != nil && !t.match(scim.AsObject(e)) {
 			result = append(result, e)
 			continue
@@ -55,6 +57,15 @@ func (t target) applyToElements(c scim.Object, op string, raw any) error {
 		result = dedupe(t.ref.Attr, result)
 	}
 	return setElements(c, t.ref.Attr, result)
+}
+
+// completeMember adds the sub-attributes that the server adds to e, if e is a member that has only its value because an
+// earlier operation has added it.
+func (t target) completeMember(e any) {
+	if o, ok := e.(scim.Object); ok && t.ref.Attr.IsMembership && len(o) == 1 {
+		id, _ := o["value"].(string)
+		maps.Copy(o, t.members[id])
+	}
 }
 
 // applyToElement returns the result of an operation on one element, or nil if the operation removes the element.

@@ -40,6 +40,39 @@ func SplitMembers(rt *scim.ResourceType, ops []Operation) (rest []Operation, m M
 	return rest, d.changes(), true, nil
 }
 
+// AddedMembers returns the IDs of the members that operations may add to a group. An ID may repeat. AddedMembers skips
+// values that are not valid, because Apply returns an error for them.
+func AddedMembers(rt *scim.ResourceType, ops []Operation) (ids []string) {
+	for _, op := range ops {
+		var list []assignment
+		if op.Op == Remove {
+			continue
+		} else if op.Path == nil {
+			list, _ = assignments(rt, "", op.Value)
+		} else if t, err := resolveTarget(rt, *op.Path); err == nil {
+			list = []assignment{{target: t, raw: op.Value}}
+		}
+		for _, a := range list {
+			if id, ok := a.raw.(string); ok && isMembers(a.target) { // at members.value
+				ids = append(ids, id)
+			} else if isMembers(a.target) && !isUnassigned(a.raw) {
+				elements, _ := canonicalElements(a.target.ref.Attr, a.raw)
+				ids = append(ids, idsOf(elements)...)
+			}
+		}
+	}
+	return ids
+}
+
+// idsOf returns the values of members.
+func idsOf(elements []any) (ids []string) {
+	for _, e := range elements {
+		id, _ := scim.AsObject(e)["value"].(string)
+		ids = append(ids, id)
+	}
+	return ids
+}
+
 // isMembers reports whether the target is the attribute members, one of its sub-attributes, or some of its elements.
 func isMembers(t target) bool {
 	return t.ref.Attr != nil && t.ref.Attr.Name == "members" && t.ref.Extension == ""
@@ -130,10 +163,7 @@ func (d *memberDelta) extract(t target, op string, raw any) (bool, error) {
 	if op == Replace {
 		d.clear()
 	}
-	for _, e := range elements {
-		id, _ := scim.AsObject(e)["value"].(string)
-		d.record(op != Remove, id)
-	}
+	d.record(op != Remove, idsOf(elements)...)
 	return true, nil
 }
 

@@ -13,7 +13,16 @@ import (
 // Apply applies the operations in order to a copy of the resource and returns the copy. If one operation fails, Apply
 // returns its error and no resource. The error is a *scim.Error with status 400 or 413, or the error of ctx.
 func Apply(ctx context.Context, rt *scim.ResourceType, res scim.Object, ops []Operation) (scim.Object, error) {
-	p := patcher{rt, res.Clone()}
+	return ApplyWithMembers(ctx, rt, res, ops, nil)
+}
+
+// ApplyWithMembers is Apply for a group. It also takes members that the operations may add, by ID, with the
+// sub-attributes that the server adds, such as type and display. RFC 7644 §3.5.2: operations apply in sequence, so a
+// filter in one operation finds these sub-attributes in a member that an earlier operation has added. A member that is
+// not in the map has its value alone.
+func ApplyWithMembers(ctx context.Context, rt *scim.ResourceType, res scim.Object, ops []Operation,
+	members map[string]scim.Object) (scim.Object, error) {
+	p := patcher{rt, res.Clone(), members}
 	for _, op := range ops {
 		if err := ctx.Err(); err != nil { // the maximum of 1,000 operations on 1,000 values takes long
 			return nil, err
@@ -30,8 +39,9 @@ func Apply(ctx context.Context, rt *scim.ResourceType, res scim.Object, ops []Op
 
 // A patcher modifies a resource.
 type patcher struct {
-	rt *scim.ResourceType
-	o  scim.Object
+	rt      *scim.ResourceType
+	o       scim.Object
+	members map[string]scim.Object // see ApplyWithMembers
 }
 
 func (p patcher) apply(op Operation) error {
@@ -62,6 +72,7 @@ func (p patcher) applyAttributes(urn, op string, raw any) error {
 
 // applyAt applies an operation to a target, which may be a whole extension.
 func (p patcher) applyAt(t target, op string, raw any) error {
+	t.members = p.members
 	if !t.takesArray() {
 		raw = unwrapSingle(raw)
 	}

@@ -10,9 +10,10 @@ import (
 
 // A target is the meaning of a path in a resource type.
 type target struct {
-	ref    scim.AttributeRef
-	filter filter.Expr    // nil if the path has no filter
-	match  scim.Predicate // the compiled filter; nil if the path has no filter
+	ref     scim.AttributeRef
+	filter  filter.Expr            // nil if the path has no filter
+	match   scim.Predicate         // the compiled filter; nil if the path has no filter
+	members map[string]scim.Object // see ApplyWithMembers
 }
 
 // resolveTarget resolves a path. It returns a 400 error if the path names no attribute or has an invalid filter.

@@ -49,8 +49,8 @@ func TestResourceProperties(t *testing.T) {
 		"Function.Properties.AutoPublishAlias":                                         "live",
 		"Function.Properties.DeploymentPreference.Type":                                ref("Deployment"),
 		"Function.Properties.DeploymentPreference.Alarms":                              []any{ref("ServerErrors"), ref("FunctionErrors"), ref("GatewayFailures")},
-		"Function.Properties.Events.Root.Properties":                                   map[string]any{"RestApiId": ref("Api"), "Path": "/", "Method": "ANY"},
-		"Function.Properties.Events.Proxy.Properties":                                  map[string]any{"RestApiId": ref("Api"), "Path": "/{proxy+}", "Method": "ANY"},
+		"Function.Properties.Events.Root.Properties":                                   map[string]any{"RestApiId": ref("Api"), "Path": "/v2", "Method": "ANY"},
+		"Function.Properties.Events.Proxy.Properties":                                  map[string]any{"RestApiId": ref("Api"), "Path": "/v2/{proxy+}", "Method": "ANY"},
 		"AdminFunction.Properties.Events":                                              nil, // no URL, no schedule
 		"AdminFunction.Properties.FunctionUrlConfig":                                   nil,
 	} {
@@ -61,6 +61,42 @@ func TestResourceProperties(t *testing.T) {
 	for _, name := range stack.Resources("AWS::Logs::LogGroup") {
 		if got := stack.Value("Resources", name, "Properties", "RetentionInDays"); !reflect.DeepEqual(got, ref("LogRetention")) {
 			t.Errorf("%s retains lines for %v days", name, got)
+		}
+	}
+}
+
+// A client finds the API at the same path in AWS, at a custom domain, and at functions/local. sam local has no stages.
+func TestBasePathIsTheSameEverywhere(t *testing.T) {
+	t.Parallel()
+	stack := functiontest.OpenTemplate(t)
+	stage, _ := stack.Value("Resources", "Api", "Properties", "StageName").(string)
+	mapping := stack.Value("Resources", "DomainMapping", "Properties", "BasePath")
+	if stage != "scim" || mapping != stage {
+		t.Errorf("the stage is %v, and the base path of the domain is %v", stage, mapping)
+	}
+	addresses := 0
+	for _, match := range regexp.MustCompile(`"?https://[^" \]]*`).FindAllString(fmt.Sprint(stack.Value("Outputs", "BaseUrl", "Value")), -1) {
+		addresses++
+		if !strings.HasSuffix(match, "/scim/v2") {
+			t.Errorf("the output BaseUrl can be %s", match)
+		}
+	}
+	if addresses != 2 {
+		t.Errorf("the output BaseUrl has %d addresses", addresses)
+	}
+	for _, typ := range []string{"MISSING_AUTHENTICATION_TOKEN", "RESOURCE_NOT_FOUND"} {
+		response := stack.Value("Resources", "Api", "Properties", "GatewayResponses", typ, "ResponseTemplates", "application/json")
+		if detail, _ := response.(string); !strings.Contains(detail, "ends in /scim/v2") {
+			t.Errorf("%s does not state the end of the base URL: %s", typ, detail)
+		}
+	}
+	readme, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"It ends in `/scim/v2`", "-url http://127.0.0.1:3000/v2 "} {
+		if !strings.Contains(string(readme), want) {
+			t.Errorf("README.md lacks %q", want)
 		}
 	}
 }

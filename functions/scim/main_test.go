@@ -16,11 +16,21 @@ import (
 
 const host = "abc123.execute-api.eu-central-1.amazonaws.com"
 
-// restEvent returns an event of a REST API with the stage "prod".
+// restEvent returns an event of the REST API in template.yaml.
 func restEvent(method, path, secret, body string) any {
+	return newRESTEvent(host, "/v2"+path, "/scim/v2"+path, method, secret, body)
+}
+
+// domainEvent returns an event of the REST API in template.yaml at a custom domain. Unlike at the API's own address,
+// its path has the base path of the mapping.
+func domainEvent(method, path, secret, body string) any {
+	return newRESTEvent("scim.example.com", "/scim/v2"+path, "/scim/v2"+path, method, secret, body)
+}
+
+func newRESTEvent(domain, path, contextPath, method, secret, body string) any {
 	e := events.APIGatewayProxyRequest{
-		Resource: "/{proxy+}", HTTPMethod: method, Path: path, Body: body, MultiValueHeaders: map[string][]string{},
-		RequestContext: events.APIGatewayProxyRequestContext{DomainName: host, Stage: "prod", Path: "/prod" + path},
+		Resource: "/v2/{proxy+}", HTTPMethod: method, Path: path, Body: body, MultiValueHeaders: map[string][]string{},
+		RequestContext: events.APIGatewayProxyRequestContext{DomainName: domain, Stage: "scim", Path: contextPath},
 	}
 	for name, value := range header(secret) {
 		e.MultiValueHeaders[name] = []string{value}
@@ -48,8 +58,10 @@ func header(secret string) map[string]string {
 	return h
 }
 
-// eventKinds returns events in the two payload formats.
-var eventKinds = map[string]func(method, path, secret, body string) any{"REST": restEvent, "HTTP": httpEvent}
+// eventKinds returns events in the two payload formats, and those of a custom domain.
+var eventKinds = map[string]func(method, path, secret, body string) any{
+	"REST": restEvent, "domain": domainEvent, "HTTP": httpEvent,
+}
 
 // proxyResponse is a response in either payload format. The field json is the decoded body.
 type proxyResponse struct {
@@ -128,9 +140,9 @@ func TestFunction(t *testing.T) {
 	t.Run("BASE_URL is the base of locations", func(t *testing.T) {
 		t.Parallel()
 		env, secret := newStore(t)
-		i := functiontest.StartInstance(t, binary, append(env, "BASE_URL=https://scim.example.com/v2/")...)
+		i := functiontest.StartInstance(t, binary, append(env, "BASE_URL=https://proxy.example.com/scim/v2/")...)
 		response := request(t, i, 201, restEvent("POST", "/Users", secret, `{"userName":"ada"}`))
-		if location := response.header("Location"); !strings.HasPrefix(location, "https://scim.example.com/v2/Users/u") {
+		if location := response.header("Location"); !strings.HasPrefix(location, "https://proxy.example.com/scim/v2/Users/u") {
 			t.Errorf("Location is %q", location)
 		}
 	})
@@ -143,7 +155,8 @@ func testUsers(t *testing.T, i *functiontest.Instance, secret string) {
 		response := request(t, i, 201, event("POST", "/Users", secret, user))
 		id, _ := response.json["id"].(string)
 		location := response.header("Location")
-		base := map[string]string{"REST": "https://" + host + "/prod", "HTTP": "https://" + host}[kind]
+		base := map[string]string{"REST": "https://" + host + "/scim/v2", "domain": "https://scim.example.com/scim/v2",
+			"HTTP": "https://" + host}[kind]
 		if location != base+"/Users/"+id {
 			t.Errorf("%s: Location is %q, want one below the address of the request", kind, location)
 		}

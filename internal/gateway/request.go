@@ -88,8 +88,9 @@ func setAddress(r *http.Request, address *url.URL, header http.Header) *http.Req
 }
 
 // publicPath returns the path that the client used. At a REST API's own address, e.Path lacks the stage, and
-// requestContext.path has it. At a custom domain, both have the base path. "sam local" sets requestContext.path to the
-// resource ("/{proxy+}"), so e.Path is used if it is not the end of requestContext.path.
+// requestContext.path has it. At a custom domain whose base path mapping names a stage, both have the base path and
+// lack the stage. "sam local" sets requestContext.path to the resource ("/v2/{proxy+}"), so e.Path is used if it is not
+// the end of requestContext.path.
 func publicPath(e events.APIGatewayProxyRequest) string {
 	public := e.RequestContext.Path
 	if strings.HasSuffix(strings.TrimSuffix(public, "/"), strings.TrimSuffix(e.Path, "/")) {

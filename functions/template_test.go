@@ -315,6 +315,55 @@ func TestRunbookDescribesAlarmsAndParameters(t *testing.T) {
 	}
 }
 
+// Alarms notify the address, the topic, or both. The outputs name what an operator looks for.
+func TestAlarmsReachSomebodyAndOutputsExist(t *testing.T) {
+	t.Parallel()
+	stack := functiontest.OpenTemplate(t)
+	notify := func(condition, target string) any {
+		ref := func(name string) any { return map[string]any{"Ref": name} }
+		return map[string]any{"Fn::If": []any{condition, ref(target), ref("AWS::NoValue")}}
+	}
+	want := []any{notify("HasAlarmEmail", "Alarms"), notify("HasAlarmTopic", "AlarmTopicArn")}
+	for _, name := range stack.Resources("AWS::CloudWatch::Alarm") {
+		for _, actions := range []string{"AlarmActions", "OKActions"} {
+			if got := stack.Value("Resources", name, "Properties", actions); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %s is %v", name, actions, got)
+			}
+		}
+	}
+	config, err := os.ReadFile("../samconfig.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, prod, _ := strings.Cut(string(config), "[prod.deploy.parameters]")
+	prod, _, _ = strings.Cut(prod, "\n[")
+	if !regexp.MustCompile(`parameter_overrides = ".*\bAlarm(Email|TopicArn)=`).MatchString(prod) {
+		t.Errorf("the environment prod of samconfig.toml notifies nobody: %s", prod)
+	}
+	runbook, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, rest, _ := strings.Cut(string(runbook), "\n## Check and repair\n")
+	_, rest, _ = strings.Cut(rest, "\n## ")
+	for _, command := range regexp.MustCompile(`sam (remote|deploy|delete).*`).FindAllString(guide+rest, -1) {
+		if strings.Contains(command, "--stack-name ") && !strings.Contains(command, "--stack-name $STACK") {
+			t.Errorf("README.md names the stack in %s", command)
+		}
+	}
+	for _, name := range regexp.MustCompile(`\boutput ([A-Z][A-Za-z]+)`).FindAllStringSubmatch(string(runbook), -1) {
+		if stack.Value("Outputs", name[1]) == nil {
+			t.Errorf("README.md uses the output %s, which does not exist", name[1])
+		}
+	}
+	shown := fmt.Sprint(stack.Value("Outputs"))
+	for _, name := range append(stack.Resources("AWS::Logs::LogGroup"), "Alarms", "AlarmTopicArn", "Table", "RestoredTable") {
+		if !strings.Contains(shown, "map[Ref:"+name+"]") {
+			t.Errorf("no output has %s", name)
+		}
+	}
+}
+
 func TestDashboard(t *testing.T) {
 	t.Parallel()
 	stack := functiontest.OpenTemplate(t)

@@ -43,6 +43,8 @@ func TestResourceProperties(t *testing.T) {
 		"Api.Properties.Auth":                                                          nil,
 		"Domain.Properties.SecurityPolicy":                                             "TLS_1_2",
 		"LogRole.DeletionPolicy":                                                       "Retain",
+		"AuditLog.DeletionPolicy":                                                      "Retain",
+		"AuditLog.UpdateReplacePolicy":                                                 "Retain",
 		"LogAccount.DeletionPolicy":                                                    "Retain",
 		"LogAccount.Condition":                                                         "SetsLogRole",
 		"Function.Properties.Timeout":                                                  "29", // the code responds within 25 s
@@ -59,7 +61,11 @@ func TestResourceProperties(t *testing.T) {
 		}
 	}
 	for _, name := range stack.Resources("AWS::Logs::LogGroup") {
-		if got := stack.Value("Resources", name, "Properties", "RetentionInDays"); !reflect.DeepEqual(got, ref("LogRetention")) {
+		retention := ref("LogRetention")
+		if name == "AuditLog" {
+			retention = ref("AuditLogRetention")
+		}
+		if got := stack.Value("Resources", name, "Properties", "RetentionInDays"); !reflect.DeepEqual(got, retention) {
 			t.Errorf("%s retains lines for %v days", name, got)
 		}
 	}
@@ -108,7 +114,7 @@ func TestFunctions(t *testing.T) {
 		t.Errorf("the handler is %v on %v, but SAM builds a bootstrap", h, r)
 	}
 	functions := stack.Resources("AWS::Serverless::Function")
-	if len(functions) != 3 {
+	if len(functions) != 4 {
 		t.Errorf("functions: %v", functions)
 	}
 	schedule := regexp.MustCompile(`^rate\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\)$`)
@@ -133,6 +139,31 @@ func TestFunctions(t *testing.T) {
 			if input, ok := p["Input"].(string); ok && !json.Valid([]byte(input)) {
 				t.Errorf("%s: %q is not JSON", event, input)
 			}
+		}
+	}
+}
+
+// Every function that writes audit lines has a subscription that copies them to the audit log, and only the function
+// that copies them writes to the audit log. Otherwise a copied line would be copied again.
+func TestAuditLinesAreCopied(t *testing.T) {
+	t.Parallel()
+	stack := functiontest.OpenTemplate(t)
+	if days := stack.Value("Parameters", "AuditLogRetention", "Default"); days != "400" {
+		t.Errorf("the audit log is kept for %v days", days)
+	}
+	subscribed := map[string]int{}
+	for name := range stack.Object("Resources", "AuditFunction", "Properties", "Events") {
+		event := stack.Object("Resources", "AuditFunction", "Properties", "Events", name)
+		p := event["Properties"].(map[string]any)
+		if event["Type"] != "CloudWatchLogs" || p["FilterPattern"] != `{ $.msg = "audit" }` {
+			t.Errorf("%s is %v", name, event)
+		}
+		subscribed[fmt.Sprint(p["LogGroupName"])]++
+	}
+	for _, name := range stack.Resources("AWS::Serverless::Function") {
+		group := fmt.Sprint(stack.Value("Resources", name, "Properties", "LoggingConfig", "LogGroup"))
+		if audit := name == "AuditFunction"; audit != (group == "map[Ref:AuditLog]") || audit == (subscribed[group] == 1) {
+			t.Errorf("%s writes to %s, which has %d subscriptions", name, group, subscribed[group])
 		}
 	}
 }

@@ -74,7 +74,7 @@ func TestLambdaFunctionsLinkNothingThatOnlyTheLocalProgramNeeds(t *testing.T) {
 	t.Parallel()
 	localOnly := []string{module + "/internal/table/bolt", module + "/internal/table/tabletest", "go.yaml.in/yaml/v3", "testing"}
 	localOnlyModules := []string{"go.etcd.io/", "github.com/klauspost/"} // API Gateway compresses responses itself
-	for _, function := range []string{"./functions/admin", "./functions/scim", "./functions/sweep"} {
+	for _, function := range []string{"./functions/admin", "./functions/audit", "./functions/scim", "./functions/sweep"} {
 		for _, p := range packages(t, "-deps", function) {
 			within := func(prefix string) bool { return strings.HasPrefix(p.ImportPath, prefix) }
 			if slices.Contains(localOnly, p.ImportPath) || slices.ContainsFunc(localOnlyModules, within) {

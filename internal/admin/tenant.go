@@ -20,7 +20,6 @@ const DeletedRetention = 30 * day
 // A Tenant is the form in which commands return a tenant.
 type Tenant struct {
 	Tenant   string         `json:"tenant"`
-	Hash     string         `json:"hash"` // identifies the tenant in request logs
 	Created  time.Time      `json:"created"`
 	Disabled *time.Time     `json:"disabled,omitempty"` // its tokens are rejected until enable-tenant
 	Deleted  *time.Time     `json:"deleted,omitempty"`  // as disabled, and Expire purges the tenant later
@@ -37,7 +36,7 @@ func tenantView(t token.Tenant) Tenant {
 		}
 		return &at
 	}
-	out := Tenant{Tenant: t.Name, Hash: t.Hash(), Created: t.Created,
+	out := Tenant{Tenant: t.Name, Created: t.Created,
 		Disabled: orNil(t.DisabledAt), Deleted: orNil(t.DeletedAt), Stopped: orNil(t.DeprovisioningStoppedAt), Settings: t.Settings}
 	if out.Deleted != nil {
 		out.Purged = orNil(t.DeletedAt.Add(DeletedRetention))

@@ -73,6 +73,26 @@ func TestAuditLogsEachChangeWithoutValues(t *testing.T) {
 	}
 }
 
+// Audit lines and request lines name the tenant in the same way, so that one filter finds both.
+func TestRequestLinesNameTheTenantAsAuditLinesDo(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	c.config.Log = slog.New(slog.NewJSONHandler(c.log, nil))
+	c.handler = New(c.config)
+	c.create("/Users", `{"userName":"ada"}`)
+	tenants := map[string]string{}
+	for line := range strings.Lines(c.log.String()) {
+		var m struct{ Msg, Tenant string }
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatal(err)
+		}
+		tenants[m.Msg] = m.Tenant
+	}
+	if tenants["request"] != "test" || tenants["audit"] != "test" {
+		t.Errorf("the lines name the tenants %v", tenants)
+	}
+}
+
 func attributes(m map[string]any) any {
 	if m["attributes"] == nil {
 		return []any{}

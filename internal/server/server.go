@@ -54,7 +54,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		resp = errorResponse(err)
 	}
 	status := resp.write(w, r)
-	attrs := []slog.Attr{slog.String("requestId", q.requestID), slog.String("tenant", q.identity.Tenant.Hash()),
+	attrs := []slog.Attr{slog.String("requestId", q.requestID), slog.String("tenant", q.identity.Tenant.Name),
 		slog.String("token", q.identity.ID), slog.String("method", q.loggedMethod()),
 		slog.String("route", target.loggedPath()), slog.Int("status", status),
 		slog.Float64("milliseconds", float64(time.Since(begin).Microseconds())/1e3), slog.Any("table", cost())}

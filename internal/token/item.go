@@ -1,8 +1,6 @@
 package token
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"strings"
@@ -39,16 +37,6 @@ type Tenant struct {
 	DeprovisioningStoppedAt time.Time // deprovisioning stays blocked until an operator runs release-tenant
 
 	version int64
-}
-
-// Hash returns a short hash of the tenant's name, for log lines that must not contain the name. It returns "" if the
-// name is empty.
-func (t *Tenant) Hash() string {
-	if t.Name == "" {
-		return ""
-	}
-	sum := sha256.Sum256([]byte(t.Name))
-	return hex.EncodeToString(sum[:6])
 }
 
 // isActive reports whether the tokens of the tenant are accepted.

@@ -1,5 +1,6 @@
-// Command scim is a Lambda function that serves the SCIM API through API Gateway, as a REST API or an HTTP API. In
-// addition to the environment variables of package environment, it reads:
+// Command scim is a Lambda function that serves the SCIM API through API Gateway. template.yaml creates a REST API. The
+// function also accepts events of HTTP APIs and function URLs, for deployments with their own template. In addition to
+// the environment variables of package environment, it reads:
 //
 //   - BASE_URL, the base URL in responses. By default, it is the address that the client used.
 //   - RATE_LIMIT, the requests that a token may send per second unless its tenant has its own limit. The default is

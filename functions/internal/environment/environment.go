@@ -2,7 +2,6 @@
 //
 //   - TABLE_NAME is the DynamoDB table. It is required.
 //   - RESOURCE_TYPES is a list of additional sets of resource types, separated by commas: "okta" or folders.
-//   - SCAN_BUDGET is the number of candidates that a request may test when its plan is not exact.
 //   - METRICS_NAMESPACE is the CloudWatch namespace of the metrics. Without it, the functions emit none.
 //   - DYNAMODB_ENDPOINT is the URL of an emulator to use instead of DynamoDB.
 //   - The variables that Lambda sets: AWS_REGION, the credentials, and AWS_LAMBDA_FUNCTION_MEMORY_SIZE.
@@ -11,7 +10,6 @@ package environment
 import (
 	"cmp"
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"log/slog"
 	"os"
@@ -51,16 +49,9 @@ func Directory(env func(name string) string, t table.Table, log *slog.Logger) (d
 	if err != nil {
 		return directory.Config{}, err
 	}
-	budget, err := NonNegativeInt(env, "SCAN_BUDGET", query.DefaultScanBudget)
-	if err == nil && budget == 0 {
-		err = errors.New("the environment variable SCAN_BUDGET is 0; set it to at least 1")
-	}
-	if err != nil {
-		return directory.Config{}, err
-	}
 	return directory.Config{
 		Store: store.Config{Table: t, Types: types, Now: time.Now, Random: rand.Reader, Log: log},
-		Query: query.Config{ScanBudget: budget, Cache: &query.Cache{}},
+		Query: query.Config{Cache: &query.Cache{}},
 	}, nil
 }
 

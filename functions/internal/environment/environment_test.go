@@ -1,11 +1,8 @@
 package environment
 
 import (
-	"log/slog"
 	"strings"
 	"testing"
-
-	"serverless-scim/internal/query"
 )
 
 func TestAWSVariablesAreRequiredWithoutEndpoint(t *testing.T) {
@@ -23,14 +20,15 @@ func TestAWSVariablesAreRequiredWithoutEndpoint(t *testing.T) {
 	}
 }
 
-func TestScanBudgetMustBePositive(t *testing.T) {
+func TestNonNegativeIntRejectsOtherValues(t *testing.T) {
 	t.Parallel()
-	for value, want := range map[string]int{"": query.DefaultScanBudget, "7": 7, "0": 0, "-1": 0, "many": 0} {
-		c, err := Directory(func(name string) string {
-			return map[string]string{"SCAN_BUDGET": value}[name]
-		}, nil, slog.New(slog.DiscardHandler))
-		if c.Query.ScanBudget != want || (err != nil) != (want == 0) {
-			t.Errorf("%q: %d and %v, want %d", value, c.Query.ScanBudget, err, want)
+	for value, want := range map[string]int{"": 100, "7": 7, "0": 0, "-1": -1, "many": -1} {
+		n, err := NonNegativeInt(func(string) string { return value }, "LIMIT", 100)
+		if want >= 0 && (n != want || err != nil) {
+			t.Errorf("%q: %d and %v, want %d", value, n, err, want)
+		}
+		if want < 0 && (err == nil || !strings.Contains(err.Error(), `LIMIT is "`+value)) {
+			t.Errorf("%q: %v, want an error that names variable and value", value, err)
 		}
 	}
 }

@@ -1,0 +1,189 @@
+package functions
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"reflect"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"serverless-scim/functions/internal/functiontest"
+	"serverless-scim/functions/internal/metrics"
+)
+
+// ownMetrics returns the metrics of the stack's namespace: those in log lines of the functions, and those of metric
+// filters.
+func ownMetrics(stack functiontest.Template) map[string]bool {
+	known := map[string]bool{}
+	for _, list := range metrics.All() {
+		for _, m := range list {
+			known[m.Name] = true
+		}
+	}
+	for _, name := range stack.Resources("AWS::Logs::MetricFilter") {
+		for _, m := range elements(stack.Value("Resources", name, "Properties", "MetricTransformations")) {
+			known[m.(map[string]any)["MetricName"].(string)] = true
+		}
+	}
+	return known
+}
+
+// alarmMetrics returns the metrics of an alarm, each as namespace and name.
+func alarmMetrics(alarm map[string]any) (list [][2]string) {
+	add := func(o map[string]any) {
+		namespace, ok := o["Namespace"].(string)
+		if !ok {
+			namespace = fmt.Sprint(o["Namespace"].(map[string]any)["Fn::Sub"])
+		}
+		list = append(list, [2]string{namespace, o["MetricName"].(string)})
+	}
+	if alarm["MetricName"] != nil {
+		add(alarm)
+	}
+	for _, m := range elements(alarm["Metrics"]) {
+		if stat, ok := m.(map[string]any)["MetricStat"].(map[string]any); ok {
+			add(stat["Metric"].(map[string]any))
+		}
+	}
+	return list
+}
+
+// awsMetrics are the metrics of AWS that alarms may use.
+var awsMetrics = []string{"AWS/Lambda Errors", "AWS/Lambda Throttles", "AWS/Lambda Duration", "AWS/Lambda Invocations",
+	"AWS/DynamoDB ReadThrottleEvents", "AWS/DynamoDB WriteThrottleEvents"}
+
+// ownNamespace is the CloudWatch namespace of the stack.
+const ownNamespace = "Scim/${AWS::StackName}"
+
+func TestRunbookDescribesAlarmsAndParameters(t *testing.T) {
+	t.Parallel()
+	stack := functiontest.OpenTemplate(t)
+	if where := stack.Value("Globals", "Function", "Environment", "Variables", "METRICS_NAMESPACE", "Fn::Sub"); where != ownNamespace {
+		t.Errorf("the functions' metrics are in %v", where)
+	}
+	known := ownMetrics(stack)
+	runbook, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	alarms := stack.Resources("AWS::CloudWatch::Alarm")
+	for _, name := range alarms {
+		p := stack.Object("Resources", name, "Properties")
+		for _, m := range alarmMetrics(p) {
+			if m[0] == ownNamespace && !known[m[1]] || m[0] != ownNamespace && !slices.Contains(awsMetrics, m[0]+" "+m[1]) {
+				t.Errorf("%s uses the metric %s, which does not exist", name, m)
+			}
+		}
+		if len(alarmMetrics(p)) == 0 || p["AlarmDescription"] == "" || p["TreatMissingData"] == nil || p["AlarmActions"] == nil {
+			t.Errorf("%s is incomplete: %v", name, p)
+		}
+		if !strings.Contains(string(runbook), "\n| `"+name+"` |") {
+			t.Errorf("the runbook lacks the alarm %s", name)
+		}
+	}
+	parameters := stack.Object("Parameters")
+	for name := range parameters {
+		if !strings.Contains(string(runbook), name) {
+			t.Errorf("the runbook lacks the parameter %s", name)
+		}
+	}
+	for _, row := range regexp.MustCompile("\n\\| `([A-Z][A-Za-z]+)`").FindAllStringSubmatch(string(runbook), -1) {
+		if !slices.Contains(alarms, row[1]) && parameters[row[1]] == nil {
+			t.Errorf("the runbook has a row for %s, which is neither an alarm nor a parameter", row[1])
+		}
+	}
+}
+
+// Alarms notify the address, the topic, or both. The outputs name what an operator looks for.
+func TestAlarmsReachSomebodyAndOutputsExist(t *testing.T) {
+	t.Parallel()
+	stack := functiontest.OpenTemplate(t)
+	notify := func(condition, target string) any {
+		ref := func(name string) any { return map[string]any{"Ref": name} }
+		return map[string]any{"Fn::If": []any{condition, ref(target), ref("AWS::NoValue")}}
+	}
+	want := []any{notify("HasAlarmEmail", "Alarms"), notify("HasAlarmTopic", "AlarmTopicArn")}
+	for _, name := range stack.Resources("AWS::CloudWatch::Alarm") {
+		for _, actions := range []string{"AlarmActions", "OKActions"} {
+			if got := stack.Value("Resources", name, "Properties", actions); !reflect.DeepEqual(got, want) {
+				t.Errorf("%s: %s is %v", name, actions, got)
+			}
+		}
+	}
+	config, err := os.ReadFile("../samconfig.toml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, prod, _ := strings.Cut(string(config), "[prod.deploy.parameters]")
+	prod, _, _ = strings.Cut(prod, "\n[")
+	if !regexp.MustCompile(`parameter_overrides = ".*\bAlarm(Email|TopicArn)=`).MatchString(prod) {
+		t.Errorf("the environment prod of samconfig.toml notifies nobody: %s", prod)
+	}
+	runbook, err := os.ReadFile("README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	guide, rest, _ := strings.Cut(string(runbook), "\n## Check and repair\n")
+	_, rest, _ = strings.Cut(rest, "\n## ")
+	for _, command := range regexp.MustCompile(`sam (remote|deploy|delete).*`).FindAllString(guide+rest, -1) {
+		if strings.Contains(command, "--stack-name ") && !strings.Contains(command, "--stack-name $STACK") {
+			t.Errorf("README.md names the stack in %s", command)
+		}
+	}
+	for _, name := range regexp.MustCompile(`\boutput ([A-Z][A-Za-z]+)`).FindAllStringSubmatch(string(runbook), -1) {
+		if stack.Value("Outputs", name[1]) == nil {
+			t.Errorf("README.md uses the output %s, which does not exist", name[1])
+		}
+	}
+	shown := fmt.Sprint(stack.Value("Outputs"))
+	for _, name := range append(stack.Resources("AWS::Logs::LogGroup"), "Alarms", "AlarmTopicArn", "Table", "RestoredTable") {
+		if !strings.Contains(shown, "map[Ref:"+name+"]") {
+			t.Errorf("no output has %s", name)
+		}
+	}
+}
+
+func TestDashboard(t *testing.T) {
+	t.Parallel()
+	stack := functiontest.OpenTemplate(t)
+	sub := elements(stack.Value("Resources", "Dashboard", "Properties", "DashboardBody", "Fn::Sub"))
+	body, own := sub[0].(string), sub[1].(map[string]any)
+	for _, name := range regexp.MustCompile(`\$\{([A-Za-z]+)(\.Arn)?\}`).FindAllStringSubmatch(body, -1) {
+		if stack.Value("Resources", name[1]) == nil && own[name[1]] == nil {
+			t.Errorf("the template has no %s", name[1])
+		}
+	}
+	var dashboard struct {
+		Widgets []struct {
+			Type       string
+			Properties struct {
+				Metrics [][]any
+				Alarms  []string
+			}
+		}
+	}
+	if err := json.Unmarshal([]byte(body), &dashboard); err != nil {
+		t.Fatal(err)
+	}
+	known := ownMetrics(stack)
+	shown := map[string]bool{}
+	for _, w := range dashboard.Widgets {
+		for _, m := range w.Properties.Metrics {
+			if m[0] == ownNamespace && !known[m[1].(string)] {
+				t.Errorf("the metric %v does not exist", m[1])
+			}
+			shown[m[1].(string)] = true
+		}
+		if alarms := stack.Resources("AWS::CloudWatch::Alarm"); w.Type == "alarm" && len(w.Properties.Alarms) != len(alarms) {
+			t.Errorf("%d of %d alarms are shown", len(w.Properties.Alarms), len(alarms))
+		}
+	}
+	for name := range known {
+		if !shown[name] {
+			t.Errorf("the dashboard lacks the metric %s", name)
+		}
+	}
+}

@@ -15,28 +15,44 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// A command has the names of its required and optional fields, and the method that runs it.
+// A command has the names of its required and optional fields, the method that runs it, and its effect in a sentence.
 type command struct {
 	required, optional []string
 	run                func(Admin, context.Context, commandInput) (any, error)
+	effect             string
 }
 
 func commands() map[string]command {
 	tenant := []string{"tenant"}
+	tenantAndSettings, tenantAndToken := []string{"tenant", "settings"}, []string{"tenant", "token"}
 	return map[string]command{
-		"create-tenant":  {tenant, []string{"settings"}, Admin.createTenant},
-		"list-tenants":   {nil, nil, Admin.listTenants},
-		"show-tenant":    {tenant, nil, Admin.showTenant},
-		"set":            {[]string{"tenant", "settings"}, nil, Admin.updateSettings},
-		"disable-tenant": {tenant, nil, Admin.disable},
-		"enable-tenant":  {tenant, nil, Admin.enable},
-		"release-tenant": {tenant, nil, Admin.releaseTenant},
-		"delete-tenant":  {tenant, nil, Admin.deleteTenant},
-		"create-token":   {[]string{"tenant", "label"}, []string{"days"}, Admin.createToken},
-		"list-tokens":    {tenant, nil, Admin.listTokens},
-		"revoke-token":   {[]string{"tenant", "token"}, nil, Admin.revokeToken},
-		"rotate-token":   {[]string{"tenant", "token"}, []string{"hours"}, Admin.rotateToken},
+		"create-tenant":  {tenant, []string{"settings"}, Admin.createTenant, "Creates a tenant."},
+		"list-tenants":   {nil, nil, Admin.listTenants, "Returns all tenants with their settings."},
+		"show-tenant":    {tenant, nil, Admin.showTenant, "Returns a tenant and the number of its resources."},
+		"set":            {tenantAndSettings, nil, Admin.updateSettings, "Changes settings. null restores a default."},
+		"disable-tenant": {tenant, nil, Admin.disable, "Rejects all requests of the tenant."},
+		"enable-tenant":  {tenant, nil, Admin.enable, "Accepts requests again. It restores a deleted tenant."},
+		"release-tenant": {tenant, nil, Admin.releaseTenant, "Continues after the deprovisioning guard."},
+		"delete-tenant":  {tenant, nil, Admin.deleteTenant, "Disables the tenant, and removes it after 30 days."},
+		"create-token":   {[]string{"tenant", "label"}, []string{"days"}, Admin.createToken, "Returns a new token."},
+		"list-tokens":    {tenant, nil, Admin.listTokens, "Returns the IDs, labels, and last uses of tokens."},
+		"revoke-token":   {tenantAndToken, nil, Admin.revokeToken, "Invalidates the token with this ID."},
+		"rotate-token":   {tenantAndToken, []string{"hours"}, Admin.rotateToken, "Replaces the token with this ID."},
 	}
+}
+
+// Usage describes all commands, a line each: the name, the fields with the optional ones in brackets, and the effect.
+func Usage() string {
+	var b strings.Builder
+	all := commands()
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		fields := strings.Join(all[name].required, ", ")
+		for _, optional := range all[name].optional {
+			fields += " [" + optional + "]"
+		}
+		fmt.Fprintf(&b, "  %-14s  %-21s  %s\n", name, fields, all[name].effect)
+	}
+	return b.String()
 }
 
 // Execute runs the command in an event and returns its result, which encodes as a JSON object. An invalid event
@@ -73,7 +89,7 @@ func parseEvent(event json.RawMessage) (in commandInput, c command, err error) {
 	d := json.NewDecoder(bytes.NewReader(event))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&in); err != nil {
-		return in, c, fmt.Errorf("cannot read the event: %s", strings.TrimPrefix(err.Error(), "json: "))
+		return in, c, fmt.Errorf("cannot read the event: %s", explainDecodeError(err))
 	}
 	all := commands()
 	c, known := all[in.Command]
@@ -105,6 +121,9 @@ func explainError(err error, in commandInput) error {
 			"restores it", in.Tenant, DeletedRetention/day)
 	case errors.Is(err, token.ErrNoToken):
 		return fmt.Errorf("tenant %s has no token %q; see list-tokens", in.Tenant, in.Token)
+	case errors.Is(err, token.ErrRotated):
+		return fmt.Errorf("token %s of tenant %s is being rotated already; use the token that replaced it, see list-tokens, "+
+			"or end the rotated one with revoke-token", in.Token, in.Tenant)
 	case errors.Is(err, token.ErrLabelTaken):
 		return fmt.Errorf("tenant %s has a valid token with the label %q; replace it with rotate-token, or use another "+
 			"label for another connection", in.Tenant, in.Label)

@@ -69,8 +69,22 @@ func TestInvalidEventsAreRejectedAndChangeNothing(t *testing.T) {
 		`{"command":"set","tenant":"acme","settings":{"rateLimit":-1}}`:                    `rateLimit is -1; it must be`,
 		`{"command":"set","tenant":"acme","settings":{"deprovisioning":101}}`:              `deprovisioning is 101; it must be`,
 		`{"command":"create-tenant","tenant":"b","settings":{"noContent":7}}`:              `cannot read the settings`,
+		`{"command":"create-tenant","tenant":"b","settings":{"noContent":"true"}}`:         `noContent is "true"; it must be true or false, or null`,
+		`{"command":"set","tenant":"acme","settings":{"resourceTypes":"User"}}`:            `resourceTypes is "User"; it must be a list of names such as ["User"]`,
+		`{"command":"set","tenant":"acme","settings":{"resourceTypes":[7]}}`:               `resourceTypes is [7]; it must be a list of names`,
+		`{"command":"set","tenant":"acme","settings":{"deprovisioning":12.5}}`:             `deprovisioning is 12.5; it must be a whole number of percent`,
+		`{"command":"set","tenant":"acme","settings":{"rateLimit":"20"}}`:                  `rateLimit is "20"; it must be a whole number of requests per second`,
+		`{"command":"set","tenant":"acme","settings":{"rateLimit":1e30}}`:                  `rateLimit is 1e30; it must be`,
+		`{"command":"set","tenant":"acme","settings":{"strict":null}}`:                     `unknown field "strict"; the settings are strictMembers`,
+		`{"command":"set","tenant":"acme","settings":{"StrictMembers":true}}`:              `unknown field "StrictMembers"; the settings are strictMembers`,
+		`{"command":"set","tenant":"acme","settings":null}`:                                `settings is missing; set requires`,
+		`{"command":"set","tenant":"acme","settings":"null"}`:                              `settings must be a JSON object`,
+		`{"command":"create-tenant","tenant":"b","settings":null}`:                         `settings must be a JSON object`,
+		`{"command":"create-token","tenant":"acme","label":"a","days":"7"}`:                `days has the wrong type; it must be a whole number, not in quotes`,
+		`{"command":"revoke-token","tenant":"acme","token":["scim_acme_x"]}`:               `token has the wrong type; it must be a string`,
 	} {
-		if got := at.execute(event); !strings.HasPrefix(got, "error: ") || !strings.Contains(got, want) {
+		got := at.execute(event)
+		if !strings.HasPrefix(got, "error: ") || !strings.Contains(got, want) || strings.Contains(got, "Go ") {
 			t.Errorf("%s: got %s, want %s", event, got, want)
 		}
 	}
@@ -112,5 +126,34 @@ func TestATokenIsReturnedOnlyOnce(t *testing.T) {
 		if !strings.Contains(at.log.String(), want) {
 			t.Errorf("the audit log has no %s:\n%s", want, at.log.String())
 		}
+	}
+}
+
+func TestATokenThatIsBeingRotatedIsShownAndCannotBeRotatedAgain(t *testing.T) {
+	t.Parallel()
+	at := newAdminTest(t)
+	at.mustExecute(`{"command":"create-tenant","tenant":"acme"}`)
+	old := at.mustExecute(`{"command":"create-token","tenant":"acme","label":"okta"}`)
+	rotate := fmt.Sprintf(`{"command":"rotate-token","tenant":"acme","token":%q}`, old.ID)
+	at.mustExecute(rotate)
+	want := "error: token " + old.ID + " of tenant acme is being rotated already; use the token that replaced it"
+	if got := at.execute(rotate); !strings.HasPrefix(got, want) {
+		t.Errorf("got %s, want %s", got, want)
+	}
+	if got := at.execute(`{"command":"list-tokens","tenant":"acme"}`); strings.Count(got, `"rotated":"2026-01-02T03:04:05Z"`) != 1 {
+		t.Errorf("the list must show one rotated token: %s", got)
+	}
+}
+
+func TestUsageDescribesAllCommands(t *testing.T) {
+	t.Parallel()
+	usage := Usage()
+	for name, c := range commands() {
+		if !strings.Contains(usage, "  "+name+" ") || c.effect == "" {
+			t.Errorf("%s is not described:\n%s", name, usage)
+		}
+	}
+	if want := "  create-token    tenant, label [days]  "; !strings.Contains(usage, want) {
+		t.Errorf("want %q in\n%s", want, usage)
 	}
 }

@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"reflect"
 	"regexp"
+	"strings"
 	"time"
 
 	"serverless-scim/internal/token"
@@ -48,4 +50,18 @@ func (in commandInput) validate() error {
 		return fmt.Errorf("hours is %d; it must be from 0 to %d", *in.Hours, maxOverlap/time.Hour)
 	}
 	return nil
+}
+
+// explainDecodeError describes an error of package json in the words of an operator, who does not know Go's types. The
+// description does not contain the value, because it can be a token.
+func explainDecodeError(err error) string {
+	wrong := (*json.UnmarshalTypeError)(nil)
+	if !errors.As(err, &wrong) {
+		return strings.TrimPrefix(err.Error(), "json: ")
+	}
+	expected := "a string"
+	if wrong.Type.Kind() == reflect.Int {
+		expected = "a whole number, not in quotes"
+	}
+	return fmt.Sprintf("%s has the wrong type; it must be %s", wrong.Field, expected)
 }

@@ -1,14 +1,8 @@
 package admin
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
-	"errors"
 	"fmt"
-	"maps"
-	"slices"
-	"strings"
 	"time"
 
 	"serverless-scim/internal/token"
@@ -96,53 +90,6 @@ func (a Admin) updateSettings(ctx context.Context, in commandInput) (any, error)
 		t.Settings, err = a.mergeSettings(t.Settings, in.Settings)
 		return err
 	})
-}
-
-// mergeSettings returns current with the fields of changes replaced. A null in changes resets a setting to its default.
-func (a Admin) mergeSettings(current token.Settings, changes json.RawMessage) (s token.Settings, err error) {
-	base, err := json.Marshal(current)
-	if err != nil {
-		return s, fmt.Errorf("admin: %w", err)
-	}
-	merged := map[string]json.RawMessage{}
-	for _, layer := range [][]byte{base, changes} {
-		if err := json.Unmarshal(layer, &merged); layer != nil && err != nil {
-			return s, errors.New(`settings must be a JSON object such as {"strictMembers":true}`)
-		}
-	}
-	maps.DeleteFunc(merged, func(_ string, v json.RawMessage) bool { return string(v) == "null" })
-	text, err := json.Marshal(merged)
-	if err != nil {
-		return s, fmt.Errorf("admin: %w", err)
-	}
-	d := json.NewDecoder(bytes.NewReader(text))
-	d.DisallowUnknownFields()
-	if err := d.Decode(&s); err != nil {
-		return s, fmt.Errorf("cannot read the settings: %s; the settings are strictMembers and noContent (true or false), "+
-			"resourceTypes (names), rateLimit (requests per second), and deprovisioning (percent)",
-			strings.TrimPrefix(err.Error(), "json: "))
-	}
-	return s, a.validateSettings(s)
-}
-
-func (a Admin) validateSettings(s token.Settings) error {
-	var names []string
-	for _, rt := range a.Directory.Store.Types.ResourceTypes {
-		names = append(names, rt.Name)
-	}
-	for _, name := range s.ResourceTypes {
-		if !slices.Contains(names, name) {
-			return fmt.Errorf("there is no resource type %q; the resource types are %s", name, strings.Join(names, ", "))
-		}
-	}
-	switch {
-	case s.RateLimit != nil && (*s.RateLimit < 0 || *s.RateLimit > 100_000):
-		return fmt.Errorf("rateLimit is %d; it must be from 0 (no limit) to 100000 requests per second, or null for the "+
-			"limit of the service", *s.RateLimit)
-	case s.Deprovisioning < 0 || s.Deprovisioning > 100:
-		return fmt.Errorf("deprovisioning is %d; it must be from 1 to 100 percent, or 0 for no limit", s.Deprovisioning)
-	}
-	return nil
 }
 
 func (a Admin) disable(ctx context.Context, in commandInput) (any, error) {

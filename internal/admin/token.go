@@ -14,7 +14,8 @@ type Token struct {
 	Label   string     `json:"label"`
 	Created time.Time  `json:"created"`
 	Expires time.Time  `json:"expires"`
-	Used    *time.Time `json:"used,omitempty"` // last use, to the hour; nil: never
+	Used    *time.Time `json:"used,omitempty"`    // last use, to the hour; nil: never
+	Rotated *time.Time `json:"rotated,omitempty"` // nil: it has no replacement
 	Expired bool       `json:"expired,omitempty"`
 }
 
@@ -24,6 +25,9 @@ func (a Admin) tokenView(t token.Token, secret string) Token {
 		Expired: !a.Directory.Store.Now().Before(t.ExpiresAt)}
 	if !t.LastUsedAt.IsZero() {
 		out.Used = &t.LastUsedAt
+	}
+	if !t.RotatedAt.IsZero() {
+		out.Rotated = &t.RotatedAt
 	}
 	return out
 }

@@ -16,14 +16,15 @@
 //
 //	item              attributes                                          written by
 //	tenant            settings, created, disabled, deleted, stopped, ver  CreateTenant, UpdateTenant
-//	token             tenant, label, created, ends, used, expires         Create, Rotate, ReplaceToken, Authenticate
+//	token             tenant, label, created, nanos, ends, used,          Create, Rotate, ReplaceToken, Authenticate
+//	                  rotated, expires
 //	token list entry  hash, expires                                       Create, Rotate, ReplaceToken
 //	request counter   window, n                                           Limiter.Allow
 //	deprovisioning    n, expires                                          AddDeprovisioned
 //
-// Times are in seconds of Unix time, and absent if the event has not happened. The attribute settings is a JSON string.
-// Every update of a tenant increments ver, and its condition compares ver. Authenticate writes only used, and Rotate
-// also reduces ends of the old token. A request counter counts n requests in the window of ten seconds with the number
+// Times are in seconds of Unix time, and absent if the event has not happened. nanos are the nanoseconds of created. The
+// attribute settings is a JSON string. Every update of a tenant increments ver, and its condition compares ver.
+// Authenticate writes only used. Rotate also sets rotated of the old token and reduces its ends. A request counter counts n requests in the window of ten seconds with the number
 // window, which is Unix time divided by ten. A deprovisioning item counts n users in one minute.
 //
 // Revoke and ReplaceToken delete a token and its list entry, and ResetDeprovisioned deletes deprovisioning items.

@@ -12,8 +12,10 @@ import (
 )
 
 var (
-	// ErrNoToken reports that a tenant has no token with the ID, or that another rotation has just changed the token.
+	// ErrNoToken reports that a tenant has no token with the ID.
 	ErrNoToken = errors.New("token: the tenant has no such token")
+	// ErrRotated reports that a token was rotated and is still valid, so that it has a replacement already.
+	ErrRotated = errors.New("token: the token is being rotated already")
 	// ErrLabelTaken reports that a tenant has an unexpired token with the label.
 	ErrLabelTaken = errors.New("token: the tenant has a valid token with this label")
 	// ErrTooManyTokens reports that a tenant has MaxTokens unexpired tokens.
@@ -59,7 +61,7 @@ func (s *Store) unexpired(list []tokenItem) (valid []tokenItem) {
 }
 
 // writeToken stores a token and its list entry, in one transaction with the extra writes. It returns ErrNoTenant if the
-// tenant does not exist or is deleted, and ErrNoToken if a condition of an extra write fails.
+// tenant does not exist or is deleted, and table.ErrConflict if a condition of an extra write fails.
 func (s *Store) writeToken(
 	ctx context.Context, tenant, label, secret string, lifetime time.Duration, extra ...table.Write,
 ) (Token, error) {
@@ -67,7 +69,7 @@ func (s *Store) writeToken(
 		return Token{}, fmt.Errorf("token: a chosen token must not begin with %s; choose another beginning", Prefix)
 	}
 	now, hash := s.Now(), hashToken(secret)
-	it := tokenItem{Key: tokenKey(hash), Tenant: tenant, Label: label, Created: now.Unix(),
+	it := tokenItem{Key: tokenKey(hash), Tenant: tenant, Label: label, Created: now.Unix(), CreatedNanos: now.Nanosecond(),
 		ExpiresAt: now.Add(lifetime).Unix(), PurgeAt: now.Add(lifetime + expiredRetention).Unix()}
 	notDeleted := []table.Condition{table.Exists(), table.AttributeNotExists("deleted")}
 	err := s.Table.Write(ctx, append([]table.Write{
@@ -79,7 +81,7 @@ func (s *Store) writeToken(
 		if _, tenantFailed := failed.Items[0]; tenantFailed {
 			return Token{}, ErrNoTenant
 		}
-		return Token{}, ErrNoToken
+		return Token{}, table.ErrConflict
 	}
 	return it.token(), err
 }
@@ -114,7 +116,8 @@ func (s *Store) loadTokens(ctx context.Context, tenant string) (list []tokenItem
 		}
 	}
 	slices.SortFunc(list, func(a, b tokenItem) int {
-		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.PK, b.PK))
+		return cmp.Or(cmp.Compare(a.Created, b.Created), cmp.Compare(a.CreatedNanos, b.CreatedNanos),
+			cmp.Compare(a.PK, b.PK))
 	})
 	return list, err
 }
@@ -144,26 +147,40 @@ func (s *Store) Revoke(ctx context.Context, tenant, id string) error {
 }
 
 // Rotate stores secret as a new token with the label and the lifetime of the token with an ID. The old token expires
-// after the overlap, or at its own end if that is earlier. Rotate returns ErrNoToken, ErrTooManyTokens, or
-// ErrNoTenant if the tenant is deleted.
-func (s *Store) Rotate(ctx context.Context, tenant, id, secret string, overlap time.Duration) (Token, error) {
+// after the overlap, or at its own end if that is earlier. Rotate returns ErrNoToken, ErrTooManyTokens, ErrNoTenant if
+// the tenant is deleted, or ErrRotated if the token was rotated and has not expired.
+func (s *Store) Rotate(ctx context.Context, tenant, id, secret string, overlap time.Duration) (t Token, err error) {
+	err = table.Backoff{}.RetryConflicts(ctx, func() error {
+		t, err = s.rotateOnce(ctx, tenant, id, secret, overlap)
+		return err
+	})
+	return t, err
+}
+
+// rotateOnce is Rotate, but returns table.ErrConflict if the old token has changed after it was read.
+func (s *Store) rotateOnce(ctx context.Context, tenant, id, secret string, overlap time.Duration) (Token, error) {
 	list, err := s.loadTokens(ctx, tenant)
 	if err != nil {
 		return Token{}, err
 	}
 	old, err := findToken(list, id)
-	if err == nil && len(s.unexpired(list)) >= MaxTokens {
-		err = ErrTooManyTokens
-	}
-	if err != nil {
+	switch {
+	case err != nil:
 		return Token{}, err
+	case old.RotatedAt != 0 && old.ExpiresAt > s.Now().Unix():
+		return Token{}, ErrRotated
+	case len(s.unexpired(list)) >= MaxTokens:
+		return Token{}, ErrTooManyTokens
 	}
 	// An earlier rotation may have reduced ExpiresAt. PurgeAt still shows the original lifetime.
 	lifetime := time.Duration(old.PurgeAt-old.Created)*time.Second - expiredRetention
 	end := min(old.ExpiresAt, s.Now().Add(overlap).Unix())
-	unchanged := table.Equals("ends", table.N(old.ExpiresAt))
+	unchanged := []table.Condition{table.Equals("ends", table.N(old.ExpiresAt)), table.AttributeNotExists("rotated")}
+	if old.RotatedAt != 0 {
+		unchanged[1] = table.Equals("rotated", table.N(old.RotatedAt))
+	}
 	return s.writeToken(ctx, tenant, old.Label, secret, lifetime, table.Update{
-		Key: old.Key, Set: table.Item{"ends": table.N(end)}, If: []table.Condition{unchanged},
+		Key: old.Key, Set: table.Item{"ends": table.N(end), "rotated": table.N(s.Now().Unix())}, If: unchanged,
 	})
 }
 

@@ -3,6 +3,7 @@ package token
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -10,6 +11,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
 
 	"serverless-scim/internal/table"
+	"serverless-scim/internal/table/tabletest"
 )
 
 func TestTheTableDoesNotHoldTheToken(t *testing.T) {
@@ -74,6 +76,73 @@ func TestRotateLimitsTheOldTokenToTheOverlap(t *testing.T) {
 	}
 	if _, err := s.Create(t.Context(), "a", issued.Label, New("a"), DefaultLifetime); !errors.Is(err, ErrLabelTaken) {
 		t.Errorf("second token with the label: got %v, want ErrLabelTaken", err)
+	}
+}
+
+// A token that was rotated has a replacement. So it cannot be rotated again before it expires, and its replacement can.
+func TestATokenThatIsBeingRotatedCannotBeRotatedAgain(t *testing.T) {
+	t.Parallel()
+	for _, overlap := range []time.Duration{time.Minute, 1000 * time.Hour} { // the second exceeds the lifetime of the token
+		s, now := newStore(t)
+		old, issued := createToken(t, s, "a", 48*time.Hour)
+		*now = now.Add(time.Second)
+		next, err := s.Rotate(t.Context(), "a", issued.ID, New("a"), overlap)
+		if err != nil {
+			t.Fatal(err)
+		}
+		*now = now.Add(time.Second)
+		if _, err := s.Rotate(t.Context(), "a", issued.ID, New("a"), overlap); !errors.Is(err, ErrRotated) || !s.accepts(old) {
+			t.Errorf("overlap %v: got %v, want ErrRotated, and the old token still valid", overlap, err)
+		}
+		if _, err := s.Rotate(t.Context(), "a", next.ID, New("a"), overlap); err != nil {
+			t.Errorf("overlap %v: the replacement cannot be rotated: %v", overlap, err)
+		}
+		list, err := s.Tokens(t.Context(), "a")
+		if err != nil || len(list) != 3 || !list[0].RotatedAt.Equal(now.Add(-time.Second)) || !list[2].RotatedAt.IsZero() {
+			t.Errorf("overlap %v: %+v, %v", overlap, list, err)
+		}
+	}
+}
+
+// Of two concurrent rotations of a token, one succeeds, and the other does not claim that there is no such token.
+func TestOfTwoConcurrentRotationsOneSucceeds(t *testing.T) {
+	t.Parallel()
+	s, _ := newStore(t)
+	_, issued := createToken(t, s, "a", 48*time.Hour)
+	inner, calls := s.Table, 0
+	s.Table = tabletest.Faults{Table: inner, Before: func(c tabletest.Call) error {
+		if c.Method != "Write" {
+			return nil
+		}
+		if calls++; calls > 1 {
+			return nil
+		}
+		first := &Store{Table: inner, Now: s.Now} // rotates between the read and the write of the other rotation
+		_, err := first.Rotate(t.Context(), "a", issued.ID, New("a"), 1000*time.Hour)
+		return err
+	}}
+	if _, err := s.Rotate(t.Context(), "a", issued.ID, New("a"), 1000*time.Hour); !errors.Is(err, ErrRotated) {
+		t.Errorf("got %v, want ErrRotated", err)
+	}
+}
+
+// Tokens are listed in the order of their creation, also those of one second.
+func TestTokensAreListedInTheOrderOfTheirCreation(t *testing.T) {
+	t.Parallel()
+	s, now := newStore(t)
+	var want []string
+	for range MaxTokens {
+		_, issued := createToken(t, s, "a", time.Hour)
+		want = append(want, issued.ID)
+		*now = now.Add(time.Millisecond)
+	}
+	list, err := s.Tokens(t.Context(), "a")
+	var got []string
+	for _, issued := range list {
+		got = append(got, issued.ID)
+	}
+	if err != nil || !slices.Equal(got, want) {
+		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
 }
 

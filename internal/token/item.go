@@ -99,22 +99,25 @@ type Token struct {
 	Created    time.Time
 	ExpiresAt  time.Time
 	LastUsedAt time.Time // to the hour; zero if the token was never used
+	RotatedAt  time.Time // zero if the token has no replacement
 }
 
 // tokenItem is the stored form of a token, without the token itself. Times are in seconds of Unix time.
 type tokenItem struct {
 	table.Key
-	Tenant     string `dynamodbav:"tenant"`
-	Label      string `dynamodbav:"label"`
-	Created    int64  `dynamodbav:"created"`
-	ExpiresAt  int64  `dynamodbav:"ends"`
-	LastUsedAt int64  `dynamodbav:"used,omitempty"`
-	PurgeAt    int64  `dynamodbav:"expires"` // DynamoDB's time to live
+	Tenant       string `dynamodbav:"tenant"`
+	Label        string `dynamodbav:"label"`
+	Created      int64  `dynamodbav:"created"`
+	CreatedNanos int    `dynamodbav:"nanos,omitempty"` // of the second Created, so that tokens of one second have an order
+	ExpiresAt    int64  `dynamodbav:"ends"`
+	LastUsedAt   int64  `dynamodbav:"used,omitempty"`
+	RotatedAt    int64  `dynamodbav:"rotated,omitempty"`
+	PurgeAt      int64  `dynamodbav:"expires"` // DynamoDB's time to live
 }
 
 func (i tokenItem) token() Token {
 	return Token{ID: tokenID(i.hash()), Label: i.Label, Created: fromUnix(i.Created), ExpiresAt: fromUnix(i.ExpiresAt),
-		LastUsedAt: fromUnix(i.LastUsedAt)}
+		LastUsedAt: fromUnix(i.LastUsedAt), RotatedAt: fromUnix(i.RotatedAt)}
 }
 
 func (i tokenItem) hash() string { return strings.TrimPrefix(i.PK, "token#") }

@@ -17,8 +17,16 @@ func runAdmin(ctx context.Context, arguments []string, stdout, stderr io.Writer)
 	o := options{}
 	f := flag.NewFlagSet("local admin", flag.ContinueOnError)
 	f.SetOutput(stderr)
+	f.Usage = func() {
+		fmt.Fprint(stderr, `Usage: local admin [flags] '{"command":"create-token","tenant":"acme","label":"okta"}'`,
+			"\n\nCommands and their fields, the optional ones in brackets:\n\n", admin.Usage(), "\nFlags:\n\n")
+		f.PrintDefaults()
+	}
 	o.addTableFlags(f)
-	if f.Parse(arguments) != nil {
+	switch err := f.Parse(arguments); {
+	case errors.Is(err, flag.ErrHelp):
+		return 0
+	case err != nil:
 		return 2
 	}
 	out, err := o.executeAdmin(ctx, f.Args())
@@ -37,7 +45,7 @@ func runAdmin(ctx context.Context, arguments []string, stdout, stderr io.Writer)
 
 func (o options) executeAdmin(ctx context.Context, arguments []string) (any, error) {
 	if len(arguments) != 1 {
-		return nil, errors.New(`expected one command after the flags, such as '{"command":"list-tenants"}'`)
+		return nil, errors.New(`expected one command after the flags, such as '{"command":"list-tenants"}'; see -h`)
 	}
 	c, err := o.directoryConfig()
 	if err != nil {

@@ -21,6 +21,7 @@ func main() {
 	debug.SetMemoryLimit(160 << 20)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	if len(os.Args) > 1 && os.Args[1] == "fsck" {
 		os.Exit(runFsck(ctx, os.Args[2:], os.Stdout, os.Stderr))
 	}

@@ -1,10 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"flag"
 	"io"
+	"log"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -27,12 +31,21 @@ func TestStartErrors(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer locked.Close()
+	plain := httptest.NewServer(http.NotFoundHandler())
+	defer plain.Close()
+	encrypted := httptest.NewUnstartedServer(http.NotFoundHandler())
+	encrypted.Config.ErrorLog = log.New(io.Discard, "", 0)
+	encrypted.StartTLS()
+	defer encrypted.Close()
 	for want, o := range map[string]options{
 		"address already in use": {addr: busy.Addr().String(), db: ":memory:"},
 		"in use by another":      {addr: "127.0.0.1:0", db: file},
 		"no such file":           {addr: "127.0.0.1:0", db: filepath.Join(t.TempDir(), "no", "such", "folder")},
 		"cannot reach":           {addr: "127.0.0.1:0", endpoint: "http://127.0.0.1:1", table: "scim"},
 		"is not a URL":           {addr: "127.0.0.1:0", endpoint: "somewhere", table: "scim"},
+		"does not speak TLS":     {addr: "127.0.0.1:0", endpoint: strings.Replace(plain.URL, "http:", "https:", 1), table: "scim"},
+		"x509":                   {addr: "127.0.0.1:0", endpoint: encrypted.URL, table: "scim"},
+		"-types nope is neither": {addr: "127.0.0.1:0", db: ":memory:", types: "okta,nope"},
 	} {
 		err := run(t.Context(), o)
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
@@ -46,13 +59,45 @@ func TestInvalidArgumentsAreRejected(t *testing.T) {
 	t.Parallel()
 	for arguments, want := range map[string]string{
 		"-budget 0": "-budget is 0", "-budget -5": "-budget is -5", "-budget x": "invalid value", "fsk": "unexpected argument",
-		"-budget 1": "", "": "",
+		"-rate -5": "-rate is -5", "-base example.com": `-base "example.com" is not a base URL`, "-base https://": "not a base URL",
+		"-base https://a.example/x?y": "not a base URL", "-h": "help requested", "-budget 1": "", "": "", "-rate 0": "",
 	} {
 		f := flag.NewFlagSet("local", flag.ContinueOnError)
 		f.SetOutput(io.Discard)
 		o, err := parseServeOptions(f, strings.Fields(arguments))
 		if want == "" && (err != nil || o.budget < 1) || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
 			t.Errorf("%q: %+v %v, want %q", arguments, o, err, want)
+		}
+	}
+}
+
+func TestUsageListsSubcommandsAndCommands(t *testing.T) {
+	t.Parallel()
+	var out bytes.Buffer
+	f := flag.NewFlagSet("local", flag.ContinueOnError)
+	f.SetOutput(&out)
+	parseServeOptions(f, []string{"-h"})
+	for _, want := range []string{"local admin [flags] COMMAND", "local fsck [flags]", "-base URL", "-addr address"} {
+		if !strings.Contains(out.String(), want) {
+			t.Errorf("no %q in\n%s", want, &out)
+		}
+	}
+	out.Reset()
+	if status := runAdmin(t.Context(), []string{"-h"}, io.Discard, &out); status != 0 || !strings.Contains(out.String(), "rotate-token") {
+		t.Errorf("admin -h: status %d\n%s", status, &out)
+	}
+}
+
+// A public URL has one form, and the path of the service unless it has another.
+func TestBaseIsNormalized(t *testing.T) {
+	t.Parallel()
+	for base, want := range map[string]string{
+		"https://a.example": "https://a.example/scim/v2", "https://a.example/": "https://a.example/scim/v2",
+		"https://a.example/scim/v2/": "https://a.example/scim/v2", "http://a.example:81/x": "http://a.example:81/x",
+	} {
+		o, err := parseServeOptions(flag.NewFlagSet("local", flag.ContinueOnError), []string{"-base", base})
+		if err != nil || o.base != want {
+			t.Errorf("%s: %s, %v, want %s", base, o.base, err, want)
 		}
 	}
 }

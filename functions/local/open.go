@@ -2,6 +2,8 @@ package main
 
 import (
 	"context"
+	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"net/url"
@@ -93,7 +95,11 @@ func (o options) clientConfig() dynamo.ClientConfig {
 		SessionToken: os.Getenv("AWS_SESSION_TOKEN")}
 }
 
-// checkReachable returns an error if no server listens at the endpoint. A call to the table would retry instead.
+// reachTimeout limits the time for a connection to an endpoint.
+const reachTimeout = 5 * time.Second
+
+// checkReachable returns an error if no server listens at the endpoint, or if the endpoint has https and the server does
+// not speak TLS. A call to the table would retry instead.
 func checkReachable(endpoint string) error {
 	u, err := url.Parse(endpoint)
 	if err != nil || u.Host == "" {
@@ -103,9 +109,27 @@ func checkReachable(endpoint string) error {
 	if u.Port() == "" {
 		host += map[string]string{"http": ":80", "https": ":443"}[u.Scheme]
 	}
-	conn, err := net.DialTimeout("tcp", host, 5*time.Second)
+	conn, err := net.DialTimeout("tcp", host, reachTimeout)
 	if err != nil {
 		return fmt.Errorf("cannot reach %s: %w", endpoint, err)
 	}
-	return conn.Close()
+	defer conn.Close()
+	if u.Scheme == "https" {
+		err = checkTLS(conn, u.Hostname())
+	}
+	if err != nil {
+		return fmt.Errorf("cannot reach %s: %w", endpoint, err)
+	}
+	return nil
+}
+
+// checkTLS returns an error if the server of a connection does not speak TLS or has no valid certificate for the host.
+func checkTLS(conn net.Conn, host string) error {
+	ctx, cancel := context.WithTimeout(context.Background(), reachTimeout)
+	defer cancel()
+	err := tls.Client(conn, &tls.Config{ServerName: host}).HandshakeContext(ctx)
+	if err == nil || errors.As(err, new(*tls.CertificateVerificationError)) {
+		return err
+	}
+	return fmt.Errorf("the server does not speak TLS: %w; an emulator's endpoint begins with http://", err)
 }

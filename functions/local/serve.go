@@ -1,12 +1,15 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
 	"net"
 	"net/http"
+	"os"
+	"strings"
 	"sync"
 	"time"
 
@@ -24,38 +27,42 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
+	listener, err := net.Listen("tcp", o.addr) // first, because the next step may create a file
+	if err != nil {
+		return fmt.Errorf("%w; choose another address with -addr, such as -addr 127.0.0.1:8081", err)
+	}
+	defer listener.Close()
 	t, closeTable, err := openOrCreate(ctx, o)
 	if err != nil {
 		return err
 	}
 	defer closeTable()
 	c.Store.Table = t
-	return runUntilCorrupt(ctx, t, func(ctx context.Context) error { return o.serveAndSweep(ctx, c) })
+	return runUntilCorrupt(ctx, t, func(ctx context.Context) error { return o.serveAndSweep(ctx, c, listener) })
 }
 
 // serveAndSweep serves requests and sweeps the table until ctx ends.
-func (o options) serveAndSweep(ctx context.Context, c directory.Config) error {
-	listener, err := net.Listen("tcp", o.addr)
-	if err != nil {
-		return err
-	}
+func (o options) serveAndSweep(ctx context.Context, c directory.Config, listener net.Listener) error {
 	tokens := &token.Store{Table: c.Store.Table, Now: c.Store.Now}
 	secret, err := issueToken(ctx, tokens, o.token)
 	if err != nil {
 		return err
 	}
-	base := baseURL(listener.Addr())
+	base := cmp.Or(o.base, baseURL(listener.Addr()))
 	h, err := withCompression(newHandler(c, tokens, base, o.rate))
 	if err != nil {
 		return err
 	}
 	printConnection(base, secret)
+	if o.base != "" {
+		fmt.Printf("Listening at %s\n\n", baseURL(listener.Addr()))
+	}
 	var sweeping sync.WaitGroup
 	defer sweeping.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
 	sweeping.Go(func() { sweepLoop(ctx, c) })
-	return serve(ctx, listener, h)
+	return serve(ctx, listener, withWriteTimeout(h))
 }
 
 func newHandler(c directory.Config, tokens *token.Store, base string, rate int) http.Handler {
@@ -71,15 +78,22 @@ func newHandler(c directory.Config, tokens *token.Store, base string, rate int) 
 	})
 }
 
+// serve serves HTTP until ctx ends, and then waits up to 30 s for requests in progress. The handler gets every request
+// that package net/http can parse, also OPTIONS *. Package net/http itself rejects the others, without a SCIM body: 400
+// for a malformed request line, path, or header, or a wrong Host header, 417 for an unknown Expect header, 431 for a
+// header above 1 MB, 501 for an unknown Transfer-Encoding, and 505 for a version other than HTTP/1.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
-	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second}
+	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, DisableGeneralOptionsHandler: true}
 	// ReadTimeout covers header and body. It also ends the request's context, so it must exceed the 25 s of a request.
 	s.ReadTimeout = 40 * time.Second
 	// Go's clients reuse a connection for 90 s. A server that closed it earlier could lose a request.
 	s.IdleTimeout = 2 * time.Minute
+	// WriteTimeout begins with the request, so it must exceed ReadTimeout. withWriteTimeout replaces it for a response.
+	s.WriteTimeout = time.Minute
 	shutdown := make(chan error, 1)
 	go func() {
 		<-ctx.Done()
+		fmt.Fprintln(os.Stderr, "local: shutting down, after the requests in progress; press Ctrl-C again to stop at once")
 		shutdownCtx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 		defer cancel()
 		shutdown <- s.Shutdown(shutdownCtx)
@@ -96,7 +110,7 @@ func baseURL(a net.Addr) string {
 	if ip := net.ParseIP(host); ip != nil && ip.IsUnspecified() {
 		host = "localhost"
 	}
-	return "http://" + net.JoinHostPort(host, port) + "/scim/v2"
+	return "http://" + net.JoinHostPort(host, port) + basePath
 }
 
 // issueToken makes the token flagToken valid and returns it. If flagToken is "", it returns a new token, which replaces
@@ -110,6 +124,8 @@ func issueToken(ctx context.Context, tokens *token.Store, flagToken string) (str
 }
 
 func printConnection(base, secret string) {
-	fmt.Printf("SCIM base URL: %s\nBearer token:  %s\n\ncurl -H 'Authorization: Bearer %s' '%s/Users?count=2'\n\n",
-		base, secret, secret, base)
+	quoted := strings.ReplaceAll(secret, "'", `'\''`)
+	fmt.Printf("SCIM base URL: %s\nBearer token:  %s\n\n"+
+		"For the commands in README.md, paste this line into another shell:\n\nBASE='%s' TOKEN='%s'\n\n",
+		base, secret, base, quoted)
 }

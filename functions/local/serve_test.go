@@ -6,6 +6,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -67,5 +68,94 @@ func TestIdleConnectionsAreClosed(t *testing.T) {
 				}
 			})
 		})
+	}
+}
+
+// The server closes the connection of a client that does not read its response, and sends the whole response to a client
+// that reads slowly.
+func TestClientsThatDoNotReadAreDisconnected(t *testing.T) {
+	t.Parallel()
+	const size, readBytes = 6 << 20, 4 << 10
+	for name, c := range map[string]struct {
+		perChunk time.Duration // the time in which the client reads writeChunkBytes
+		complete bool
+	}{
+		"slow": {writeTimeout - time.Second, true}, "too slow": {writeTimeout + time.Second, false}, "stopped": {time.Hour, false},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				listener, ended, done := make(pipes), make(chan error), make(chan time.Time, 1)
+				ctx, cancel := context.WithCancel(t.Context())
+				go func() {
+					ended <- serve(ctx, listener, withWriteTimeout(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+						w.Write(make([]byte, size))
+						done <- time.Now()
+					})))
+				}()
+				client, server := net.Pipe()
+				listener <- server
+				begin := time.Now()
+				io.WriteString(client, "GET / HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n")
+				read, err := 0, error(nil)
+				for n := 0; err == nil; read += n {
+					time.Sleep(c.perChunk / (writeChunkBytes / readBytes))
+					n, err = io.ReadFull(client, make([]byte, readBytes))
+				}
+				if complete := read >= size; complete != c.complete {
+					t.Errorf("read %d bytes, want all: %v", read, c.complete)
+				}
+				if took := (<-done).Sub(begin); !c.complete && took > 2*writeTimeout {
+					t.Errorf("the response was kept for %v", took)
+				}
+				cancel()
+				if err := <-ended; err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// Package net/http passes OPTIONS * to the handler, and rejects only what is not valid HTTP.
+func TestOnlyInvalidHTTPIsRejectedWithoutSCIM(t *testing.T) {
+	t.Parallel()
+	h, secret := newProvider(t)
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- serve(ctx, listener, h) }()
+	for request, want := range map[string]struct {
+		status int
+		scim   bool
+	}{
+		"OPTIONS * HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer " + secret + "\r\n\r\n": {404, true},
+		"OPTIONS * HTTP/1.1\r\nHost: h\r\n\r\n":                                         {401, true},
+		"GET /Users/a%zz HTTP/1.1\r\nHost: h\r\n\r\n":                                   {400, false},
+		"GET /Users HTTP/1.1\r\n\r\n":                                                   {400, false},
+		"GET /Users HTTP/1.1\r\nHost: h\r\nExpect: more\r\n\r\n":                        {417, false},
+		"GET /Users HTTP/1.1\r\nHost: h\r\nTransfer-Encoding: x\r\n\r\n":                {501, false},
+		"GET /Users HTTP/3.0\r\nHost: h\r\n\r\n":                                        {505, false},
+		"GET /Users HTTP/1.1\r\nHost: h\r\nX: " + strings.Repeat("x", 2<<20):            {431, false},
+	} {
+		conn, err := net.Dial("tcp", listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		go io.WriteString(conn, request)
+		response, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("%.80q: %v", request, err)
+		}
+		isSCIM := response.Header.Get("Content-Type") == "application/scim+json"
+		if conn.Close(); response.StatusCode != want.status || isSCIM != want.scim {
+			t.Errorf("%.80q: %d, SCIM: %v; want %+v", request, response.StatusCode, isSCIM, want)
+		}
+	}
+	if cancel(); <-ended != nil {
+		t.Error("the server did not end")
 	}
 }

@@ -1,10 +1,9 @@
 package main
 
 import (
-	"cmp"
-	"net/http"
-	"net/http/httptest"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -16,78 +15,56 @@ var (
 	times = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z`)
 )
 
-// The responses in the README's transcript are those of this server. With -update the test writes them.
+// The commands in the README can be pasted into a shell, together with the line that the server prints, any number of
+// times. They print the lines in the README. With -update the test writes these lines.
 func TestREADME(t *testing.T) {
 	t.Parallel()
+	for _, program := range []string{"bash", "curl", "sed"} {
+		if _, err := exec.LookPath(program); err != nil {
+			t.Skip(err)
+		}
+	}
 	const file = "../../README.md"
-	b, err := os.ReadFile(file)
+	readme, err := os.ReadFile(file)
 	if err != nil {
 		t.Fatal(err)
 	}
-	before, rest, _ := strings.Cut(string(b), "```console\n")
-	transcript, after, ok := strings.Cut(rest, "```")
+	_, script, _ := strings.Cut(string(readme), "```sh\n")
+	script, after, _ := strings.Cut(script, "```\n")
+	_, rest, _ := strings.Cut(after, "```console\n")
+	want, _, ok := strings.Cut(rest, "```\n")
 	if !ok {
-		t.Fatal("the README has no transcript")
+		t.Fatal("the README has no commands, or not their output")
 	}
-	h, secret := newProvider(t)
-	idsOfServer := map[string]string{} // by the IDs in the README
-	var played strings.Builder
-	for entry := range strings.SplitSeq(strings.TrimPrefix(transcript, "$ "), "\n$ ") {
-		command, want, _ := strings.Cut(strings.TrimSpace(entry), "\n")
-		command = ids.ReplaceAllStringFunc(command, func(id string) string { return cmp.Or(idsOfServer[id], id) })
-		r := parseCurl(command, secret)
-		w := httptest.NewRecorder()
-		h.ServeHTTP(w, r)
-		got := w.Body.String()
-		shown, assigned := ids.FindAllString(want, -1), ids.FindAllString(got, -1)
-		for i := range min(len(shown), len(assigned)) {
-			idsOfServer[shown[i]] = assigned[i]
+	p := startProgram(t, "-db", filepath.Join(t.TempDir(), "scim.db"))
+	base, _, _ := strings.Cut(strings.TrimPrefix(p.variables, "BASE='"), "'")
+	for range 2 {
+		shell := exec.CommandContext(t.Context(), "bash", "--norc")
+		shell.Stdin = strings.NewReader(p.variables + "\n" + script) // as typed, so that no command may read its input
+		out, err := shell.CombinedOutput()
+		if err != nil {
+			t.Fatalf("%v\n%s", err, out)
 		}
-		if stable(got) != stable(want) && !*update {
-			t.Errorf("%s\nreturns %s\n  want  %s", command, got, want)
+		got := strings.ReplaceAll(string(out), base, "http://127.0.0.1:8080/scim/v2")
+		if *update {
+			text := strings.Replace(string(readme), "```console\n"+want+"```\n", "```console\n"+got+"```\n", 1)
+			os.WriteFile(file, []byte(text), 0o644)
+			return
 		}
-		if played.WriteString("$ " + command + "\n"); got != "" {
-			played.WriteString(got + "\n")
+		if stable(got) != stable(want) {
+			t.Errorf("the commands print\n%s\nthe README shows\n%s", got, want)
 		}
-	}
-	if *update {
-		os.WriteFile(file, []byte(before+"```console\n"+played.String()+"```"+after), 0o644)
 	}
 }
 
-// stable replaces the IDs and times of a response.
-func stable(response string) string {
-	return times.ReplaceAllString(ids.ReplaceAllString(response, "ID"), "TIME")
-}
-
-// words matches a word of a command line: in single quotes, in double quotes, or bare.
-var words = regexp.MustCompile(`'([^']*)'|"([^"]*)"|(\S+)`)
-
-// parseCurl returns the request of a curl command line. It knows only the options that the README uses.
-func parseCurl(command, secret string) *http.Request {
-	command = strings.NewReplacer("$AUTH", "Authorization: Bearer "+secret, "$TYPE", "Content-Type: application/scim+json",
-		"$BASE", "http://127.0.0.1:8080/scim/v2").Replace(command)
-	method, address, body, header := "", "", "", http.Header{}
-	option := ""
-	for _, m := range words.FindAllStringSubmatch(command, -1) {
-		word := m[1] + m[2] + m[3]
-		switch option {
-		case "-H":
-			name, v, _ := strings.Cut(word, ": ")
-			header.Set(name, v)
-		case "-X":
-			method = word
-		case "-d":
-			body, method = word, cmp.Or(method, "POST")
+// stable replaces the IDs and times of responses. IDs get the number of their first occurrence.
+func stable(responses string) string {
+	numbers := map[string]string{}
+	responses = ids.ReplaceAllStringFunc(responses, func(id string) string {
+		if numbers[id] == "" {
+			numbers[id] = id[:1] + "-" + string(rune('0'+len(numbers)))
 		}
-		if strings.HasPrefix(word, "http:") {
-			address = word
-		}
-		if option = ""; strings.HasPrefix(word, "-") {
-			option = word
-		}
-	}
-	r := httptest.NewRequest(cmp.Or(method, "GET"), address, strings.NewReader(body))
-	r.Header = header
-	return r
+		return numbers[id]
+	})
+	return times.ReplaceAllString(responses, "TIME")
 }

@@ -4,7 +4,8 @@
 //	go run ./functions/replay -url http://127.0.0.1:8080/scim/v2 -token TOKEN [events/okta …]
 //
 // The server may be in use: names get a suffix that differs in each run, and the resources that a conversation creates
-// are deleted at its end. The exit status is 1 if a response differs, and 2 if the conversations could not be played.
+// are deleted at its end. If standard error is a terminal, it shows the progress. The exit status is 1 if a response
+// differs, and 2 if the conversations could not be played, for example because the server rejects the token.
 package main
 
 import (
@@ -58,5 +59,14 @@ func run(url, token string, dirs []string) (differing int, err error) {
 		Token:     token,
 		RunSuffix: strings.ToLower(rand.Text()[:8]),
 	}
+	if isTerminal(os.Stderr) {
+		player.Progress = os.Stderr
+	}
 	return player.PlayAll(ctx, os.Stdout, conversations)
+}
+
+// isTerminal reports whether f is a terminal, or another character device, such as /dev/null.
+func isTerminal(f *os.File) bool {
+	info, err := f.Stat()
+	return err == nil && info.Mode()&os.ModeCharDevice != 0
 }

@@ -1,6 +1,8 @@
 package main
 
 import (
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 )
@@ -19,5 +21,24 @@ func TestStartErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%q: got %v, want %q in one line", arguments, err, want)
 		}
+	}
+}
+
+// The progress is not drawn into a file or a pipe.
+func TestIsTerminalRejectsFilesAndPipes(t *testing.T) {
+	t.Parallel()
+	file, err := os.Create(filepath.Join(t.TempDir(), "log"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	out, in, err := os.Pipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer out.Close()
+	defer in.Close()
+	if isTerminal(file) || isTerminal(in) {
+		t.Error("a file or a pipe is taken for a terminal")
 	}
 }

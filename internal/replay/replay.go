@@ -6,9 +6,12 @@ package replay
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"net/http"
+	"strings"
 )
 
 // A Player plays conversations against a server, any number of times and also while the server is in use:
@@ -25,17 +28,21 @@ type Player struct {
 	Token     string           // the bearer token
 	RunSuffix string           // letters and digits that no other run uses and no recorded text contains; "" adds none
 	OnStep    func(StepResult) // called after each step, unless nil
+	Progress  io.Writer        // a terminal on which PlayAll draws how many steps are done; nil: nothing is drawn
 }
 
 // Play plays all steps of a conversation and returns the number of steps whose responses differ. A difference does not
 // stop the conversation. When ctx ends, Play stops before the next step. It returns an error if ctx ended, the server
-// could not be reached, or a resource was not, or possibly not, deleted.
+// could not be reached, a response is 401 and should not be, or a resource was not, or possibly not, deleted.
 func (r *Player) Play(ctx context.Context, c Conversation) (differing int, err error) {
 	s := newSession(r.Target, r.Token, collectNames(c, r.RunSuffix))
 	for _, step := range c.Steps {
 		var result StepResult
 		if err = ctx.Err(); err == nil {
 			result, err = s.play(ctx, step)
+		}
+		if err == nil {
+			err = checkToken(result)
 		}
 		if err != nil {
 			err = fmt.Errorf("%s %s: %w", c.Name(), step.Name, err)
@@ -51,29 +58,64 @@ func (r *Player) Play(ctx context.Context, c Conversation) (differing int, err e
 	return differing, errors.Join(err, s.deleteCreated(ctx, c))
 }
 
+// A rejectedTokenError reports that the server has answered 401 to a request with Token.
+type rejectedTokenError struct{ detail string }
+
+func (e *rejectedTokenError) Error() string {
+	return fmt.Sprintf("the server rejected the token with 401 (%s); use a valid token", e.detail)
+}
+
+// checkToken returns an error if the response is an unexpected 401. All further steps would get it too.
+func checkToken(result StepResult) error {
+	if result.Got.Status != http.StatusUnauthorized || result.Step.Want.Status == http.StatusUnauthorized {
+		return nil
+	}
+	var body struct{ Detail string }
+	if json.Unmarshal(result.Got.Body, &body) != nil || body.Detail == "" {
+		body.Detail = "without a detail"
+	}
+	return &rejectedTokenError{fmt.Sprintf("%.200s", strings.Join(strings.Fields(body.Detail), " "))} // in one line
+}
+
 // PlayAll plays conversations one after another and returns the number of steps whose responses differ. It writes each
 // step, its differences, and a summary to w. PlayAll stops at the first error.
 func (r Player) PlayAll(ctx context.Context, w io.Writer, conversations []Conversation) (differing int, err error) {
-	steps := 0
-	r.OnStep = func(result StepResult) {
-		steps++
-		mark := "ok  "
-		if len(result.Diff) > 0 {
-			mark = "DIFF"
-		}
-		fmt.Fprintf(w, "  %s %-6s %d  %s\n", mark, result.Step.Event.HTTPMethod, result.Got.Status, result.Step.Name)
-		for _, line := range result.Diff {
-			fmt.Fprintf(w, "         %s\n", line)
-		}
-	}
+	p := progress{w: r.Progress}
 	for _, c := range conversations {
-		fmt.Fprintln(w, c.Name())
+		p.total += len(c.Steps)
+	}
+	defer p.clear()
+	for _, c := range conversations {
+		p.draw(c)
+		first := true
+		r.OnStep = func(result StepResult) {
+			p.clear()
+			if first {
+				fmt.Fprintln(w, c.Name())
+			}
+			first = false
+			writeStep(w, result)
+			p.done++
+			p.draw(c)
+		}
 		n, err := r.Play(ctx, c)
 		differing += n
 		if err != nil {
 			return differing, err
 		}
 	}
-	fmt.Fprintf(w, "%d conversations, %d steps, %d differ\n", len(conversations), steps, differing)
+	p.clear()
+	fmt.Fprintf(w, "%d conversations, %d steps, %d differ\n", len(conversations), p.done, differing)
 	return differing, nil
+}
+
+func writeStep(w io.Writer, result StepResult) {
+	mark := "ok  "
+	if len(result.Diff) > 0 {
+		mark = "DIFF"
+	}
+	fmt.Fprintf(w, "  %s %-6s %d  %s\n", mark, result.Step.Event.HTTPMethod, result.Got.Status, result.Step.Name)
+	for _, line := range result.Diff {
+		fmt.Fprintf(w, "         %s\n", line)
+	}
 }

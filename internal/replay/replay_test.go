@@ -376,3 +376,55 @@ talk
 		t.Errorf("%d, %v\n%s", differing, err, out.String())
 	}
 }
+
+// A 401 that is not expected ends the run at once, with an error of one line and no other output.
+func TestARejectedTokenEndsTheRun(t *testing.T) {
+	t.Parallel()
+	s := &fakeServer{resources: map[string]map[string]any{}}
+	rejected := newConversation(t, [2]string{`GET /Users wrong`, `401 {"detail":"x","status":"401"}`},
+		[2]string{`POST /Users x {"userName":"ann"}`, `201 {"id":"r"}`}, [2]string{`GET /Users x`, `200 {}`})
+	for name, target := range newTargets(t, s) {
+		s.log = nil
+		var out, terminal strings.Builder
+		r := replay.Player{Target: target, Token: "expired", RunSuffix: "r", Progress: &terminal}
+		_, err := r.PlayAll(t.Context(), &out, []replay.Conversation{rejected, rejected})
+		want := "talk 02-step: the server rejected the token with 401 (wrong token); use a valid token"
+		if err == nil || err.Error() != want || len(s.log) != 2 {
+			t.Errorf("%s: after %d requests: %v, want %s", name, len(s.log), err, want)
+		}
+		if want := "talk\n  ok   GET    401  01-step\n"; out.String() != want {
+			t.Errorf("%s: printed %q, want %q", name, &out, want)
+		}
+		if !strings.HasSuffix(terminal.String(), "\r\x1b[K") {
+			t.Errorf("%s: the progress is not erased: %q", name, &terminal)
+		}
+	}
+	var out strings.Builder
+	target := func(context.Context, events.APIGatewayProxyRequest) (replay.Response, error) {
+		return replay.Response{Status: 401, Body: []byte("no JSON\n")}, nil
+	}
+	r := replay.Player{Target: target, Token: "secret", RunSuffix: "r"}
+	_, err := r.PlayAll(t.Context(), &out, []replay.Conversation{newConversation(t, [2]string{`GET /Users x`, `200 {}`})})
+	if err == nil || strings.Contains(err.Error(), "\n") || out.String() != "" {
+		t.Errorf("error %v, printed %q; want one line and nothing", err, &out)
+	}
+}
+
+// The progress shows the finished and all steps, and is erased before each line of the report.
+func TestProgressIsDrawn(t *testing.T) {
+	t.Parallel()
+	s := &fakeServer{resources: map[string]map[string]any{}}
+	var terminal strings.Builder // of both outputs, as when a person runs the program
+	r := replay.Player{Target: replay.FunctionTarget(gateway.New(s).Invoke), Token: "secret", RunSuffix: "r", Progress: &terminal}
+	c := newConversation(t, [2]string{`GET /Users x`, `200 {"totalResults":0,"itemsPerPage":0,"Resources":[]}`})
+	if _, err := r.PlayAll(t.Context(), &terminal, []replay.Conversation{c, c}); err != nil {
+		t.Fatal(err)
+	}
+	const erase = "\r\x1b[K"
+	want := erase + "0 of 2 steps: talk" + erase + "talk\n  ok   GET    200  01-step\n" + erase + "1 of 2 steps: talk" +
+		erase + "1 of 2 steps: talk" + erase + "talk\n  ok   GET    200  01-step\n" + erase + "2 of 2 steps: talk" +
+		erase + "2 conversations, 2 steps, 0 differ\n" + erase
+	if terminal.String() != want {
+		t.Errorf("got\n%q, want\n%q", &terminal, want)
+	}
+}

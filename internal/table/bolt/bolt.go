@@ -46,12 +46,9 @@ func Open(path string) (*Table, error) {
 }
 
 func (t *Table) open(options *bbolt.Options) error {
-	db, err := bbolt.Open(t.path, 0o600, options)
-	if errors.Is(err, bbolterrors.ErrTimeout) {
-		return fmt.Errorf("%s is in use by another process", t.path)
-	}
+	db, err := openFile(t.path, options)
 	if err != nil {
-		return fmt.Errorf("%s: %w", t.path, err)
+		return err
 	}
 	t.db = db
 	err = db.Update(func(tx *bbolt.Tx) error {
@@ -62,6 +59,17 @@ func (t *Table) open(options *bbolt.Options) error {
 		return errors.Join(fmt.Errorf("%s: %w", t.path, err), db.Close())
 	}
 	return nil
+}
+
+func openFile(path string, options *bbolt.Options) (*bbolt.DB, error) {
+	db, err := bbolt.Open(path, 0o600, options)
+	if errors.Is(err, bbolterrors.ErrTimeout) {
+		return nil, fmt.Errorf("%s is in use by another process", path)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
+	return db, nil
 }
 
 // Close waits for the calls in progress and closes the file. If the file is corrupt, Close returns its error without

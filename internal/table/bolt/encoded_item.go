@@ -46,6 +46,29 @@ func (r *encodedItem) read(b []byte) error {
 	return nil
 }
 
+// readAt checks the encoding b of an item at a bucket key, and makes r refer to it. A damaged key is found only here: the
+// file has no checksums of its pages.
+func (r *encodedItem) readAt(key, b []byte) error {
+	if err := r.read(b); err != nil {
+		return err
+	}
+	if !isBucketKey(key, r.stringValue("PK"), r.stringValue("SK")) {
+		return errWrongKey
+	}
+	return nil
+}
+
+// stringValue returns the value of a string attribute, or nil if the item has none with this name.
+func (r *encodedItem) stringValue(name string) []byte {
+	for _, a := range r.attributes {
+		if string(r.b[a.name:a.value]) == name && r.b[a.value] == typeS {
+			_, n := binary.Uvarint(r.b[a.value+1 : a.end])
+			return r.b[a.value+1+n : a.end]
+		}
+	}
+	return nil
+}
+
 // merge returns the encoding and the size of an item with the attributes of it, and with those of r that neither it nor
 // names contains.
 func (r *encodedItem) merge(it table.Item, names []string) (b []byte, size int) {

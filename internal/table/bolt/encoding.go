@@ -3,6 +3,7 @@ package bolt
 import (
 	"encoding/binary"
 	"errors"
+	"fmt"
 	"slices"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -23,7 +24,11 @@ const (
 	typeTrue
 )
 
-var errCorruptItem = errors.New("bolt: damaged item")
+var (
+	errCorruptItem = errors.New("bolt: damaged item")
+	errWrongKey    = fmt.Errorf("%w: its key in the file differs from its PK and SK; check the file with fsck", errCorruptItem)
+	errWrongOrder  = fmt.Errorf("%w: its key in the file is out of order; check the file with fsck", errCorruptItem)
+)
 
 func encode(it table.Item) []byte {
 	b := binary.AppendUvarint(append(make([]byte, 0, encodedSizeLimit(it)), encodingVersion), uint64(len(it)))

@@ -23,6 +23,22 @@ func bucketKey(k table.Key) []byte {
 	return append(append(b, partitionEnd...), k.SK...)
 }
 
+// isBucketKey reports whether key is the bucket key of an item with this PK and SK.
+func isBucketKey(key, pk, sk []byte) bool {
+	for i := bytes.IndexByte(pk, 0); i >= 0; i = bytes.IndexByte(pk, 0) {
+		if !bytes.HasPrefix(key, pk[:i+1]) || len(key) == i+1 || key[i+1] != 255 {
+			return false
+		}
+		key, pk = key[i+2:], pk[i+1:]
+	}
+	rest, found := bytes.CutPrefix(key, pk)
+	if !found {
+		return false
+	}
+	rest, found = bytes.CutPrefix(rest, partitionEnd)
+	return found && bytes.Equal(rest, sk)
+}
+
 // partitionPart returns the part of a bucket key up to and including partitionEnd.
 func partitionPart(key []byte) []byte {
 	i := bytes.Index(key, partitionEnd)

@@ -61,10 +61,11 @@ func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 	if err := table.ValidateRange(r); err != nil {
 		return table.Page{}, err
 	}
-	p := &page{limit: r.Limit, attributes: r.Attributes}
+	p := &page{limit: r.Limit, attributes: r.Attributes, direction: 1}
 	from, to := rangeBounds(r)
 	err := t.view(ctx, func(b *bbolt.Bucket) error {
 		if r.Backward {
+			p.direction = -1
 			return p.backward(b.Cursor(), from, to)
 		}
 		return p.forward(b.Cursor(), from, to)
@@ -80,14 +81,17 @@ func (t *Table) Query(ctx context.Context, r table.Range) (table.Page, error) {
 type page struct {
 	table.Page
 	last       encodedItem // the last item added
+	lastKey    []byte      // bucket key of last; nil: none
+	direction  int         // of the bucket keys: 1 or -1
 	size       int         // total size of the whole items
 	limit      int         // maximum number of items; 0: no limit
 	attributes []string    // nil: all
 }
 
+// forward adds the items from the bucket key from up to to. If to is nil, it adds all items after from.
 func (p *page) forward(c *bbolt.Cursor, from, to []byte) error {
-	for k, v := c.Seek(from); k != nil && bytes.Compare(k, to) < 0; k, v = c.Next() {
-		if more, err := p.add(v); !more {
+	for k, v := c.Seek(from); k != nil && (to == nil || bytes.Compare(k, to) < 0); k, v = c.Next() {
+		if more, err := p.add(k, v); !more {
 			return err
 		}
 	}
@@ -103,7 +107,7 @@ func (p *page) backward(c *bbolt.Cursor, from, to []byte) error {
 		k, v = c.Prev()
 	}
 	for ; k != nil && bytes.Compare(k, from) >= 0; k, v = c.Prev() {
-		if more, err := p.add(v); !more {
+		if more, err := p.add(k, v); !more {
 			return err
 		}
 	}
@@ -112,11 +116,15 @@ func (p *page) backward(c *bbolt.Cursor, from, to []byte) error {
 
 // add adds an item to the page. If the item does not fit, or the page has reached its limit, add sets LastEvaluatedKey
 // and returns false.
-func (p *page) add(v []byte) (more bool, err error) {
+func (p *page) add(k, v []byte) (more bool, err error) {
+	if p.lastKey != nil && bytes.Compare(k, p.lastKey) != p.direction {
+		return false, errWrongOrder
+	}
 	previous := p.last.b
-	if err := p.last.read(v); err != nil {
+	if err := p.last.readAt(k, v); err != nil {
 		return false, err
 	}
+	p.lastKey = k
 	if p.size+p.last.size > table.MaxPageBytes {
 		if err := p.last.read(previous); err != nil {
 			return false, err
@@ -143,16 +151,8 @@ func (t *Table) Scan(ctx context.Context, from table.Key) (table.Page, error) {
 	if from != (table.Key{}) {
 		start = keyAfter(bucketKey(from))
 	}
-	p := &page{}
-	err := t.view(ctx, func(b *bbolt.Bucket) error {
-		c := b.Cursor()
-		for k, v := c.Seek(start); k != nil; k, v = c.Next() {
-			if more, err := p.add(v); !more {
-				return err
-			}
-		}
-		return nil
-	})
+	p := &page{direction: 1}
+	err := t.view(ctx, func(b *bbolt.Bucket) error { return p.forward(b.Cursor(), start, nil) })
 	if err != nil {
 		return table.Page{}, err
 	}

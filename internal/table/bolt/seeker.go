@@ -37,5 +37,5 @@ func (r *encodedItem) find(s *seeker, key []byte) error {
 		*r = encodedItem{attributes: r.attributes[:0]}
 		return nil
 	}
-	return r.read(v)
+	return r.readAt(key, v)
 }

@@ -124,7 +124,7 @@ func (k killTest) check(t *testing.T) store.SweepResult {
 	}
 	defer closeTable()
 	c := newConfig(t, tab, t.Output())
-	check := fsck.Checker{Config: c.Store, Report: func(line string) { t.Errorf("fsck: %s", line) }}
+	check := fsck.Checker{Config: c.Store, Report: func(f fsck.Finding) { t.Errorf("fsck: %s", f) }}
 	if _, err := check.Run(t.Context()); err != nil {
 		t.Error(err)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"time"
@@ -12,6 +13,7 @@ import (
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/fsck"
 	"serverless-scim/internal/store"
+	"serverless-scim/internal/token"
 )
 
 const (
@@ -115,16 +117,42 @@ type fsckResult struct {
 func (h handler) fsck(ctx context.Context, c command) (any, error) {
 	ctx, cost := directory.MeasureUsage(ctx)
 	result := fsckResult{Lines: []string{}}
-	check := fsck.Checker{Config: h.Config.Store, Tenant: c.Tenant, Repair: c.Repair, Report: func(line string) {
+	check := fsck.Checker{Config: h.Config.Store, Tenant: c.Tenant, Repair: c.Repair, Report: func(f fsck.Finding) {
+		h.Store.Log.Warn("fsck finding", "pk", f.Key.PK, "sk", f.Key.SK, "problem", f.Problem, "repaired", f.Repaired,
+			"reason", f.Reason)
 		if len(result.Lines) < maxReportedLines {
-			result.Lines = append(result.Lines, line)
+			result.Lines = append(result.Lines, f.String())
 		}
 	}}
-	findings, err := check.Run(ctx)
-	h.Store.Log.Info("fsck", "tenant", c.Tenant, "repair", c.Repair, "findings", findings, "table", cost())
-	if err != nil {
-		return nil, fmt.Errorf("the check is incomplete, with %d findings so far: %w", findings, err)
+	s, err := fsck.Summary{}, h.requireTenant(ctx, c.Tenant)
+	if err == nil {
+		s, err = check.RunExclusive(ctx)
 	}
-	result.Findings, result.Clean = findings, findings == 0
+	log, level := h.Store.Log, slog.LevelInfo
+	if err != nil {
+		log, level = log.With("error", err), slog.LevelError // after an asynchronous invocation, only the log has the error
+	}
+	log.Log(ctx, level, "fsck", "tenant", c.Tenant, "repair", c.Repair, "findings", s.Findings, "repaired", s.Repaired,
+		"items", s.Items, "tenants", s.Tenants, "table", cost())
+	switch {
+	case err != nil && s == fsck.Summary{}:
+		return nil, err
+	case err != nil:
+		return nil, fmt.Errorf("the check is incomplete, with %d findings so far: %w", s.Findings, err)
+	}
+	result.Findings, result.Clean = s.Findings, s.Findings == 0
 	return result, nil
+}
+
+// requireTenant returns an error if no tenant has the name. The name "" stands for all tenants.
+func (h handler) requireTenant(ctx context.Context, name string) error {
+	if name == "" {
+		return nil
+	}
+	tenants := token.Store{Table: h.Store.Table, Now: h.Store.Now}
+	_, err := tenants.Tenant(ctx, name)
+	if errors.Is(err, token.ErrNoTenant) {
+		return fmt.Errorf("the tenant %q does not exist; the command list-tenants of AdminFunction lists the tenants", name)
+	}
+	return err
 }

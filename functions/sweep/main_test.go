@@ -16,6 +16,7 @@ import (
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/tabletest"
+	"serverless-scim/internal/token"
 )
 
 // scheduled is the event that EventBridge sends for a schedule.
@@ -118,6 +119,11 @@ func TestFsck(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	if _, err := h.handle(t.Context(), []byte(`{"command":"fsck","tenant":"other"}`)); err == nil ||
+		!strings.Contains(err.Error(), `the tenant "other" does not exist`) {
+		t.Errorf("fsck of a tenant that does not exist: %v", err)
+	}
+	createTenants(t, h.Store.Table, "default", "other")
 	if found := invoke(t, h, `{"command":"fsck","tenant":"other"}`); found != noFindings {
 		t.Errorf("the findings belong to another tenant, but fsck returned %s", found)
 	}
@@ -134,8 +140,53 @@ func TestFsck(t *testing.T) {
 	if found := invoke(t, h, `{"command":"fsck"}`); found != noFindings {
 		t.Errorf("fsck after a repair: %s", found)
 	}
-	if !strings.Contains(log.String(), `"msg":"fsck","tenant":"","repair":true,"findings":1001`) {
-		t.Errorf("the log lacks the repair: %s", log)
+	for text, want := range map[string]int{
+		`"msg":"fsck","tenant":"","repair":true,"findings":1001,"repaired":1001,"items":1001,"tenants":1,`:      1,
+		`"msg":"fsck","tenant":"default","repair":false,"findings":1001,"repaired":0,"items":1001,"tenants":1,`: 1,
+		`"level":"ERROR","msg":"fsck","error":"the tenant \"other\" does not exist`:                             1,
+		`"level":"WARN","msg":"fsck finding","pk":"default#User","sk":"userName#stray`:                          2002,
+		`"problem":"name item without a head item that has the name","repaired":true,"reason":""`:               1001,
+		`"problem":"name item without a head item that has the name","repaired":false,"reason":""`:              1001,
+	} {
+		if n := strings.Count(log.String(), text); n != want {
+			t.Errorf("the log has %d times %s, want %d", n, text, want)
+		}
+	}
+}
+
+// createTenants creates tenants without resources.
+func createTenants(t *testing.T, tab table.Table, names ...string) {
+	t.Helper()
+	tenants := token.Store{Table: tab, Now: time.Now}
+	for _, name := range names {
+		if _, err := tenants.CreateTenant(t.Context(), name); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// Of several invocations that repair at the same time, one repairs, and the others return an error at once.
+func TestConcurrentRepairIsAnError(t *testing.T) {
+	t.Parallel()
+	tab := newTable(t)
+	second, _ := newHandler(t, tab)
+	event := []byte(`{"command":"fsck","repair":true}`)
+	scans, failure := 0, error(nil)
+	first, log := newHandler(t, tabletest.Faults{Table: tab, Before: func(c tabletest.Call) error {
+		if c.Method == "Scan" {
+			scans++
+			_, failure = second.handle(t.Context(), event)
+		}
+		return nil
+	}})
+	if found := invoke(t, first, string(event)); found != noFindings || scans == 0 {
+		t.Errorf("got %s", found)
+	}
+	if failure == nil || !strings.Contains(failure.Error(), "another repair is in progress") {
+		t.Errorf("the second repair: %v", failure)
+	}
+	if found := invoke(t, second, string(event)); found != noFindings {
+		t.Errorf("a repair after the first one: %s\n%s", found, log)
 	}
 }
 
@@ -188,7 +239,7 @@ func TestFunction(t *testing.T) {
 			{`{"command":"fsck"}`, noFindings},
 			{scheduled, `{"changes":1,"deletes":1,"aborted":0,"left":0,"oldest":0,"waiting":0}`},
 			{scheduled, nothingDone},
-			{`{"command":"fsck","tenant":"default","repair":true}`, noFindings},
+			{`{"command":"fsck","repair":true}`, noFindings},
 		} {
 			if out := i.Invoke(t, []byte(step.event)); out.Failed || string(out.Payload) != step.want {
 				t.Errorf("%s: got %v, want %s", step.event, out, step.want)

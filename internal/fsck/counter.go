@@ -46,7 +46,7 @@ func (run *checkRun) checkCounters(ctx context.Context) error {
 }
 
 // counterFinding returns the finding for a drift. Its repair adds the drift to one counter item.
-func counterFinding(k table.Key, counter table.Item, drift int64) finding {
+func counterFinding(k table.Key, counter table.Item, drift int64) checkResult {
 	return newFinding(fmt.Sprintf("counter items whose sum must change by %+d", drift), table.Update{
 		Key: k, Add: table.Item{"n": table.N(drift)}, If: unchangedConditions(counter, "n"),
 	})

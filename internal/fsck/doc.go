@@ -1,5 +1,5 @@
 // Package fsck checks the items of a table against each other, and repairs what it can. [Checker.Run] scans the table
-// and reports each inconsistency as a finding: the key of an item, the problem, and the result of the repair.
+// and reports each inconsistency as a [Finding]: the key of an item, the problem, and the result of the repair.
 //
 // Requests, crashes, and sweeps leave no findings in a table. A finding has one of three causes: a restore that
 // contains part of a transaction, a write by another program, or an error in this program. An unfinished change or
@@ -23,7 +23,8 @@
 // all the time are left to a later run.
 //
 // Because of these steps, a run can take place during requests, sweeps, and other runs. A run holds one table page and
-// the items that one batch of checks reads, about a thousand.
+// the items that one batch of checks reads, about a thousand. [Checker.RunExclusive] only saves the cost of a second
+// repair: it holds a lease item, which expires five minutes after its last renewal.
 //
 // # What fsck refuses
 //

@@ -9,10 +9,29 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// Run checks the items and returns the number of findings. An error is an error of the table, and ends the run.
-func (c Checker) Run(ctx context.Context) (findings int, err error) {
-	run := &checkRun{checker: c, store: c.Config.Unscoped(), drift: counterDrift{}, incomplete: map[counterRef][]string{}}
-	err = run.scan(ctx, func(items []table.Item) error { return run.checkPage(ctx, items) })
+// Run checks the items. An error is an error of the table, and ends the run; the summary then counts what was checked
+// before. Run does not exclude other runs: see RunExclusive.
+func (c Checker) Run(ctx context.Context) (Summary, error) { return c.run(ctx, nil) }
+
+// RunExclusive is like Run, but two repairs of the same table exclude each other. It returns *LeaseError, and writes
+// nothing, while another repair is in progress. Runs that do not repair are not affected.
+func (c Checker) RunExclusive(ctx context.Context) (Summary, error) {
+	if !c.Repair {
+		return c.Run(ctx)
+	}
+	l, err := acquireLease(ctx, c.Config.Unscoped())
+	if err != nil {
+		return Summary{}, err
+	}
+	defer l.release(ctx)
+	return c.run(ctx, l)
+}
+
+// run checks the items, and renews the lease of the run, if there is one.
+func (c Checker) run(ctx context.Context, l *lease) (Summary, error) {
+	run := &checkRun{checker: c, store: c.Config.Unscoped(), lease: l, drift: counterDrift{},
+		incomplete: map[counterRef][]string{}, tenants: map[string]bool{}}
+	err := run.scan(ctx, func(items []table.Item) error { return run.checkPage(ctx, items) })
 	types := run.drift.sortedRefs()
 	if err == nil {
 		err = run.checkCounters(ctx)
@@ -20,13 +39,21 @@ func (c Checker) Run(ctx context.Context) (findings int, err error) {
 	if err == nil && c.Repair && !run.unrepaired {
 		err = run.endBackfills(ctx, types)
 	}
-	return run.findings, err
+	run.summary.Tenants = len(run.tenants)
+	if c.Tenant != "" {
+		run.summary.Tenants = 1
+	}
+	return run.summary, err
 }
 
 // checkPage checks the items of a table page. It checks the totals of the groups first, because the repairs of other
 // findings change the member counts.
 func (run *checkRun) checkPage(ctx context.Context, items []table.Item) error {
 	view, refs := newItemView(items), run.classify(items, run.drift)
+	run.summary.Items += len(refs)
+	for _, ref := range refs {
+		run.tenants[ref.store.Keys.Tenant()] = true
+	}
 	if err := run.loadIncompleteIndexes(ctx, refs); err != nil {
 		return err
 	}

@@ -9,10 +9,10 @@ import (
 )
 
 // checkDeleteIntent checks that a resource that is being deleted has an intent marker, so that a sweep finds it.
-func (ref itemRef) checkDeleteIntent(v *itemView) finding {
+func (ref itemRef) checkDeleteIntent(v *itemView) checkResult {
 	k := ref.store.Keys.IntentMarker(ref.rt, ref.id, "")
 	if !v.resource(ref, ref.id).head.Deleting || v.item(k) != nil {
-		return finding{}
+		return checkResult{}
 	}
 	put := table.Put{Item: store.MarshalItem(ref.store.NewIntentMarker(ref.rt, ref.id, "")), If: unchangedConditions(nil)}
 	return newFinding("deleting head item without its intent marker", put, v.unchangedCheck(ref.key, "deleting"))
@@ -20,10 +20,10 @@ func (ref itemRef) checkDeleteIntent(v *itemView) finding {
 
 // checkPendingIntent checks that a pending change has an intent marker in state committed, so that a sweep finds it. The head
 // item decides: a change that it names has taken effect, whatever state the marker has.
-func (ref itemRef) checkPendingIntent(v *itemView) finding {
+func (ref itemRef) checkPendingIntent(v *itemView) checkResult {
 	head := v.resource(ref, ref.id).head
 	if head.PendingChange == "" {
-		return finding{}
+		return checkResult{}
 	}
 	m := ref.store.NewIntentMarker(ref.rt, ref.id, head.PendingChange)
 	it := v.item(m.Key)
@@ -33,7 +33,7 @@ func (ref itemRef) checkPendingIntent(v *itemView) finding {
 		return newFinding("pending change without its intent marker", put, v.unchangedCheck(ref.key, "pending"))
 	}
 	if store.UnmarshalItem(it, &m) != nil || m.State == store.StateCommitted { // checkIntentMarker reports a corrupt item
-		return finding{}
+		return checkResult{}
 	}
 	commit := table.Update{
 		Key: m.Key, Set: table.Item{"state": table.S(store.StateCommitted)}, Remove: []string{"expires"},
@@ -45,7 +45,7 @@ func (ref itemRef) checkPendingIntent(v *itemView) finding {
 
 // checkIntentMarker checks that an intent marker records an unfinished delete, an unfinished change, or an aborted change as
 // a tombstone (state swept). It leaves the marker of a pending change to checkPendingIntent.
-func (ref itemRef) checkIntentMarker(v *itemView) finding {
+func (ref itemRef) checkIntentMarker(v *itemView) checkResult {
 	m, it, r := store.IntentMarker{}, v.item(ref.key), v.resource(ref, ref.id)
 	if err := store.UnmarshalItem(it, &m); err != nil {
 		return corruptFinding("intent marker", err)
@@ -54,9 +54,9 @@ func (ref itemRef) checkIntentMarker(v *itemView) finding {
 	changeID, isChange := ref.changeID()
 	switch {
 	case r.err != nil: // checkHead reports it
-		return finding{}
+		return checkResult{}
 	case isChange && r.head.PendingChange == changeID:
-		return finding{}
+		return checkResult{}
 	case !isChange && !r.head.Deleting:
 		return newFinding("intent marker of a delete that is not in progress", remove, v.unchangedCheck(head, "deleting"))
 	case isChange && m.State == store.StateCommitted:
@@ -64,21 +64,21 @@ func (ref itemRef) checkIntentMarker(v *itemView) finding {
 	case isChange && m.State != store.StatePrepared && m.State != store.StateAborted && m.State != store.StateSwept:
 		return corruptFinding("intent marker", fmt.Errorf("the state is %q", m.State))
 	}
-	return finding{}
+	return checkResult{}
 }
 
 // checkChangeItem checks that a change item belongs to a change that is pending, prepared, or being aborted. The writer
 // or a sweep deletes the change items of any other change.
-func (ref itemRef) checkChangeItem(v *itemView) finding {
+func (ref itemRef) checkChangeItem(v *itemView) checkResult {
 	changeID, _, _ := strings.Cut(strings.TrimPrefix(ref.key.SK, store.ChangePrefix), "#")
 	k, m := ref.store.Keys.IntentMarker(ref.rt, ref.id, changeID), store.IntentMarker{}
 	it, r := v.item(k), v.resource(ref, ref.id)
 	err := store.UnmarshalItem(it, &m)
 	if r.err != nil || r.head.PendingChange == changeID || err != nil {
-		return finding{}
+		return checkResult{}
 	}
 	if it != nil && m.State != store.StateCommitted && m.State != store.StateSwept {
-		return finding{}
+		return checkResult{}
 	}
 	return newFinding("change item of a change that is neither pending nor prepared nor being aborted",
 		table.Delete{Key: ref.key, If: unchangedConditions(v.item(ref.key))},

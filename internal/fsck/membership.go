@@ -12,17 +12,17 @@ const noSuchID = "no resource type has such IDs"
 
 // checkGroupHasEdge checks that the edge item exists for a group in the groups set of a resource. The edge items are
 // authoritative, so the repair changes the set.
-func (ref itemRef) checkGroupHasEdge(v *itemView, group string) finding {
+func (ref itemRef) checkGroupHasEdge(v *itemView, group string) checkResult {
 	r, groupType := v.resource(ref, ref.id), ref.store.Types.ByID(group)
 	if !slices.Contains(r.head.Groups, group) {
-		return finding{}
+		return checkResult{}
 	}
 	if groupType == nil {
-		return finding{problem: fmt.Sprintf("groups set with the invalid ID %q", group), whyNotRepaired: noSuchID}
+		return checkResult{problem: fmt.Sprintf("groups set with the invalid ID %q", group), whyNotRepaired: noSuchID}
 	}
 	edge := ref.store.Keys.Edge(groupType, group, ref.id)
 	if v.item(edge) != nil {
-		return finding{}
+		return checkResult{}
 	}
 	update := table.Update{
 		Key:    ref.key,
@@ -35,12 +35,12 @@ func (ref itemRef) checkGroupHasEdge(v *itemView, group string) finding {
 }
 
 // checkEdge checks that the group and the member of an edge item exist, and that the member's groups set has the group.
-func (ref itemRef) checkEdge(v *itemView) finding {
+func (ref itemRef) checkEdge(v *itemView) checkResult {
 	const noGroup = "edge item without the head item of its group"
 	id := store.MemberID(ref.key)
 	memberType := ref.store.Types.ByID(id)
 	if memberType == nil {
-		return finding{problem: "edge item with an invalid member ID", whyNotRepaired: noSuchID}
+		return checkResult{problem: "edge item with an invalid member ID", whyNotRepaired: noSuchID}
 	}
 	groupKey, memberKey := ref.store.Keys.Head(ref.rt, ref.id), ref.store.Keys.Head(memberType, id)
 	group, member := v.item(groupKey), v.item(memberKey)
@@ -67,7 +67,7 @@ func (ref itemRef) checkEdge(v *itemView) finding {
 		return newFinding("edge item without its group in the member's groups set",
 			v.unchangedCheck(ref.key), groupsUpdate, v.unchangedCheck(groupKey))
 	}
-	return finding{}
+	return checkResult{}
 }
 
 // removeFromTotals returns the write that takes a member out of the member count and digest of the edge item's group.

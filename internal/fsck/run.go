@@ -3,7 +3,6 @@ package fsck
 import (
 	"context"
 	"errors"
-	"fmt"
 	"math"
 	"slices"
 	"strings"
@@ -16,17 +15,19 @@ import (
 // during requests.
 type Checker struct {
 	Config store.Config
-	Tenant string            // name of the tenant; "": all tenants
-	Repair bool              // repair the findings that have a repair
-	Report func(line string) // called with each finding, one call after the other
+	Tenant string        // name of the tenant; "": all tenants
+	Repair bool          // repair the findings that have a repair
+	Report func(Finding) // called with each finding, one call after the other
 }
 
 // A checkRun is the state of one call of Run.
 type checkRun struct {
-	checker  Checker
-	store    *store.Store // of no tenant
-	drift    counterDrift
-	findings int
+	checker Checker
+	store   *store.Store // of no tenant
+	lease   *lease       // nil: none
+	drift   counterDrift
+	summary Summary
+	tenants map[string]bool // escaped names of the tenants that have items
 
 	incomplete map[counterRef][]string // attributes whose index items a backfill still writes
 	unrepaired bool                    // a finding was not repaired, or a resource cannot be indexed
@@ -35,6 +36,9 @@ type checkRun struct {
 // scan calls each with every table page of the table.
 func (run *checkRun) scan(ctx context.Context, each func([]table.Item) error) error {
 	for from := (table.Key{}); ; {
+		if err := run.lease.renew(ctx); err != nil {
+			return err
+		}
 		page, err := run.store.Table.Scan(ctx, from)
 		if err != nil {
 			return err
@@ -116,7 +120,7 @@ func (run *checkRun) runChecks(ctx context.Context, checks []check, view *itemVi
 // confirm evaluates a check with snapshot reads, and repairs or reports the finding. Each evaluation may show that the
 // check depends on more items, which the next snapshot read includes.
 func (run *checkRun) confirm(ctx context.Context, c check) error {
-	keys, f := []table.Key{c.key}, finding{}
+	keys, f := []table.Key{c.key}, checkResult{}
 	for n := range maxConfirmAttempts {
 		view, err := run.snapshot(ctx, keys...)
 		if err != nil {
@@ -124,7 +128,7 @@ func (run *checkRun) confirm(ctx context.Context, c check) error {
 		}
 		f = view.evaluate(c)
 		if len(view.unread) > 0 {
-			keys, f = append(keys, view.unread...), finding{}
+			keys, f = append(keys, view.unread...), checkResult{}
 		} else if done, err := run.repairOrReport(ctx, c.key, f); done || err != nil {
 			return err
 		} else if err := run.store.Backoff.Wait(ctx, n); err != nil {
@@ -132,7 +136,7 @@ func (run *checkRun) confirm(ctx context.Context, c check) error {
 		}
 	}
 	if f.problem != "" {
-		run.report(c.key, f.problem, "not repaired: the items change too often")
+		run.report(Finding{Key: c.key, Problem: f.problem, Reason: "the items change too often"})
 	}
 	return nil
 }
@@ -147,37 +151,43 @@ func (run *checkRun) snapshot(ctx context.Context, keys ...table.Key) (*itemView
 
 // repairOrReport repairs a finding if the run repairs, and reports it. It returns false, and reports nothing, if an
 // item has changed since the finding.
-func (run *checkRun) repairOrReport(ctx context.Context, k table.Key, f finding) (done bool, err error) {
+func (run *checkRun) repairOrReport(ctx context.Context, k table.Key, f checkResult) (done bool, err error) {
 	switch {
 	case f.problem == "":
 		return true, nil
 	case !run.checker.Repair:
-		run.report(k, f.problem)
+		run.report(Finding{Key: k, Problem: f.problem})
 		return true, nil
 	case f.repair == nil:
 		run.unrepaired = true
-		run.report(k, f.problem, "not repaired: "+f.whyNotRepaired)
+		run.report(Finding{Key: k, Problem: f.problem, Reason: f.whyNotRepaired})
 		return true, nil
+	}
+	if err := run.lease.renew(ctx); err != nil {
+		return false, err
 	}
 	err = run.store.Table.Write(ctx, f.repair...)
 	changed, tooLarge, invalid := (*table.ConditionError)(nil), (*table.TooLargeError)(nil), (*table.InvalidError)(nil)
 	switch {
 	case err == nil:
-		run.report(k, f.problem, "repaired")
+		run.report(Finding{Key: k, Problem: f.problem, Repaired: true})
 	case errors.As(err, &changed):
 		return false, nil
 	case errors.As(err, &tooLarge), errors.As(err, &invalid):
 		run.unrepaired = true
-		run.report(k, f.problem, "not repaired: "+err.Error())
+		run.report(Finding{Key: k, Problem: f.problem, Reason: err.Error()})
 	default:
 		return false, err
 	}
 	return true, nil
 }
 
-func (run *checkRun) report(k table.Key, parts ...string) {
-	run.findings++
-	run.checker.Report(fmt.Sprintf("%q %q: %s", k.PK, k.SK, strings.Join(parts, ": ")))
+func (run *checkRun) report(f Finding) {
+	run.summary.Findings++
+	if f.Repaired {
+		run.summary.Repaired++
+	}
+	run.checker.Report(f)
 }
 
 // waitForVisibility waits until plain reads show all of a transaction of which they showed part. It waits as long as

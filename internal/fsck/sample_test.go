@@ -23,10 +23,10 @@ func runFsck(f *directorytest.Fixture, tenant string, repair bool) (lines []stri
 	f.Helper()
 	c := f.Config.Store
 	c.Backoff = table.Backoff{Base: time.Millisecond, Cap: 4 * time.Millisecond}
-	report := func(line string) { lines = append(lines, line) }
-	n, err := fsck.Checker{Config: c, Tenant: tenant, Repair: repair, Report: report}.Run(f.Ctx)
-	if err != nil || n != len(lines) {
-		f.Errorf("fsck returned %d findings, and reported %q: %v", n, lines, err)
+	report := func(found fsck.Finding) { lines = append(lines, found.String()) }
+	summary, err := fsck.Checker{Config: c, Tenant: tenant, Repair: repair, Report: report}.Run(f.Ctx)
+	if err != nil || summary.Findings != len(lines) {
+		f.Errorf("fsck returned %d findings, and reported %q: %v", summary.Findings, lines, err)
 	}
 	return lines
 }

@@ -117,7 +117,7 @@ func (r *resourceView) sameTotals(other *resourceView) bool {
 }
 
 // totalsFinding returns the finding for a head item whose totals differ from the counted ones.
-func (ref itemRef) totalsFinding(v *itemView, counted partitionTotals) finding {
+func (ref itemRef) totalsFinding(v *itemView, counted partitionTotals) checkResult {
 	head := v.resource(ref, ref.id).head
 	update := table.Update{Key: ref.key, If: unchangedConditions(v.item(ref.key), "ver", "pending", "left", "n", "sum")}
 	if counted.prefix == store.EdgePrefix {

@@ -8,7 +8,7 @@ import (
 // A check evaluates one rule about the item with a key. It depends only on items that it reads from the view.
 type check struct {
 	key      table.Key
-	evaluate func(*itemView) finding
+	evaluate func(*itemView) checkResult
 }
 
 // An itemView holds items that were read, and the keys of items that were found missing. A check reads items only from
@@ -38,9 +38,9 @@ func (v *itemView) item(k table.Key) table.Item {
 }
 
 // evaluate returns the finding of a check. There is none if the checked item is missing.
-func (v *itemView) evaluate(c check) finding {
+func (v *itemView) evaluate(c check) checkResult {
 	if v.item(c.key) == nil {
-		return finding{}
+		return checkResult{}
 	}
 	return c.evaluate(v)
 }

@@ -153,7 +153,7 @@ func (c *client) runOwners(bad *client) (busy int) {
 	if members := referencedIDs(c.do("GET", "/Groups/"+common, "").body, "members"); len(members) != inCommon {
 		c.Errorf("the common group has the members %v, want %d", members, inCommon)
 	}
-	fsck := fsck.Checker{Config: c.config.Directory.Store, Tenant: c.Name(), Report: func(line string) { c.Error(line) }}
+	fsck := fsck.Checker{Config: c.config.Directory.Store, Tenant: c.Name(), Report: func(f fsck.Finding) { c.Error(f) }}
 	if _, err := fsck.Run(c.Context()); err != nil {
 		c.Error(err)
 	}

@@ -112,7 +112,7 @@ func (x *indexing) sync(f *directorytest.Fixture) {
 // requireClean fails the test if fsck finds anything.
 func (x *indexing) requireClean() {
 	x.new.Helper()
-	check := fsck.Checker{Config: x.new.Config.Store, Report: func(line string) { x.new.Errorf("fsck: %s", line) }}
+	check := fsck.Checker{Config: x.new.Config.Store, Report: func(f fsck.Finding) { x.new.Errorf("fsck: %s", f) }}
 	if _, err := check.Run(x.new.Ctx); err != nil {
 		x.new.Fatal(err)
 	}
@@ -225,16 +225,16 @@ func TestFsckEndsABackfill(t *testing.T) {
 	x := newIndexing(t, directorytest.NewTable(t), 50)
 	x.sync(x.new)
 	x.requireClean()
-	check := fsck.Checker{Config: x.new.Config.Store, Repair: true, Report: func(string) {}}
-	if findings, err := check.Run(t.Context()); err != nil || findings != len(x.people) {
-		t.Errorf("%d findings: %v", findings, err)
+	check := fsck.Checker{Config: x.new.Config.Store, Repair: true, Report: func(fsck.Finding) {}}
+	if sum, err := check.Run(t.Context()); err != nil || sum.Findings != len(x.people) {
+		t.Errorf("%d findings: %v", sum.Findings, err)
 	}
 	if x.usesIndex(x.restarted()) {
 		t.Error("the index is used while an earlier deployment may serve requests")
 	}
 	x.clock.Store(int64(time.Hour))
-	if findings, err := check.Run(t.Context()); err != nil || findings != 0 {
-		t.Errorf("the second run: %d findings: %v", findings, err)
+	if sum, err := check.Run(t.Context()); err != nil || sum.Findings != 0 {
+		t.Errorf("the second run: %d findings: %v", sum.Findings, err)
 	}
 	if !x.usesIndex(x.restarted()) {
 		t.Error("the repair did not end the backfill")
@@ -274,7 +274,7 @@ func TestTooManyValuesForAnIndex(t *testing.T) {
 	if x.new.Sweep(x.new.Config.Store); x.usesIndex(x.restarted()) {
 		t.Error("the index is complete without the resource")
 	}
-	check := fsck.Checker{Config: x.new.Config.Store, Repair: true, Report: func(string) {}}
+	check := fsck.Checker{Config: x.new.Config.Store, Repair: true, Report: func(fsck.Finding) {}}
 	if _, err := check.Run(t.Context()); err != nil || x.usesIndex(x.restarted()) {
 		t.Errorf("fsck ended the backfill without the resource: %v", err)
 	}

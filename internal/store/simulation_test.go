@@ -217,9 +217,9 @@ func (s *schedule) sweep() {
 
 // fsck checks that the checker has no finding in a table that this test takes for consistent.
 func (s *schedule) fsck() {
-	checker := fsck.Checker{Config: s.config, Report: func(line string) { s.Fail("fsck: %s", line) }}
-	if n, err := checker.Run(s.Begin(nil)); n > 0 || err != nil {
-		s.Fail("fsck: %d findings, %v", n, err)
+	checker := fsck.Checker{Config: s.config, Report: func(f fsck.Finding) { s.Fail("fsck: %s", f) }}
+	if sum, err := checker.Run(s.Begin(nil)); sum.Findings > 0 || err != nil {
+		s.Fail("fsck: %d findings, %v", sum.Findings, err)
 	}
 }
 

@@ -99,16 +99,20 @@ func (o options) checkItems(ctx context.Context, check fsck.Checker) (fsck.Summa
 	defer closeTable()
 	c.Store.Table = t
 	check.Config = c.Store
-	if check.Tenant != "" {
-		tenants := token.Store{Table: t, Now: c.Store.Now}
-		_, err := tenants.Tenant(ctx, check.Tenant)
-		if errors.Is(err, token.ErrNoTenant) {
-			return fsck.Summary{}, fmt.Errorf("the tenant %q does not exist; admin '{\"command\":\"list-tenants\"}' lists the tenants",
-				check.Tenant)
-		}
-		if err != nil {
-			return fsck.Summary{}, err
-		}
+	if err := requireTenant(ctx, token.Store{Table: t, Now: c.Store.Now}, check.Tenant); err != nil {
+		return fsck.Summary{}, err
 	}
 	return check.RunExclusive(ctx)
+}
+
+// requireTenant returns an error if no tenant has the name. The name "" stands for all tenants.
+func requireTenant(ctx context.Context, tenants token.Store, name string) error {
+	if name == "" {
+		return nil
+	}
+	_, err := tenants.Tenant(ctx, name)
+	if errors.Is(err, token.ErrNoTenant) {
+		return fmt.Errorf(`the tenant %q does not exist; list the tenants with admin '{"command":"list-tenants"}'`, name)
+	}
+	return err
 }

@@ -130,7 +130,8 @@ func (h handler) fsck(ctx context.Context, c command) (any, error) {
 	}
 	log, level := h.Store.Log, slog.LevelInfo
 	if err != nil {
-		log, level = log.With("error", err), slog.LevelError // after an asynchronous invocation, only the log has the error
+		// The caller of an asynchronous invocation does not get the error.
+		log, level = log.With("error", err), slog.LevelError
 	}
 	log.Log(ctx, level, "fsck", "tenant", c.Tenant, "repair", c.Repair, "findings", s.Findings, "repaired", s.Repaired,
 		"items", s.Items, "tenants", s.Tenants, "table", cost())
@@ -152,7 +153,7 @@ func (h handler) requireTenant(ctx context.Context, name string) error {
 	tenants := token.Store{Table: h.Store.Table, Now: h.Store.Now}
 	_, err := tenants.Tenant(ctx, name)
 	if errors.Is(err, token.ErrNoTenant) {
-		return fmt.Errorf("the tenant %q does not exist; the command list-tenants of AdminFunction lists the tenants", name)
+		return fmt.Errorf("the tenant %q does not exist; list the tenants with list-tenants of AdminFunction", name)
 	}
 	return err
 }

@@ -58,7 +58,8 @@ func Check(path string, repair bool, report func(Finding)) error {
 // check returns the findings of the file. If rebuild is true and a finding can be repaired, check also writes the
 // repaired file.
 func (t *Table) check(rebuild bool) (findings []Finding, repairable bool, err error) {
-	db, err := openFile(t.path, &bbolt.Options{Timeout: time.Second, ReadOnly: !rebuild, FreelistType: bbolt.FreelistMapType})
+	options := &bbolt.Options{Timeout: time.Second, ReadOnly: !rebuild, FreelistType: bbolt.FreelistMapType}
+	db, err := openFile(t.path, options)
 	if err != nil {
 		return nil, false, err
 	}
@@ -71,7 +72,8 @@ func (t *Table) check(rebuild bool) (findings []Finding, repairable bool, err er
 			if r.problem == "" {
 				continue
 			}
-			findings = append(findings, Finding{Key: r.itemKey(), Problem: r.problem, Repaired: rebuild && !r.undecodable})
+			f := Finding{Key: r.itemKey(), Problem: r.problem, Repaired: rebuild && !r.undecodable}
+			findings = append(findings, f)
 			repairable = repairable || !r.undecodable
 		}
 		if rebuild && repairable {
@@ -157,7 +159,9 @@ func rebuildFile(b *bbolt.Bucket, path string) (err error) {
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of an interrupted repair
 		return err
 	}
-	db, err := openFile(path, &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, PageSize: pageSize, NoSync: true})
+	db, err := openFile(path, &bbolt.Options{
+		Timeout: time.Second, FreelistType: bbolt.FreelistMapType, PageSize: pageSize, NoSync: true,
+	})
 	if err != nil {
 		return err
 	}

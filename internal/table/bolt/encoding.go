@@ -26,8 +26,8 @@ const (
 
 var (
 	errCorruptItem = errors.New("bolt: damaged item")
-	errWrongKey    = fmt.Errorf("%w: its key in the file differs from its PK and SK; check the file with fsck", errCorruptItem)
-	errWrongOrder  = fmt.Errorf("%w: its key in the file is out of order; check the file with fsck", errCorruptItem)
+	errWrongKey    = fmt.Errorf("%w: its key in the file is not its own; run fsck", errCorruptItem)
+	errWrongOrder  = fmt.Errorf("%w: its key in the file is out of order; run fsck", errCorruptItem)
 )
 
 func encode(it table.Item) []byte {

@@ -1,7 +1,6 @@
 package directory
 
 import (
-	"context"
 	"fmt"
 	"slices"
 
@@ -10,48 +9,6 @@ import (
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/store"
 )
-
-// maxDisplayNameBytes is the longest display name of another resource that a response shows, because a response may
-// contain the name many times.
-const maxDisplayNameBytes = 1 << 10
-
-// A Resource is one version of a resource, ready to be rendered as JSON.
-type Resource struct {
-	Type           *scim.ResourceType
-	Version        string        // entity tag
-	Summary        ChangeSummary // of the request that returned the resource
-	MembersOmitted bool          // the projection selects the members, but the group is too large to read them after a change
-
-	dir   *Directory
-	state store.ResourceState
-	names store.DisplayNames
-}
-
-func (d *Directory) newResource(r store.ResourceState, names store.DisplayNames) *Resource {
-	return &Resource{Type: r.Type, Version: r.Head.EntityTag(r.Type), dir: d, state: r, names: names}
-}
-
-// newResources returns resources, and reads their display names if they are shown.
-func (d *Directory) newResources(ctx context.Context, states []store.ResourceState, showNames bool) ([]*Resource, error) {
-	var names store.DisplayNames
-	if showNames {
-		var err error
-		if names, err = d.store.ReadDisplayNamesFor(ctx, maxDisplayNames, states...); err != nil {
-			return nil, err
-		}
-	}
-	all := make([]*Resource, 0, len(states))
-	for _, r := range states {
-		all = append(all, d.newResource(r, names))
-	}
-	return all, nil
-}
-
-// ID returns the ID of the resource.
-func (r *Resource) ID() string { return r.state.ID }
-
-// Location returns the address of the resource.
-func (r *Resource) Location() string { return r.dir.Location(r.Type, r.state.ID) }
 
 // EstimatedSize returns about how many bytes AppendJSON appends.
 func (r *Resource) EstimatedSize(p scim.Projection) int {
@@ -65,11 +22,10 @@ func (r *Resource) AppendJSON(b []byte, p scim.Projection) ([]byte, error) {
 	b = r.Type.AppendSchemas(append(b, `{"schemas":`...), r.state.Head.Document)
 	b = appendString(append(b, ','), "id", r.state.ID)
 	b, err := r.appendDocument(b, p)
-	if err == nil && store.IsGroup(r.Type) {
-		b, err = r.appendReferences(b, r.Type.Attribute("members"), r.state.Members, p)
-	}
-	if err == nil {
-		b, err = r.appendReferences(b, r.Type.Attribute("groups"), r.state.Head.Groups, p)
+	for _, list := range r.references() {
+		if err == nil {
+			b, err = r.appendReferences(b, list.attribute, list.ids, p)
+		}
 	}
 	return append(r.appendMeta(b, p), '}'), err
 }
@@ -123,9 +79,14 @@ func (r *Resource) appendMeta(b []byte, p scim.Projection) []byte {
 	empty := len(b)
 	var value [valueBytes]byte
 	for _, sub := range a.SubAttributes {
-		if p.IncludesSub(a, sub) {
-			b = append(appendString(b, sub.Name, r.state.AppendMeta(value[:0], sub.Name, r.dir.baseURL)), ',')
+		if !p.IncludesSub(a, sub) {
+			continue
 		}
+		text := r.state.AppendMeta(value[:0], sub.Name, r.dir.baseURL)
+		if sub.Name == "version" {
+			text = r.appendEntityTag(value[:0], p)
+		}
+		b = append(appendString(b, sub.Name, text), ',')
 	}
 	if len(b) == empty {
 		return b[:begin]
@@ -159,7 +120,7 @@ func (r *Resource) appendReferences(b []byte, a *scim.Attribute, ids []string, p
 		if r.names.Missing[id] {
 			continue
 		}
-		ref := scim.Reference{Type: r.dir.store.Types.ByID(id), ID: id, Display: r.names.ByID[id], Direct: !a.IsMembership}
+		ref := scim.Reference{Type: r.dir.store.Types.ByID(id), ID: id, Display: r.displayName(id), Direct: !a.IsMembership}
 		if ref.Type == nil {
 			return b, fmt.Errorf("directory: corrupt %s of %s %s", a.Name, r.Type.Name, r.state.ID)
 		}
@@ -179,7 +140,7 @@ func (r *Resource) appendReference(b []byte, selected []string, omitType bool, r
 	var buffer [valueBytes]byte
 	for _, name := range selected {
 		value := ref.AppendValue(buffer[:0], name, r.dir.baseURL)
-		if len(value) == 0 || name == "type" && omitType || name == "display" && len(value) > maxDisplayNameBytes {
+		if len(value) == 0 || name == "type" && omitType {
 			continue
 		}
 		b = append(appendString(b, name, value), ',')

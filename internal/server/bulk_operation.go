@@ -134,10 +134,12 @@ func dependencyError(cause error) error {
 		Detail: "The operation refers by bulkId to an operation that failed. Correct it and send both again."}
 }
 
-// dispatchOperation serves the single request that is equivalent to an operation. The request selects only the
-// attribute id, because a result contains no resource.
+// dispatchOperation serves the single request that is equivalent to an operation. The response has no body, because a
+// result contains no resource. Its entity tag is that of the single request, so that the operation reads the same
+// display names.
 func (j *bulkJob) dispatchOperation(method, path, version string, data any) (resp *response, err error) {
 	r, target := *j.request, route{}
+	r.omitBody = true
 	defer func() {
 		if p := recover(); p != nil {
 			resp, err = nil, &panicError{value: p, stack: stack()}
@@ -153,7 +155,7 @@ func (j *bulkJob) dispatchOperation(method, path, version string, data any) (res
 	}
 	r.Request = (&http.Request{
 		Method: method,
-		URL:    &url.URL{Path: "/" + path, RawQuery: "attributes=id"},
+		URL:    &url.URL{Path: "/" + path},
 		Header: http.Header{},
 		Body:   io.NopCloser(bytes.NewReader(body)),
 	}).WithContext(j.Context())

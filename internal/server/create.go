@@ -12,5 +12,5 @@ func create(r *request, target route) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return resourceResponse(http.StatusCreated, res, p)
+	return r.resourceResponse(http.StatusCreated, res, p)
 }

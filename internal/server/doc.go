@@ -76,8 +76,8 @@
 //	                        code:  response.go, scim/error.go
 //	                        tests: servertest/shape.go, for every response of every test
 //	RFC 7644 §3.14          versions and preconditions
-//	                        code:  request.go, directory/update.go
-//	                        tests: request_test.go, store/race_test.go
+//	                        code:  request.go, directory/update.go, directory/entity_tag.go
+//	                        tests: request_test.go, entity_tag_test.go, store/race_test.go
 //	RFC 7644 §6             tenants
 //	                        code:  store/keys.go, table/scoped.go
 //	                        tests: isolation_test.go, table/scoped_test.go, directory/lifecycle_test.go

@@ -31,9 +31,9 @@ func modify(r *request, target route) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	if noContent || res.MembersOmitted {
-		header := map[string]string{"ETag": res.Version}
+	if (noContent || res.MembersOmitted) && !r.omitBody {
+		header := map[string]string{"ETag": res.EntityTag(p)}
 		return &response{status: http.StatusNoContent, header: header, change: res.Summary}, nil
 	}
-	return resourceResponse(http.StatusOK, res, p)
+	return r.resourceResponse(http.StatusOK, res, p)
 }

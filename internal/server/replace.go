@@ -12,5 +12,5 @@ func replace(r *request, target route) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return resourceResponse(http.StatusOK, res, p)
+	return r.resourceResponse(http.StatusOK, res, p)
 }

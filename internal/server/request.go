@@ -25,6 +25,7 @@ type request struct {
 	types     *scim.Types // resource types that are enabled for the tenant
 	directory *directory.Directory
 	baseURL   string // URL of the service, without a trailing slash
+	omitBody  bool   // the response contains the entity tag of a resource, but not the resource
 }
 
 // maxBodyBytes is the largest request body. A payload of Lambda is at most 6 MB and contains the body as an escaped
@@ -140,40 +141,37 @@ func (r *request) decodeResource(rt *scim.ResourceType) (o scim.Object, p scim.P
 }
 
 // ifMatch reports whether a version is among those of If-Match (RFC 7644 §3.14). It is nil if the request has no such
-// header.
-func (r *request) ifMatch() func(version string) bool {
-	return parseEntityTags(r.Header.Values("If-Match"))
-}
-
-// ifNoneMatch reports whether a version is among those of If-None-Match. It is nil if the request has no such header.
-func (r *request) ifNoneMatch() func(version string) bool {
-	return parseEntityTags(r.Header.Values("If-None-Match"))
+// header. It compares versions without the digest of display names, because the rename of another resource must not fail
+// a write.
+func (r *request) ifMatch() func(tag string) bool {
+	return parseEntityTags(r.Header.Values("If-Match"), directory.VersionOf)
 }
 
 // writePrecondition returns the precondition of a request that changes a resource: its version is among those of
 // If-Match, and not among those of If-None-Match (RFC 9110 §13.1.2). It returns nil if the request has neither header.
 func (r *request) writePrecondition() directory.Precondition {
-	match, noneMatch := r.ifMatch(), r.ifNoneMatch()
+	match, noneMatch := r.ifMatch(), parseEntityTags(r.Header.Values("If-None-Match"), directory.VersionOf)
 	if match == nil && noneMatch == nil {
 		return nil
 	}
-	return func(version string) bool {
-		return (match == nil || match(version)) && (noneMatch == nil || !noneMatch(version))
+	return func(tag string) bool {
+		return (match == nil || match(tag)) && (noneMatch == nil || !noneMatch(tag))
 	}
 }
 
-// parseEntityTags returns a function that reports whether a version is among the entity tags. It returns nil if there
-// are no headers. Tags are compared weakly (RFC 9110 §8.8.3.2), because all versions of this server are weak tags.
-func parseEntityTags(headers []string) func(version string) bool {
+// parseEntityTags returns a function that reports whether an entity tag, or the part of it that comparedPart returns, is
+// among the tags of the headers. It returns nil if there are no headers. Tags are compared weakly (RFC 9110 §8.8.3.2),
+// because all tags of this server are weak.
+func parseEntityTags(headers []string, comparedPart func(tag string) string) func(tag string) bool {
 	if len(headers) == 0 {
 		return nil
 	}
 	var tags []string
 	for tag := range strings.SplitSeq(strings.Join(headers, ","), ",") {
-		tags = append(tags, strings.TrimPrefix(strings.TrimSpace(tag), "W/"))
+		tags = append(tags, comparedPart(strings.TrimPrefix(strings.TrimSpace(tag), "W/")))
 	}
-	return func(version string) bool {
-		return slices.Contains(tags, "*") || slices.Contains(tags, strings.TrimPrefix(version, "W/"))
+	return func(tag string) bool {
+		return slices.Contains(tags, "*") || slices.Contains(tags, comparedPart(strings.TrimPrefix(tag, "W/")))
 	}
 }
 

@@ -31,14 +31,19 @@ type rawJSON []byte
 const mediaType = "application/scim+json"
 
 // resourceResponse returns a response that contains one resource, with the attributes that p selects.
-func resourceResponse(status int, res *directory.Resource, p scim.Projection) (*response, error) {
+func (r *request) resourceResponse(status int, res *directory.Resource, p scim.Projection) (*response, error) {
+	location := res.Location()
+	header := map[string]string{"ETag": res.EntityTag(p), "Location": location, "Content-Location": location}
+	resp := &response{status: status, header: header, id: res.ID(), change: res.Summary}
+	if r.omitBody {
+		return resp, nil
+	}
 	body, err := res.AppendJSON(nil, p)
 	if err != nil {
 		return nil, err
 	}
-	location := res.Location()
-	header := map[string]string{"ETag": res.Version, "Location": location, "Content-Location": location}
-	return &response{status: status, header: header, body: rawJSON(body), id: res.ID(), change: res.Summary}, nil
+	resp.body = rawJSON(body)
+	return resp, nil
 }
 
 // write sends the response and returns the status that it sent. If the body is too large, write sends an error instead.

@@ -19,8 +19,11 @@ func retrieve(r *request, target route) (*response, error) {
 	if match := r.ifMatch(); match != nil && !match(res.Version) {
 		return nil, directory.PreconditionFailedError(target.resourceType)
 	}
-	if match := r.ifNoneMatch(); match != nil && match(res.Version) {
-		return &response{status: http.StatusNotModified, header: map[string]string{"ETag": res.Version}}, nil
+	// RFC 9110 §13.1.2: the client's copy is current if its whole representation is, with all display names.
+	wholeTag := func(tag string) string { return tag }
+	matchesClientCopy, tag := parseEntityTags(r.Header.Values("If-None-Match"), wholeTag), res.EntityTag(p)
+	if matchesClientCopy != nil && matchesClientCopy(tag) {
+		return &response{status: http.StatusNotModified, header: map[string]string{"ETag": tag}}, nil
 	}
-	return resourceResponse(http.StatusOK, res, p)
+	return r.resourceResponse(http.StatusOK, res, p)
 }

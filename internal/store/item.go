@@ -118,7 +118,7 @@ func (h *HeadItem) SetDocument(doc string, o scim.Object) {
 }
 
 // EntityTag returns the entity tag of the resource (RFC 7644 §3.14): W/"ver", or W/"ver.gver" for a type that shows the
-// groups of a resource. The display names of other resources are not part of the tag.
+// groups of a resource. Package directory adds a digest of the display names that a response shows.
 func (h *HeadItem) EntityTag(rt *scim.ResourceType) string { return string(h.appendEntityTag(nil, rt)) }
 
 func (h *HeadItem) appendEntityTag(b []byte, rt *scim.ResourceType) []byte {

@@ -9,7 +9,7 @@ import (
 )
 
 // AppendMeta appends the value of a sub-attribute of meta (RFC 7643 §3.1), or nothing if it has none. The schema says which
-// sub-attributes there are.
+// sub-attributes there are. The version is HeadItem.EntityTag, without a digest of display names, also in filters.
 func (r ResourceState) AppendMeta(b []byte, sub, baseURL string) []byte {
 	switch sub {
 	case "resourceType":

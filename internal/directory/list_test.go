@@ -144,7 +144,7 @@ func TestFiltersAgainstMatcher(t *testing.T) {
 		}
 		want := 0
 		for _, r := range all {
-			if match(r.Object()) {
+			if match(nil, r.Object()) {
 				want++
 			}
 		}

@@ -55,3 +55,11 @@ func (v attrVisitor) Not(e *Not) bool             { return Visit(e.X, v) }
 func (v attrVisitor) Compare(e *Compare) bool     { return v(e.Attr) }
 func (v attrVisitor) Present(e *Present) bool     { return v(e.Attr) }
 func (v attrVisitor) ValuePath(e *ValuePath) bool { return v(e.Attr) }
+
+// OrTerms returns the expressions that "or" connects.
+func OrTerms(f Expr) []Expr {
+	if or, ok := f.(*Or); ok {
+		return append(OrTerms(or.X), OrTerms(or.Y)...)
+	}
+	return []Expr{f}
+}

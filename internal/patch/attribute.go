@@ -8,19 +8,19 @@ import (
 )
 
 // applyToAttribute applies an operation to the whole attribute a of an object c.
-func applyToAttribute(c scim.Object, a *scim.Attribute, op string, raw any) error {
+func applyToAttribute(e *scim.Evaluation, c scim.Object, a *scim.Attribute, op string, raw any) error {
 	switch {
 	case a.Mutability == "writeOnly": // checked, but not stored
 		_, err := a.Canonical(raw)
 		return err
 	case op == Remove && a.MultiValued && raw != nil:
-		return removeValues(c, a, raw)
+		return removeValues(e, c, a, raw)
 	case op == Remove || op == Replace && isUnassigned(raw):
 		return removeAttribute(c, a)
 	case isUnassigned(raw):
 		return nil
 	case a.MultiValued && op == Add:
-		return addValues(c, a, raw)
+		return addValues(e, c, a, raw)
 	case a.MultiValued:
 		list, err := canonicalElements(a, raw)
 		if err != nil {
@@ -28,7 +28,7 @@ func applyToAttribute(c scim.Object, a *scim.Attribute, op string, raw any) erro
 		}
 		return setElements(c, a, list)
 	case a.Type == "complex":
-		return applyToComplex(c, a, op, raw)
+		return applyToComplex(e, c, a, op, raw)
 	}
 	v, err := a.Canonical(raw)
 	if err != nil {
@@ -39,7 +39,7 @@ func applyToAttribute(c scim.Object, a *scim.Attribute, op string, raw any) erro
 
 // applyToComplex applies an add or replace to the sub-attributes that raw has. The other sub-attributes keep their
 // values (RFC 7644 §3.5.2.3).
-func applyToComplex(c scim.Object, a *scim.Attribute, op string, raw any) error {
+func applyToComplex(e *scim.Evaluation, c scim.Object, a *scim.Attribute, op string, raw any) error {
 	in, ok := raw.(scim.Object)
 	if !ok { // Entra ID sends the manager as a bare ID, which replaces the whole value
 		v, err := a.Canonical(raw)
@@ -51,7 +51,7 @@ func applyToComplex(c scim.Object, a *scim.Attribute, op string, raw any) error 
 	return editObject(c, a.Name, func(v scim.Object) error {
 		for _, name := range slices.Sorted(maps.Keys(in)) {
 			if sub := a.Sub(name); sub != nil && sub.Mutability != "readOnly" {
-				if err := applyToAttribute(v, sub, op, in[name]); err != nil {
+				if err := applyToAttribute(e, v, sub, op, in[name]); err != nil {
 					return err
 				}
 			}

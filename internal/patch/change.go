@@ -9,20 +9,20 @@ import (
 )
 
 // apply applies an operation to the target in c, which is the resource or the extension that has the attribute.
-func (t target) apply(c scim.Object, op string, raw any) error {
+func (t target) apply(e *scim.Evaluation, c scim.Object, op string, raw any) error {
 	a, sub := t.ref.Attr, t.ref.Sub
 	switch {
 	case t.match != nil || sub != nil && a.MultiValued:
-		return t.applyToElements(c, op, raw)
+		return t.applyToElements(e, c, op, raw)
 	case sub != nil:
-		return editObject(c, a.Name, func(v scim.Object) error { return applyToAttribute(v, sub, op, raw) })
+		return editObject(c, a.Name, func(v scim.Object) error { return applyToAttribute(e, v, sub, op, raw) })
 	}
-	return applyToAttribute(c, a, op, raw)
+	return applyToAttribute(e, c, a, op, raw)
 }
 
 // applyToElements applies an operation to the elements that match the target's filter, or to a sub-attribute of these
 // elements. If no element matches, an add or replace creates one.
-func (t target) applyToElements(c scim.Object, op string, raw any) error {
+func (t target) applyToElements(evaluation *scim.Evaluation, c scim.Object, op string, raw any) error {
 	list, _ := c[t.ref.Attr.Name].([]any)
 	var result []any
 	changed, matched := map[int]bool{}, false
@@ -34,19 +34,19 @@ func (t target) applyToElements(c scim.Object, op string, raw any) error {
 	}
 	for _, e := range list {
 		t.completeMember(e)
-		if t.match != nil && !t.match(scim.AsObject(e)) {
+		if t.match != nil && !t.match(evaluation, scim.AsObject(e)) {
 			result = append(result, e)
 			continue
 		}
 		matched = true
-		e, err := t.applyToElement(e, op, raw)
+		e, err := t.applyToElement(evaluation, e, op, raw)
 		if err != nil {
 			return err
 		}
 		put(e)
 	}
 	if !matched && op != Remove && !isUnassigned(raw) {
-		e, err := t.createElement(raw)
+		e, err := t.createElement(evaluation, raw)
 		if err != nil {
 			return err
 		}
@@ -54,7 +54,7 @@ func (t target) applyToElements(c scim.Object, op string, raw any) error {
 	}
 	clearOtherPrimaries(result, changed)
 	if t.ref.Sub == nil && op != Remove {
-		result = dedupe(t.ref.Attr, result)
+		result = dedupe(evaluation, t.ref.Attr, result)
 	}
 	return setElements(c, t.ref.Attr, result)
 }
@@ -69,11 +69,11 @@ func (t target) completeMember(e any) {
 }
 
 // applyToElement returns the result of an operation on one element, or nil if the operation removes the element.
-func (t target) applyToElement(e any, op string, raw any) (any, error) {
+func (t target) applyToElement(evaluation *scim.Evaluation, e any, op string, raw any) (any, error) {
 	o, _ := e.(scim.Object)
 	switch {
 	case t.ref.Sub != nil:
-		return o, applyToAttribute(o, t.ref.Sub, op, raw)
+		return o, applyToAttribute(evaluation, o, t.ref.Sub, op, raw)
 	case op == Remove || op == Replace && isUnassigned(raw):
 		return nil, nil
 	case isUnassigned(raw):
@@ -88,13 +88,13 @@ func (t target) applyToElement(e any, op string, raw any) (any, error) {
 
 // createElement returns a new element that matches the filter, as Entra ID expects for emails[type eq "work"].value. It
 // returns a 400 noTarget if elementFromFilter cannot create one for the filter.
-func (t target) createElement(raw any) (any, error) {
+func (t target) createElement(e *scim.Evaluation, raw any) (any, error) {
 	o, canCreate := t.elementFromFilter()
 	if !canCreate {
 		return nil, scim.BadRequest(scim.NoTarget, "No value of %s matches %s. Add one first.", t.ref.Attr.Name, t.filter)
 	}
 	if t.ref.Sub != nil {
-		return o, applyToAttribute(o, t.ref.Sub, Add, raw)
+		return o, applyToAttribute(e, o, t.ref.Sub, Add, raw)
 	}
 	return t.mergeElement(o, nil, raw)
 }

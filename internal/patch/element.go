@@ -34,7 +34,7 @@ func canonicalElements(a *scim.Attribute, raw any) ([]any, error) {
 
 // addValues adds the elements in raw to a multi-valued attribute. An element whose identity the attribute has already
 // is merged into the existing element.
-func addValues(c scim.Object, a *scim.Attribute, raw any) error {
+func addValues(evaluation *scim.Evaluation, c scim.Object, a *scim.Attribute, raw any) error {
 	added, err := canonicalElements(a, raw)
 	if err != nil {
 		return err
@@ -42,11 +42,11 @@ func addValues(c scim.Object, a *scim.Attribute, raw any) error {
 	list, _ := c[a.Name].([]any)
 	index := make(map[identity]int, len(list))
 	for i, e := range list {
-		index[identityOf(a, e)] = i
+		index[identityOf(evaluation, a, e)] = i
 	}
 	changed := make(map[int]bool, len(added))
 	for _, e := range added {
-		id := identityOf(a, e)
+		id := identityOf(evaluation, a, e)
 		i, exists := index[id]
 		if !exists {
 			i, index[id] = len(list), len(list)
@@ -75,19 +75,19 @@ func merge(a *scim.Attribute, existing, added any, id identity) error {
 
 // removeValues removes the elements that raw lists, as Entra ID and JumpCloud remove members. An element without a type
 // removes the elements of all types that have its value.
-func removeValues(c scim.Object, a *scim.Attribute, raw any) error {
+func removeValues(evaluation *scim.Evaluation, c scim.Object, a *scim.Attribute, raw any) error {
 	listed, err := canonicalElements(a, unwrapRepeatedName(a, raw))
 	if err != nil {
 		return err
 	}
 	removed := make(map[identity]bool, len(listed))
 	for _, e := range listed {
-		removed[identityOf(a, e)] = true
+		removed[identityOf(evaluation, a, e)] = true
 	}
 	list, _ := c[a.Name].([]any)
 	var kept []any
 	for _, e := range list {
-		id := identityOf(a, e)
+		id := identityOf(evaluation, a, e)
 		if !removed[id] && !removed[identity{value: id.value, json: id.json}] {
 			kept = append(kept, e)
 		}
@@ -119,10 +119,10 @@ func clearOtherPrimaries(list []any, changed map[int]bool) {
 }
 
 // dedupe removes the elements that have the identity of an earlier element. It reuses the memory of list.
-func dedupe(a *scim.Attribute, list []any) []any {
+func dedupe(evaluation *scim.Evaluation, a *scim.Attribute, list []any) []any {
 	seen := make(map[identity]bool, len(list))
 	return slices.DeleteFunc(list, func(e any) bool {
-		id := identityOf(a, e)
+		id := identityOf(evaluation, a, e)
 		duplicate := seen[id]
 		seen[id] = true
 		return duplicate
@@ -133,27 +133,35 @@ func dedupe(a *scim.Attribute, list []any) []any {
 // element as JSON if the element has no value.
 type identity struct{ value, typ, json string }
 
-func identityOf(a *scim.Attribute, e any) identity {
+// The costs of an identity and of a byte of JSON, in bytes compared.
+const (
+	identityCost = 100
+	marshalCost  = 5
+)
+
+func identityOf(evaluation *scim.Evaluation, a *scim.Attribute, e any) identity {
+	evaluation.Charge(identityCost)
 	o, ok := e.(scim.Object)
 	if !ok {
-		return identity{value: foldValue(a, e)}
+		return identity{value: foldValue(evaluation, a, e)}
 	}
 	v, ok := o["value"]
 	if !ok {
 		b, _ := json.Marshal(o) // cannot fail: o has only strings, booleans and numbers
+		evaluation.Charge(marshalCost * len(b))
 		return identity{json: string(b)}
 	}
-	id := identity{value: foldValue(a.Sub("value"), v)}
+	id := identity{value: foldValue(evaluation, a.Sub("value"), v)}
 	if t := a.Sub("type"); t != nil && t.Mutability != "readOnly" && !a.IsMembership && o["type"] != nil {
-		id.typ = foldValue(t, o["type"])
+		id.typ = foldValue(evaluation, t, o["type"])
 	}
 	return id
 }
 
 // foldValue returns the text of a simple value, folded unless the attribute is caseExact.
-func foldValue(a *scim.Attribute, v any) string {
-	if s, ok := v.(string); ok && !a.CaseExact {
-		return scim.Fold(s)
+func foldValue(evaluation *scim.Evaluation, a *scim.Attribute, v any) string {
+	if s, ok := v.(string); ok {
+		return evaluation.Fold(a, s)
 	}
 	return fmt.Sprint(v)
 }

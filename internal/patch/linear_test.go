@@ -40,7 +40,7 @@ func TestWorkIsLinearInInput(t *testing.T) {
 			check(err)
 			match, err := rt.Matcher(&filter.Compare{Attr: filter.Attr{Name: "emails"}, Op: filter.EQ, Value: "ä"})
 			check(err)
-			return func() { match(o) }
+			return func() { match(nil, o) }
 		},
 		"applying operations": func(n int) func() {
 			ops, err := Decode([]byte(`{"Operations":[` + repeat(n, `{"op":"add","value":{"title":"%d"}}`, ",") + `]}`))

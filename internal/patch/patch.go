@@ -4,6 +4,7 @@
 package patch
 
 import (
+	"cmp"
 	"context"
 	"slices"
 
@@ -12,6 +13,9 @@ import (
 
 // Apply applies the operations in order to a copy of the resource and returns the copy. If one operation fails, Apply
 // returns its error and no resource. The error is a *scim.Error with status 400 or 413, or the error of ctx.
+//
+// 1,000 operations can each compare 1,000 values. The work is bounded by scim.DefaultEvaluationBudget, and a value is
+// folded once for all operations.
 func Apply(ctx context.Context, rt *scim.ResourceType, res scim.Object, ops []Operation) (scim.Object, error) {
 	return ApplyWithMembers(ctx, rt, res, ops, nil)
 }
@@ -22,12 +26,23 @@ func Apply(ctx context.Context, rt *scim.ResourceType, res scim.Object, ops []Op
 // not in the map has its value alone.
 func ApplyWithMembers(ctx context.Context, rt *scim.ResourceType, res scim.Object, ops []Operation,
 	members map[string]scim.Object) (scim.Object, error) {
-	p := patcher{rt, res.Clone(), members}
+	return apply(scim.NewEvaluation(ctx, scim.DefaultEvaluationBudget, nil), rt, res, ops, members)
+}
+
+func apply(e *scim.Evaluation, rt *scim.ResourceType, res scim.Object, ops []Operation,
+	members map[string]scim.Object) (scim.Object, error) {
+	p := patcher{rt, res.Clone(), members, e}
 	for _, op := range ops {
-		if err := ctx.Err(); err != nil { // the maximum of 1,000 operations on 1,000 values takes long
-			return nil, err
+		err := e.Check()
+		if err == nil {
+			err = p.apply(op)
 		}
-		if err := p.apply(op); err != nil {
+		err = cmp.Or(e.Err(), err) // after an error of the evaluation, the operation may report that nothing matches
+		if err == scim.ErrOverBudget {
+			return nil, scim.BadRequest(scim.TooMany, "The operations would compare more than %d MB of text. "+
+				"Send them in several requests, or use filters with fewer comparisons.", scim.DefaultEvaluationBudget>>20)
+		}
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -39,9 +54,10 @@ func ApplyWithMembers(ctx context.Context, rt *scim.ResourceType, res scim.Objec
 
 // A patcher modifies a resource.
 type patcher struct {
-	rt      *scim.ResourceType
-	o       scim.Object
-	members map[string]scim.Object // see ApplyWithMembers
+	rt         *scim.ResourceType
+	o          scim.Object
+	members    map[string]scim.Object // see ApplyWithMembers
+	evaluation *scim.Evaluation       // of all operations
 }
 
 func (p patcher) apply(op Operation) error {
@@ -84,9 +100,9 @@ func (p patcher) applyAt(t target, op string, raw any) error {
 	case r.Attr == nil:
 		return p.applyAttributes(r.Extension, op, raw)
 	case r.Extension != "":
-		return editObject(p.o, r.Extension, func(c scim.Object) error { return t.apply(c, op, raw) })
+		return editObject(p.o, r.Extension, func(c scim.Object) error { return t.apply(p.evaluation, c, op, raw) })
 	}
-	return t.apply(p.o, op, raw)
+	return t.apply(p.evaluation, p.o, op, raw)
 }
 
 func (p patcher) removeExtension(urn string) error {

@@ -19,13 +19,13 @@
 //	anything else                                   all resources, tested up to the scan budget
 //
 // Each candidate is tested by the whole filter (reads.go, evaluate.go), because a plain read may show an index item before
-// or after its resource. A request that would exceed the scan budget or its deadline is rejected with tooMany.
+// or after its resource. A request that would exceed the scan budget, the evaluation budget or its deadline is tooMany.
 //
 // # Pages
 //
 // A page begins at a start index (query.go) or at a cursor (cursor.go, RFC 9865). A bookmark (bookmark.go) keeps the
 // position of the next start index for an hour, in the table, or in memory if the table is embedded. A page by cursor may
-// be short and costs at most the scan budget, so a client gets through a directory of any size with any filter. sortBy
+// be short and costs at most these budgets, so a client gets through a directory of any size with any filter. sortBy
 // (sort.go) reads and sorts all matches for each page, except by the name attribute, whose items are in order.
 //
 // # Costs

@@ -13,6 +13,9 @@ type Config struct {
 	// ScanBudget is the number of candidates that a request may test if its plan is not exact. 0: DefaultScanBudget.
 	ScanBudget int
 
+	// EvaluationBudget is the number of bytes that the filters of a request may compare. 0: scim.DefaultEvaluationBudget.
+	EvaluationBudget int
+
 	// Cache keeps cursor keys and, for an embedded table, bookmarks between requests. nil: each engine has its own.
 	Cache *Cache
 }
@@ -22,10 +25,10 @@ const DefaultScanBudget = 100_000
 
 // An Engine answers the queries of one tenant. It is safe for concurrent use.
 type Engine struct {
-	store      *store.Store
-	cache      *Cache
-	scanBudget int
-	baseURL    string
+	store                        *store.Store
+	cache                        *Cache
+	scanBudget, evaluationBudget int
+	baseURL                      string
 }
 
 // New returns the engine for the resources of s. The base URL is part of the resources that filters see.
@@ -33,7 +36,8 @@ func New(c Config, s *store.Store, baseURL string) *Engine {
 	if c.Cache == nil {
 		c.Cache = &Cache{}
 	}
-	return &Engine{store: s, cache: c.Cache, scanBudget: cmp.Or(c.ScanBudget, DefaultScanBudget), baseURL: baseURL}
+	return &Engine{store: s, cache: c.Cache, scanBudget: cmp.Or(c.ScanBudget, DefaultScanBudget),
+		evaluationBudget: cmp.Or(c.EvaluationBudget, scim.DefaultEvaluationBudget), baseURL: baseURL}
 }
 
 // Params holds the parameters of a query (RFC 7644 §3.4.2, RFC 9865).
@@ -62,9 +66,10 @@ type Page struct {
 	Resources                  []store.ResourceState
 }
 
-// tooManyError returns the error of a request that would have to test too many resources.
+// tooManyError returns the error of a request that would have to test too many resources, or too much of them.
 func (e *Engine) tooManyError() error {
-	return scim.BadRequest(scim.TooMany, "The request would have to test more than %d resources, or would last too long, because "+
+	return scim.BadRequest(scim.TooMany, "The request would have to test more than %d resources, or would compare too much text or last too long, because "+
 		"no index leads to what it asks for. Filter with eq, by id, userName (a group's displayName), externalId, "+
-		"emails.value, groups.value or members.value, and leave sortBy out; or page with cursor=.", e.scanBudget)
+		"emails.value, groups.value or members.value, and leave sortBy out; or page with cursor=, or send fewer comparisons.",
+		e.scanBudget)
 }

@@ -2,9 +2,9 @@ package query
 
 import (
 	"context"
+	"errors"
 	"math"
 	"slices"
-	"strings"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/store"
@@ -41,15 +41,22 @@ func states(matches []match) []store.ResourceState {
 	return states
 }
 
-// filterCandidates returns the candidates that match, in their order. It tests batches concurrently, except if it must
-// load all members: then it tests one batch after the other, which bounds the members in memory.
-func (x *execution) filterCandidates(ctx context.Context, candidates []candidate) ([]match, error) {
+// filterCandidates returns which of the candidates match, in their order. It tests batches concurrently, except if it must
+// load all members: then it tests one batch after the other, which bounds the members in memory. The batches share the
+// evaluation budget equally, so the result does not depend on their timing. tested is the number of leading candidates that
+// were tested; it is less than all if the budget is spent.
+func (x *execution) filterCandidates(ctx context.Context, candidates []candidate) (found []match, tested int, err error) {
 	var calls []func() error
 	batches := x.batches(candidates)
-	all := make([][]match, len(batches))
+	all, counts := make([][]match, len(batches)), make([]int, len(batches))
+	evaluations := make([]*scim.Evaluation, len(batches))
 	for i, batch := range batches {
+		counts[i], evaluations[i] = len(batch), x.newEvaluation(ctx, len(batches))
 		calls = append(calls, func() (err error) {
-			all[i], err = x.evaluate(ctx, &x.subqueries[batch[0].subquery], batch)
+			all[i], err = x.evaluate(ctx, &x.subqueries[batch[0].subquery], batch, evaluations[i])
+			if over, ok := errors.AsType[*overBudgetError](err); ok {
+				counts[i], err = slices.Index(batch, over.candidate), nil
+			}
 			return err
 		})
 	}
@@ -57,9 +64,28 @@ func (x *execution) filterCandidates(ctx context.Context, candidates []candidate
 	if x.needsAllMembers() {
 		run = store.RunSequentially
 	}
-	err := run(calls...)
-	return slices.Concat(all...), err
+	err = run(calls...)
+	for i, complete := 0, true; i < len(batches); i++ {
+		if x.remainingBytes -= evaluations[i].Used(); complete {
+			found, tested, complete = append(found, all[i]...), tested+counts[i], counts[i] == len(batches[i])
+		}
+	}
+	return found, tested, err
 }
+
+// newEvaluation returns an evaluation with 1/n of the remaining budget. Unless the plan is exact, it ends near the deadline.
+func (x *execution) newEvaluation(ctx context.Context, n int) *scim.Evaluation {
+	stop := func() bool { return !x.exact && x.engine.store.DeadlineNear(ctx) }
+	return scim.NewEvaluation(ctx, x.remainingBytes/n, stop)
+}
+
+// An overBudgetError reports the first candidate that was not tested, because the evaluation budget is spent.
+type overBudgetError struct {
+	candidate
+	error // for the client
+}
+
+func (e *overBudgetError) Unwrap() error { return e.error }
 
 // batches splits candidates where another subquery begins and where a batch is full.
 func (x *execution) batches(candidates []candidate) (batches [][]candidate) {
@@ -84,20 +110,20 @@ func (s *subquery) batchSize(snapshotEdges int) int {
 
 // evaluate reads candidates of one subquery and returns those that match. It tests the candidates of an exact plan, too: a
 // plain read may show an index item before the resource has the value, or after the resource has lost it.
-func (x *execution) evaluate(ctx context.Context, s *subquery, candidates []candidate) ([]match, error) {
+func (x *execution) evaluate(ctx context.Context, s *subquery, candidates []candidate, e *scim.Evaluation) ([]match, error) {
 	states, err := x.engine.loadStates(ctx, s, candidates)
 	matches := joinStates(candidates, states)
 	switch {
 	case err != nil || s.matches == nil && s.sorter == nil && !s.plan.orderedByName:
 		return matches, err
 	case s.reads.allMembers:
-		return x.evaluateWithMembers(ctx, s, matches)
+		return x.evaluateWithMembers(ctx, s, matches, e)
 	}
-	return x.engine.evaluateAll(ctx, s, matches)
+	return x.engine.evaluateAll(ctx, s, matches, e)
 }
 
 // evaluateWithMembers loads the members of groups and returns the groups that match. Members count toward the scan budget.
-func (x *execution) evaluateWithMembers(ctx context.Context, s *subquery, all []match) (found []match, err error) {
+func (x *execution) evaluateWithMembers(ctx context.Context, s *subquery, all []match, e *scim.Evaluation) (found []match, err error) {
 	for len(all) > 0 {
 		n, members := 0, 0
 		for ; n < len(all) && (n == 0 || members+int(all[n].resource.Head.MaxMemberCount()) <= maxLoadedMembers); n++ {
@@ -114,20 +140,21 @@ func (x *execution) evaluateWithMembers(ctx context.Context, s *subquery, all []
 				batch = append(batch, match{resource: r, candidate: all[i].candidate})
 			}
 		}
-		if batch, err = x.engine.evaluateAll(ctx, s, batch); err != nil {
-			return nil, err
-		}
+		batch, err = x.engine.evaluateAll(ctx, s, batch, e)
 		for _, m := range batch {
 			m.resource.Members = nil // release the memory
 			found = append(found, m)
+		}
+		if err != nil {
+			return found, err
 		}
 		all = all[n:]
 	}
 	return found, nil
 }
 
-// evaluateAll returns the resources that match.
-func (e *Engine) evaluateAll(ctx context.Context, s *subquery, all []match) (found []match, err error) {
+// evaluateAll returns the resources that match. With an overBudgetError, it returns those before the error's candidate.
+func (e *Engine) evaluateAll(ctx context.Context, s *subquery, all []match, evaluation *scim.Evaluation) (found []match, err error) {
 	names := store.DisplayNames{}
 	if s.reads.displayNames {
 		if names, err = e.store.ReadDisplayNamesFor(ctx, math.MaxInt, states(all)...); err != nil {
@@ -135,7 +162,10 @@ func (e *Engine) evaluateAll(ctx context.Context, s *subquery, all []match) (fou
 		}
 	}
 	for _, m := range all {
-		ok, err := e.evaluateOne(s, &m, names)
+		ok, err := e.evaluateOne(s, &m, names, evaluation)
+		if err == scim.ErrOverBudget {
+			return found, &overBudgetError{m.candidate, e.tooManyError()}
+		}
 		if err != nil {
 			return nil, err
 		}
@@ -147,7 +177,10 @@ func (e *Engine) evaluateAll(ctx context.Context, s *subquery, all []match) (fou
 }
 
 // evaluateOne reports whether a resource matches, and sets its sort value.
-func (e *Engine) evaluateOne(s *subquery, m *match, names store.DisplayNames) (bool, error) {
+func (e *Engine) evaluateOne(s *subquery, m *match, names store.DisplayNames, evaluation *scim.Evaluation) (bool, error) {
+	if err := evaluation.Next(); err != nil {
+		return false, err
+	}
 	o, err := e.store.BuildObject(e.baseURL, m.resource, names)
 	if err != nil {
 		return false, err
@@ -160,9 +193,9 @@ func (e *Engine) evaluateOne(s *subquery, m *match, names store.DisplayNames) (b
 		}
 	}
 	if s.sorter != nil {
-		m.sortValue = truncateSortValue(s.sorter.SortValue(o))
+		m.sortValue = s.sorter.SortValue(o)
 	}
-	return s.matches == nil || s.matches(o), nil
+	return s.matches == nil || s.matches(evaluation, o), evaluation.Err()
 }
 
 // loadStates reads what the test of the candidates needs, except for whole member lists. It leaves out candidates that
@@ -241,14 +274,4 @@ func joinStates(candidates []candidate, states []store.ResourceState) (all []mat
 		}
 	}
 	return all
-}
-
-// maxSortValueBytes bounds the part of a value by which resources are sorted, and so the memory that a sort needs.
-const maxSortValueBytes = 256
-
-func truncateSortValue(v any) any {
-	if s, ok := v.(string); ok && len(s) > maxSortValueBytes {
-		return strings.ToValidUTF8(strings.Clone(s[:maxSortValueBytes]), "")
-	}
-	return v
 }

@@ -19,12 +19,13 @@ type execution struct {
 	sorter          *scim.Sorter // nil: the order of the subqueries, one after the other
 	exact           bool         // every plan is exact, and testing a candidate needs no member list
 	remainingBudget int          // candidates that may still be tested; not used if exact
+	remainingBytes  int          // bytes that the filters may still compare
 	speculative     bool         // an index may be incomplete; the result may be dropped, so no bookmark is saved
 }
 
 func (e *Engine) newExecution(p Params, incomplete map[*scim.ResourceType][]string) (*execution, error) {
 	subqueries, err := e.newSubqueries(p, incomplete)
-	x := &execution{engine: e, params: p, subqueries: subqueries, exact: true, remainingBudget: e.scanBudget}
+	x := &execution{engine: e, params: p, subqueries: subqueries, exact: true, remainingBudget: e.scanBudget, remainingBytes: e.evaluationBudget}
 	for _, s := range subqueries {
 		x.exact = x.exact && s.plan.exact && !s.reads.allMembers
 		x.sorter = s.sorter

@@ -13,6 +13,7 @@ type iterator struct {
 	backward     bool
 	allowPartial bool // a page may have fewer matches than asked for, although more exist
 	done         bool
+	tested       int // candidates
 }
 
 // nextCandidates returns up to n candidates and moves after them.
@@ -60,18 +61,16 @@ func (it *iterator) rewind(begin position, candidates []candidate) {
 // skip moves past n matches, and returns how many there were. If the plan is exact, it does not test the candidates.
 func (it *iterator) skip(ctx context.Context, n int) (skipped int, err error) {
 	for skipped < n && !it.done && err == nil {
-		passed := 0
 		switch {
 		case it.exec.engine.store.DeadlineNear(ctx):
 			err = it.exec.engine.tooManyError()
 		case it.exec.exact:
 			found, e := it.nextCandidates(ctx, min(n-skipped, skipBatch))
-			passed, err = len(found), e
+			skipped, err = skipped+len(found), e
 		default:
 			found, _, e := it.nextTested(ctx, min(n-skipped, testBatchSize))
-			passed, err = len(found), e
+			skipped, err = skipped+len(found), e
 		}
-		skipped += passed
 	}
 	return skipped, err
 }
@@ -95,18 +94,19 @@ func (it *iterator) nextExact(ctx context.Context, n int, save func(position) er
 			return nil, false, err
 		}
 		var found []match
-		calls := []func() error{func() (err error) { found, err = it.exec.filterCandidates(ctx, batch); return err }}
+		var stopped bool
+		calls := []func() error{func() (err error) { found, stopped, err = it.test(ctx, begin, batch); return err }}
 		if len(batch) > wanted {
 			batch = batch[:wanted]
 			it.rewind(begin, batch)
-			if save != nil {
-				calls = append(calls, func() error { return save(it.position) })
+			if after := it.position; save != nil {
+				calls = append(calls, func() error { return save(after) })
 			}
 		}
 		if err := it.exec.engine.store.RunShortReads(calls...); err != nil {
 			return nil, false, err
 		}
-		if page = append(page, found...); it.done || len(page) == n {
+		if page = append(page, found...); stopped || it.done || len(page) == n {
 			return page, !it.done, nil
 		}
 	}
@@ -120,7 +120,7 @@ func (it *iterator) nextTested(ctx context.Context, n int) (page []match, more b
 		if stop, err := it.spendBudget(ctx, batchSize); stop || err != nil {
 			return page, !it.done, err
 		}
-		found, err := it.testNext(ctx, batchSize)
+		found, stopped, err := it.testNext(ctx, batchSize)
 		if err != nil {
 			return nil, false, err
 		}
@@ -130,19 +130,34 @@ func (it *iterator) nextTested(ctx context.Context, n int) (page []match, more b
 			return append(page, found...), true, nil
 		}
 		page = append(page, found...)
-		if it.done || len(page) == n && it.allowPartial {
+		if stopped || it.done || len(page) == n && it.allowPartial {
 			return page, !it.done, nil
 		}
 	}
 }
 
-// testNext returns the matches among the next n candidates, and moves after the candidates.
-func (it *iterator) testNext(ctx context.Context, n int) ([]match, error) {
+// testNext returns the matches among the next n candidates, and moves after the candidates. stopped is that of test.
+func (it *iterator) testNext(ctx context.Context, n int) (found []match, stopped bool, err error) {
+	begin := it.position
 	batch, err := it.nextCandidates(ctx, n)
 	if err != nil {
-		return nil, err
+		return nil, false, err
 	}
-	return it.exec.filterCandidates(ctx, batch)
+	return it.test(ctx, begin, batch)
+}
+
+// test returns the matches among the candidates that follow begin. If the evaluation budget ends before all are tested, it
+// moves back before the first untested one. stopped reports that this part is enough. Otherwise, or if the whole budget is
+// too small for one candidate, test returns an error.
+func (it *iterator) test(ctx context.Context, begin position, batch []candidate) (found []match, stopped bool, err error) {
+	found, tested, err := it.exec.filterCandidates(ctx, batch)
+	if it.tested += tested; err != nil || tested == len(batch) {
+		return found, false, err
+	}
+	if it.rewind(begin, batch[:tested]); !it.allowPartial || it.tested == 0 {
+		return nil, false, it.exec.engine.tooManyError()
+	}
+	return found, true, nil
 }
 
 func candidatesOf(matches []match) (all []candidate) {
@@ -171,7 +186,7 @@ func (it *iterator) forEachMatch(ctx context.Context, do func([]match)) error {
 		if _, err := it.spendBudget(ctx, it.exec.scanBatchSize()); err != nil {
 			return err
 		}
-		found, err := it.testNext(ctx, it.exec.scanBatchSize())
+		found, _, err := it.testNext(ctx, it.exec.scanBatchSize())
 		if err != nil {
 			return err
 		}

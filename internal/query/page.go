@@ -86,7 +86,7 @@ func (x *execution) loadPage(ctx context.Context, matches []match) (*Page, error
 			continue
 		}
 		m.resource = loaded[i]
-		stillMatches, err := x.engine.evaluateAll(ctx, s, []match{m})
+		stillMatches, err := x.engine.evaluateAll(ctx, s, []match{m}, x.newEvaluation(ctx, 1))
 		if err != nil {
 			return nil, err
 		}

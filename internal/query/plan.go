@@ -59,7 +59,7 @@ func (p planner) And(f *filter.And) *Plan {
 	return mostSelective(filter.Visit(f.X, p), filter.Visit(f.Y, p))
 }
 
-func (p planner) Or(f *filter.Or) *Plan { return p.union(orTerms(f), p) }
+func (p planner) Or(f *filter.Or) *Plan { return p.union(filter.OrTerms(f), p) }
 
 func (p planner) Not(*filter.Not) *Plan         { return nil }
 func (p planner) Present(*filter.Present) *Plan { return nil }
@@ -91,7 +91,7 @@ func (p elementPlanner) And(f *filter.And) *Plan {
 	return mostSelective(filter.Visit(f.X, p), filter.Visit(f.Y, p))
 }
 
-func (p elementPlanner) Or(f *filter.Or) *Plan { return p.planner.union(orTerms(f), p) }
+func (p elementPlanner) Or(f *filter.Or) *Plan { return p.planner.union(filter.OrTerms(f), p) }
 
 func (p elementPlanner) Not(*filter.Not) *Plan             { return nil }
 func (p elementPlanner) Present(*filter.Present) *Plan     { return nil }
@@ -143,14 +143,6 @@ func (p planner) union(terms []filter.Expr, v filter.Visitor[*Plan]) *Plan {
 		u.source, u.exact = p.engine.newMixedOrderSource(p.rt, p.engine.newUnion(byID), p.engine.newUnion(byName)), false
 	}
 	return u
-}
-
-// orTerms returns the expressions that "or" connects.
-func orTerms(f filter.Expr) []filter.Expr {
-	if or, ok := f.(*filter.Or); ok {
-		return append(orTerms(or.X), orTerms(or.Y)...)
-	}
-	return []filter.Expr{f}
 }
 
 // comparison returns the plan for the comparison of an attribute with a string.

@@ -60,40 +60,10 @@ func (v readsVisitor) ValuePath(f *filter.ValuePath) filterReads {
 	for a := range filter.Attrs(f.Filter) {
 		n.displayNames = n.displayNames || r.Attr.Sub(a.Name) == r.Attr.Sub("display")
 	}
-	if values := filter.Visit(f.Filter, requiredValues{r.Attr}); values != nil {
+	if values := r.Attr.RequiredValues(f.Filter); values != nil {
 		n.allMembers, n.memberIDs = false, values
 	}
 	return n
-}
-
-// requiredValues is a filter.Visitor that returns the case-folded values of which a matching element has one, or nil if
-// an element with any value can match.
-type requiredValues struct{ attribute *scim.Attribute }
-
-func (v requiredValues) And(f *filter.And) []string {
-	if x := filter.Visit(f.X, v); x != nil {
-		return x
-	}
-	return filter.Visit(f.Y, v)
-}
-
-func (v requiredValues) Or(f *filter.Or) []string {
-	if x, y := filter.Visit(f.X, v), filter.Visit(f.Y, v); x != nil && y != nil {
-		return slices.Concat(x, y)
-	}
-	return nil
-}
-
-func (v requiredValues) Not(*filter.Not) []string             { return nil }
-func (v requiredValues) Present(*filter.Present) []string     { return nil }
-func (v requiredValues) ValuePath(*filter.ValuePath) []string { return nil }
-
-func (v requiredValues) Compare(f *filter.Compare) []string {
-	value := v.attribute.Sub("value")
-	if s, ok := f.Value.(string); ok && f.Op == filter.EQ && v.attribute.Sub(f.Attr.Name) == value {
-		return []string{value.Fold(s)}
-	}
-	return nil
 }
 
 // readsForAttribute returns what a test of an attribute needs. The zero Compare is a test for presence.

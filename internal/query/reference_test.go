@@ -67,7 +67,7 @@ func (e *referenceEvaluator) ValuePath(f *filter.ValuePath) bool { return e.eval
 func (e *referenceEvaluator) evaluate(f filter.Expr, ifNoValue bool) bool {
 	matches, err := e.rt.Matcher(f)
 	if err == nil {
-		return matches(e.object)
+		return matches(nil, e.object)
 	}
 	isValid := func(rt *scim.ResourceType) bool { _, err := rt.Matcher(f); return err == nil }
 	if !slices.ContainsFunc(e.types, isValid) {

@@ -33,7 +33,7 @@ func (x *execution) readMatching(ctx context.Context, positions []position, n in
 		for i, p := range batch {
 			candidates[i] = candidate{id: p.OrderKey, orderKey: p.OrderKey, subquery: p.Subquery}
 		}
-		found, err := x.filterCandidates(ctx, candidates)
+		found, _, err := (&iterator{exec: x}).test(ctx, position{}, candidates)
 		if err != nil {
 			return nil, 0, err
 		}
@@ -49,7 +49,7 @@ func (x *execution) sortedPageByIndex(ctx context.Context, from resumePoint) (ma
 		return matchPage{}, err
 	}
 	at := 0
-	if from.position.OrderKey != "" {
+	if from.position.SortValue = x.sorter.Fold(from.position.SortValue); from.position.OrderKey != "" {
 		at = x.indexAfter(all, from.position)
 	}
 	at = min(len(all), at+x.params.StartIndex-from.index)
@@ -71,6 +71,7 @@ func (x *execution) sortedPageByCursor(ctx context.Context, from position, backw
 		return matchPage{}, err
 	}
 	total := len(all)
+	from.SortValue = x.sorter.Fold(from.SortValue)
 	at, exists := slices.BinarySearchFunc(all, from, x.comparePositions)
 	if exists && from.Inclusive == backward {
 		at++

@@ -127,16 +127,12 @@ func (e *Engine) membersOfGroup(rt *scim.ResourceType, group string) source {
 func (e *Engine) countMembersOfType(ctx context.Context, rt *scim.ResourceType, group, pk, prefix string) (n int, err error) {
 	var h *store.HeadItem
 	var before, after int
+	beforePrefix := table.Range{PK: pk, From: store.EdgePrefix, To: prefix}
+	afterPrefix := table.Range{PK: pk, From: prefix + "~", To: store.EdgePrefix + "~"}
 	err = e.store.RunShortReads(
 		func() (err error) { h, err = e.store.ReadHead(ctx, rt, group); return err },
-		func() (err error) {
-			before, err = countRange(ctx, e.store.Table, table.Range{PK: pk, From: store.EdgePrefix, To: prefix})
-			return err
-		},
-		func() (err error) {
-			after, err = countRange(ctx, e.store.Table, table.Range{PK: pk, From: prefix + "~", To: store.EdgePrefix + "~"})
-			return err
-		},
+		func() (err error) { before, err = countRange(ctx, e.store.Table, beforePrefix); return err },
+		func() (err error) { after, err = countRange(ctx, e.store.Table, afterPrefix); return err },
 	)
 	if h == nil || err != nil {
 		return 0, err

@@ -9,8 +9,9 @@ import (
 	"serverless-scim/internal/filter"
 )
 
-// A Predicate reports whether a resource or a complex value matches a filter.
-type Predicate func(Object) bool
+// A Predicate reports whether a resource or a complex value matches a filter. The result is not valid if the Err of the
+// Evaluation is not nil afterward. A nil Evaluation does not bound the work.
+type Predicate func(*Evaluation, Object) bool
 
 // Matcher compiles a filter (RFC 7644 §3.4.2.2). It returns a 400 invalidFilter if the filter is nil, names an
 // attribute that the resource type does not have, or has a comparison that is not valid for the type of the attribute.
@@ -60,17 +61,17 @@ func (c *compiler) keep(p Predicate, err error) Predicate {
 
 func (c *compiler) And(f *filter.And) Predicate {
 	x, y := filter.Visit(f.X, c), filter.Visit(f.Y, c)
-	return func(o Object) bool { return x(o) && y(o) }
+	return func(e *Evaluation, o Object) bool { return x(e, o) && y(e, o) }
 }
 
 func (c *compiler) Or(f *filter.Or) Predicate {
 	x, y := filter.Visit(f.X, c), filter.Visit(f.Y, c)
-	return func(o Object) bool { return x(o) || y(o) }
+	return func(e *Evaluation, o Object) bool { return x(e, o) || y(e, o) }
 }
 
 func (c *compiler) Not(f *filter.Not) Predicate {
 	x := filter.Visit(f.X, c)
-	return func(o Object) bool { return !x(o) }
+	return func(e *Evaluation, o Object) bool { return !x(e, o) }
 }
 
 func (c *compiler) Compare(f *filter.Compare) Predicate {
@@ -79,7 +80,7 @@ func (c *compiler) Compare(f *filter.Compare) Predicate {
 
 func (c *compiler) Present(f *filter.Present) Predicate {
 	r, err := resolveForFilter(f.Attr, c.resolve)
-	return c.keep(func(o Object) bool { return isPresent(r.Values(o)) }, err)
+	return c.keep(func(e *Evaluation, o Object) bool { return isPresent(e.values(r, o)) }, err)
 }
 
 func (c *compiler) ValuePath(f *filter.ValuePath) Predicate {
@@ -129,9 +130,9 @@ func valuePathMatcher(f *filter.ValuePath, resolve resolver) (Predicate, error) 
 		return nil, err
 	}
 	element, err := r.Attr.ElementMatcher(f.Filter)
-	return func(o Object) bool {
-		for _, v := range r.Values(o) {
-			if element(AsObject(v)) {
+	return func(e *Evaluation, o Object) bool {
+		for _, v := range e.values(r, o) {
+			if element(e, AsObject(v)) {
 				return true
 			}
 		}
@@ -155,7 +156,7 @@ func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
 		return nil, err
 	}
 	if f.Value == nil && (f.Op == filter.EQ || f.Op == filter.NE) { // RFC 7643 §2.5: null means unassigned
-		return func(o Object) bool { return isPresent(r.Values(o)) == (f.Op == filter.NE) }, nil
+		return func(e *Evaluation, o Object) bool { return isPresent(e.values(r, o)) == (f.Op == filter.NE) }, nil
 	}
 	if leaf := r.Leaf(); leaf != nil && leaf.Type == "complex" && r.Sub == nil {
 		r.Sub = leaf.Sub("value") // emails eq "x" means emails.value eq "x"
@@ -170,9 +171,9 @@ func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
 			"Use an operator and a value of that type.", f.Attr, a.Type, f.Op)
 	}
 	test := a.comparison(f.Op, want)
-	return func(o Object) bool {
-		for _, v := range r.comparedValues(o) {
-			if test(v) {
+	return func(e *Evaluation, o Object) bool {
+		for _, v := range e.comparedValues(r, o) {
+			if test(e, v) {
 				return f.Op != filter.NE
 			}
 		}
@@ -208,18 +209,30 @@ func (a *Attribute) supportsOperator(op filter.Op) bool {
 
 // comparison returns the function that compares one value with want. For ne it returns the function of eq, and the
 // caller inverts the result.
-func (a *Attribute) comparison(op filter.Op, want any) func(any) bool {
-	text, _ := want.(string)
+func (a *Attribute) comparison(op filter.Op, want any) func(*Evaluation, any) bool {
+	text, isText := want.(string)
 	text = a.Fold(text)
-	contains := map[filter.Op]func(string, string) bool{
+	test := map[filter.Op]func(string, string) bool{
 		filter.CO: strings.Contains, filter.SW: strings.HasPrefix, filter.EW: strings.HasSuffix,
 	}[op]
-	if contains != nil {
-		return func(v any) bool { s, ok := v.(string); return ok && contains(a.Fold(s), text) }
+	if test == nil && isText && a.Type != "dateTime" {
+		test = func(s, text string) bool { return satisfies(op, strings.Compare(s, text)) }
 	}
-	return func(v any) bool {
-		order, ok := a.Compare(v, want)
-		return ok && satisfies(op, order)
+	if test == nil {
+		return func(_ *Evaluation, v any) bool {
+			order, ok := a.Compare(v, want)
+			return ok && satisfies(op, order)
+		}
+	}
+	return func(e *Evaluation, v any) bool {
+		s, ok := v.(string)
+		s = e.Fold(a, s)
+		compared := len(s)
+		if op != filter.CO {
+			compared = min(len(s), len(text))
+		}
+		e.Charge(compared)
+		return ok && test(s, text)
 	}
 }
 

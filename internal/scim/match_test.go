@@ -35,7 +35,7 @@ func match(t *testing.T, text string, o Object) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	return p(o), nil
+	return p(nil, o), nil
 }
 
 func TestMatcherMatches(t *testing.T) {

@@ -269,8 +269,8 @@ func TestMatcherAgreesWithReference(t *testing.T) {
 				p, err := c.rt.Matcher(parsed)
 				if valid := c.reference.isValid(parsed, ""); valid != (err == nil) {
 					r.Fatalf("%s: valid is %v, but the error is %v", f, valid, err)
-				} else if valid && p(o) != c.reference.matches(parsed, "", o) {
-					r.Fatalf("%s: got %v for %s", f, p(o), text(o))
+				} else if valid && p(nil, o) != c.reference.matches(parsed, "", o) {
+					r.Fatalf("%s: got %v for %s", f, p(nil, o), text(o))
 				}
 			}
 		})

@@ -2,6 +2,7 @@ package scim
 
 import (
 	"slices"
+	"strings"
 
 	"serverless-scim/internal/filter"
 )
@@ -50,12 +51,37 @@ func (rt *ResourceType) sortable(by filter.Attr) (AttributeRef, error) {
 	return r, nil
 }
 
+// maxSortValueBytes bounds the part of a value by which resources are sorted, and so the memory that a sort needs.
+const maxSortValueBytes = 256
+
 // SortValue returns the value that a resource is sorted by, or nil if it has none. Of a multi-valued attribute, it is
-// the primary value or, if no value is primary, the first.
+// the primary value or, if no value is primary, the first. Of a string, it is the folded beginning.
 func (s Sorter) SortValue(o Object) any {
 	if s.ref.Attr == nil {
 		return nil
 	}
+	return s.Fold(s.value(o))
+}
+
+// Fold returns the folded beginning of a string, and any other value unchanged. Folding a sort value again does not change
+// it. Fold does not share the memory of a long string.
+func (s Sorter) Fold(v any) any {
+	text, ok := v.(string)
+	if !ok || s.leaf.Type == "dateTime" { // dateTimes are compared as points in time
+		return v
+	}
+	return truncate(s.leaf.Fold(truncate(text)))
+}
+
+func truncate(s string) string {
+	if len(s) <= maxSortValueBytes {
+		return s
+	}
+	return strings.ToValidUTF8(strings.Clone(s[:maxSortValueBytes]), "")
+}
+
+// value returns the value of which SortValue returns the beginning.
+func (s Sorter) value(o Object) any {
 	v := s.ref.container(o)[s.ref.Attr.Name]
 	if list, many := v.([]any); many {
 		v = list[0]
@@ -72,7 +98,7 @@ func (s Sorter) SortValue(o Object) any {
 }
 
 // Compare orders two sort values: negative, zero or positive. A nil sort value comes last, or first in descending
-// order.
+// order. Compare does not fold strings, because a sort compares each value many times: Fold has folded them.
 func (s Sorter) Compare(x, y any) int {
 	order := 0
 	switch {
@@ -82,7 +108,13 @@ func (s Sorter) Compare(x, y any) int {
 	case y == nil:
 		order = -1
 	default:
-		order, _ = s.leaf.Compare(x, y)
+		text, isText := x.(string)
+		other, bothText := y.(string)
+		if isText && bothText && s.leaf.Type != "dateTime" {
+			order = strings.Compare(text, other)
+		} else {
+			order, _ = s.leaf.Compare(x, y)
+		}
 	}
 	if s.descending {
 		return -order

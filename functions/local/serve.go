@@ -78,12 +78,22 @@ func newHandler(c directory.Config, tokens *token.Store, base string, rate int) 
 	})
 }
 
-// serve serves HTTP until ctx ends, and then waits up to 30 s for requests in progress. The handler gets every request
-// that package net/http can parse, also OPTIONS *. Package net/http itself rejects the others, without a SCIM body: 400
-// for a malformed request line, path, or header, or a wrong Host header, 417 for an unknown Expect header, 431 for a
-// header above 1 MB, 501 for an unknown Transfer-Encoding, and 505 for a version other than HTTP/1.
+// When the program must end, a request has gracePeriod to finish, which is longer than the Timeout of the server. Its
+// context is then canceled. After shutdownTimeout, the remaining connections are closed: supervisors kill after 30 s.
+const (
+	gracePeriod     = 26 * time.Second
+	shutdownTimeout = 28 * time.Second
+)
+
+// serve serves HTTP until ctx ends. It then returns within shutdownTimeout, whatever requests and clients do. The handler
+// gets every request that package net/http can parse, also OPTIONS *. Package net/http itself rejects the others, without a
+// SCIM body: 400 for a malformed request line, path, or header, or a wrong Host header, 417 for an unknown Expect header,
+// 431 for a header above 1 MB, 501 for an unknown Transfer-Encoding, and 505 for a version other than HTTP/1.
 func serve(ctx context.Context, l net.Listener, h http.Handler) error {
+	requests, cancelRequests := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancelRequests()
 	s := &http.Server{Handler: h, ReadHeaderTimeout: 10 * time.Second, DisableGeneralOptionsHandler: true}
+	s.BaseContext = func(net.Listener) context.Context { return requests }
 	// ReadTimeout covers header and body. It also ends the request's context, so it must exceed the 25 s of a request.
 	s.ReadTimeout = 40 * time.Second
 	// Go's clients reuse a connection for 90 s. A server that closed it earlier could lose a request.
@@ -94,9 +104,14 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	go func() {
 		<-ctx.Done()
 		fmt.Fprintln(os.Stderr, "local: shutting down, after the requests in progress; press Ctrl-C again to stop at once")
-		shutdownCtx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+		shutdownCtx, cancel := context.WithTimeout(context.Background(), shutdownTimeout)
 		defer cancel()
-		shutdown <- s.Shutdown(shutdownCtx)
+		defer time.AfterFunc(gracePeriod, cancelRequests).Stop()
+		err := s.Shutdown(shutdownCtx)
+		if errors.Is(err, context.DeadlineExceeded) { // a client does not read its response, or a request does not end
+			err = s.Close()
+		}
+		shutdown <- err
 	}()
 	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
 		return err

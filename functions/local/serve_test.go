@@ -159,3 +159,57 @@ func TestOnlyInvalidHTTPIsRejectedWithoutSCIM(t *testing.T) {
 		t.Error("the server did not end")
 	}
 }
+
+// After the signal to end, serve returns without an error within 30 s, after which supervisors kill: even if a request does
+// not end before its context is canceled, or does not end at all, or if a client does not read its response.
+func TestServeEndsInTime(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		handle func(http.ResponseWriter, *http.Request)
+		after  time.Duration
+		status int // 0: no response
+	}{
+		"a request that ends at its timeout":   {func(http.ResponseWriter, *http.Request) { time.Sleep(25 * time.Second) }, 25 * time.Second, 200},
+		"a request that ends with its context": {func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, 26 * time.Second, 200},
+		"a request that does not end":          {func(http.ResponseWriter, *http.Request) { time.Sleep(time.Minute) }, 28 * time.Second, 0},
+		"a client that does not read":          {func(w http.ResponseWriter, _ *http.Request) { w.Write(make([]byte, 1<<20)) }, 28 * time.Second, 0},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				listener, ended := make(pipes), make(chan error)
+				ctx, cancel := context.WithCancel(t.Context())
+				go func() { ended <- serve(ctx, listener, http.HandlerFunc(c.handle)) }()
+				client, server := net.Pipe()
+				defer client.Close()
+				listener <- server
+				io.WriteString(client, "GET / HTTP/1.1\r\nHost: h\r\n\r\n")
+				status := make(chan int, 1)
+				if name != "a client that does not read" {
+					go func() {
+						response, err := http.ReadResponse(bufio.NewReader(client), nil)
+						if err != nil {
+							response = &http.Response{}
+						}
+						status <- response.StatusCode
+					}()
+				} else {
+					status <- 0
+				}
+				synctest.Wait()
+				begin := time.Now()
+				cancel()
+				err := <-ended
+				// Shutdown polls at intervals of at most half a second.
+				if d := time.Since(begin); err != nil || d < c.after || d > c.after+time.Second {
+					t.Errorf("serve returned %v after %v, want nil after %v", err, d, c.after)
+				}
+				if got := <-status; got != c.status {
+					t.Errorf("the response is %d, want %d", got, c.status)
+				}
+				client.Close()
+				time.Sleep(time.Minute) // the request that does not end
+			})
+		})
+	}
+}

@@ -68,8 +68,8 @@ type Page struct {
 
 // tooManyError returns the error of a request that would have to test too many resources, or too much of them.
 func (e *Engine) tooManyError() error {
-	return scim.BadRequest(scim.TooMany, "The request would have to test more than %d resources, or would compare too much text or last too long, because "+
-		"no index leads to what it asks for. Filter with eq, by id, userName (a group's displayName), externalId, "+
-		"emails.value, groups.value or members.value, and leave sortBy out; or page with cursor=, or send fewer comparisons.",
-		e.scanBudget)
+	return scim.BadRequest(scim.TooMany, "The request would have to test more than %d resources, compare too much text, or last "+
+		"too long, because no index leads to what it asks for. Filter with eq, by id, userName (a group's displayName), "+
+		"externalId, emails.value, groups.value or members.value, and leave sortBy out; or page with cursor=, or send fewer "+
+		"comparisons.", e.scanBudget)
 }

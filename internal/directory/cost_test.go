@@ -34,10 +34,10 @@ func companySizes(tab table.Table) (small, large int) {
 		return 1000, 3000 // a smaller company has less than a page of groups
 	case *million:
 		return 1000, 1_000_000
-	case directorytest.RaceEnabled():
+	case testing.Short() || directorytest.RaceEnabled():
 		return 1000, 5000
 	default:
-		return 1000, 20_000
+		return 1000, 10_000
 	}
 }
 

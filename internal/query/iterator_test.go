@@ -129,8 +129,8 @@ func walkSizes(tab table.Table) map[int]int {
 	switch {
 	case embedded && *longWalk:
 		return map[int]int{100: 100_000}
-	case embedded && !directorytest.RaceEnabled():
-		return map[int]int{1: 100, 7: 700, 100: 3000}
+	case embedded && !testing.Short() && !directorytest.RaceEnabled():
+		return map[int]int{1: 60, 7: 350, 100: 1500}
 	default:
 		return map[int]int{1: 40, 7: 100, 100: 300}
 	}

@@ -129,7 +129,7 @@ func TestScanBudget(t *testing.T) {
 		{`userName sw "member000" or userName sw "z" or id eq "x"`, false, 1001},
 	} {
 		p := directory.ListParams{Types: directorytest.Only(f.User), Filter: directorytest.Parse(t, c.filter),
-			StartIndex: 1, Count: 10}
+			StartIndex: 1, Count: 100}
 		if _, err := f.List(f.Ctx, p); (directorytest.Status(err) == 400) != c.rejected {
 			t.Errorf("%s: %v", c.filter, err)
 		}

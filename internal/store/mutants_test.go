@@ -132,7 +132,7 @@ var failedSeed = regexp.MustCompile(`seed (\d+): ([^\n]*)`)
 func (m mutant) simulate(t *testing.T, root, overlay string) (seed, failure string) {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "mutant.test")
-	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-o", binary, "-overlay", overlay, "./internal/store")
+	build := exec.CommandContext(t.Context(), "go", "test", "-c", "-ldflags=-s -w", "-o", binary, "-overlay", overlay, "./internal/store")
 	build.Dir = root
 	if out, err := build.CombinedOutput(); err != nil {
 		t.Fatalf("the mutant does not build: %v\n%s", err, out)

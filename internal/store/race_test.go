@@ -18,13 +18,20 @@ import (
 
 // rounds returns how many times a race is repeated. DynamoDB emulators are slow.
 func rounds(tab table.Table) int {
-	if _, isDynamo := tab.(*dynamo.Table); isDynamo && !*long {
+	_, isDynamo := tab.(*dynamo.Table)
+	switch {
+	case *long:
+		return 100
+	case isDynamo:
 		return 3
+	case testing.Short():
+		return 10
+	default:
+		return 30
 	}
-	return 100
 }
 
-var long = flag.Bool("long", false, "repeat races on DynamoDB as many times as on the embedded table")
+var long = flag.Bool("long", false, "repeat each race a hundred times, and change groups of 20,000 members")
 
 func TestConcurrentCreatesOfOneNameSucceedOnce(t *testing.T) {
 	directorytest.OnEach(t, func(t *testing.T, tab table.Table) {

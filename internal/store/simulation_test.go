@@ -22,7 +22,7 @@ import (
 )
 
 var (
-	seeds    = flag.Int("seeds", 0, "number of schedules to simulate; 0: 20,000, with the race detector 1,000")
+	seeds    = flag.Int("seeds", 0, "number of schedules to simulate; 0: 2,000, with the race detector 1,000, with -short 200")
 	fromSeed = flag.Int("from", 1, "first schedule to simulate")
 	oneSeed  = flag.Int("seed", 0, "simulate only this schedule, and log every step")
 )
@@ -40,13 +40,7 @@ func TestSimulation(t *testing.T) {
 		t.Log(s.tally)
 		return
 	}
-	n, workers := *seeds, runtime.GOMAXPROCS(0)
-	if n == 0 {
-		n = 20_000
-		if directorytest.RaceEnabled() {
-			n = 1_000
-		}
-	}
+	n, workers := scheduleCount(), runtime.GOMAXPROCS(0)
 	var total tally
 	var mu sync.Mutex
 	end := *fromSeed + n // exclusive; lowered to the first seed that fails
@@ -76,6 +70,20 @@ func TestSimulation(t *testing.T) {
 		}
 	})
 	t.Log(total)
+}
+
+// scheduleCount returns the number of schedules to simulate.
+func scheduleCount() int {
+	switch {
+	case *seeds != 0:
+		return *seeds
+	case testing.Short():
+		return 200
+	case directorytest.RaceEnabled():
+		return 1_000
+	default:
+		return 2_000
+	}
 }
 
 // A failure can be reproduced only if the same seed always leads to the same schedule.

@@ -99,14 +99,14 @@ func (o options) checkItems(ctx context.Context, check fsck.Checker) (fsck.Summa
 	defer closeTable()
 	c.Store.Table = t
 	check.Config = c.Store
-	if err := requireTenant(ctx, token.Store{Table: t, Now: c.Store.Now}, check.Tenant); err != nil {
+	if err := requireTenant(ctx, &token.Store{Table: t, Now: c.Store.Now}, check.Tenant); err != nil {
 		return fsck.Summary{}, err
 	}
 	return check.RunExclusive(ctx)
 }
 
 // requireTenant returns an error if no tenant has the name. The name "" stands for all tenants.
-func requireTenant(ctx context.Context, tenants token.Store, name string) error {
+func requireTenant(ctx context.Context, tenants *token.Store, name string) error {
 	if name == "" {
 		return nil
 	}

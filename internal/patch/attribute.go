@@ -51,7 +51,7 @@ func applyToComplex(e *scim.Evaluation, c scim.Object, a *scim.Attribute, op str
 	return editObject(c, a.Name, func(v scim.Object) error {
 		for _, name := range slices.Sorted(maps.Keys(in)) {
 			if sub := a.Sub(name); sub != nil && sub.Mutability != "readOnly" {
-				if err := applyToAttribute(e, v, sub, op, in[name]); err != nil {
+				if err := applyToAttribute(e, v, sub, op, withoutEmpty(sub, op, in[name])); err != nil {
 					return err
 				}
 			}

@@ -73,7 +73,11 @@ func (t target) applyToElement(evaluation *scim.Evaluation, e any, op string, ra
 	o, _ := e.(scim.Object)
 	switch {
 	case t.ref.Sub != nil:
-		return o, applyToAttribute(evaluation, o, t.ref.Sub, op, raw)
+		err := applyToAttribute(evaluation, o, t.ref.Sub, op, raw)
+		if err != nil || op != Replace || !isUnassigned(raw) || hasContent(o) {
+			return o, err
+		}
+		return nil, nil
 	case op == Remove || op == Replace && isUnassigned(raw):
 		return nil, nil
 	case isUnassigned(raw):
@@ -84,6 +88,17 @@ func (t target) applyToElement(evaluation *scim.Evaluation, e any, op string, ra
 		return t.mergeElement(initial, e, raw)
 	}
 	return t.mergeElement(o, e, raw)
+}
+
+// hasContent reports whether an element has more than type and primary, which only describe a value. Entra ID unassigns
+// an e-mail address at the path emails[type eq "work"].value, and expects that no element remains.
+func hasContent(o scim.Object) bool {
+	for name := range o {
+		if name != "type" && name != "primary" {
+			return true
+		}
+	}
+	return false
 }
 
 // createElement returns a new element that matches the filter, as Entra ID expects for emails[type eq "work"].value. It

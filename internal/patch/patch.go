@@ -92,6 +92,9 @@ func (p patcher) applyAt(t target, op string, raw any) error {
 	if !t.takesArray() {
 		raw = unwrapSingle(raw)
 	}
+	if leaf := t.ref.Leaf(); leaf != nil {
+		raw = withoutEmpty(leaf, op, raw)
+	}
 	switch r := t.ref; {
 	case r.Attr == nil && op == Add && isUnassigned(raw):
 		return nil

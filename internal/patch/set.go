@@ -69,3 +69,12 @@ func isUnassigned(raw any) bool {
 	list, many := raw.([]any)
 	return raw == nil || many && len(list) == 0
 }
+
+// withoutEmpty returns nil instead of "" if a replace sets a to "". Entra ID sends this to unassign an attribute of any
+// type. Required attributes and members keep "", which is then rejected.
+func withoutEmpty(a *scim.Attribute, op string, raw any) any {
+	if op == Replace && raw == "" && !a.Required && !a.IsMembership {
+		return nil
+	}
+	return raw
+}

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"serverless-scim/functions/internal/functiontest"
+	"serverless-scim/internal/directory"
 	"serverless-scim/internal/fsck"
 	"serverless-scim/internal/store"
 )
@@ -129,7 +130,7 @@ func (k killTest) check(t *testing.T) store.SweepResult {
 		t.Error(err)
 	}
 	c.Store.Now = func() time.Time { return time.Now().Add(3 * time.Hour) }
-	result, err := store.Sweep(t.Context(), c.Store)
+	result, err := directory.Sweep(t.Context(), c.Store)
 	if err != nil || result.Unfinished > 0 {
 		t.Errorf("the sweep did not finish: %+v, %v", result, err)
 	}

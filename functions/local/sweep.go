@@ -34,7 +34,7 @@ func sweepOnce(ctx context.Context, c directory.Config) {
 			c.Store.Log.ErrorContext(ctx, "sweep", "panic", p)
 		}
 	}()
-	result, err := store.Sweep(ctx, c.Store)
+	result, err := directory.Sweep(ctx, c.Store)
 	switch {
 	case err != nil && ctx.Err() == nil:
 		c.Store.Log.ErrorContext(ctx, "sweep", "error", err)

@@ -12,7 +12,6 @@ import (
 	"serverless-scim/internal/admin"
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/fsck"
-	"serverless-scim/internal/store"
 	"serverless-scim/internal/token"
 )
 
@@ -96,7 +95,7 @@ func (s sweepResult) LogValue() slog.Value {
 
 func (h handler) sweep(ctx context.Context) (any, error) {
 	ctx, cost := directory.MeasureUsage(ctx)
-	s, err := store.Sweep(ctx, h.Config.Store)
+	s, err := directory.Sweep(ctx, h.Config.Store)
 	result := sweepResult{s.Changes, s.Deletes, s.Aborted, s.Unfinished,
 		int(s.OldestCommitted.Seconds()), int(s.OldestPrepared.Seconds())}
 	level := slog.LevelInfo

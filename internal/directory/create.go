@@ -15,7 +15,7 @@ var errAlreadyCreated = errors.New("directory: the resource is already created")
 // Create stores a resource in canonical form (RFC 7644 §3.3). Members that do not exist are left out, or rejected if
 // StrictMembers is set. The projection selects what the response reads.
 func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Object, p scim.Projection) (*Resource, error) {
-	id, err := d.store.NewID(rt)
+	id, err := d.newID(rt)
 	if err != nil {
 		return nil, err
 	}
@@ -50,6 +50,13 @@ func (d *Directory) Create(ctx context.Context, rt *scim.ResourceType, o scim.Ob
 	return r, nil
 }
 
+func (d *Directory) newID(rt *scim.ResourceType) (string, error) {
+	if d.reserved != nil {
+		return d.reserved.id, nil
+	}
+	return d.store.NewID(rt)
+}
+
 func (d *Directory) newHead(rt *scim.ResourceType, id string, o scim.Object) (*store.HeadItem, error) {
 	doc, err := store.EncodeDocument(o)
 	now := d.store.Timestamp()
@@ -70,6 +77,9 @@ func (d *Directory) createMutation(rt *scim.ResourceType, id string, h *store.He
 	m := &store.Mutation{Type: rt, ID: id, OnHeadFailure: func(table.Item) error { return errAlreadyCreated }}
 	m.HeadWrite = table.Put{Item: store.MarshalItem(h), If: []table.Condition{table.NotExists()}}
 	d.store.WriteIndex(&m.IndexWrites, rt, id, nil, &entries)
+	if d.reserved != nil {
+		m.IndexWrites.Add(d.reserved.condition(), func(table.Item) error { return errUndone })
+	}
 	return m, d.store.AddToCounter(&m.IndexWrites, rt, 1)
 }
 

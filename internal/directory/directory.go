@@ -5,6 +5,7 @@ package directory
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 
 	"serverless-scim/internal/query"
@@ -30,7 +31,22 @@ type Directory struct {
 	query               *query.Engine
 	allowDeprovisioning func(context.Context) error
 	baseURL             string
+	reserved            *reservation // what Create creates; nil: a resource with a new ID
 }
+
+// A reservation is the ID of the next resource that a directory creates, and the marker of its CreateSet.
+type reservation struct {
+	id     string
+	marker table.Key
+}
+
+// condition returns the write that makes a create depend on the marker of its set.
+func (r *reservation) condition() table.ConditionCheck {
+	return table.ConditionCheck{Key: r.marker, If: []table.Condition{table.Equals("state", table.S(store.StatePrepared))}}
+}
+
+// errUndone reports that a sweep undoes the creates of a set, because the request took too long.
+var errUndone = &table.TransientError{Err: errors.New("directory: the creates are undone, because they took too long")}
 
 // New returns the directory of a tenant, whose name may be any string. The base URL is the address of the service, without
 // the endpoints. New makes no table call.

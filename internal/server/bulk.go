@@ -57,7 +57,7 @@ func (j *bulkJob) decode() error {
 	}
 	urns, _ := o.Get("schemas").([]any)
 	if !slices.ContainsFunc(urns, isBulkRequest) { // RFC 7644 §3.7
-		return scim.BadRequest(scim.InvalidSyntax, "schemas does not contain %s. Add it, and send a bulk request.", bulkRequest)
+		return scim.BadRequest(scim.InvalidSyntax, "schemas does not contain %s. Add it to the request.", bulkRequest)
 	}
 	list, _ := o.Get("Operations").([]any)
 	if len(list) == 0 {

@@ -7,6 +7,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -22,16 +23,52 @@ const bulkDeadlineReserve = 3 * time.Second
 
 // executeCycle executes one operation, or the POST operations that refer to each other in a cycle (RFC 7644 §3.7.1).
 // Each POST of a cycle first creates its resource without the references to resources that do not exist yet. When all
-// exist, executeCycle adds the references.
+// exist, executeCycle adds the references. The resources of a cycle are created all or not at all.
 func (j *bulkJob) executeCycle(cycle []int) {
-	deferred := map[*bulkOperation]scim.Object{}
-	for _, i := range cycle {
-		op := &j.operations[i]
-		resp, rest, err := j.execute(op)
+	if op := &j.operations[cycle[0]]; len(cycle) == 1 && !slices.Contains(j.dependencies(cycle[0]), cycle[0]) {
+		resp, _, err := j.execute(j.request, op)
 		j.setResult(op, resp, err)
-		if err != nil {
-			j.rollBackCycle(cycle, err)
-			return
+		return
+	}
+	set, err := j.beginCycle(cycle)
+	if err != nil {
+		j.setResult(&j.operations[cycle[0]], nil, err)
+	} else if err = j.executeAll(set, cycle); err == nil {
+		err = set.Commit(j.Context())
+	}
+	if err == nil || set != nil && j.undo(set, cycle) {
+		return
+	}
+	for _, i := range cycle { // each depends on all others
+		if op := &j.operations[i]; op.id != "" || op.result == nil && !j.stopped() {
+			j.setResult(op, nil, dependencyError(err))
+		}
+	}
+}
+
+// beginCycle begins the creation of the resources of a cycle.
+func (j *bulkJob) beginCycle(cycle []int) (*directory.CreateSet, error) {
+	var types []*scim.ResourceType
+	for _, i := range cycle {
+		if types = append(types, j.operations[i].resourceType); types[len(types)-1] == nil {
+			return nil, noEndpointError()
+		}
+	}
+	if deadlineNear(j.Context()) {
+		return nil, outOfTimeError()
+	}
+	return j.directory.BeginCreates(j.Context(), types)
+}
+
+// executeAll creates the resources of a cycle, and then adds the references that had to wait.
+func (j *bulkJob) executeAll(set *directory.CreateSet, cycle []int) error {
+	deferred := map[*bulkOperation]scim.Object{}
+	for n, i := range cycle {
+		op, r := &j.operations[i], *j.request
+		r.directory = set.Directory(n)
+		resp, rest, err := j.execute(&r, op)
+		if j.setResult(op, resp, err); err != nil {
+			return err
 		}
 		if len(rest) > 0 {
 			deferred[op] = rest
@@ -40,20 +77,20 @@ func (j *bulkJob) executeCycle(cycle []int) {
 	for _, i := range cycle {
 		op := &j.operations[i]
 		if err := j.addDeferred(op, deferred[op]); err != nil {
-			j.rollBackCycle(cycle, err)
-			return
+			return err
 		}
 	}
+	return nil
 }
 
-// execute executes an operation. deferred holds the attributes that refer to resources that do not exist yet.
-func (j *bulkJob) execute(op *bulkOperation) (resp *response, deferred scim.Object, err error) {
+// execute executes an operation with the directory of r. deferred holds the attributes that refer to resources that do
+// not exist yet.
+func (j *bulkJob) execute(r *request, op *bulkOperation) (resp *response, deferred scim.Object, err error) {
 	if op.err != nil {
 		return nil, nil, op.err
 	}
 	if deadlineNear(j.Context()) {
-		return nil, nil, &scim.Error{Status: http.StatusTooManyRequests, Err: context.DeadlineExceeded,
-			Detail: "The bulk request ran out of time before this operation. Send the operation again."}
+		return nil, nil, outOfTimeError()
 	}
 	for _, bulkID := range op.bulkIDRefs {
 		if err := j.checkReference(bulkID); err != nil {
@@ -64,12 +101,17 @@ func (j *bulkJob) execute(op *bulkOperation) (resp *response, deferred scim.Obje
 	if op.method == http.MethodPost && op.resourceType != nil {
 		deferred = deferReferences(op.resourceType, "", op.data.(scim.Object))
 	}
-	resp, err = j.dispatchOperation(op.method, op.path, op.version, op.data)
+	resp, err = j.dispatchOperation(*r, op.method, op.path, op.version, op.data)
 	if err == nil && op.method == http.MethodPost {
 		location := resp.header["Location"]
 		op.id = location[strings.LastIndexByte(location, '/')+1:]
 	}
 	return resp, deferred, err
+}
+
+func outOfTimeError() error {
+	return &scim.Error{Status: http.StatusTooManyRequests, Err: context.DeadlineExceeded,
+		Detail: "The bulk request ran out of time before this operation. Send the operation again."}
 }
 
 // deadlineNear reports whether a context is done or its deadline is too close for another operation.
@@ -84,9 +126,12 @@ func (j *bulkJob) addDeferred(op *bulkOperation, deferred scim.Object) error {
 	if deferred == nil {
 		return nil
 	}
+	if deadlineNear(j.Context()) {
+		return outOfTimeError()
+	}
 	substituter{op.resourceType, j.resolve}.inAttributes("", deferred)
 	add := scim.Object{"op": patch.Add, "value": deferred}
-	resp, err := j.dispatchOperation(http.MethodPatch, op.path+"/"+op.id, "",
+	resp, err := j.dispatchOperation(*j.request, http.MethodPatch, op.path+"/"+op.id, "",
 		scim.Object{"schemas": []any{patch.PatchOpSchema}, "Operations": []any{add}})
 	if err == nil {
 		op.result["version"] = resp.header["ETag"]
@@ -94,21 +139,32 @@ func (j *bulkJob) addDeferred(op *bulkOperation, deferred scim.Object) error {
 	return err
 }
 
-// rollBackCycle deletes the resources that the operations of a cycle created. If one operation of a cycle fails, all
-// fail, because each depends on all others.
-func (j *bulkJob) rollBackCycle(cycle []int, cause error) {
+// undoTimeout is the time to undo the creates of a cycle after the request's deadline, or after its client has left.
+const undoTimeout = time.Second
+
+// undo deletes the resources that the operations of a cycle created, and logs each as a delete. What it cannot delete in
+// time, the sweep deletes. It reports whether the cycle is committed after all.
+func (j *bulkJob) undo(set *directory.CreateSet, cycle []int) (committed bool) {
+	committed, err := set.Undo(j.Context())
+	if err != nil {
+		ctx, cancel := context.WithTimeout(context.WithoutCancel(j.Context()), undoTimeout)
+		defer cancel()
+		committed, err = set.Undo(ctx)
+	}
+	if err != nil {
+		j.server.Log.WarnContext(j.Context(), "cannot undo a bulk operation; the sweep will undo it", "error", err)
+	}
 	for _, i := range cycle {
 		op := &j.operations[i]
-		created := op.id != ""
-		if created {
-			if _, err := j.dispatchOperation(http.MethodDelete, op.path+"/"+op.id, "", nil); err != nil {
-				j.server.Log.ErrorContext(j.Context(), "cannot undo a bulk operation", "id", op.id, "error", err)
-			}
-		}
-		if created || op.result == nil && !j.stopped() {
-			j.setResult(op, nil, dependencyError(cause))
+		if change, undone := set.Undone()[op.id]; undone {
+			r := *j.request
+			r.Request = r.WithContext(j.Context())
+			r.Method = http.MethodDelete
+			j.server.audit(&r, route{resourceType: op.resourceType, id: op.id},
+				&response{status: http.StatusNoContent, change: change}, nil)
 		}
 	}
+	return committed
 }
 
 // checkReference returns an error if the operation with this bulkId does not exist or has failed.
@@ -134,11 +190,11 @@ func dependencyError(cause error) error {
 		Detail: "The operation refers by bulkId to an operation that failed. Correct it and send both again."}
 }
 
-// dispatchOperation serves the single request that is equivalent to an operation. The response has no body, because a
-// result contains no resource. Its entity tag is that of the single request, so that the operation reads the same
-// display names.
-func (j *bulkJob) dispatchOperation(method, path, version string, data any) (resp *response, err error) {
-	r, target := *j.request, route{}
+// dispatchOperation serves the single request that is equivalent to an operation, with the directory of r. The response
+// has no body, because a result contains no resource. Its entity tag is that of the single request, so that the operation
+// reads the same display names.
+func (j *bulkJob) dispatchOperation(r request, method, path, version string, data any) (resp *response, err error) {
+	target := route{}
 	r.omitBody = true
 	defer func() {
 		if p := recover(); p != nil {

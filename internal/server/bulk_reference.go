@@ -12,9 +12,9 @@ import (
 // bulkIDPrefix precedes a bulkId that refers to the resource of a POST operation (RFC 7644 §3.7.2).
 const bulkIDPrefix = "bulkId:"
 
-// A substituter replaces the references in the data of operations on one resource type with the results of to. It modifies
-// arrays and objects in place. Only IDs and addresses of resources can be references; any other string may begin with
-// bulkId: as well.
+// A substituter replaces the references in the data of operations on one resource type with the results of to. It
+// modifies arrays and objects in place. Only IDs and addresses of resources can be references. Any other string may
+// begin with bulkId: as well.
 type substituter struct {
 	resourceType *scim.ResourceType // nil if the operation has none; then the data contains no references
 	to           func(bulkID string) string
@@ -105,8 +105,9 @@ func (s substituter) inValue(ref scim.AttributeRef, v any) any {
 	return v
 }
 
-// inAttributes replaces the references in an object of attributes, or in each object of an array: those of the extension
-// urn or, if urn is empty, those of the resource. In a PATCH, names can be paths, as in manager.value.
+// inAttributes replaces the references in an object of attributes, or in each object of an array. The attributes are
+// those of the extension urn or, if urn is empty, those of the resource. In a PATCH, names can be paths, as in
+// manager.value.
 func (s substituter) inAttributes(urn string, v any) {
 	if list, ok := v.([]any); ok {
 		for _, e := range list {
@@ -134,9 +135,9 @@ func (s substituter) resolve(urn, name string) (ref scim.AttributeRef, ok bool) 
 	return ref, ok && (ref.Attr != nil || urn == "")
 }
 
-// isReference reports whether a string at ref is the address or the ID of a resource. The value of a complex attribute is
-// an ID if the attribute has a $ref (RFC 7643 §2.4), and so is a string in place of the whole: Entra ID sends the manager
-// as a bare ID. The server ignores what clients send for readOnly attributes.
+// isReference reports whether a string at ref is the address or the ID of a resource. The value of a complex attribute
+// is an ID if the attribute has a $ref (RFC 7643 §2.4), and so is a string in place of the whole: Entra ID sends the
+// manager as a bare ID. A readOnly attribute has no references, because the server ignores what clients send for it.
 func isReference(ref scim.AttributeRef) bool {
 	address := ref.Leaf()
 	if ref.Attr.Mutability == "readOnly" {

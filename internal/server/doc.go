@@ -64,8 +64,8 @@
 //	                        code:  delete.go, directory/delete.go
 //	                        tests: directory/lifecycle_test.go
 //	RFC 7644 §3.7           bulk operations
-//	                        code:  bulk.go, bulk_operation.go, bulk_reference.go
-//	                        tests: bulk_test.go, bulk_operation_test.go, bulk_reference_test.go
+//	                        code:  bulk.go, bulk_operation.go, bulk_reference.go, directory/create_set.go
+//	                        tests: bulk_test.go, bulk_operation_test.go, bulk_reference_test.go, bulk_cycle_test.go
 //	RFC 7644 §3.9           attributes and excludedAttributes
 //	                        code:  scim/project.go, directory/render.go
 //	                        tests: scim/match_test.go
@@ -81,6 +81,9 @@
 //	RFC 7644 §6             tenants
 //	                        code:  store/keys.go, table/scoped.go
 //	                        tests: isolation_test.go, table/scoped_test.go, directory/lifecycle_test.go
+//	RFC 9110 §8.4, §13.1.2  compressed request bodies, If-None-Match
+//	                        code:  request.go
+//	                        tests: request_test.go
 //	RFC 9865                pages by cursor
 //	                        code:  query.go, query/cursor.go
 //	                        tests: search_test.go, query/cursor_test.go, query/iterator_test.go

@@ -134,8 +134,8 @@ func tooManyRequests(seconds int, format string, args ...any) error {
 	return &errorWithHeader{err: err, name: "Retry-After", value: strconv.Itoa(seconds)}
 }
 
-// unsupportedCodingError returns the 415 error of a body whose content coding is not gzip. Its Accept-Encoding names the
-// coding that the server supports (RFC 9110 §15.5.16).
+// unsupportedCodingError returns the 415 error of a body whose content coding is not gzip. Its Accept-Encoding names
+// the coding that the server supports (RFC 9110 §15.5.16).
 func unsupportedCodingError(coding string) error {
 	err := &scim.Error{Status: http.StatusUnsupportedMediaType, Detail: fmt.Sprintf(
 		"The Content-Encoding %q is not supported. Compress the body with gzip, or send it without a coding.", coding)}

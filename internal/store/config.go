@@ -30,6 +30,8 @@ type Config struct {
 
 	Limits Limits // the zero value means the default limits
 
+	UndoCreates func(ctx context.Context, s *Store, marker table.Key, ids []string) (done bool, err error) // see directory.Sweep
+
 	// runInParallel replaces table.RunConcurrently in tests that need a deterministic order. nil: no replacement.
 	runInParallel func(calls ...func() error) error
 }
@@ -94,8 +96,7 @@ func New(c Config, tenant string) *Store { return c.ForTenant(NewKeys(tenant)) }
 // ForTenant returns the store of the tenant that k belongs to. The store cannot reach the items of another tenant.
 func (c Config) ForTenant(k Keys) *Store {
 	s := c.Unscoped()
-	s.Table = table.Scoped{Table: s.Table, Prefix: k.tenant + "#", SharedPartition: IntentPartition}
-	s.Keys = k
+	s.Table, s.Keys = table.Scoped{Table: s.Table, Prefix: k.tenant + "#", SharedPartition: IntentPartition}, k
 	return s
 }
 
@@ -132,8 +133,7 @@ func (s *Store) NewID(rt *scim.ResourceType) (string, error) {
 		return "", err
 	}
 	if s.Embedded {
-		milliseconds := binary.BigEndian.AppendUint64(nil, uint64(s.Now().UnixMilli()))
-		copy(b, milliseconds[2:])
+		copy(b, binary.BigEndian.AppendUint64(nil, uint64(s.Now().UnixMilli()))[2:])
 	}
 	return rt.NewID([16]byte(b)), nil
 }

@@ -57,12 +57,12 @@
 //
 // A reader that needs the members of a group with a pending change performs steps 3 and 4 first (RequireNoPending). A
 // prepared change is aborted by moving the marker to aborted, so that its writer can no longer commit. Then the change
-// items are deleted, and the marker becomes a tombstone (swept) that blocks late writes for 7 days.
+// items are deleted, and the marker becomes a tombstone (swept) that blocks late writes for 7 days. A marker with the
+// attribute creates is not that of a change, but of a directory.CreateSet.
 //
 // A delete that does not fit one transaction marks the head item as deleting, which deletes the resource for every reader,
 // and writes a marker (finish_delete.go). Then it removes members and memberships in batches, and last the head item.
 //
-// The sweep (sweep.go) finishes committed changes and deletes after 30 seconds, and aborts prepared changes after 20
-// minutes. A backfill (index_state.go, backfill.go) writes the index items of an attribute that becomes indexed. Until it
-// ends, IncompleteIndexes reports the attribute, and queries do not use its index items.
+// The sweep finishes committed changes and deletes, and undoes creates, after 30 seconds. It aborts prepared changes after
+// 20 minutes. A backfill writes the index items of a newly indexed attribute. Until it ends, no query uses these.
 package store

@@ -54,10 +54,11 @@ type ChangeItem struct {
 // when the change or delete is finished.
 type IntentMarker struct {
 	table.Key
-	State       string `dynamodbav:"state,omitempty"`   // of a change; empty for a delete
-	ChangeItems int64  `dynamodbav:"k,omitempty"`       // number of change items of the change
-	StartedAt   int64  `dynamodbav:"at"`                // Unix time in seconds
-	ExpiresAt   int64  `dynamodbav:"expires,omitempty"` // of a tombstone: Unix time in seconds
+	State       string   `dynamodbav:"state,omitempty"`             // of a change; empty for a delete
+	ChangeItems int64    `dynamodbav:"k,omitempty"`                 // number of change items of the change
+	StartedAt   int64    `dynamodbav:"at"`                          // Unix time in seconds
+	ExpiresAt   int64    `dynamodbav:"expires,omitempty"`           // of a tombstone: Unix time in seconds
+	Creates     []string `dynamodbav:"creates,stringset,omitempty"` // IDs of a directory.CreateSet
 }
 
 // States of a change: prepared → committed, or prepared → aborted → swept.

@@ -84,8 +84,8 @@ func (m IntentMarker) transition(from, to string) table.Update {
 	}
 }
 
-// tombstoneTTL is how long a tombstone blocks late writes of an aborted change.
-const tombstoneTTL = 7 * 24 * time.Hour
+// TombstoneTTL is how long a tombstone blocks late writes of an aborted change.
+const TombstoneTTL = 7 * 24 * time.Hour
 
 // abort prevents a prepared change from committing, and then deletes its change items. It reports whether the change has
 // committed already; then it deletes nothing. The change items are deleted by key, because a Query may not show them yet.
@@ -95,11 +95,9 @@ func (s *Store) abort(ctx context.Context, rt *scim.ResourceType, id, changeID s
 	t := &Transaction{}
 	t.Add(m.transition(StatePrepared, StateAborted), func(existing table.Item) error {
 		var current IntentMarker
-		if err := UnmarshalItem(existing, &current); err != nil {
-			return err
-		}
+		err := UnmarshalItem(existing, &current)
 		state = current.State
-		return nil
+		return err
 	})
 	if err := s.WriteTransaction(ctx, t); err != nil || state != StateAborted {
 		return state == StateCommitted, err
@@ -114,7 +112,7 @@ func (s *Store) abort(ctx context.Context, rt *scim.ResourceType, id, changeID s
 		}
 	}
 	end := m.transition(StateAborted, StateSwept)
-	end.Set["expires"] = table.N(s.Now().Add(tombstoneTTL).Unix())
+	end.Set["expires"] = table.N(s.Now().Add(TombstoneTTL).Unix())
 	t = &Transaction{}
 	t.Add(end, func(table.Item) error { return nil }) // another process has written the tombstone
 	return false, s.WriteTransaction(ctx, t)

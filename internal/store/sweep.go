@@ -96,10 +96,10 @@ func (sw *sweeper) processIntent(ctx context.Context, it table.Item) {
 
 // minAge returns the age from which a sweep finishes the intent.
 func (m IntentMarker) minAge() time.Duration {
-	switch m.State {
-	case StatePrepared:
+	switch {
+	case m.State == StatePrepared && m.Creates == nil:
 		return abortAfter
-	case StateAborted:
+	case m.State == StateAborted:
 		return 0
 	}
 	return finishAfter
@@ -111,10 +111,14 @@ func (sw *sweeper) finishIntent(ctx context.Context, m IntentMarker) (done bool,
 		return false, err
 	}
 	s := sw.ForTenant(keys)
-	switch m.State {
-	case "":
+	switch {
+	case m.Creates != nil && s.UndoCreates == nil: // only directory.Sweep sets it
+		return false, nil
+	case m.Creates != nil:
+		return s.UndoCreates(ctx, s, m.Key, m.Creates)
+	case m.State == "":
 		return s.FinishDelete(ctx, rt, id, nil)
-	case StateCommitted:
+	case m.State == StateCommitted:
 		err := s.FinishChange(ctx, rt, id, changeID)
 		return err == nil, err
 	default:

@@ -230,7 +230,7 @@ func (f *Fixture) Dump() map[table.Key]table.Item {
 // Sweep sweeps the table of a configuration.
 func (f *Fixture) Sweep(c store.Config) store.SweepResult {
 	f.Helper()
-	result, err := store.Sweep(f.Ctx, c)
+	result, err := directory.Sweep(f.Ctx, c)
 	if err != nil {
 		f.Fatal(err)
 	}

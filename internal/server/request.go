@@ -183,3 +183,21 @@ func (r *request) loggedMethod() string {
 	}
 	return "other"
 }
+
+// An errorWithHeader is an error whose response has one more header field.
+type errorWithHeader struct {
+	err         *scim.Error
+	name, value string // of the header field
+}
+
+func (e *errorWithHeader) Error() string { return e.err.Error() }
+
+func (e *errorWithHeader) Unwrap() error { return e.err }
+
+// unsupportedCodingError returns the 415 error of a body whose content coding is not gzip. Its Accept-Encoding names
+// the coding that the server supports (RFC 9110 §15.5.16).
+func unsupportedCodingError(coding string) error {
+	err := &scim.Error{Status: http.StatusUnsupportedMediaType, Detail: fmt.Sprintf(
+		"The Content-Encoding %q is not supported. Compress the body with gzip, or send it without a coding.", coding)}
+	return &errorWithHeader{err: err, name: "Accept-Encoding", value: "gzip"}
+}

@@ -119,27 +119,10 @@ func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.valu
 
 func stack() string { return string(debug.Stack()) }
 
-// An errorWithHeader is an error whose response has one more header field.
-type errorWithHeader struct {
-	err         *scim.Error
-	name, value string // of the header field
-}
-
-func (e *errorWithHeader) Error() string { return e.err.Error() }
-func (e *errorWithHeader) Unwrap() error { return e.err }
-
 // tooManyRequests returns a 429 error with the header Retry-After.
 func tooManyRequests(seconds int, format string, args ...any) error {
 	err := &scim.Error{Status: http.StatusTooManyRequests, Detail: fmt.Sprintf(format, args...)}
 	return &errorWithHeader{err: err, name: "Retry-After", value: strconv.Itoa(seconds)}
-}
-
-// unsupportedCodingError returns the 415 error of a body whose content coding is not gzip. Its Accept-Encoding names
-// the coding that the server supports (RFC 9110 §15.5.16).
-func unsupportedCodingError(coding string) error {
-	err := &scim.Error{Status: http.StatusUnsupportedMediaType, Detail: fmt.Sprintf(
-		"The Content-Encoding %q is not supported. Compress the body with gzip, or send it without a coding.", coding)}
-	return &errorWithHeader{err: err, name: "Accept-Encoding", value: "gzip"}
 }
 
 // errorResponse returns the response to an error (RFC 7644 §3.12). A transient error is 429, because that is the only

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"net/http/httptest"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -18,9 +20,11 @@ import (
 type cycleRun struct {
 	*client
 	healthy  directory.Config // of a table without faults
-	clock    time.Time
+	seconds  atomic.Int64     // Unix time
 	ctx      *cancellableContext
-	calls, n int
+	n        int        // number of the call at which the incident happens
+	mu       sync.Mutex // protects calls and happened, because some calls are concurrent
+	calls    int
 	happened bool
 }
 
@@ -65,7 +69,7 @@ var incidents = map[string]func(r *cycleRun, after bool) error{
 
 // sweep runs a sweep at a time when all that the request has begun is taken for abandoned.
 func (r *cycleRun) sweep() {
-	r.clock = r.clock.Add(40 * time.Second)
+	r.seconds.Add(40)
 	if _, err := directory.Sweep(r.Context(), r.healthy.Store); err != nil {
 		r.Error(err)
 	}
@@ -75,6 +79,8 @@ func (r *cycleRun) sweep() {
 func (r *cycleRun) send(what string, after bool) clientResponse {
 	hook := func(isAfter bool) func(tabletest.Call) error {
 		return func(tabletest.Call) error {
+			r.mu.Lock()
+			defer r.mu.Unlock()
 			if !isAfter {
 				r.calls++
 			}
@@ -125,8 +131,10 @@ func TestBulkCreatesCycleWhollyOrNotAtAll(t *testing.T) {
 				t.Parallel()
 				failures := 0
 				for n := 1; ; n++ {
-					r := &cycleRun{n: n, clock: time.Unix(1e9, 0)}
-					r.client = newClient(t, func(c *Config) { c.Directory.Store.Now = func() time.Time { return r.clock } })
+					r := &cycleRun{n: n}
+					r.seconds.Store(1e9)
+					now := func() time.Time { return time.Unix(r.seconds.Load(), 0) }
+					r.client = newClient(t, func(c *Config) { c.Directory.Store.Now = now })
 					r.healthy = r.config.Directory
 					ctx, cancel := context.WithCancel(t.Context())
 					r.ctx = &cancellableContext{adjustableDeadline{Context: ctx}, cancel}

@@ -1,7 +1,7 @@
 // Package bolt implements a table.Table in one local file, with go.etcd.io/bbolt. It replaces DynamoDB on a laptop and
 // in tests. It rejects what DynamoDB rejects, and it counts pages and request units as DynamoDB does, so that a program
 // that works on this package also works on DynamoDB. One process at a time can open a file. The package has no server,
-// no cache, and no time to live: expired items stay.
+// no cache, and no time to live: expired items stay. It keeps a stream of the items that Watch selects.
 package bolt
 
 import (
@@ -19,9 +19,10 @@ import (
 const pageSize = 8 << 10
 
 // Open opens the file at path, or creates it. The path ":memory:" creates a temporary file that no other caller can
-// open, and Close removes it. If another process uses the file, Open returns an error after one second.
-func Open(path string) (*Table, error) {
-	options := &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, PageSize: pageSize}
+// open, and Close removes it. If another process uses the file, Open returns an error after one second. The options are
+// results of Watch.
+func Open(path string, options ...func(*Table)) (*Table, error) {
+	fileOptions := &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, PageSize: pageSize}
 	temporary := path == ":memory:"
 	if temporary {
 		f, err := os.CreateTemp("", "table-*.db")
@@ -30,11 +31,14 @@ func Open(path string) (*Table, error) {
 		}
 		f.Close()
 		path = f.Name()
-		options.NoSync, options.NoGrowSync, options.NoFreelistSync = true, true, true
+		fileOptions.NoSync, fileOptions.NoGrowSync, fileOptions.NoFreelistSync = true, true, true
 	}
 	t := &Table{path: path, temporary: temporary, corrupted: make(chan struct{}),
 		queue: make(chan *writeRequest, 256), stopped: make(chan struct{})}
-	err := t.catchCorruption(func() error { return t.open(options) })
+	for _, set := range options {
+		set(t)
+	}
+	err := t.catchCorruption(func() error { return t.open(fileOptions) })
 	if temporary {
 		os.Remove(path) // Windows cannot remove an open file; there, Close removes it
 	}
@@ -53,6 +57,9 @@ func (t *Table) open(options *bbolt.Options) error {
 	t.db = db
 	err = db.Update(func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucketIfNotExists(items)
+		if err == nil && t.watched != nil {
+			_, err = tx.CreateBucketIfNotExists(stream)
+		}
 		return err
 	})
 	if err != nil {

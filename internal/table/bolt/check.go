@@ -77,7 +77,7 @@ func (t *Table) check(rebuild bool) (findings []Finding, repairable bool, err er
 			repairable = repairable || !r.undecodable
 		}
 		if rebuild && repairable {
-			return rebuildFile(b, t.path+repairSuffix)
+			return rebuildFile(tx, t.path+repairSuffix)
 		}
 		return nil
 	})
@@ -154,8 +154,9 @@ const (
 	rowsPerCommit = 10_000 // of a rebuild; limits its memory
 )
 
-// rebuildFile writes the rows of b to a new file.
-func rebuildFile(b *bbolt.Bucket, path string) (err error) {
+// rebuildFile writes the items and the stream of a file to a new file.
+func rebuildFile(tx *bbolt.Tx, path string) (err error) {
+	b := tx.Bucket(items)
 	if err := os.Remove(path); err != nil && !errors.Is(err, os.ErrNotExist) { // of an interrupted repair
 		return err
 	}
@@ -184,7 +185,26 @@ func rebuildFile(b *bbolt.Bucket, path string) (err error) {
 	if err := w.commit(); err != nil {
 		return err
 	}
+	if err := db.Update(func(to *bbolt.Tx) error { return copyStream(tx, to) }); err != nil {
+		return err
+	}
 	return db.Sync()
+}
+
+// copyStream copies the records that Receive has not delivered yet.
+func copyStream(from, to *bbolt.Tx) error {
+	source := from.Bucket(stream)
+	if source == nil {
+		return nil
+	}
+	b, err := to.CreateBucketIfNotExists(stream)
+	if err != nil {
+		return err
+	}
+	if err := b.SetSequence(source.Sequence()); err != nil {
+		return err
+	}
+	return source.ForEach(b.Put)
 }
 
 // A rowWriter writes rows in large transactions of the file.

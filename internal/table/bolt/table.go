@@ -15,14 +15,15 @@ import (
 
 var (
 	errClosed = errors.New("bolt: the table is closed")
-	items     = []byte("items") // name of the only bucket
+	items     = []byte("items") // name of the bucket of all items
 )
 
 // Table is a table.Table in a file. It is safe for concurrent use.
 type Table struct {
 	db        *bbolt.DB
 	path      string
-	temporary bool // Close removes the file
+	temporary bool                 // Close removes the file
+	watched   func(table.Key) bool // selects the items of the stream; nil: none
 
 	corruption atomic.Pointer[error] // first corruption found; nil: none
 	corrupted  chan struct{}         // closed when corruption is set
@@ -38,8 +39,9 @@ type Table struct {
 // A writeRequest is a Write in the queue of commitLoop. Until done is closed, only commitLoop may use units and err.
 type writeRequest struct {
 	writes []table.Write
-	units  int   // request units to charge
-	err    error // result of the Write
+	trim   []byte // position through which to trim the stream, instead of writes; nil: writes
+	units  int    // request units to charge
+	err    error  // result of the Write
 	done   chan struct{}
 }
 
@@ -57,15 +59,17 @@ func (t *Table) beginCall(ctx context.Context) error {
 	return nil
 }
 
-// view calls read in one read transaction of the file.
+// view calls read with the bucket of items, in one read transaction of the file.
 func (t *Table) view(ctx context.Context, read func(*bbolt.Bucket) error) error {
+	return t.viewTx(ctx, func(tx *bbolt.Tx) error { return read(tx.Bucket(items)) })
+}
+
+func (t *Table) viewTx(ctx context.Context, read func(*bbolt.Tx) error) error {
 	if err := t.beginCall(ctx); err != nil {
 		return err
 	}
 	defer t.calls.Done()
-	return t.catchCorruption(func() error {
-		return t.db.View(func(tx *bbolt.Tx) error { return read(tx.Bucket(items)) })
-	})
+	return t.catchCorruption(func() error { return t.db.View(read) })
 }
 
 // catchCorruption calls do and turns a panic into an error. bbolt panics on a corrupt file, and reading a truncated

@@ -20,11 +20,18 @@ func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 	if err := table.ValidateWrites(writes); err != nil {
 		return err
 	}
+	r := &writeRequest{writes: writes, done: make(chan struct{})}
+	err := t.enqueue(ctx, r)
+	table.AddConsumedCapacity(ctx, 0, float64(r.units))
+	return err
+}
+
+// enqueue queues a request for commitLoop and returns its result.
+func (t *Table) enqueue(ctx context.Context, r *writeRequest) error {
 	if err := t.beginCall(ctx); err != nil {
 		return err
 	}
 	defer t.calls.Done()
-	r := &writeRequest{writes: writes, done: make(chan struct{})}
 	select {
 	case t.queue <- r:
 	case <-ctx.Done():
@@ -34,11 +41,10 @@ func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
 	}
 	select {
 	case <-r.done:
+		return r.err
 	case <-t.corrupted:
 		return t.CorruptionError()
 	}
-	table.AddConsumedCapacity(ctx, 0, float64(r.units))
-	return r.err
 }
 
 // commitLoop is the only writer of the file. It executes a batch of requests in one transaction of the file, so that
@@ -103,16 +109,11 @@ func (t *Table) applyBatch(batch []*writeRequest) error {
 	defer tx.Rollback() // does nothing after Commit
 	changed := false
 	for _, r := range batch {
-		var changes []itemChange
-		if changes, r.err = r.evaluate(tx.Bucket(items)); r.err != nil {
-			continue
+		wrote, err := t.applyRequest(tx, r)
+		if err != nil {
+			return err
 		}
-		for _, c := range changes {
-			if err := c.apply(tx.Bucket(items)); err != nil {
-				return err
-			}
-			changed = true
-		}
+		changed = changed || wrote
 	}
 	if !changed {
 		return nil
@@ -122,6 +123,26 @@ func (t *Table) applyBatch(batch []*writeRequest) error {
 		return t.commitError(id, err)
 	}
 	return nil
+}
+
+// applyRequest executes one request, and reports whether it has written anything.
+func (t *Table) applyRequest(tx *bbolt.Tx, r *writeRequest) (wrote bool, err error) {
+	if r.trim != nil {
+		return true, trimStream(tx, r.trim)
+	}
+	var changes []itemChange
+	if changes, r.err = r.evaluate(tx.Bucket(items)); r.err != nil {
+		return false, nil
+	}
+	for _, c := range changes {
+		if err := t.appendRecord(tx, r.writes[c.index].Target(), c); err != nil {
+			return false, err
+		}
+		if err := c.apply(tx.Bucket(items)); err != nil {
+			return false, err
+		}
+	}
+	return len(changes) > 0, nil
 }
 
 // commitError returns the error of a failed commit. If bbolt failed after it wrote the meta page, readers already see
@@ -140,6 +161,7 @@ func (t *Table) commitError(id int, err error) error {
 type itemChange struct {
 	index int    // index of the write in the request
 	key   []byte // bucket key
+	old   []byte // encoded old item, valid until the file is written; nil: it does not exist
 	item  []byte // encoded new item; nil: delete the item
 }
 
@@ -181,7 +203,7 @@ func (r *writeRequest) evaluate(b *bbolt.Bucket) ([]itemChange, error) {
 		if !conditionsHold {
 			failed[c.index] = old.item(nil)
 		}
-		if _, isCheck := w.(table.ConditionCheck); !isCheck {
+		if c.old = old.b; !isCheck(w) {
 			changes = append(changes, c)
 		}
 		size := max(old.size, newSize)
@@ -197,6 +219,11 @@ func (r *writeRequest) evaluate(b *bbolt.Bucket) ([]itemChange, error) {
 		return nil, tooLargeError("a transaction", totalSize, table.MaxTransactionBytes)
 	}
 	return changes, nil
+}
+
+func isCheck(w table.Write) bool {
+	_, ok := w.(table.ConditionCheck)
+	return ok
 }
 
 // buildItem sets c.item to the encoded new item. It returns the size of the new item, and whether the conditions hold

@@ -12,9 +12,9 @@ import (
 
 var errNotActive = errors.New("dynamo: the table is not active yet")
 
-// Create creates the table if it does not exist, and waits until it can be used. A new table has on-demand billing and
-// the time-to-live attribute `expires`. Create does not change an existing table. A new table can take half a minute,
-// so the deadline of the context should not be earlier.
+// Create creates the table if it does not exist, and waits until it can be used. A new table has on-demand billing, a
+// stream of old and new images, and the time-to-live attribute `expires`. Create does not change an existing table. A new
+// table can take half a minute, so the deadline of the context should not be earlier.
 func (t *Table) Create(ctx context.Context) error {
 	_, err := t.describe(ctx)
 	var missing *types.ResourceNotFoundException
@@ -49,6 +49,9 @@ func (t *Table) create(ctx context.Context) error {
 		KeySchema: []types.KeySchemaElement{
 			{AttributeName: aws.String("PK"), KeyType: types.KeyTypeHash},
 			{AttributeName: aws.String("SK"), KeyType: types.KeyTypeRange},
+		},
+		StreamSpecification: &types.StreamSpecification{
+			StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages,
 		},
 	}, t.withRetries)
 	var exists *types.ResourceInUseException

@@ -57,6 +57,23 @@ func (s *Simulation) nextInRange(r table.Range, from, after string) *place {
 	return nil
 }
 
+// lastInRange returns a page with the last visible item of a range, if there is one.
+func (s *Simulation) lastInRange(r table.Range) (page table.Page) {
+	var last *place
+	for p := s.nextInRange(r, max(r.Prefix, r.From), ""); p != nil; p = s.nextInRange(r, "", p.SK) {
+		if r.ExclusiveStart == "" || p.SK < r.ExclusiveStart {
+			last = p
+		}
+	}
+	if last != nil {
+		page.Items, page.LastEvaluatedKey = []table.Item{selectAttributes(last.visible, r.Attributes)}, last.Key
+	}
+	if s.Trace != nil {
+		s.Log("%s queries %+v: %s", s.running.name, r, list(page.Items))
+	}
+	return page
+}
+
 func (s *Simulation) sortedPlaces() (places []*place) {
 	for _, p := range s.places {
 		places = append(places, p)

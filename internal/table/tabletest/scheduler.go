@@ -103,7 +103,8 @@ func (s *Simulation) makeVisible(i int) {
 	s.Log("%v becomes visible", p.Key)
 	s.lagging = slices.Delete(s.lagging, i, i+1)
 	t := p.writer
-	p.visible, p.writer = p.item, nil
+	p.writer = nil
+	s.show(p)
 	if t.hidden--; t.hidden == 0 {
 		s.wake(t.sender, t)
 	}

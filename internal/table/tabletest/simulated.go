@@ -86,17 +86,20 @@ func (s *Simulation) hasConflict(keys []table.Key) bool {
 	})
 }
 
-// Query reads a page of random size, one item after another. Other processes may run in between. It does not support
-// Backward.
+// Query reads a page of random size, one item after another. Other processes may run in between. It reads backward only
+// with a Limit of 1.
 func (s *Simulation) Query(ctx context.Context, r table.Range) (page table.Page, err error) {
 	if err := table.ValidateRange(r); err != nil {
 		return page, err
 	}
-	if r.Backward {
-		return page, errors.New("tabletest: a Simulation does not read backward")
+	if r.Backward && r.Limit != 1 {
+		return page, errors.New("tabletest: a Simulation reads only one item backward")
 	}
 	if err := s.beginCall(ctx); err != nil {
 		return page, err
+	}
+	if r.Backward {
+		return s.lastInRange(r), nil
 	}
 	limit := 1 + s.Int(s.rates.page)
 	if r.Limit > 0 {

@@ -26,11 +26,13 @@ type Simulation struct {
 	random     *rand.Rand
 	clock      time.Time
 	places     map[table.Key]*place
-	partitions map[string][]*place // sorted by sort key
-	lagging    []*place            // changed, but not visible to plain reads
-	late       []*Transaction      // lost their response and may still arrive
-	processes  int                 // number of processes started
-	ready      []*thread           // can continue; the last one ran last
+	partitions map[string][]*place  // sorted by sort key
+	lagging    []*place             // changed, but not visible to plain reads
+	late       []*Transaction       // lost their response and may still arrive
+	watched    func(table.Key) bool // selects the items of the streams; nil: none
+	streams    []*SimulatedStream   // one for each shard
+	processes  int                  // number of processes started
+	ready      []*thread            // can continue; the last one ran last
 	running    *thread
 	failure    string
 }
@@ -64,6 +66,8 @@ type faultRates struct {
 	jump    int // the clock jumps
 	pace    int // on average, one in pace steps makes an item visible
 	page    int // maximum number of items of a page
+	repeat  int // a stream delivers records again
+	delay   int // a stream delivers no record, although some exist
 }
 
 // NewSimulation returns an empty table without processes.

@@ -68,7 +68,7 @@ func (s *Simulation) execute(t *Transaction) error {
 			p.writer, s.lagging = t, append(s.lagging, p)
 			t.hidden++
 		} else {
-			p.visible = p.item
+			s.show(p)
 		}
 	}
 	if s.Trace != nil {

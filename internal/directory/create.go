@@ -60,7 +60,8 @@ func (d *Directory) newID(rt *scim.ResourceType) (string, error) {
 func (d *Directory) newHead(rt *scim.ResourceType, id string, o scim.Object) (*store.HeadItem, error) {
 	doc, err := store.EncodeDocument(o)
 	now := d.store.Timestamp()
-	h := &store.HeadItem{Key: d.store.Keys.Head(rt, id), Tenant: d.store.Keys.Tenant(), Created: now, LastModified: now, Version: 1}
+	h := &store.HeadItem{Key: d.store.Keys.Head(rt, id), Tenant: d.store.Keys.Tenant(), Created: now, LastModified: now, Version: 1,
+		Origin: d.store.Origin}
 	h.SetDocument(doc, o)
 	return h, err
 }

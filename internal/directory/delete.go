@@ -36,7 +36,7 @@ func (d *Directory) Delete(ctx context.Context, rt *scim.ResourceType, id string
 			return d.deleteLarge(ctx, t, rt, h)
 		}
 		t.Add(table.Delete{Key: h.Key, If: h.VersionConditions()}, store.ConflictHandler)
-		d.store.DeleteMemberships(t, rt, id, members, h.Groups)
+		d.store.DeleteMemberships(t, d.store.Origin, rt, id, members, h.Groups)
 		err = d.store.WriteTransaction(ctx, t)
 		if tooLarge = store.IsTooLarge(err); tooLarge {
 			return table.ErrConflict
@@ -52,7 +52,7 @@ func (d *Directory) deleteLarge(ctx context.Context, t *store.Transaction, rt *s
 	if err := d.store.WriteTransaction(ctx, d.store.MarkDeleting(t, rt, h)); err != nil {
 		return err
 	}
-	h.Deleting, h.Version = true, h.Version+1
+	h.Deleting, h.Version, h.Origin = true, h.Version+1, d.store.Origin
 	if _, err := d.store.FinishDelete(ctx, rt, h.ResourceID(), h); err != nil {
 		d.store.Log.WarnContext(ctx, "cannot finish a delete; the sweep will finish it", "id", h.ResourceID(), "error", err)
 	}

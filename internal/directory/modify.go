@@ -13,7 +13,7 @@ import (
 // name members by ID, Modify reads only the memberships of these members. It writes only what changes.
 func (d *Directory) Modify(ctx context.Context, rt *scim.ResourceType, id string, ops []patch.Operation, match Precondition,
 	p scim.Projection) (*Resource, error) {
-	u := update{dir: d, rt: rt, id: id, precondition: match, reads: readsForResponse(rt, p), returnLargeGroup: p.HasName("members")}
+	u := update{dir: d, rt: rt, id: id, precondition: match, origin: d.store.Origin, reads: readsForResponse(rt, p), returnLargeGroup: p.HasName("members")}
 	rest, members, separable, err := patch.SplitMembers(rt, ops)
 	if err != nil {
 		return nil, err

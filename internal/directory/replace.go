@@ -14,8 +14,10 @@ import (
 func (d *Directory) Replace(ctx context.Context, rt *scim.ResourceType, id string, o scim.Object, match Precondition,
 	p scim.Projection) (*Resource, error) {
 	members, doc := splitMembers(rt, o)
+	origin := d.store.Origin
+	origin.Operation = store.OperationPut
 	return update{
-		dir: d, rt: rt, id: id, precondition: match, reads: readsForResponse(rt, p),
+		dir: d, origin: origin, rt: rt, id: id, precondition: match, reads: readsForResponse(rt, p),
 		needsAllMembers: store.IsGroup(rt), returnLargeGroup: true,
 		edit: func(old scim.Object, _ store.DisplayNames) (scim.Object, patch.MemberChanges, error) {
 			updated, err := rt.Replace(old, doc)

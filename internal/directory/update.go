@@ -24,6 +24,7 @@ type update struct {
 	id                string
 	precondition      Precondition
 	edit              editFunc
+	origin            store.Origin
 	memberIDs         []string // members that edit may add or remove
 	needsAllMembers   bool     // edit depends on the whole member list
 	membersInDocument bool     // edit expects the members in the document
@@ -198,6 +199,8 @@ func (u update) headUpdate(old *store.HeadItem, o scim.Object, membersChange boo
 	if u.precondition != nil || u.rt.Attribute("groups") != nil { // the response shows the groups that were read
 		w.If = append(w.If, table.Equals("gver", table.N(old.GroupsVersion)))
 	}
+	h.Origin = u.origin
+	u.origin.Stamp(w)
 	if doc != old.Document {
 		h.SetDocument(doc, o)
 		w.Set["doc"], w.Set["display"] = table.S(h.Document), table.S(h.DisplayName)

@@ -30,6 +30,7 @@ func (ref itemRef) checkGroupHasEdge(v *itemView, group string) checkResult {
 		Add:    table.Item{"gver": table.N(1)},
 		If:     unchangedConditions(v.item(ref.key), "gver"),
 	}
+	store.Origin{}.Stamp(&update)
 	return newFinding(fmt.Sprintf("groups set with the group %s, but without the edge item", group),
 		update, v.unchangedCheck(edge))
 }
@@ -49,6 +50,7 @@ func (ref itemRef) checkEdge(v *itemView) checkResult {
 	groupsUpdate := table.Update{
 		Key: memberKey, Add: table.Item{"gver": table.N(1)}, If: unchangedConditions(member, "gver"),
 	}
+	store.Origin{}.Stamp(&groupsUpdate)
 	switch {
 	case group == nil && hasGroup:
 		groupsUpdate.Delete = table.Item{"groups": table.SS(ref.id)}
@@ -72,10 +74,12 @@ func (ref itemRef) checkEdge(v *itemView) checkResult {
 
 // removeFromTotals returns the write that takes a member out of the member count and digest of the edge item's group.
 func (ref itemRef) removeFromTotals(group table.Item, member string) table.Update {
-	return table.Update{
+	u := table.Update{
 		Key: ref.store.Keys.Head(ref.rt, ref.id),
 		Set: table.Item{"modified": table.S(ref.store.Timestamp())},
 		Add: table.Item{"n": table.N(-1), "sum": table.N(-store.MemberHash(member)), "ver": table.N(1)},
 		If:  unchangedConditions(group, "ver", "gver"),
 	}
+	store.Origin{}.Stamp(&u)
+	return u
 }

@@ -105,6 +105,7 @@ func (s *server) openDirectory(r *request) (segments []string, ok bool) {
 		r.baseURL = r.URL.Scheme + "://" + r.URL.Host + base
 	}
 	c := s.Directory
+	c.Store.Origin.Request, c.Store.Origin.Token = r.requestID, r.identity.ID
 	c.Store.StrictMembers = tenant.Settings.StrictMembers
 	c.AllowDeprovisioning = func(ctx context.Context) error { return s.guardDeprovisioning(ctx, r) }
 	r.directory = directory.New(c, tenant.Name, r.baseURL)

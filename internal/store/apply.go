@@ -61,10 +61,10 @@ func (s *Store) applyChangeItem(ctx context.Context, rt *scim.ResourceType, id, 
 		}, applied)
 		t.Add(table.Delete{Key: c.Key, If: []table.Condition{table.Exists()}}, applied)
 		for _, m := range add {
-			s.putMembership(t, rt, id, m, skipMemberHandler(m, skipped), skipMemberHandler(m, skipped))
+			s.putMembership(t, c.Origin, rt, id, m, skipMemberHandler(m, skipped), skipMemberHandler(m, skipped))
 		}
 		for _, m := range remove {
-			s.deleteMembership(t, rt, id, m, skipMemberHandler(m, skipped))
+			s.deleteMembership(t, c.Origin, rt, id, m, skipMemberHandler(m, skipped))
 		}
 		return s.WriteTransaction(ctx, t)
 	})

@@ -28,6 +28,7 @@ type Config struct {
 	// StrictMembers rejects a request that adds members that do not exist. Otherwise they are left out, and logged.
 	StrictMembers bool
 
+	Origin Origin // of the request that the store serves; the zero value means that there is none
 	Limits Limits // the zero value means the default limits
 
 	UndoCreates func(ctx context.Context, s *Store, marker table.Key, ids []string) (done bool, err error) // see directory.Sweep

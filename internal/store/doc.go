@@ -11,9 +11,9 @@
 //
 //	item           PK                        SK                     attributes
 //	head           t#T#<id>                  @                      doc, display, created, modified, ver, gver, groups,
-//	                                                                n, sum, pending, left, deleting
+//	                                                                n, sum, pending, left, deleting, txn, by, op
 //	edge           t#Group#<group>           Member#<member>        type
-//	change         t#Group#<group>           Change#<change>#<n>    add, del: up to 24 members
+//	change         t#Group#<group>           Change#<change>#<n>    add, del: up to 24 members; txn, by
 //	name           t#T                       <attribute>#<name>     id
 //	index          t#T#<attribute>#<value>   <id>                   value: at most 512 bytes, or its SHA-256
 //	all            t#T#id#                   <id>                   an index item of every resource

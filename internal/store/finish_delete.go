@@ -11,12 +11,14 @@ import (
 // MarkDeleting adds the writes that delete a resource for every reader, and returns t. From then on the resource joins no
 // group, and no member joins it. The intent marker lets the sweep find the resource.
 func (s *Store) MarkDeleting(t *Transaction, rt *scim.ResourceType, h *HeadItem) *Transaction {
-	t.Add(table.Update{
+	u := table.Update{
 		Key: h.Key,
 		Set: table.Item{"deleting": table.BOOL(true)},
 		Add: table.Item{"ver": table.N(1)},
 		If:  h.VersionConditions(),
-	}, ConflictHandler)
+	}
+	s.Origin.Stamp(&u)
+	t.Add(u, ConflictHandler)
 	t.Add(table.Put{Item: MarshalItem(s.NewIntentMarker(rt, h.ResourceID(), ""))}, ConflictHandler)
 	return t
 }
@@ -94,7 +96,7 @@ func (s *Store) deleteMembers(ctx context.Context, rt *scim.ResourceType, id str
 			If:  []table.Condition{isDeletingCondition()},
 		}, ConflictHandler)
 		for _, m := range batch {
-			s.deleteMembership(t, rt, id, m, ConflictHandler)
+			s.deleteMembership(t, h.Origin, rt, id, m, ConflictHandler)
 		}
 		if err := s.WriteTransaction(ctx, t); err != nil {
 			return err
@@ -114,7 +116,7 @@ func (s *Store) leaveGroups(ctx context.Context, rt *scim.ResourceType, id strin
 		Add:    table.Item{"gver": table.N(1)},
 		If:     []table.Condition{isDeletingCondition()},
 	}, ConflictHandler)
-	s.DeleteMemberships(t, rt, id, nil, batch)
+	s.DeleteMemberships(t, h.Origin, rt, id, nil, batch)
 	if err := s.WriteTransaction(ctx, t); err != nil {
 		return err
 	}

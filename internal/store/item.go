@@ -32,6 +32,32 @@ type HeadItem struct {
 	PendingChange string   `dynamodbav:"pending,omitempty"`  // ID of the committed change that is not yet applied
 	PendingItems  int64    `dynamodbav:"left,omitempty"`     // number of its change items that are not yet applied
 	Deleting      bool     `dynamodbav:"deleting,omitempty"` // the resource no longer exists for readers, but has memberships to remove
+	Origin
+}
+
+// An Origin says what made a change: of a head item, the last one that moved its ver or gver. The attributes are absent if
+// the request is not known, because the sweep has finished a change of an older version of this program, for example.
+type Origin struct {
+	Request   string `dynamodbav:"txn,omitempty"` // ID of the request
+	Token     string `dynamodbav:"by,omitempty"`  // ID of the token of the request
+	Operation string `dynamodbav:"op,omitempty"`  // OperationPut if the request replaced the resource
+}
+
+// OperationPut is the Operation of a request that replaces a resource (RFC 7644 §3.5.1).
+const OperationPut = "put"
+
+// Stamp makes an update of a head item record the origin instead of the previous one.
+func (o Origin) Stamp(u *table.Update) {
+	if u.Set == nil {
+		u.Set = table.Item{}
+	}
+	for _, attribute := range [...][2]string{{"txn", o.Request}, {"by", o.Token}, {"op", o.Operation}} {
+		if attribute[1] != "" {
+			u.Set[attribute[0]] = table.S(attribute[1])
+		} else {
+			u.Remove = append(u.Remove, attribute[0])
+		}
+	}
 }
 
 // An EdgeItem is the item of one membership, in the partition of the group. The Groups set of the member's head item names
@@ -47,6 +73,7 @@ type ChangeItem struct {
 	table.Key
 	Add    []string `dynamodbav:"add,stringset,omitempty"`
 	Remove []string `dynamodbav:"del,stringset,omitempty"`
+	Origin          // of the change
 }
 
 // An IntentMarker records an unfinished large change or delete, so that the sweep can find it. It is also a fence: the

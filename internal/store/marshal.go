@@ -63,6 +63,7 @@ func (r *attributeReader) head(h *HeadItem) {
 		Version: r.intValue("ver"), GroupsVersion: r.intValue("gver"), Groups: r.stringSet("groups"),
 		MemberCount: r.intValue("n"), MemberDigest: r.intValue("sum"),
 		PendingChange: r.stringValue("pending"), PendingItems: r.intValue("left"), Deleting: r.boolValue("deleting"),
+		Origin: Origin{r.stringValue("txn"), r.stringValue("by"), r.stringValue("op")},
 	}
 }
 

@@ -11,36 +11,40 @@ import (
 
 // putMembership adds the writes that make m a member of the group: the edge item and its reverse. onEdgeFailure handles an
 // edge item that exists. onMemberFailure handles a member that is missing or does not meet conditions.
-func (s *Store) putMembership(t *Transaction, group *scim.ResourceType, id, m string, onEdgeFailure, onMemberFailure FailureHandler,
-	conditions ...table.Condition) {
+func (s *Store) putMembership(t *Transaction, o Origin, group *scim.ResourceType, id, m string,
+	onEdgeFailure, onMemberFailure FailureHandler, conditions ...table.Condition) {
 	rt := s.Types.ByID(m)
 	t.Add(table.Put{
 		Item: MarshalItem(EdgeItem{Key: s.Keys.Edge(group, id, m), Type: rt.Name}),
 		If:   []table.Condition{table.NotExists()},
 	}, onEdgeFailure)
-	t.Add(table.Update{
+	u := table.Update{
 		Key: s.Keys.Head(rt, m),
 		Add: table.Item{"groups": table.SS(id), "gver": table.N(1)},
 		If:  append([]table.Condition{table.Exists(), table.AttributeNotExists("deleting")}, conditions...),
-	}, onMemberFailure)
+	}
+	o.Stamp(&u)
+	t.Add(u, onMemberFailure)
 }
 
 // deleteMembership adds the writes that remove m from the group: the edge item and its reverse. Both must exist, because
 // an Update without a condition creates the item.
-func (s *Store) deleteMembership(t *Transaction, group *scim.ResourceType, id, m string, onFailure FailureHandler) {
+func (s *Store) deleteMembership(t *Transaction, o Origin, group *scim.ResourceType, id, m string, onFailure FailureHandler) {
 	exists := []table.Condition{table.Exists()}
 	t.Add(table.Delete{Key: s.Keys.Edge(group, id, m), If: exists}, onFailure)
-	t.Add(table.Update{
+	u := table.Update{
 		Key:    s.Keys.Head(s.Types.ByID(m), m),
 		Delete: table.Item{"groups": table.SS(id)},
 		Add:    table.Item{"gver": table.N(1)},
 		If:     exists,
-	}, onFailure)
+	}
+	o.Stamp(&u)
+	t.Add(u, onFailure)
 }
 
 // DeleteMemberships adds the writes that remove all members of a resource and remove the resource from its groups. A
 // group that is both a member and a parent gets a single action, because a transaction may name an item only once.
-func (s *Store) DeleteMemberships(t *Transaction, rt *scim.ResourceType, id string, members, groups []string) {
+func (s *Store) DeleteMemberships(t *Transaction, o Origin, rt *scim.ResourceType, id string, members, groups []string) {
 	exists, now := []table.Condition{table.Exists()}, table.S(s.Timestamp())
 	for _, m := range members {
 		t.Add(table.Delete{Key: s.Keys.Edge(rt, id, m), If: exists}, ConflictHandler)
@@ -60,6 +64,7 @@ func (s *Store) DeleteMemberships(t *Transaction, rt *scim.ResourceType, id stri
 			u.Set = table.Item{"modified": now}
 			u.Add["ver"], u.Add["n"], u.Add["sum"] = table.N(1), table.N(-1), table.N(-MemberHash(id))
 		}
+		o.Stamp(&u)
 		t.Add(u, ConflictHandler)
 	}
 }

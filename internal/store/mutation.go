@@ -46,10 +46,10 @@ func (s *Store) buildTransaction(m *Mutation) *Transaction {
 	t.Add(head, m.OnHeadFailure)
 	t.AddAll(m.IndexWrites)
 	for _, id := range m.Add {
-		s.putMembership(t, m.Type, m.ID, id, ConflictHandler, missingMemberHandler(id, m.Missing), table.SetSizeBelow("groups", maxGroupsPerMember))
+		s.putMembership(t, s.Origin, m.Type, m.ID, id, ConflictHandler, missingMemberHandler(id, m.Missing), table.SetSizeBelow("groups", maxGroupsPerMember))
 	}
 	for _, id := range m.Remove {
-		s.deleteMembership(t, m.Type, m.ID, id, ConflictHandler)
+		s.deleteMembership(t, s.Origin, m.Type, m.ID, id, ConflictHandler)
 	}
 	return t
 }

@@ -27,7 +27,7 @@ func (s *Store) newRedoLog(m *Mutation) (*redoLog, error) {
 	l := &redoLog{rt: m.Type, id: m.ID, changeID: hex.EncodeToString(b)}
 	isAdded := IDSet(m.Add)
 	for ids := range slices.Chunk(slices.Concat(m.Add, m.Remove), s.Limits.ChangeItemMembers) {
-		c := ChangeItem{Key: s.Keys.ChangeItem(m.Type, m.ID, l.changeID, len(l.changeItems))}
+		c := ChangeItem{Key: s.Keys.ChangeItem(m.Type, m.ID, l.changeID, len(l.changeItems)), Origin: s.Origin}
 		for _, id := range ids {
 			if isAdded[id] {
 				c.Add = append(c.Add, id)

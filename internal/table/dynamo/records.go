@@ -72,4 +72,3 @@ func attributeValue(v events.DynamoDBAttributeValue) types.AttributeValue {
 		return nil
 	}
 }
-

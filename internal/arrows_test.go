@@ -18,11 +18,12 @@ import (
 
 // allowedImports lists the packages of this module that each package may import. Programs and tests may import any.
 var allowedImports = map[string][]string{
-	"server":               {"directory", "token", "patch", "scim", "filter"},
-	"admin":                {"directory", "token", "table"},
+	"server":               {"directory", "feed", "token", "patch", "scim", "filter"},
+	"admin":                {"directory", "feed", "token", "table"},
 	"directory":            {"query", "store", "patch", "scim", "filter", "table"},
 	"query":                {"store", "scim", "filter", "table"},
 	"fsck":                 {"store", "scim", "table"},
+	"feed":                 {"store", "scim", "table"},
 	"store":                {"table", "scim"},
 	"patch":                {"scim", "filter"},
 	"scim":                 {"filter"},

@@ -2,10 +2,7 @@ package directory
 
 import (
 	"context"
-	"maps"
-	"reflect"
 	"slices"
-	"strings"
 	"sync"
 
 	"serverless-scim/internal/scim"
@@ -22,7 +19,7 @@ type ChangeSummary struct {
 
 // summarize compares two head items and documents. A head item is nil where the resource does not exist.
 func summarize(rt *scim.ResourceType, old, updated *store.HeadItem, from, to scim.Object, membersChange bool) (c ChangeSummary) {
-	c.Attributes = changedAttributes("", from, to)
+	c.Attributes = scim.ChangedAttributes(from, to)
 	if membersChange {
 		c.Attributes = append(c.Attributes, "members")
 	}
@@ -35,24 +32,6 @@ func summarize(rt *scim.ResourceType, old, updated *store.HeadItem, from, to sci
 		c.Deprovisions = rt.Attribute("active") != nil && (updated == nil || from["active"] != false && to["active"] == false)
 	}
 	return c
-}
-
-// changedAttributes returns the names of the attributes that differ, in no particular order. The name of an extension
-// contains a colon.
-func changedAttributes(prefix string, x, y scim.Object) (names []string) {
-	all := scim.Object{}
-	maps.Copy(all, x)
-	maps.Copy(all, y)
-	for name := range all {
-		if strings.Contains(name, ":") {
-			a, _ := x[name].(scim.Object)
-			b, _ := y[name].(scim.Object)
-			names = append(names, changedAttributes(name+":", a, b)...)
-		} else if !reflect.DeepEqual(x[name], y[name]) {
-			names = append(names, prefix+name)
-		}
-	}
-	return names
 }
 
 // guardOnce returns a function that rejects a change which deprovisions, if AllowDeprovisioning does. It calls

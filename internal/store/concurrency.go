@@ -4,8 +4,8 @@ import "serverless-scim/internal/table"
 
 // RunConcurrently runs table calls as table.RunConcurrently does.
 func (s *Store) RunConcurrently(calls ...func() error) error {
-	if s.runInParallel != nil {
-		return s.runInParallel(calls...)
+	if s.RunInParallel != nil {
+		return s.RunInParallel(calls...)
 	}
 	return table.RunConcurrently(calls...)
 }

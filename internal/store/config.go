@@ -33,8 +33,8 @@ type Config struct {
 
 	UndoCreates func(ctx context.Context, s *Store, marker table.Key, ids []string) (done bool, err error) // see directory.Sweep
 
-	// runInParallel replaces table.RunConcurrently in tests that need a deterministic order. nil: no replacement.
-	runInParallel func(calls ...func() error) error
+	// RunInParallel replaces table.RunConcurrently in tests that need a deterministic order. nil: no replacement.
+	RunInParallel func(calls ...func() error) error
 }
 
 // Limits bounds how much one table call reads or writes. The simulation makes the limits small, so that a change of two

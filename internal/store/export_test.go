@@ -11,9 +11,6 @@ const (
 
 var NameTakenHandler = nameTakenHandler
 
-// SetRunInParallel replaces the function that runs the concurrent calls of a request.
-func (c *Config) SetRunInParallel(run func(calls ...func() error) error) { c.runInParallel = run }
-
 // PrepareChange writes the first n change items of a mutation and does not commit it.
 func (s *Store) PrepareChange(ctx context.Context, m *Mutation, n int) error {
 	l, err := s.newRedoLog(m)

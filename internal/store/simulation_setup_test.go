@@ -31,7 +31,7 @@ func (s *simulator) newSchedule(seed uint64, trace func(string, ...any)) *schedu
 		Table: c, Types: s.types, Now: c.Now, Random: c, Backoff: c.Backoff(), Log: slog.New(faultLog{c}),
 		Limits: c.randomLimits(),
 	}
-	c.config.SetRunInParallel(c.Together)
+	c.config.RunInParallel = c.Together
 	c.dir = directory.New(directory.Config{Store: c.config}, "t", directorytest.BaseURL)
 	c.focus = c.anyNumbers()
 	c.focus |= c.anyNumbers()

@@ -1,0 +1,34 @@
+// Package feed tells the application behind the service what changes. It turns the records of the table's stream into
+// changes of resources, keeps them in the change log of their tenant, and reads the log for clients. It does not change
+// resources, it does not render them, and it calls no other system: a Sink does.
+//
+//	head items ─▶ stream of the table ─▶ Publisher ─┬▶ change log ─▶ Reader ─▶ GET /Changes
+//	                                                └▶ Sinks, such as EventBridge
+//
+// Begin with Change and Decode, which say what a change is. Publisher has the writing side, and Reader the reading side.
+//
+// # Items
+//
+// t is the escaped name of the tenant.
+//
+//	item        PK         SK                    attributes
+//	log entry   t#changes  number, 16 digits     changes: a JSON array; expires
+//	log state   t#changes  state                 epoch, start
+//
+// Entries have consecutive numbers. An entry holds up to 100 changes of up to 64 KB, and expires after 90 days. A writer
+// puts the entry after the last one, on the condition that its number is free. So a reader that reads consecutive
+// numbers and stops where one is missing misses no entry, whichever writers run or die at the same time.
+//
+// An empty log begins at the number of the current Unix time in milliseconds, which is above every number used before.
+// The attribute start has this number, and the transaction that begins a log depends on it, so that two writers cannot
+// begin it at two numbers. The attribute epoch is increased by Reset; a cursor of an earlier epoch has expired.
+//
+// # What a reader can rely on
+//
+// The table's stream delivers every change of a resource at least once, in the order of its versions. The log keeps
+// this order, but there is no order between resources. A Reader returns the current state of each changed resource, so an
+// application that stores what it reads, and then the cursor, has the state of the directory when it reaches the end. An
+// application that begins without a cursor replaces the copy that it has. It
+// may read a change twice, also after the state that it led to has been replaced. It never reads an older state of a
+// resource after a newer one.
+package feed

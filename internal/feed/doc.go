@@ -21,7 +21,7 @@
 //
 // An empty log begins at the number of the current Unix time in milliseconds, which is above every number used before.
 // The attribute start has this number, and the transaction that begins a log depends on it, so that two writers cannot
-// begin it at two numbers. The attribute epoch is increased by Reset; a cursor of an earlier epoch has expired.
+// begin it at two numbers. Reset sets the attribute epoch; a cursor of another epoch has expired.
 //
 // # What a reader can rely on
 //

@@ -157,8 +157,9 @@ func Renew(ctx context.Context, c store.Config, tenant string) error {
 }
 
 // Reset makes every cursor of a tenant expire, so that each reader begins again with a list of all resources. It must be
-// called after the table was restored from a backup, because the log no longer contains what readers have read.
+// called after the table was restored from a backup, because the log no longer contains what readers have read. The epoch
+// is the Unix time in milliseconds: a number that is counted could occur again after another restore.
 func Reset(ctx context.Context, c store.Config, tenant string) error {
 	l := changeLog{store.New(c, tenant)}
-	return l.Table.Write(ctx, table.Update{Key: l.stateKey(), Add: table.Item{"epoch": table.N(1)}})
+	return l.Table.Write(ctx, table.Update{Key: l.stateKey(), Set: table.Item{"epoch": table.N(l.Now().UnixMilli())}})
 }

@@ -190,7 +190,7 @@ func (r *Reader) confirmEnd(ctx context.Context, p position, laterExists bool) (
 	return nil, false, nil
 }
 
-// epoch returns the number of times that the log was reset.
+// epoch returns when the log was last reset, 0 for never.
 func (l changeLog) epoch(ctx context.Context) (int64, error) {
 	items, err := l.Table.Get(ctx, []string{"epoch"}, l.stateKey())
 	if err != nil || len(items) == 0 {

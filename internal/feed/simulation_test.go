@@ -136,11 +136,17 @@ func simulate(seed uint64, trace func(string, ...any), total *tally) (failure st
 	}()
 	s := newSchedule(seed, trace)
 	waves := 1 + s.Int(3)
+	restore := s.Backup()
 	for wave := range waves {
 		s.startWave()
 		s.Run(wave < waves-1 && s.Int(2) == 0)
-		if wave < waves-1 && s.Int(6) == 0 {
+		switch s.Int(12) {
+		case 0, 1:
 			s.expireEntries()
+		case 2:
+			restore = s.Backup()
+		case 3:
+			s.restore(restore)
 		}
 	}
 	s.settle()
@@ -266,6 +272,9 @@ func (s *schedule) publish(stream *tabletest.SimulatedStream, rounds int) {
 	for range rounds {
 		_, err := stream.Receive(s.Begin(nil), func(ctx context.Context, records []table.Record) error {
 			r, err := p.Publish(ctx, records)
+			if want := countChanges(records); err == nil && r.Changes+r.Duplicates != want {
+				s.Fail("%d records have %d changes, want %d", len(records), r.Changes+r.Duplicates, want)
+			}
 			s.tally.Changes, s.tally.Duplicates = s.tally.Changes+r.Changes, s.tally.Duplicates+r.Duplicates
 			return err
 		})
@@ -273,6 +282,18 @@ func (s *schedule) publish(stream *tabletest.SimulatedStream, rounds int) {
 			s.Fail("a feeder failed: %v", err)
 		}
 	}
+}
+
+// countChanges returns the number of records that create or delete a resource, or move one of its versions.
+func countChanges(records []table.Record) (n int) {
+	for _, r := range records {
+		was, is := r.Old != nil && r.Old["deleting"] == nil, r.New != nil && r.New["deleting"] == nil
+		moves := func(name string) bool { return table.IntValue(r.Old[name]) != table.IntValue(r.New[name]) }
+		if was != is || is && (moves("ver") || moves("gver")) {
+			n++
+		}
+	}
+	return n
 }
 
 func isTemporary(err error) bool {
@@ -315,6 +336,20 @@ func (s *schedule) expireEntries() {
 	s.days += 91
 	s.Advance(91 * 24 * time.Hour)
 	s.Run(true)
+}
+
+// restore replaces the table by a backup, as an operator does: requests begin again after the feed was reset.
+func (s *schedule) restore(restore func()) {
+	restore()
+	for _, n := range s.tenants {
+		for reset := false; !reset && s.Failure() == ""; {
+			s.Start(func() { reset = feed.Reset(s.Begin(nil), s.config, n.name) == nil })
+			s.Run(true)
+		}
+		for _, r := range n.readers {
+			clear(r.latest) // versions begin again
+		}
+	}
 }
 
 // settle ends all faults, and lets sweeps, feeders and readers finish.

@@ -23,6 +23,24 @@ func (s *Simulation) Store(items ...table.Item) {
 	}
 }
 
+// Backup returns a function that restores the table as it is now, as a restore of DynamoDB does: with new streams, which
+// have no records. Neither may be called during Run, or while a transaction is not visible.
+func (s *Simulation) Backup() (restore func()) {
+	items := map[table.Key]table.Item{}
+	for k, p := range s.places {
+		items[k] = p.item
+	}
+	return func() {
+		for k, p := range s.places {
+			p.item, p.visible = items[k], items[k]
+		}
+		for _, t := range s.streams {
+			t.records, t.handled = nil, 0
+		}
+		s.late = nil
+	}
+}
+
 // place returns the place of a key. It creates a missing one.
 func (s *Simulation) place(k table.Key) *place {
 	if p := s.places[k]; p != nil {

@@ -34,8 +34,8 @@ func commands() map[string]command {
 		"enable-tenant":  {tenant, nil, Admin.enable, "Accepts requests again. It restores a deleted tenant."},
 		"release-tenant": {tenant, nil, Admin.releaseTenant, "Continues after the deprovisioning guard."},
 		"delete-tenant":  {tenant, nil, Admin.deleteTenant, "Disables the tenant, and removes it after 30 days."},
-		"create-token":   {[]string{"tenant", "label"}, []string{"days"}, Admin.createToken, "Returns a new token."},
-		"list-tokens":    {tenant, nil, Admin.listTokens, "Returns the IDs, labels, and last uses of tokens."},
+		"create-token":   {[]string{"tenant", "label"}, []string{"days", "scope"}, Admin.createToken, "Returns a new token."},
+		"list-tokens":    {tenant, nil, Admin.listTokens, "Returns the IDs, labels, scopes, and last uses of tokens."},
 		"revoke-token":   {tenantAndToken, nil, Admin.revokeToken, "Invalidates the token with this ID."},
 		"rotate-token":   {tenantAndToken, []string{"hours"}, Admin.rotateToken, "Replaces the token with this ID."},
 	}
@@ -50,7 +50,7 @@ func Usage() string {
 		for _, optional := range all[name].optional {
 			fields += " [" + optional + "]"
 		}
-		fmt.Fprintf(&b, "  %-14s  %-21s  %s\n", name, fields, all[name].effect)
+		fmt.Fprintf(&b, "  %-14s  %-28s  %s\n", name, fields, all[name].effect)
 	}
 	return b.String()
 }
@@ -66,7 +66,8 @@ func (a Admin) Execute(ctx context.Context, event json.RawMessage) (any, error) 
 	out, err := c.run(a, ctx, in)
 	attrs := []slog.Attr{slog.String("command", in.Command), slog.String("tenant", in.Tenant), slog.Any("table", cost())}
 	if created, ok := out.(Token); ok {
-		attrs = append(attrs, slog.String("token", created.ID), slog.String("label", created.Label))
+		attrs = append(attrs, slog.String("token", created.ID), slog.String("label", created.Label),
+			slog.String("scope", string(created.Scope)))
 	} else if in.Token != "" {
 		attrs = append(attrs, slog.String("token", in.Token))
 	}

@@ -23,7 +23,11 @@ func TestCommandsReturnTheirResultOrAnExplanation(t *testing.T) {
 		{`{"command":"list-tokens","tenant":"none"}`, `error: tenant none does not exist`},
 		{`{"command":"create-token","tenant":"none","label":"okta"}`, `error: tenant none does not exist`},
 		{`{"command":"list-tokens","tenant":"acme"}`, `{"tokens":[]}`},
-		{`{"command":"create-token","tenant":"acme","label":"okta","days":10}`, `"label":"okta","created":"2026-01-02T03:04:05Z","expires":"2026-01-12T03:04:05Z"}`},
+		{`{"command":"create-token","tenant":"acme","label":"okta","days":10}`, `"label":"okta","scope":"scim","created":"2026-01-02T03:04:05Z","expires":"2026-01-12T03:04:05Z"}`},
+		{`{"command":"create-token","tenant":"acme","label":"app","scope":"scim.read"}`, `"label":"app","scope":"scim.read","created"`},
+		{`{"command":"create-token","tenant":"acme","label":"all","scope":"scim"}`, `"label":"all","scope":"scim","created"`},
+		{`{"command":"create-token","tenant":"acme","label":"null","scope":null}`, `"label":"null","scope":"scim","created"`},
+		{`{"command":"list-tokens","tenant":"acme"}`, `"label":"app","scope":"scim.read","created"`},
 		{`{"command":"create-token","tenant":"acme","label":"okta"}`, `error: tenant acme has a valid token with the label "okta"; replace it with rotate-token`},
 		{`{"command":"create-token","tenant":"acme","label":"entra"}`, `"expires":"2027-01-02T03:04:05Z"}`},
 		{`{"command":"revoke-token","tenant":"acme","token":"0123456789abcdef"}`, `error: tenant acme has no token "0123456789abcdef"; see list-tokens`},
@@ -61,6 +65,10 @@ func TestInvalidEventsAreRejectedAndChangeNothing(t *testing.T) {
 		`{"command":"create-token","tenant":"acme","label":"a","days":0}`:                  `days is 0; it must be from 1 to 730`,
 		`{"command":"create-token","tenant":"acme","label":"a","days":731}`:                `days is 731; it must be from 1 to 730`,
 		`{"command":"create-token","tenant":"acme","label":"a","days":106752}`:             `days is 106752; it must be from 1 to 730`, // overflows a Duration
+		`{"command":"create-token","tenant":"acme","label":"a","scope":"read"}`:            `scope "read" is not valid; it must be scim, to read and write, or scim.read, to read only`,
+		`{"command":"create-token","tenant":"acme","label":"a","scope":""}`:                `scope "" is not valid; it must be scim`,
+		`{"command":"create-token","tenant":"acme","label":"a","scope":7}`:                 `scope has the wrong type; it must be a string`,
+		`{"command":"list-tokens","tenant":"acme","scope":"scim"}`:                         `list-tokens does not accept scope`,
 		`{"command":"rotate-token","tenant":"acme","token":"0123456789abcdef","hours":-1}`: `hours is -1; it must be from 0 to 720`,
 		`{"command":"revoke-token","tenant":"acme","token":"scim_acme_x"}`:                 `token is not a token ID`,
 		`{"command":"set","tenant":"acme","settings":{"strict":true}}`:                     `unknown field "strict"; the settings are strictMembers`,
@@ -129,6 +137,19 @@ func TestATokenIsReturnedOnlyOnce(t *testing.T) {
 	}
 }
 
+func TestARotatedTokenKeepsItsScopeAndTheAuditLogShowsIt(t *testing.T) {
+	t.Parallel()
+	at := newAdminTest(t)
+	at.mustExecute(`{"command":"create-tenant","tenant":"acme"}`)
+	old := at.mustExecute(`{"command":"create-token","tenant":"acme","label":"app","scope":"scim.read"}`)
+	if got := at.execute(fmt.Sprintf(`{"command":"rotate-token","tenant":"acme","token":%q}`, old.ID)); !strings.Contains(got, `"scope":"scim.read"`) {
+		t.Errorf("the result has no scope: %s", got)
+	}
+	if n := strings.Count(at.log.String(), `"label":"app","scope":"scim.read"`); n != 2 {
+		t.Errorf("%d audit lines have the scope, want 2:\n%s", n, at.log.String())
+	}
+}
+
 func TestATokenThatIsBeingRotatedIsShownAndCannotBeRotatedAgain(t *testing.T) {
 	t.Parallel()
 	at := newAdminTest(t)
@@ -153,7 +174,14 @@ func TestUsageDescribesAllCommands(t *testing.T) {
 			t.Errorf("%s is not described:\n%s", name, usage)
 		}
 	}
-	if want := "  create-token    tenant, label [days]  "; !strings.Contains(usage, want) {
+	if want := "  create-token    tenant, label [days] [scope]  "; !strings.Contains(usage, want) {
 		t.Errorf("want %q in\n%s", want, usage)
+	}
+	columns := map[int]bool{}
+	for line := range strings.Lines(usage) {
+		columns[strings.LastIndex(line, "  ")] = true
+	}
+	if len(columns) != 1 {
+		t.Errorf("the effects are not aligned:\n%s", usage)
 	}
 }

@@ -22,6 +22,7 @@ type commandInput struct {
 	Tenant   string          `json:"tenant"`
 	Label    string          `json:"label"`
 	Token    string          `json:"token"`    // ID of a token, as list-tokens shows it
+	Scope    *token.Scope    `json:"scope"`    // of a new token; nil: token.ScopeAll
 	Days     *int            `json:"days"`     // lifetime of a new token; nil: token.DefaultLifetime
 	Hours    *int            `json:"hours"`    // how long a rotated token stays valid; nil: token.DefaultOverlap
 	Settings json.RawMessage `json:"settings"` // object with the settings to change; null as a value means the default
@@ -44,6 +45,9 @@ func (in commandInput) validate() error {
 	case in.Label != "" && !tokenLabel.MatchString(in.Label):
 		return fmt.Errorf("label %q is not valid; a label has 1 to 64 letters, digits, spaces, dots, underscores, and hyphens, "+
 			"and begins with a letter or a digit", in.Label)
+	case in.Scope != nil && !in.Scope.IsKnown():
+		return fmt.Errorf("scope %q is not valid; it must be %s, to read and write, or %s, to read only",
+			*in.Scope, token.ScopeAll, token.ScopeRead)
 	case in.Days != nil && (*in.Days < 1 || *in.Days > int(token.MaxLifetime/day)):
 		return fmt.Errorf("days is %d; it must be from 1 to %d", *in.Days, token.MaxLifetime/day)
 	case in.Hours != nil && (*in.Hours < 0 || *in.Hours > int(maxOverlap/time.Hour)):

@@ -9,19 +9,20 @@ import (
 
 // A Token is the form in which commands return a token.
 type Token struct {
-	ID      string     `json:"id"`
-	Secret  string     `json:"token,omitempty"` // only in the result of the command that generates it
-	Label   string     `json:"label"`
-	Created time.Time  `json:"created"`
-	Expires time.Time  `json:"expires"`
-	Used    *time.Time `json:"used,omitempty"`    // last use, to the hour; nil: never
-	Rotated *time.Time `json:"rotated,omitempty"` // nil: it has no replacement
-	Expired bool       `json:"expired,omitempty"`
+	ID      string      `json:"id"`
+	Secret  string      `json:"token,omitempty"` // only in the result of the command that generates it
+	Label   string      `json:"label"`
+	Scope   token.Scope `json:"scope"`
+	Created time.Time   `json:"created"`
+	Expires time.Time   `json:"expires"`
+	Used    *time.Time  `json:"used,omitempty"`    // last use, to the hour; nil: never
+	Rotated *time.Time  `json:"rotated,omitempty"` // nil: it has no replacement
+	Expired bool        `json:"expired,omitempty"`
 }
 
 // tokenView returns the description of a token. secret is the token itself, or empty if the result must not contain it.
 func (a Admin) tokenView(t token.Token, secret string) Token {
-	out := Token{ID: t.ID, Secret: secret, Label: t.Label, Created: t.Created, Expires: t.ExpiresAt,
+	out := Token{ID: t.ID, Secret: secret, Label: t.Label, Scope: t.Scope, Created: t.Created, Expires: t.ExpiresAt,
 		Expired: !a.Directory.Store.Now().Before(t.ExpiresAt)}
 	if !t.LastUsedAt.IsZero() {
 		out.Used = &t.LastUsedAt
@@ -33,11 +34,14 @@ func (a Admin) tokenView(t token.Token, secret string) Token {
 }
 
 func (a Admin) createToken(ctx context.Context, in commandInput) (any, error) {
-	lifetime, secret := token.DefaultLifetime, token.New(in.Tenant)
+	lifetime, scope, secret := token.DefaultLifetime, token.ScopeAll, token.New(in.Tenant)
+	if in.Scope != nil {
+		scope = *in.Scope
+	}
 	if in.Days != nil {
 		lifetime = time.Duration(*in.Days) * day
 	}
-	t, err := a.Tokens.Create(ctx, in.Tenant, in.Label, secret, lifetime)
+	t, err := a.Tokens.Create(ctx, in.Tenant, in.Label, secret, scope, lifetime)
 	if err != nil {
 		return nil, err
 	}

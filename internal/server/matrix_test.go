@@ -53,7 +53,7 @@ func newCredentials(c *client, k *clock) (all []credentials) {
 		if _, err := c.config.Tokens.CreateTenant(ctx, tenant); err != nil && tenant != "test" {
 			c.Fatal(err)
 		}
-		created, err := c.config.Tokens.Create(ctx, tenant, "label "+secret[len(secret)-9:], secret, lifetime)
+		created, err := c.config.Tokens.Create(ctx, tenant, "label "+secret[len(secret)-9:], secret, token.ScopeAll, lifetime)
 		if err != nil {
 			c.Fatal(err)
 		}

@@ -24,10 +24,12 @@ type Identity struct {
 	Tenant Tenant
 	ID     string // of the token
 	Label  string // of the token
+	Scope  Scope  // of the token
 }
 
 // Authenticate returns the identity that belongs to the Authorization headers of a request. It returns
-// ErrUnauthorized if they hold no valid token of an active tenant, or the error of the table.
+// ErrUnauthorized if they hold no valid token of an active tenant, or the error of the table. A token of an unknown scope
+// is not valid.
 func (s *Store) Authenticate(ctx context.Context, authorization []string) (Identity, error) {
 	secret, ok := tokenFromHeaders(authorization)
 	if !ok {
@@ -44,7 +46,7 @@ func (s *Store) Authenticate(ctx context.Context, authorization []string) (Ident
 	if s.Now().Unix() >= e.token.ExpiresAt {
 		return Identity{}, ErrUnauthorized
 	}
-	return Identity{Tenant: e.tenant, ID: tokenID(e.token.hash()), Label: e.token.Label}, nil
+	return Identity{Tenant: e.tenant, ID: tokenID(e.token.hash()), Label: e.token.Label, Scope: e.token.Scope}, nil
 }
 
 // lookUp returns a token and its tenant from the cache, or else from the table. Errors are not cached. The token may
@@ -93,8 +95,11 @@ func (s *Store) load(ctx context.Context, hash, tenant string) (e cacheEntry, er
 	if it == nil || subtle.ConstantTimeCompare([]byte(it.Key().PK), []byte(tokenKey(hash).PK)) != 1 {
 		return e, ErrUnauthorized
 	}
-	if err := unmarshalItem(it, &e.token); err != nil {
+	if e.token, err = decodeToken(it); err != nil {
 		return e, err
+	}
+	if !e.token.Scope.IsKnown() {
+		return e, ErrUnauthorized
 	}
 	if it = found[tenantKey(e.token.Tenant)]; it == nil {
 		if items, err = t.Get(ctx, nil, tenantKey(e.token.Tenant)); err != nil || len(items) == 0 {

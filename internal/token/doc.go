@@ -1,6 +1,6 @@
 // Package token issues and verifies bearer tokens and manages tenants. A generated token has 256 random bits, so the
-// table stores only its unsalted SHA-256 hash. Every token belongs to one tenant and expires. The package also counts
-// requests for rate limits, and deprovisioned users. It does not read or write SCIM resources.
+// table stores only its unsalted SHA-256 hash. Every token belongs to one tenant, has a scope, and expires. The package
+// also counts requests for rate limits, and deprovisioned users. It does not read or write SCIM resources.
 //
 // # Items
 //
@@ -16,16 +16,17 @@
 //
 //	item              attributes                                          written by
 //	tenant            settings, created, disabled, deleted, stopped, ver  CreateTenant, UpdateTenant
-//	token             tenant, label, created, nanos, ends, used,          Create, Rotate, ReplaceToken, Authenticate
-//	                  rotated, expires
+//	token             tenant, label, scope, created, nanos, ends,         Create, Rotate, ReplaceToken, Authenticate
+//	                  used, rotated, expires
 //	token list entry  hash, expires                                       Create, Rotate, ReplaceToken
 //	request counter   window, n                                           Limiter.Allow
 //	deprovisioning    n, expires                                          AddDeprovisioned
 //
 // Times are in seconds of Unix time, and absent if the event has not happened. nanos are the nanoseconds of created. The
-// attribute settings is a JSON string. Every update of a tenant increments ver, and its condition compares ver.
-// Authenticate writes only used. Rotate also sets rotated of the old token and reduces its ends. A request counter counts n requests in the window of ten seconds with the number
-// window, which is Unix time divided by ten. A deprovisioning item counts n users in one minute.
+// attribute settings is a JSON string. Every update of a tenant increments ver, and its condition compares ver. The
+// attribute scope is absent for [ScopeAll]. Authenticate writes only used. Rotate also sets rotated of the old token and
+// reduces its ends. A request counter counts n requests in the window of ten seconds with the number window, which is
+// Unix time divided by ten. A deprovisioning item counts n users in one minute.
 //
 // Revoke and ReplaceToken delete a token and its list entry, and ResetDeprovisioned deletes deprovisioning items.
 // DynamoDB's time to live deletes an item at some time after expires. The purge in package admin deletes all items of a

@@ -32,10 +32,12 @@ const (
 )
 
 // Create stores secret as a token of a tenant. A label stands for one connection, so only Rotate issues a second token
-// with the same label. A secret that begins with Prefix must come from New.
+// with the same label. A secret that begins with Prefix must come from New. The scope must be known.
 //
 // Create returns ErrNoTenant if the tenant does not exist or is deleted, ErrLabelTaken, or ErrTooManyTokens.
-func (s *Store) Create(ctx context.Context, tenant, label, secret string, lifetime time.Duration) (Token, error) {
+func (s *Store) Create(
+	ctx context.Context, tenant, label, secret string, scope Scope, lifetime time.Duration,
+) (Token, error) {
 	list, err := s.loadTokens(ctx, tenant)
 	if err != nil {
 		return Token{}, err
@@ -47,7 +49,7 @@ func (s *Store) Create(ctx context.Context, tenant, label, secret string, lifeti
 	case len(valid) >= MaxTokens:
 		return Token{}, ErrTooManyTokens
 	}
-	return s.writeToken(ctx, tenant, label, secret, lifetime)
+	return s.writeToken(ctx, tenant, label, secret, scope, lifetime)
 }
 
 // unexpired returns the tokens of list that have not expired.
@@ -63,18 +65,22 @@ func (s *Store) unexpired(list []tokenItem) (valid []tokenItem) {
 // writeToken stores a token and its list entry, in one transaction with the extra writes. It returns ErrNoTenant if the
 // tenant does not exist or is deleted, and table.ErrConflict if a condition of an extra write fails.
 func (s *Store) writeToken(
-	ctx context.Context, tenant, label, secret string, lifetime time.Duration, extra ...table.Write,
+	ctx context.Context, tenant, label, secret string, scope Scope, lifetime time.Duration, extra ...table.Write,
 ) (Token, error) {
 	if _, ok := tenantFromToken(secret); !ok { // the error does not repeat the secret
 		return Token{}, fmt.Errorf("token: a chosen token must not begin with %s; choose another beginning", Prefix)
 	}
+	if !scope.IsKnown() {
+		return Token{}, fmt.Errorf("token: there is no scope %q; the scopes are %s and %s", scope, ScopeAll, ScopeRead)
+	}
 	now, hash := s.Now(), hashToken(secret)
-	it := tokenItem{Key: tokenKey(hash), Tenant: tenant, Label: label, Created: now.Unix(), CreatedNanos: now.Nanosecond(),
-		ExpiresAt: now.Add(lifetime).Unix(), PurgeAt: now.Add(lifetime + expiredRetention).Unix()}
+	it := tokenItem{Key: tokenKey(hash), Tenant: tenant, Label: label, Scope: scope, Created: now.Unix(),
+		CreatedNanos: now.Nanosecond(), ExpiresAt: now.Add(lifetime).Unix(),
+		PurgeAt: now.Add(lifetime + expiredRetention).Unix()}
 	notDeleted := []table.Condition{table.Exists(), table.AttributeNotExists("deleted")}
 	err := s.Table.Write(ctx, append([]table.Write{
 		table.ConditionCheck{Key: tenantKey(tenant), If: notDeleted},
-		table.Put{Item: marshalItem(it)},
+		table.Put{Item: it.item()},
 		table.Put{Item: marshalItem(tokenListItem{tokenListKey(tenant, tokenID(hash)), hash, it.PurgeAt})},
 	}, extra...)...)
 	if failed := (*table.ConditionError)(nil); errors.As(err, &failed) {
@@ -107,8 +113,8 @@ func (s *Store) loadTokens(ctx context.Context, tenant string) (list []tokenItem
 	}
 	items, err := s.Table.Get(ctx, nil, keys...)
 	for _, it := range items {
-		var i tokenItem
-		if err := unmarshalItem(it, &i); err != nil {
+		i, err := decodeToken(it)
+		if err != nil {
 			return nil, err
 		}
 		if i.Tenant == tenant { // ReplaceToken for another tenant takes over a chosen token, but leaves the list entry here
@@ -146,9 +152,9 @@ func (s *Store) Revoke(ctx context.Context, tenant, id string) error {
 	return s.Table.Write(ctx, table.Delete{Key: it.Key}, table.Delete{Key: tokenListKey(tenant, id)})
 }
 
-// Rotate stores secret as a new token with the label and the lifetime of the token with an ID. The old token expires
-// after the overlap, or at its own end if that is earlier. Rotate returns ErrNoToken, ErrTooManyTokens, ErrNoTenant if
-// the tenant is deleted, or ErrRotated if the token was rotated and has not expired.
+// Rotate stores secret as a new token with the label, the scope, and the lifetime of the token with an ID. The old token
+// expires after the overlap, or at its own end if that is earlier. Rotate returns ErrNoToken, ErrTooManyTokens,
+// ErrNoTenant if the tenant is deleted, or ErrRotated if the token was rotated and has not expired.
 func (s *Store) Rotate(ctx context.Context, tenant, id, secret string, overlap time.Duration) (t Token, err error) {
 	err = table.Backoff{}.RetryConflicts(ctx, func() error {
 		t, err = s.rotateOnce(ctx, tenant, id, secret, overlap)
@@ -179,13 +185,13 @@ func (s *Store) rotateOnce(ctx context.Context, tenant, id, secret string, overl
 	if old.RotatedAt != 0 {
 		unchanged[1] = table.Equals("rotated", table.N(old.RotatedAt))
 	}
-	return s.writeToken(ctx, tenant, old.Label, secret, lifetime, table.Update{
+	return s.writeToken(ctx, tenant, old.Label, secret, old.Scope, lifetime, table.Update{
 		Key: old.Key, Set: table.Item{"ends": table.N(end), "rotated": table.N(s.Now().Unix())}, If: unchanged,
 	})
 }
 
-// ReplaceToken makes secret the only token of a tenant with the label. It creates the tenant if it does not exist, and
-// deletes the other tokens with the label.
+// ReplaceToken makes secret the only token of a tenant with the label, with ScopeAll. It creates the tenant if it does
+// not exist, and deletes the other tokens with the label.
 func (s *Store) ReplaceToken(ctx context.Context, tenant, label, secret string) error {
 	if _, err := s.CreateTenant(ctx, tenant); err != nil && !errors.Is(err, ErrTenantExists) {
 		return err
@@ -200,6 +206,6 @@ func (s *Store) ReplaceToken(ctx context.Context, tenant, label, secret string) 
 			deletes = append(deletes, table.Delete{Key: it.Key}, table.Delete{Key: tokenListKey(tenant, it.token().ID)})
 		}
 	}
-	_, err = s.writeToken(ctx, tenant, label, secret, DefaultLifetime, deletes...)
+	_, err = s.writeToken(ctx, tenant, label, secret, ScopeAll, DefaultLifetime, deletes...)
 	return err
 }

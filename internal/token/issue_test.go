@@ -74,7 +74,7 @@ func TestRotateLimitsTheOldTokenToTheOverlap(t *testing.T) {
 	if _, err := s.Rotate(t.Context(), "a", "none", New("a"), DefaultOverlap); !errors.Is(err, ErrNoToken) {
 		t.Error(err)
 	}
-	if _, err := s.Create(t.Context(), "a", issued.Label, New("a"), DefaultLifetime); !errors.Is(err, ErrLabelTaken) {
+	if _, err := s.Create(t.Context(), "a", issued.Label, New("a"), ScopeAll, DefaultLifetime); !errors.Is(err, ErrLabelTaken) {
 		t.Errorf("second token with the label: got %v, want ErrLabelTaken", err)
 	}
 }
@@ -153,13 +153,13 @@ func TestATenantHasAtMostMaxTokens(t *testing.T) {
 	for range MaxTokens {
 		_, last = createToken(t, s, "a", time.Hour)
 	}
-	_, createErr := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime)
+	_, createErr := s.Create(t.Context(), "a", "okta", New("a"), ScopeAll, DefaultLifetime)
 	_, rotateErr := s.Rotate(t.Context(), "a", last.ID, New("a"), DefaultOverlap)
 	if !errors.Is(createErr, ErrTooManyTokens) || !errors.Is(rotateErr, ErrTooManyTokens) {
 		t.Errorf("got %v, %v, want ErrTooManyTokens", createErr, rotateErr)
 	}
 	*now = now.Add(time.Hour)
-	if _, err := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime); err != nil {
+	if _, err := s.Create(t.Context(), "a", "okta", New("a"), ScopeAll, DefaultLifetime); err != nil {
 		t.Errorf("expired tokens must not count: %v", err)
 	}
 }

@@ -96,6 +96,7 @@ func (t *Tenant) item() table.Item {
 type Token struct {
 	ID         string
 	Label      string
+	Scope      Scope // if it is not known, the token is rejected
 	Created    time.Time
 	ExpiresAt  time.Time
 	LastUsedAt time.Time // to the hour; zero if the token was never used
@@ -107,6 +108,7 @@ type tokenItem struct {
 	table.Key
 	Tenant       string `dynamodbav:"tenant"`
 	Label        string `dynamodbav:"label"`
+	Scope        Scope  `dynamodbav:"scope"`
 	Created      int64  `dynamodbav:"created"`
 	CreatedNanos int    `dynamodbav:"nanos,omitempty"` // of the second Created, so that tokens of one second have an order
 	ExpiresAt    int64  `dynamodbav:"ends"`
@@ -115,9 +117,28 @@ type tokenItem struct {
 	PurgeAt      int64  `dynamodbav:"expires"` // DynamoDB's time to live
 }
 
+// decodeToken decodes a token item. An absent attribute scope means ScopeAll, because the tokens of older tables have
+// no scope.
+func decodeToken(it table.Item) (i tokenItem, err error) {
+	err = unmarshalItem(it, &i)
+	if it["scope"] == nil {
+		i.Scope = ScopeAll
+	}
+	return i, err
+}
+
+// item is the inverse of decodeToken.
+func (i tokenItem) item() table.Item {
+	it := marshalItem(i)
+	if i.Scope == ScopeAll {
+		delete(it, "scope")
+	}
+	return it
+}
+
 func (i tokenItem) token() Token {
-	return Token{ID: tokenID(i.hash()), Label: i.Label, Created: fromUnix(i.Created), ExpiresAt: fromUnix(i.ExpiresAt),
-		LastUsedAt: fromUnix(i.LastUsedAt), RotatedAt: fromUnix(i.RotatedAt)}
+	return Token{ID: tokenID(i.hash()), Label: i.Label, Scope: i.Scope, Created: fromUnix(i.Created),
+		ExpiresAt: fromUnix(i.ExpiresAt), LastUsedAt: fromUnix(i.LastUsedAt), RotatedAt: fromUnix(i.RotatedAt)}
 }
 
 func (i tokenItem) hash() string { return strings.TrimPrefix(i.PK, "token#") }

@@ -37,7 +37,7 @@ func createToken(t *testing.T, s *Store, tenant string, lifetime time.Duration) 
 	}
 	secret := New(tenant)
 	label := fmt.Sprint("connection ", hashToken(secret)[:8])
-	issued, err := s.Create(t.Context(), tenant, label, secret, lifetime)
+	issued, err := s.Create(t.Context(), tenant, label, secret, ScopeAll, lifetime)
 	if err != nil {
 		t.Fatal(err)
 	}

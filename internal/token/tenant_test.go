@@ -36,7 +36,7 @@ func TestTokensOfADisabledOrDeletedTenantAreRejected(t *testing.T) {
 func TestATokenNeedsATenantThatIsNotDeleted(t *testing.T) {
 	t.Parallel()
 	s, now := newStore(t)
-	if _, err := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime); !errors.Is(err, ErrNoTenant) {
+	if _, err := s.Create(t.Context(), "a", "okta", New("a"), ScopeAll, DefaultLifetime); !errors.Is(err, ErrNoTenant) {
 		t.Errorf("no tenant: got %v, want ErrNoTenant", err)
 	}
 	_, issued := createToken(t, s, "a", DefaultLifetime)
@@ -47,7 +47,7 @@ func TestATokenNeedsATenantThatIsNotDeleted(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, createErr := s.Create(t.Context(), "a", "okta", New("a"), DefaultLifetime)
+	_, createErr := s.Create(t.Context(), "a", "okta", New("a"), ScopeAll, DefaultLifetime)
 	_, rotateErr := s.Rotate(t.Context(), "a", issued.ID, New("a"), DefaultOverlap)
 	for _, err := range []error{createErr, rotateErr} {
 		if !errors.Is(err, ErrNoTenant) {

@@ -1,18 +1,32 @@
 package server
 
 import (
+	"fmt"
 	"log/slog"
 	"net/http"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/token"
 )
 
-// serve calls the handler of a route. It logs every attempt to change a resource, even if the handler fails or panics.
+// serve calls the handler of a route, unless the scope of the token does not permit it. It logs every attempt to change
+// a resource, even if the attempt is not permitted, or the handler fails or panics.
 func (s *server) serve(r *request, target route) (resp *response, err error) {
 	if target.writes && target.resourceType != nil {
 		defer func() { s.audit(r, target, resp, err) }()
 	}
+	if target.writes && !r.identity.Scope.AllowsWrites() {
+		return nil, readOnlyTokenError(r.identity.Scope)
+	}
 	return target.handler(r, target)
+}
+
+// readOnlyTokenError returns the error for a request that writes, with a token of a scope that does not permit it.
+func readOnlyTokenError(scope token.Scope) error {
+	return &scim.Error{Status: http.StatusForbidden, Detail: fmt.Sprintf(
+		"The scope of the token is %s, which does not permit requests that write. Send the request with a token of scope "+
+			"%s, which the operator creates with create-token.", scope, token.ScopeAll)}
 }
 
 // audit logs an attempt to change a resource: the token, the resource, the names of the changed attributes, and the

@@ -6,6 +6,8 @@ import (
 	"log/slog"
 	"strings"
 	"testing"
+
+	"serverless-scim/internal/token"
 )
 
 func TestAuditLogsEachChangeWithoutValues(t *testing.T) {
@@ -70,6 +72,25 @@ func TestAuditLogsEachChangeWithoutValues(t *testing.T) {
 		if strings.Join(got, "\n") != step.want {
 			t.Errorf("got %v, want %s", got, step.want)
 		}
+	}
+}
+
+// A write that the scope of the token does not permit is in the audit log, and the request line has the scope.
+func TestAuditLogsWritesBeyondTheScope(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	reader := c.withScope("test", token.ScopeRead)
+	reader.expect(reader.do("POST", "/Users", `{"userName":"ada"}`), 403)
+	reader.expect(reader.do("GET", "/Users", ""), 200)
+	c.expect(c.do("GET", "/Users", ""), 200)
+	log := c.log.String()
+	for _, want := range []string{"status=403 outcome=refused", "route=/Users status=403", "scope=scim.read"} {
+		if !strings.Contains(log, want) {
+			t.Errorf("the log has no %s:\n%s", want, log)
+		}
+	}
+	if audits, scopes := strings.Count(log, "msg=audit"), strings.Count(log, "scope="); audits != 1 || scopes != 2 {
+		t.Errorf("%d audit lines and %d lines with a scope, want 1 and 2:\n%s", audits, scopes, log)
 	}
 }
 

@@ -28,11 +28,12 @@ func serviceProviderConfig(r *request, _ route) (*response, error) {
 			"cursorTimeout": int(directory.PageTimeout.Seconds()),
 		},
 		"authenticationSchemes": []any{scim.Object{
-			"type":        "oauthbearertoken",
-			"name":        "Bearer token",
-			"description": "A token from the operator of the service, sent as Authorization: Bearer TOKEN.",
-			"specUri":     "https://www.rfc-editor.org/info/rfc6750",
-			"primary":     true,
+			"type": "oauthbearertoken",
+			"name": "Bearer token",
+			"description": "A token from the operator of the service, sent as Authorization: Bearer TOKEN. " +
+				"A token of scope scim may read and write, and a token of scope scim.read may only read.",
+			"specUri": "https://www.rfc-editor.org/info/rfc6750",
+			"primary": true,
 		}},
 		"meta": r.meta("ServiceProviderConfig", "/ServiceProviderConfig"),
 	}}, nil

@@ -2,8 +2,8 @@
 // directory, and encodes the responses. There is one file for each verb of RFC 7644.
 //
 // A request passes these steps. ServeHTTP authenticates it and checks the rate limit of its token. The routeTable finds
-// the route, which names the handler, the resource type, and the ID. The handler returns a response or an error.
-// ServeHTTP writes the response and logs the request.
+// the route, which names the handler, the resource type, and the ID. A route that writes requires a token whose scope
+// permits that. The handler returns a response or an error. ServeHTTP writes the response and logs the request.
 //
 // The package does not store anything, does not read the environment, and does not depend on Lambda or API Gateway,
 // except for their size limits. A handler never writes to the connection.
@@ -17,7 +17,8 @@
 //	bulk*.go                    /Bulk, which executes each operation through the route of the single request
 //	search.go, query.go         the requests that list resources
 //	create.go, ..., delete.go   the other handlers, one file for each verb
-//	audit.go, limit.go          the call of a handler with its audit record; rate limit and deprovisioning guard
+//	audit.go, limit.go          the call of a handler with its scope check and audit record; rate limit and
+//	                            deprovisioning guard
 //	config.go                   Config and the server type
 //	route.go                    the route type, and the lookup of the route of a method and a path
 //	response.go                 the response type, the error types, and the response to each error
@@ -37,9 +38,10 @@
 //	RFC 7643 §5, §6, §7     ServiceProviderConfig, ResourceTypes, Schemas (also RFC 7644 §4)
 //	                        code:  discovery.go
 //	                        tests: rfc_test.go, request_test.go, okta_entitlement_test.go
-//	RFC 7644 §2, §7.4       authentication, expiry of tokens
-//	                        code:  token/authenticate.go, token/issue.go
-//	                        tests: token/authenticate_test.go, token/issue_test.go, matrix_test.go, rotation_test.go
+//	RFC 7644 §2, §7.4       authentication, scopes and expiry of tokens
+//	                        code:  audit.go, token/authenticate.go, token/scope.go, token/issue.go
+//	                        tests: token/authenticate_test.go, token/scope_test.go, token/issue_test.go, matrix_test.go,
+//	                               rotation_test.go
 //	RFC 7644 §3.3           create a resource
 //	                        code:  create.go, directory/create.go
 //	                        tests: directory/lifecycle_test.go, okta_test.go

@@ -10,31 +10,47 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// servicePaths holds the paths of each pattern of the route table, except those of the root and of resource types.
-var servicePaths = map[string][]string{
-	".search":               {"/.search"},
-	"bulk":                  {"/Bulk", "/bulk"},
-	"me":                    {"/Me"},
-	"me/ID":                 {"/Me/x"},
-	"serviceproviderconfig": {"/ServiceProviderConfig"},
-	"resourcetypes":         {"/ResourceTypes"},
-	"resourcetypes/ID":      {"/ResourceTypes/User"},
-	"schemas":               {"/Schemas"},
-	"schemas/ID":            {"/Schemas/urn:ietf:params:scim:schemas:core:2.0:User"},
+// A matrixPath holds a path and the actions of its route, which are nil if the path has no route.
+type matrixPath struct {
+	path    string
+	actions methods
 }
 
-// allPaths returns paths of every route, and paths without a route. id is the ID of a user.
-func allPaths(c *client, id string) (all []string) {
-	for pattern := range new(server).newRouteTable() {
-		if pattern != "" && !strings.HasPrefix(pattern, "TYPE") && len(servicePaths[pattern]) == 0 {
-			c.Errorf("servicePaths has no path for %s", pattern)
+func (p matrixPath) writes(method string) bool { return p.actions[method].writes }
+
+// allPaths returns paths of every route of the route table, and paths without a route. id is the ID of a user.
+func allPaths(c *client, id string) (all []matrixPath) {
+	routes := new(server).newRouteTable()
+	for pattern, actions := range routes {
+		first, rest, _ := strings.Cut(pattern, "/")
+		endpoints, ends := []string{first, strings.ToUpper(first)}, []string{rest}
+		if first == "TYPE" {
+			endpoints = nil
+			for _, rt := range c.config.Directory.Store.Types.ResourceTypes {
+				endpoints = append(endpoints, strings.TrimPrefix(rt.Endpoint, "/"))
+			}
 		}
-		all = append(all, servicePaths[pattern]...)
+		if rest == "ID" {
+			ends = []string{id, "none", "User"}
+		}
+		for _, endpoint := range endpoints {
+			for _, end := range ends {
+				all = append(all, matrixPath{strings.TrimSuffix("/"+endpoint+"/"+end, "/"), actions})
+			}
+		}
 	}
-	for _, rt := range c.config.Directory.Store.Types.ResourceTypes {
-		all = append(all, rt.Endpoint, rt.Endpoint+"/", rt.Endpoint+"/.search", rt.Endpoint+"/"+id, rt.Endpoint+"/none")
-	}
-	return append(all, "", "/", "//Users", "/nothing", "/Users/a/b", "/Users/%2e%2e")
+	return append(all, matrixPath{"/", routes[""]}, matrixPath{"/Users/", routes["TYPE"]}, matrixPath{"//Users", routes["TYPE"]},
+		matrixPath{"/Users/%2e%2e", routes["TYPE/ID"]}, matrixPath{"/nothing", nil}, matrixPath{"/Users/a/b", nil})
+}
+
+var matrixMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "SEARCH"}
+
+// sendMatrix sends a request of the matrix with the Authorization headers and the query string of w.
+func (c *client) sendMatrix(method, path string, w credentials) clientResponse {
+	r := httptest.NewRequest(method, "/", strings.NewReader(`{"userName":"eve","displayName":"eve"}`))
+	r.URL.Path, r.URL.RawQuery = "/v2"+path, strings.TrimPrefix(w.query, "?")
+	r.Header["Authorization"] = w.header
+	return c.send(r)
 }
 
 // credentials are headers and a query string that authenticate a request, or try to.
@@ -100,15 +116,13 @@ func TestEveryRouteRequiresValidToken(t *testing.T) {
 	all := newCredentials(c, k)
 	before := c.dumpTable()
 	for _, w := range all {
-		for _, path := range allPaths(c, id) {
-			for _, method := range []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "SEARCH"} {
+		for _, p := range allPaths(c, id) {
+			path := p.path
+			for _, method := range matrixMethods {
 				if w.valid && (method == "DELETE" || method == "PUT") && strings.HasSuffix(path, id) {
 					continue // keeps the user for the other requests
 				}
-				r := httptest.NewRequest(method, "/", strings.NewReader(`{"userName":"eve","displayName":"eve"}`))
-				r.URL.Path, r.URL.RawQuery = "/v2"+path, strings.TrimPrefix(w.query, "?")
-				r.Header["Authorization"] = w.header
-				resp := c.send(r)
+				resp := c.sendMatrix(method, path, w)
 				requests++
 				switch {
 				case resp.status >= 500 && resp.status != 501:
@@ -139,5 +153,65 @@ func TestEveryRouteRequiresValidToken(t *testing.T) {
 	for _, method := range []string{"GET", "PUT", "PATCH", "DELETE"} {
 		body := map[string]string{"PUT": `{"userName":"x"}`, "PATCH": deactivation}[method]
 		other.expect(other.do(method, "/Users/"+id, body), 404)
+	}
+}
+
+// withScope returns a client with a new token of a tenant, whose first use is recorded.
+func (c *client) withScope(tenant string, scope token.Scope) *client {
+	c.Helper()
+	other := *c
+	other.secret = token.New(tenant)
+	_, err := c.config.Tokens.Create(c.Context(), tenant, string(scope), other.secret, scope, time.Hour)
+	if err == nil {
+		_, err = c.config.Tokens.Authenticate(c.Context(), []string{other.secret})
+	}
+	if err != nil {
+		c.Fatal(err)
+	}
+	return &other
+}
+
+// With a token of scope scim.read, a route that reads returns the status that it returns with a token of scope scim. A
+// route that writes returns 403. Neither token changes another tenant, and scim.read changes nothing in the table.
+func TestAScopePermitsExactlyItsRoutes(t *testing.T) {
+	t.Parallel()
+	c, _ := newClientWithClock(t)
+	id := c.create("/Users", `{"userName":"ada"}`)
+	if _, err := c.config.Tokens.CreateTenant(t.Context(), "other"); err != nil {
+		t.Fatal(err)
+	}
+	for _, tenant := range []string{"test", "other"} {
+		all, reader, refused := c.withScope(tenant, token.ScopeAll), c.withScope(tenant, token.ScopeRead), map[string]bool{}
+		all.do("GET", "/Users?cursor&count=1", "") // stores what a first read stores
+		first := c.dumpTenant("test")
+		for _, p := range allPaths(c, id) {
+			for _, method := range matrixMethods {
+				before := c.dumpTable()
+				got := reader.sendMatrix(method, p.path, credentials{header: []string{"Bearer " + reader.secret}})
+				if c.dumpTable() != before {
+					t.Errorf("%s: %s %s changed the table", tenant, method, p.path)
+				}
+				if p.writes(method) {
+					detail, _ := got.body["detail"].(string)
+					if got.status != 403 || !strings.Contains(detail, "a token of scope scim, ") {
+						t.Errorf("%s: %s %s returns %d %s, want 403", tenant, method, p.path, got.status, got.text)
+					}
+					refused[method] = true
+				}
+				if tenant == "test" && (method == "DELETE" || method == "PUT") && strings.HasSuffix(p.path, id) {
+					continue // keeps the user for the other requests
+				}
+				want := all.sendMatrix(method, p.path, credentials{header: []string{"Bearer " + all.secret}})
+				if want.status == 403 || !p.writes(method) && got.status != want.status {
+					t.Errorf("%s: %s %s returns %d, and %d with scope scim", tenant, method, p.path, got.status, want.status)
+				}
+			}
+		}
+		if len(refused) != 4 {
+			t.Errorf("%s: only requests with %v were refused", tenant, refused)
+		}
+		if tenant != "test" && c.dumpTenant("test") != first {
+			t.Error("a token of another tenant changed the tenant test")
+		}
 	}
 }

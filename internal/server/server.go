@@ -10,6 +10,7 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/token"
 )
 
 // New returns the handler of a SCIM service provider. The handler serves requests under any base path.
@@ -22,8 +23,8 @@ func New(c Config) http.Handler {
 
 // newRouteTable returns the routes of the service. It is the only place that says which endpoints read and which write.
 func (s *server) newRouteTable() routeTable {
-	alias := methods{http.MethodGet: reads(me), http.MethodPost: writes(me), http.MethodPut: writes(me),
-		http.MethodPatch: writes(me), http.MethodDelete: writes(me)}
+	alias := methods{http.MethodGet: reads(me), http.MethodPost: reads(me), http.MethodPut: reads(me),
+		http.MethodPatch: reads(me), http.MethodDelete: reads(me)} // me writes nothing: 501
 	return routeTable{
 		"":                      {http.MethodGet: reads(listResources)},
 		".search":               {http.MethodPost: reads(search)},
@@ -61,6 +62,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	level, cause := slog.LevelInfo, loggableCause(err)
 	if status == http.StatusInternalServerError {
 		level = slog.LevelError
+	}
+	if scope := q.identity.Scope; scope != "" && scope != token.ScopeAll {
+		attrs = append(attrs, slog.String("scope", string(scope)))
 	}
 	if cause != nil {
 		attrs = append(attrs, slog.String("error", cause.Error()))

@@ -37,6 +37,12 @@ func All() map[string][]Metric {
 			{"OldestUnfinished", "Seconds", attribute("swept.oldest")},
 			{"OldestPrepared", "Seconds", attribute("swept.waiting")},
 		},
+		"feed": {
+			{"FeedChanges", "Count", attribute("changes")},
+			{"FeedLag", "Milliseconds", attribute("lag")},
+			{"FeedDuplicates", "Count", nonZero("duplicates")},
+			{"FeedSkipped", "Count", attribute("skipped")},
+		},
 		"fsck":                   {{"Findings", "Count", attribute("findings")}},
 		"a token ends soon":      {{"TokensEnding", "Count", always}},
 		"deprovisioning stopped": {{"DeprovisioningStopped", "Count", always}},

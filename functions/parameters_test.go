@@ -79,7 +79,7 @@ func TestKeyBoundaryAndClosedAddress(t *testing.T) {
 	check("Table", "SSESpecification", "HasKmsKey",
 		map[string]any{"SSEEnabled": "true", "SSEType": "KMS", "KMSMasterKeyId": ref("KmsKeyArn")}, ref("AWS::NoValue"))
 	check("Api", "DisableExecuteApiEndpoint", "HasDomain", "true", "false")
-	users := []any{ref("FunctionRole"), ref("SweepRole"), ref("AdminRole")}
+	users := []any{ref("FunctionRole"), ref("SweepRole"), ref("FeedRole"), ref("AdminRole")}
 	if got := stack.Value("Resources", "KeyPolicy", "Properties", "Roles"); !reflect.DeepEqual(got, users) {
 		t.Errorf("the key can be used by %v", got)
 	}
@@ -91,8 +91,8 @@ func TestKeyBoundaryAndClosedAddress(t *testing.T) {
 	}
 }
 
-// guidedPrompt matches a prompt of sam deploy --guided for a parameter.
-var guidedPrompt = regexp.MustCompile(`(?m)^ *Parameter ([A-Za-z]+) \[(.*)\]:`)
+// guidedPrompt matches a prompt of sam deploy --guided for a parameter. The prompt for a hidden parameter has no default.
+var guidedPrompt = regexp.MustCompile(`(?m)^ *Parameter ([A-Za-z]+)(?: \[(.*)\])?:(.*)`)
 
 // README.md quotes the questions of sam deploy --guided: one for each parameter, and one for each event without
 // authorization.
@@ -105,8 +105,9 @@ func TestGuideQuotesQuestionsOfDeployment(t *testing.T) {
 	}
 	quoted := guidedPrompt.FindAllStringSubmatch(string(guide), -1)
 	for _, m := range quoted {
-		if stack.Value("Parameters", m[1], "Default") != m[2] {
-			t.Errorf("README.md quotes the default %q of %s", m[2], m[1])
+		want := stack.Value("Parameters", m[1], "Default")
+		if hidden := stack.Value("Parameters", m[1], "NoEcho") != nil; !hidden && want != m[2] || hidden && " "+fmt.Sprint(want) != m[3] {
+			t.Errorf("README.md quotes %q; the default is %v", m[0], want)
 		}
 	}
 	if len(quoted) != len(stack.Object("Parameters")) {

@@ -113,8 +113,13 @@ func TestFunctions(t *testing.T) {
 		t.Errorf("the handler is %v on %v, but SAM builds a bootstrap", h, r)
 	}
 	functions := stack.Resources("AWS::Serverless::Function")
-	if len(functions) != 4 {
-		t.Errorf("functions: %v", functions)
+	run, err := os.ReadFile("../.ci/run")
+	if err != nil {
+		t.Fatal(err)
+	}
+	built := strings.Fields(string(regexp.MustCompile(`for function in (.*); do`).FindSubmatch(run)[1]))
+	if slices.Sort(built); len(functions) != 5 || !slices.Equal(built, functions) {
+		t.Errorf("the template has the functions %v; .ci/run checks the builds of %v", functions, built)
 	}
 	schedule := regexp.MustCompile(`^rate\((1 (minute|hour|day)|([2-9]|[1-9][0-9]+) (minutes|hours|days))\)$`)
 	for _, name := range functions {
@@ -143,7 +148,7 @@ func TestFunctions(t *testing.T) {
 }
 
 // Every function that writes audit lines has a subscription that copies them to the audit log, and only the function
-// that copies them writes to the audit log. Otherwise a copied line would be copied again.
+// that copies them writes to the audit log. Otherwise a copied line would be copied again. Feed writes no audit lines.
 func TestAuditLinesAreCopied(t *testing.T) {
 	t.Parallel()
 	stack := functiontest.OpenTemplate(t)
@@ -161,7 +166,8 @@ func TestAuditLinesAreCopied(t *testing.T) {
 	}
 	for _, name := range stack.Resources("AWS::Serverless::Function") {
 		group := fmt.Sprint(stack.Value("Resources", name, "Properties", "LoggingConfig", "LogGroup"))
-		if audit := name == "AuditFunction"; audit != (group == "map[Ref:AuditLog]") || audit == (subscribed[group] == 1) {
+		copied := name != "AuditFunction" && name != "Feed"
+		if (name == "AuditFunction") != (group == "map[Ref:AuditLog]") || copied != (subscribed[group] == 1) {
 			t.Errorf("%s writes to %s, which has %d subscriptions", name, group, subscribed[group])
 		}
 	}
@@ -172,14 +178,11 @@ func TestRolesHaveNoWildcards(t *testing.T) {
 	t.Parallel()
 	stack := functiontest.OpenTemplate(t)
 	for _, name := range stack.Resources("AWS::IAM::Role") {
-		for _, p := range elements(stack.Value("Resources", name, "Properties", "Policies")) {
-			for _, s := range elements(p.(map[string]any)["PolicyDocument"].(map[string]any)["Statement"]) {
-				s := s.(map[string]any)
-				for _, action := range elements(s["Action"]) {
-					if action := action.(string); strings.Contains(action, "*") || strings.Contains(action, "PartiQL") ||
-						s["Resource"] == "*" && !strings.HasPrefix(action, "xray:") {
-						t.Errorf("%s allows %s on %v", name, action, s["Resource"])
-					}
+		for _, s := range stack.Statements(name) {
+			for _, action := range s["Action"].([]any) {
+				if action := action.(string); strings.Contains(action, "*") || strings.Contains(action, "PartiQL") ||
+					s["Resource"] == "*" && !strings.HasPrefix(action, "xray:") {
+					t.Errorf("%s allows %s on %v", name, action, s["Resource"])
 				}
 			}
 		}
@@ -187,7 +190,7 @@ func TestRolesHaveNoWildcards(t *testing.T) {
 			t.Errorf("%s has %v", name, managed)
 		}
 	}
-	for _, role := range []string{"FunctionRole", "AdminRole"} {
+	for _, role := range []string{"FunctionRole", "AdminRole", "FeedRole"} {
 		if slices.Contains(stack.AllowedActions(role), "Scan") {
 			t.Errorf("%s allows Scan", role)
 		}
@@ -267,13 +270,13 @@ func TestEnvironment(t *testing.T) {
 	t.Parallel()
 	stack := functiontest.OpenTemplate(t)
 	var declared, read []string
-	for _, path := range []string{"Globals.Function", "Resources.Function.Properties", "Resources.Sweep.Properties", "Resources.AdminFunction.Properties"} {
+	for _, path := range []string{"Globals.Function", "Resources.Function.Properties", "Resources.Sweep.Properties", "Resources.Feed.Properties", "Resources.AdminFunction.Properties"} {
 		for name := range stack.Object(append(splitPath(path), "Environment", "Variables")...) {
 			declared = append(declared, name)
 		}
 	}
 	variable := regexp.MustCompile(`\benv\("([A-Z_]+)"\)|\(env, "([A-Z_]+)"`)
-	for _, pattern := range []string{"scim/*.go", "admin/*.go", "sweep/*.go", "internal/environment/*.go"} {
+	for _, pattern := range []string{"scim/*.go", "admin/*.go", "sweep/*.go", "feed/*.go", "internal/environment/*.go"} {
 		files, err := filepath.Glob(pattern)
 		if err != nil {
 			t.Fatal(err)

@@ -93,16 +93,35 @@ func (t Template) Resources(typ string) (names []string) {
 	return names
 }
 
-// AllowedActions returns the DynamoDB actions that the policies of a role allow, sorted and without the prefix.
-func (t Template) AllowedActions(role string) (actions []string) {
+// Statements returns the statements of a role's policies. They include those that have a condition.
+func (t Template) Statements(role string) (statements []map[string]any) {
 	policies, _ := t.Value("Resources", role, "Properties", "Policies").([]any)
 	for _, p := range policies {
-		statements := p.(map[string]any)["PolicyDocument"].(map[string]any)["Statement"].([]any)
-		for _, s := range statements {
-			for _, action := range s.(map[string]any)["Action"].([]any) {
-				if name, ok := strings.CutPrefix(action.(string), "dynamodb:"); ok {
-					actions = append(actions, name)
-				}
+		for _, s := range p.(map[string]any)["PolicyDocument"].(map[string]any)["Statement"].([]any) {
+			statement := s.(map[string]any)
+			if branches, ok := statement["Fn::If"].([]any); ok {
+				statement = branches[1].(map[string]any)
+			}
+			statements = append(statements, statement)
+		}
+	}
+	return statements
+}
+
+// StreamActions returns the DynamoDB actions with which Lambda reads a stream for a function, sorted and without the
+// prefix.
+func StreamActions() []string {
+	return []string{"DescribeStream", "GetRecords", "GetShardIterator", "ListStreams"}
+}
+
+// AllowedActions returns the DynamoDB actions that the policies of a role allow, sorted and without the prefix. It omits
+// the StreamActions, because the code of a function does not use them.
+func (t Template) AllowedActions(role string) (actions []string) {
+	for _, s := range t.Statements(role) {
+		for _, action := range s["Action"].([]any) {
+			name, ok := strings.CutPrefix(action.(string), "dynamodb:")
+			if ok && !slices.Contains(StreamActions(), name) {
+				actions = append(actions, name)
 			}
 		}
 	}

@@ -3,6 +3,7 @@ package directory
 import (
 	"context"
 	"math"
+	"slices"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/store"
@@ -11,6 +12,31 @@ import (
 // Retrieve reads one resource (RFC 7644 §3.4.1), with what the projection selects.
 func (d *Directory) Retrieve(ctx context.Context, rt *scim.ResourceType, id string, p scim.Projection) (*Resource, error) {
 	return d.readResource(ctx, rt, id, readsForResponse(rt, p))
+}
+
+// Render returns resources whose head items were read, with what the projection selects. The result is nil for a resource
+// that does not exist, or no longer.
+func (d *Directory) Render(ctx context.Context, states []store.ResourceState, p scim.Projection) ([]*Resource, error) {
+	visible := slices.DeleteFunc(slices.Clone(states), func(r store.ResourceState) bool { return r.Head == nil })
+	visible, err := d.store.LoadMembers(ctx, visible, func(rt *scim.ResourceType) bool { return readsForResponse(rt, p).members })
+	if err != nil {
+		return nil, err
+	}
+	visible = slices.DeleteFunc(visible, func(r store.ResourceState) bool { return r.Head == nil })
+	showsNames := slices.ContainsFunc(visible, func(r store.ResourceState) bool { return readsForResponse(r.Type, p).displayNames })
+	rendered, err := d.newResources(ctx, visible, showsNames)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[string]*Resource, len(rendered))
+	for _, r := range rendered {
+		byID[r.ID()] = r
+	}
+	resources := make([]*Resource, len(states))
+	for i, r := range states {
+		resources[i] = byID[r.ID]
+	}
+	return resources, nil
 }
 
 func (d *Directory) readResource(ctx context.Context, rt *scim.ResourceType, id string, reads responseReads) (*Resource, error) {

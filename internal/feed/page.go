@@ -90,6 +90,12 @@ func (b *pageBuilder) setReadAhead(read int, more bool) {
 	}
 }
 
+// AsDeleted returns the entry as that of a deleted resource.
+func (e Entry) AsDeleted() Entry {
+	e.State.Head, e.Kinds, e.Attributes, e.Joined, e.Left, e.Replaced = nil, []Kind{Deleted}, nil, nil, nil, false
+	return e
+}
+
 // readStates sets the current state of the resource of each entry. A resource that no longer exists is reported as
 // deleted, whatever its changes were.
 func (r *Reader) readStates(ctx context.Context, entries []Entry) error {
@@ -114,7 +120,7 @@ func (r *Reader) readStates(ctx context.Context, entries []Entry) error {
 	for i := range entries {
 		e := &entries[i]
 		if e.State.Head = heads[e.ResourceID]; e.State.Head == nil {
-			e.Kinds, e.Attributes, e.Joined, e.Left, e.Replaced = []Kind{Deleted}, nil, nil, nil, false
+			*e = e.AsDeleted()
 		}
 	}
 	return nil

@@ -34,6 +34,15 @@ type Page struct {
 	More    bool   // the next page has entries already; otherwise, ask later
 }
 
+// States returns the states of the resources of the page.
+func (p Page) States() []store.ResourceState {
+	states := make([]store.ResourceState, len(p.Entries))
+	for i, e := range p.Entries {
+		states[i] = e.State
+	}
+	return states
+}
+
 // Read returns the page at a cursor, with at most count entries. It may return fewer although more exist. The cursor "" is
 // the beginning: the first pages list every resource that exists. Then the pages tell what has changed since, without end.
 // An error is a *scim.Error if the cursor is not valid or has expired. The caller then begins again without a cursor.

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/feed"
 	"serverless-scim/internal/scim"
 )
 
@@ -35,7 +36,8 @@ func serviceProviderConfig(r *request, _ route) (*response, error) {
 			"specUri": "https://www.rfc-editor.org/info/rfc6750",
 			"primary": true,
 		}},
-		"meta": r.meta("ServiceProviderConfig", "/ServiceProviderConfig"),
+		"securityEvents": scim.Object{"asyncRequest": "none", "eventUris": feed.EventURIs()}, // RFC 9967
+		"meta":           r.meta("ServiceProviderConfig", "/ServiceProviderConfig"),
 	}}, nil
 }
 

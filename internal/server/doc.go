@@ -15,6 +15,7 @@
 //	server.go                   New, the table of all routes, the steps of a request
 //	discovery.go                the discovery endpoints, which report the limits of the other handlers
 //	bulk*.go                    /Bulk, which executes each operation through the route of the single request
+//	changes.go                  /Changes, which tells applications what has changed
 //	search.go, query.go         the requests that list resources
 //	create.go, ..., delete.go   the other handlers, one file for each verb
 //	audit.go, limit.go          the call of a handler with its scope check and audit record; rate limit and

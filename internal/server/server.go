@@ -29,6 +29,7 @@ func (s *server) newRouteTable() routeTable {
 		"":                      {http.MethodGet: reads(listResources)},
 		".search":               {http.MethodPost: reads(search)},
 		"bulk":                  {http.MethodPost: writes(s.bulk)},
+		"changes":               {http.MethodGet: reads(s.changes)},
 		"me":                    alias,
 		"me/ID":                 alias,
 		"serviceproviderconfig": {http.MethodGet: reads(serviceProviderConfig)},

@@ -1,0 +1,54 @@
+package feed
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// A Message is the JSON of a change, in responses and in events.
+type Message struct {
+	Tenant       string          `json:"tenant,omitempty"`   // only in events
+	ChangeID     string          `json:"changeId,omitempty"` // only in events: EventID
+	ResourceType string          `json:"resourceType"`
+	ID           string          `json:"id"`
+	Version      string          `json:"version,omitempty"` // entity tag; absent after a deletion
+	Time         time.Time       `json:"time"`              // of the last change
+	Type         []string        `json:"type"`              // the most important first
+	Events       []string        `json:"events"`            // URIs of RFC 9967
+	Attributes   []string        `json:"attributes,omitempty"`
+	Groups       *GroupsMessage  `json:"groups,omitempty"`
+	Request      string          `json:"txn,omitempty"` // as in RFC 9967: the ID of the request
+	Token        string          `json:"by,omitempty"`  // ID of the token of the request
+	Deleted      bool            `json:"deleted,omitempty"`
+	Resource     json.RawMessage `json:"resource,omitempty"`
+}
+
+// A GroupsMessage holds the IDs of the groups that a resource has joined and left.
+type GroupsMessage struct {
+	Joined []string `json:"joined"`
+	Left   []string `json:"left"`
+}
+
+// NewMessage returns the message of an entry. resource is the JSON of the resource, or nil if the message does not contain
+// it.
+func NewMessage(e Entry, resource json.RawMessage) Message {
+	m := Message{
+		ResourceType: e.ResourceType, ID: e.ResourceID, Time: e.At.Truncate(time.Millisecond), Type: e.Types(),
+		Events: e.Events(resource != nil), Attributes: e.Attributes, Request: e.Request, Token: e.Token,
+		Deleted: e.State.Head == nil, Resource: resource,
+	}
+	if len(e.Joined)+len(e.Left) > 0 {
+		m.Groups = &GroupsMessage{append([]string{}, e.Joined...), append([]string{}, e.Left...)}
+	}
+	if !m.Deleted {
+		m.Version = e.State.Head.EntityTag(e.State.Type)
+	}
+	return m
+}
+
+// NewEvent returns the message of an entry of a tenant for another system.
+func NewEvent(tenant string, e Entry, resource json.RawMessage) Message {
+	m := NewMessage(e, resource)
+	m.Tenant, m.ChangeID = tenant, e.EventID(tenant)
+	return m
+}

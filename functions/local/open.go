@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"serverless-scim/internal/feed"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/bolt"
 	"serverless-scim/internal/table/dynamo"
@@ -48,7 +49,7 @@ func openExisting(o options) (table.Table, func() error, error) {
 }
 
 func openFile(path string) (table.Table, func() error, error) {
-	t, err := bolt.Open(path)
+	t, err := bolt.Open(path, bolt.Watch(feed.IsWatched))
 	if err != nil {
 		return nil, nil, err
 	}

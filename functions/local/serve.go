@@ -15,6 +15,7 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/server"
+	"serverless-scim/internal/table"
 	"serverless-scim/internal/token"
 )
 
@@ -38,11 +39,11 @@ func run(ctx context.Context, o options) error {
 	}
 	defer closeTable()
 	c.Store.Table = t
-	return runUntilCorrupt(ctx, t, func(ctx context.Context) error { return o.serveAndSweep(ctx, c, listener) })
+	return runUntilCorrupt(ctx, t, func(ctx context.Context) error { return o.serveAndWork(ctx, c, o.stream(t), listener) })
 }
 
-// serveAndSweep serves requests and sweeps the table until ctx ends.
-func (o options) serveAndSweep(ctx context.Context, c directory.Config, listener net.Listener) error {
+// serveAndWork serves requests, sweeps the table, and publishes the changes of the stream until ctx ends.
+func (o options) serveAndWork(ctx context.Context, c directory.Config, stream table.Stream, listener net.Listener) error {
 	tokens := &token.Store{Table: c.Store.Table, Now: c.Store.Now}
 	secret, err := issueToken(ctx, tokens, o.token)
 	if err != nil {
@@ -53,15 +54,21 @@ func (o options) serveAndSweep(ctx context.Context, c directory.Config, listener
 	if err != nil {
 		return err
 	}
+	publisher, closeEvents, err := o.newPublisher(c, tokens, base)
+	if err != nil {
+		return err
+	}
+	defer closeEvents()
 	printConnection(base, secret)
 	if o.base != "" {
 		fmt.Printf("Listening at %s\n\n", baseURL(listener.Addr()))
 	}
-	var sweeping sync.WaitGroup
-	defer sweeping.Wait()
+	var working sync.WaitGroup
+	defer working.Wait()
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	sweeping.Go(func() { sweepLoop(ctx, c) })
+	working.Go(func() { sweepLoop(ctx, c) })
+	working.Go(func() { feedLoop(ctx, stream, publisher) })
 	return serve(ctx, listener, withWriteTimeout(h))
 }
 

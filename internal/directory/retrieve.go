@@ -39,6 +39,15 @@ func (d *Directory) Render(ctx context.Context, states []store.ResourceState, p 
 	return resources, nil
 }
 
+// RenderJSON returns the JSON of one resource whose head item was read, or nil if it does not exist.
+func (d *Directory) RenderJSON(ctx context.Context, r store.ResourceState, p scim.Projection) ([]byte, error) {
+	resources, err := d.Render(ctx, []store.ResourceState{r}, p)
+	if err != nil || resources[0] == nil {
+		return nil, err
+	}
+	return resources[0].AppendJSON(nil, p)
+}
+
 func (d *Directory) readResource(ctx context.Context, rt *scim.ResourceType, id string, reads responseReads) (*Resource, error) {
 	r, err := store.ResourceState{Type: rt, ID: id}, error(nil)
 	if reads.members {

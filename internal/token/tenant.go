@@ -34,6 +34,15 @@ func (s *Store) Tenant(ctx context.Context, name string) (Tenant, error) {
 	return decodeTenant(items[0])
 }
 
+// Exists reports whether a tenant exists and is not marked as deleted.
+func (s *Store) Exists(ctx context.Context, name string) (bool, error) {
+	t, err := s.Tenant(ctx, name)
+	if errors.Is(err, ErrNoTenant) {
+		return false, nil
+	}
+	return err == nil && t.DeletedAt.IsZero(), err
+}
+
 // Tenants reads all tenants in the order of their names, including disabled and deleted tenants.
 func (s *Store) Tenants(ctx context.Context) (tenants []Tenant, err error) {
 	r := table.Range{PK: tenantPartition}

@@ -7,6 +7,7 @@
 package dynamo
 
 import (
+	"cmp"
 	"context"
 	"net/http"
 	"slices"
@@ -54,18 +55,25 @@ type ClientConfig struct {
 	Endpoint     string // URL of an emulator, which accepts any region and keys; empty: AWS
 }
 
+// WithDefaults returns the configuration with a region and keys, if it names an emulator and has none.
+func (c ClientConfig) WithDefaults() ClientConfig {
+	if c.Endpoint == "" {
+		return c
+	}
+	c.Region = cmp.Or(c.Region, "us-east-1")
+	if c.AccessKey == "" {
+		c.AccessKey, c.SecretKey = "local", "local"
+	}
+	return c
+}
+
 // NewClient returns a client. It does not read configuration or a proxy from environment variables or files.
 func NewClient(config ClientConfig) *dynamodb.Client {
+	config = config.WithDefaults()
 	direct := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.Proxy = nil })
 	options := dynamodb.Options{Region: config.Region, HTTPClient: direct}
 	if config.Endpoint != "" {
 		options.BaseEndpoint = aws.String(config.Endpoint)
-		if config.Region == "" {
-			options.Region = "us-east-1"
-		}
-		if config.AccessKey == "" {
-			config.AccessKey, config.SecretKey = "local", "local"
-		}
 	}
 	keys := credentials.NewStaticCredentialsProvider(config.AccessKey, config.SecretKey, config.SessionToken)
 	options.Credentials = keys

@@ -40,6 +40,7 @@ type shard struct {
 
 // New returns the stream of the table with this name. It makes no call.
 func New(c dynamo.ClientConfig, tableName string) *Stream {
+	c = c.WithDefaults()
 	o := dynamodbstreams.Options{Region: c.Region,
 		Credentials: credentials.NewStaticCredentialsProvider(c.AccessKey, c.SecretKey, c.SessionToken)}
 	if c.Endpoint != "" {

@@ -1,0 +1,55 @@
+// Command feed is a Lambda function on the stream of the table. It appends the changes of users, groups and other resources
+// to the change log of their tenant, and puts them on an EventBridge bus if there is one. In addition to the environment
+// variables of package environment, it reads:
+//
+//   - EVENT_BUS, the name or the ARN of the bus. By default, there is none.
+//   - EVENT_DETAIL, what an event contains: notice, the default, or full, which includes the resource.
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/aws/aws-lambda-go/events"
+
+	"serverless-scim/functions/internal/environment"
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/feed"
+	"serverless-scim/internal/table/dynamo"
+	"serverless-scim/internal/token"
+)
+
+// deadlineReserve is the time before Lambda's deadline that is kept free for the response.
+const deadlineReserve = 2 * time.Second
+
+func main() { environment.Start(newHandler) }
+
+func newHandler(_ func(string) string, c directory.Config) (any, error) {
+	tokens := &token.Store{Table: c.Store.Table, Now: c.Store.Now}
+	return handler{&feed.Publisher{Store: c.Store, IsActive: tokens.Exists}}.handle, nil
+}
+
+type handler struct{ *feed.Publisher }
+
+// handle publishes the changes of a batch of stream records. After an error, Lambda delivers the batch again.
+func (h handler) handle(ctx context.Context, e events.DynamoDBEvent) error {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-deadlineReserve))
+		defer cancel()
+	}
+	ctx, cost := directory.MeasureUsage(ctx)
+	r, err := h.Publish(ctx, dynamo.Records(e))
+	attrs := []slog.Attr{slog.Int("records", len(e.Records)), slog.Int("changes", r.Changes),
+		slog.Int("duplicates", r.Duplicates), slog.Int("skipped", r.Skipped), slog.Any("table", cost())}
+	if r.Lag > 0 {
+		attrs = append(attrs, slog.Int64("lag", r.Lag.Milliseconds()))
+	}
+	level := slog.LevelInfo
+	if err != nil {
+		level, attrs = slog.LevelError, append(attrs, slog.String("error", err.Error()))
+	}
+	h.Store.Log.LogAttrs(ctx, level, "feed", attrs...)
+	return err
+}

@@ -37,6 +37,7 @@ func commands() map[string]command {
 		"create-token":   {[]string{"tenant", "label"}, []string{"days", "scope"}, Admin.createToken, "Returns a new token."},
 		"list-tokens":    {tenant, nil, Admin.listTokens, "Returns the IDs, labels, scopes, and last uses of tokens."},
 		"revoke-token":   {tenantAndToken, nil, Admin.revokeToken, "Invalidates the token with this ID."},
+		"reset-feed":     {nil, tenant, Admin.resetFeed, "Lets readers of /Changes begin again. Without tenant: of all."},
 		"rotate-token":   {tenantAndToken, []string{"hours"}, Admin.rotateToken, "Replaces the token with this ID."},
 	}
 }

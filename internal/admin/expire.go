@@ -7,6 +7,7 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"serverless-scim/internal/feed"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/token"
 )
@@ -22,8 +23,8 @@ type ExpireResult struct {
 	PurgedTenants  int `json:"purged"` // tenants whose items were all deleted
 }
 
-// Expire logs a warning for each token that ends soon, purges tenants that have been deleted for DeletedRetention, and
-// starts backfills for attributes that have become indexed. It must be called every hour. If a call fails or runs out
+// Expire logs a warning for each token that ends soon, purges tenants that have been deleted for DeletedRetention, starts
+// backfills for attributes that have become indexed, and renews change logs. It must be called every hour. If a call fails or runs out
 // of time, the next call continues.
 func (a Admin) Expire(ctx context.Context) (result ExpireResult, err error) {
 	tenants, err := a.Tokens.Tenants(ctx)
@@ -41,6 +42,9 @@ func (a Admin) Expire(ctx context.Context) (result ExpireResult, err error) {
 			n, err := a.warnExpiring(ctx, t)
 			if result.ExpiringTokens += n; err == nil {
 				err = a.directoryFor(t.Name).SyncIndexes(ctx)
+			}
+			if err == nil {
+				err = feed.Renew(ctx, a.Directory.Store, t.Name)
 			}
 			if err != nil {
 				return result, err

@@ -43,13 +43,7 @@ func (l changeLog) entryKey(number int64) table.Key {
 
 func (l changeLog) stateKey() table.Key { return table.Key{PK: l.partition(), SK: stateSortKey} }
 
-// IsLogItem reports whether a key is that of an item of a change log.
-func IsLogItem(keys store.Keys, k table.Key) bool {
-	l := changeLog{&store.Store{Keys: keys}}
-	_, err := strconv.ParseInt(k.SK, 10, 64)
-	return k.PK == l.partition() && (k.SK == stateSortKey || err == nil && len(k.SK) == numberDigits)
-}
-
+// decodeEntry returns an entry. If its changes are corrupt, it returns the number and an error.
 func decodeEntry(it table.Item) (e logEntry, err error) {
 	if e.number, err = strconv.ParseInt(it.Key().SK, 10, 64); err == nil {
 		err = json.Unmarshal([]byte(table.StringValue(it["changes"])), &e.changes)
@@ -68,7 +62,10 @@ func (l changeLog) last(ctx context.Context) (*logEntry, error) {
 		return nil, err
 	}
 	e, err := decodeEntry(page.Items[0])
-	return &e, err
+	if err != nil { // a writer continues after it; a reader begins again
+		l.Log.ErrorContext(ctx, "corrupt log entry", "tenant", l.Keys.Tenant(), "error", err)
+	}
+	return &e, nil
 }
 
 // append appends an entry, after the entry with the number after, or at the beginning of the log if after is 0. It returns

@@ -163,7 +163,7 @@ func (r *Reader) readEntries(ctx context.Context, p position) (entries []logEntr
 	for i, it := range items.Items {
 		e, err := decodeEntry(it)
 		if err != nil {
-			return nil, false, err
+			return nil, false, r.corruptEntryError(ctx, err)
 		}
 		if e.number != p.Next+int64(i) {
 			break // the entry between was appended while the Query ran, or it has expired: the next page finds out
@@ -189,7 +189,10 @@ func (r *Reader) confirmEnd(ctx context.Context, p position, laterExists bool) (
 	for _, it := range items {
 		if it.Key() == next {
 			e, err := decodeEntry(it)
-			return []logEntry{e}, true, err
+			if err != nil {
+				return nil, false, r.corruptEntryError(ctx, err)
+			}
+			return []logEntry{e}, true, nil
 		}
 		previousExists = true
 	}
@@ -206,6 +209,13 @@ func (l changeLog) epoch(ctx context.Context) (int64, error) {
 		return 0, err
 	}
 	return table.IntValue(items[0]["epoch"]), nil
+}
+
+// corruptEntryError logs the cause, and returns the error with which the client begins again. The new list contains what
+// the entry told.
+func (r *Reader) corruptEntryError(ctx context.Context, cause error) error {
+	r.log.Log.ErrorContext(ctx, "corrupt log entry", "tenant", r.log.Keys.Tenant(), "error", cause)
+	return expiredCursorError()
 }
 
 func expiredCursorError() error {

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/store"
@@ -58,7 +59,7 @@ func decode(types *scim.Types, r table.Record) (d decodedRecord, ok bool, err er
 		return d, false, err
 	}
 	d.tenant, d.State = parts[0], store.ResourceState{Type: rt, ID: parts[2]}
-	d.Change = Change{ResourceType: rt.Name, ResourceID: parts[2], At: r.CommittedAt.UTC()}
+	d.Change = Change{ResourceType: rt.Name, ResourceID: parts[2], At: r.CommittedAt.UTC().Truncate(time.Millisecond)}
 	ok, err = d.compare(old, updated)
 	return d, ok, err
 }

@@ -33,7 +33,7 @@ type GroupsMessage struct {
 // it.
 func NewMessage(e Entry, resource json.RawMessage) Message {
 	m := Message{
-		ResourceType: e.ResourceType, ID: e.ResourceID, Time: e.At.Truncate(time.Millisecond), Type: e.Types(),
+		ResourceType: e.ResourceType, ID: e.ResourceID, Time: e.At, Type: e.Types(),
 		Events: e.Events(resource != nil), Attributes: e.Attributes, Request: e.Request, Token: e.Token,
 		Deleted: e.State.Head == nil, Resource: resource,
 	}

@@ -77,11 +77,11 @@ func (b *pageBuilder) typeOf(c Change) *scim.ResourceType {
 	return b.types[i]
 }
 
-// setReadAhead sets how many entries to read for the next page: as many as this page took, or, if all that were read fit
-// and more may exist, twice as many.
+// setReadAhead sets how many entries to read for the next page: as many as this page took, or twice as many if they have
+// left it less than half full and more may exist.
 func (b *pageBuilder) setReadAhead(read int, more bool) {
 	switch {
-	case b.full:
+	case b.full, more && len(b.entries) > b.count/2:
 		b.position.Entries = max(1, b.read)
 	case more:
 		b.position.Entries = min(2*max(1, read), maxReadEntries)

@@ -2,6 +2,7 @@ package feed
 
 import (
 	"context"
+	"time"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/store"
@@ -103,7 +104,7 @@ func (r *Reader) list(ctx context.Context, p position, count int, checkEpoch boo
 	}
 	for _, s := range states {
 		page.Entries = append(page.Entries, Entry{State: s, Change: Change{ResourceType: rt.Name, ResourceID: s.ID,
-			At: r.log.Now().UTC(), Kinds: []Kind{Listed}}})
+			At: r.log.Now().UTC().Truncate(time.Millisecond), Kinds: []Kind{Listed}}})
 	}
 	p.advance(r.types, index.LastEvaluatedKey.SK)
 	page.Cursor, page.More = p.encode(r.log.Keys.Tenant(), r.types), true

@@ -90,6 +90,9 @@
 //	RFC 9865                pages by cursor
 //	                        code:  query.go, query/cursor.go
 //	                        tests: search_test.go, query/cursor_test.go, query/iterator_test.go
+//	RFC 9967                events in /Changes, securityEvents in ServiceProviderConfig
+//	                        code:  changes.go, discovery.go, feed
+//	                        tests: changes_test.go, feed/decode_test.go
 //	dialects                requests of identity providers that depart from the RFCs
 //	                        code:  next to the rule that is relaxed, with the name of the provider
 //	                        tests: dialect_test.go, patch/testdata/dialects.txtar

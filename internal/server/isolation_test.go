@@ -13,7 +13,7 @@ import (
 )
 
 // tenantSecrets are IDs and other values that only their tenant can know.
-type tenantSecrets struct{ user, group, cursor, version string }
+type tenantSecrets struct{ user, group, cursor, changesCursor, version string }
 
 // requestsWithSecrets returns requests that contain secrets of another tenant: method, path, body, and If-Match.
 func requestsWithSecrets(secrets tenantSecrets) (all [][4]string) {
@@ -63,6 +63,9 @@ func requestsWithSecrets(secrets tenantSecrets) (all [][4]string) {
 			add("GET", endpoint+"?cursor="+secrets.cursor+count, "")
 		}
 	}
+	for _, more := range []string{"", "&count=1", "&attributes=members", "&resourceTypes=User,Group"} {
+		add("GET", "/Changes?cursor="+secrets.changesCursor+more, "")
+	}
 	return all
 }
 
@@ -87,7 +90,7 @@ var variableText = regexp.MustCompile(`\d{4}-\d\d-\d\dT[0-9:.]+Z|W/\\?"[0-9.]+\\
 // normalize returns a response as text. It replaces times, versions, and cursors, and the secrets of the request.
 func normalize(resp clientResponse, secrets tenantSecrets) string {
 	text := fmt.Sprint(resp.status, resp.header.Get("Location"), resp.header.Get("Retry-After"), resp.text)
-	for _, id := range []string{secrets.user, secrets.group, secrets.cursor} {
+	for _, id := range []string{secrets.user, secrets.group, secrets.cursor, secrets.changesCursor} {
 		text = strings.ReplaceAll(text, id, "ID")
 	}
 	return variableText.ReplaceAllString(text, "…")
@@ -118,7 +121,7 @@ func TestOtherTenantsResourcesLookNonexistent(t *testing.T) {
 				own[i] = tenants[i].createTenant(t, names[i])
 			}
 			a, b := own[0], own[1]
-			never := tenantSecrets{user: "u" + strings.Repeat("7", 26), group: "g" + strings.Repeat("7", 26), cursor: strings.Repeat("A", len(a.cursor)), version: "9"}
+			never := tenantSecrets{user: "u" + strings.Repeat("7", 26), group: "g" + strings.Repeat("7", 26), cursor: strings.Repeat("A", len(a.cursor)), changesCursor: strings.Repeat("A", len(a.changesCursor)), version: "9"}
 			before, requests := tenants[0].dumpTenant(names[0]), 0
 			foreign, nonexistent := append(requestsWithSecrets(a), ownRequestsWithSecrets(a, b.user, b.group)...), append(requestsWithSecrets(never), ownRequestsWithSecrets(never, b.user, b.group)...)
 			for i, r := range foreign {
@@ -158,6 +161,7 @@ func (c *client) createTenant(t *testing.T, tenant string) (secrets tenantSecret
 	}
 	secrets.version = c.do("GET", "/Users/"+secrets.user, "").header.Get("ETag")
 	secrets.cursor, _ = c.do("GET", "/Users?cursor&count=2", "").body["nextCursor"].(string)
+	secrets.changesCursor, _ = c.do("GET", "/Changes?count=2", "").body["nextCursor"].(string)
 	for start := 1; start < 5; start += 2 { // stores bookmarks
 		c.do("GET", fmt.Sprintf("/Users?startIndex=%d&count=2", start), "")
 	}

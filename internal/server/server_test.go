@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/feed"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/server/servertest"
 	"serverless-scim/internal/store"
@@ -60,7 +61,7 @@ func (a *ascendingBytes) Read(p []byte) (int, error) {
 // configuration.
 func newClient(t testing.TB, change ...func(*Config)) *client {
 	t.Helper()
-	tab, err := bolt.Open(":memory:")
+	tab, err := bolt.Open(":memory:", bolt.Watch(feed.IsWatched))
 	if err != nil {
 		t.Fatal(err)
 	}

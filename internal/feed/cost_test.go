@@ -60,9 +60,9 @@ func TestRoundTripsOfPages(t *testing.T) {
 // The log takes a push of 10,000 members in at most 110 entries, and reading it costs at most 1.1 units per user.
 func TestCostOfLargePush(t *testing.T) {
 	t.Parallel()
-	n := 10_000
-	if testing.Short() || directorytest.RaceEnabled() {
-		n = 1000
+	n, maxUnits := 10_000, 1.1
+	if testing.Short() {
+		n, maxUnits = 1000, 1.2 // the first page reads ahead
 	}
 	f := newFixture(t)
 	f.Configure(func(c *directory.Config) {
@@ -95,7 +95,7 @@ func TestCostOfLargePush(t *testing.T) {
 	}
 	units := usage().ReadUnits / float64(n)
 	t.Logf("%d entries; per user, %.3f write units to append and %.3f read units to read", entries, writes.WriteUnits/float64(n), units)
-	if len(seen) != n+1 || units > 1.1 {
+	if len(seen) != n+1 || units > maxUnits {
 		t.Errorf("a reader saw %d resources of %d, for %.3f units per user", len(seen), n+1, units)
 	}
 }

@@ -81,8 +81,8 @@ func TestChanges(t *testing.T) {
 	if want := c.do("GET", "/Users/"+user, "").text; string(m.Resource) != want {
 		t.Errorf("the resource is\n%s\nwant\n%s", m.Resource, want)
 	}
-	if got := fmt.Sprint(m.ResourceType, m.Version, m.Type, m.Attributes, m.Groups.Joined, m.Groups.Left, m.Request, len(m.Token), m.Deleted); got !=
-		fmt.Sprint(`User W/"2.1" [user.deactivated user.updated user.groups_changed] [active groups] [`, group, `] [] request 16 false`) {
+	got := fmt.Sprintln(m.ResourceType, m.Version, m.Type, m.Attributes, m.Groups.Joined, m.Groups.Left, m.Request, len(m.Token), m.Deleted)
+	if got != `User W/"2.1" [user.deactivated user.updated user.groups_changed] [active groups] [`+group+"] [] request 16 false\n" {
 		t.Errorf("the change of the user is %s", got)
 	}
 	if m := byID[gone]; !m.Deleted || m.Resource != nil || m.Version != "" || !slices.Equal(m.Events, []string{feed.DeleteEvent}) {

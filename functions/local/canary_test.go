@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -20,6 +21,8 @@ import (
 	"testing"
 	"time"
 
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/feed"
 	"serverless-scim/internal/gateway"
 	"serverless-scim/internal/replay"
 	"serverless-scim/internal/server"
@@ -135,15 +138,15 @@ func forms(v string) []string {
 		string(quoted[1 : len(quoted)-1]), base64.StdEncoding.EncodeToString([]byte(v)), fmt.Sprintf("%x", v)}
 }
 
-// Logs, table, and responses contain no token and no password, and logs contain no personal value, also for invalid
-// requests and for errors of the table.
+// Logs, table, stream records, events, and responses contain no token and no password. Logs and notices of changes contain
+// no personal value. This also holds for invalid requests and for errors of the table.
 func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 	t.Parallel()
 	conversations, err := replay.LoadConversations("../../events")
 	if err != nil {
 		t.Fatal(err)
 	}
-	tab, err := bolt.Open(":memory:")
+	tab, err := bolt.Open(":memory:", bolt.Watch(feed.IsWatched))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -180,12 +183,16 @@ func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 	}
 	play(false)
 	play(true)
+	config.Store.Table = tab
+	told := publishForCanary(t, tab, config, tokens)
+	c.responses.WriteString(c.readChanges(t))
 
 	items := tableJSON(t, tab)
 	for v := range c.secrets {
 		random := strings.TrimPrefix(v, "scim_default_")
 		for _, form := range forms(random[:min(len(random), 40)]) {
-			for where, text := range map[string]string{"log": log.String(), "table": items, "responses": c.responses.String()} {
+			for where, text := range map[string]string{"log": log.String(), "table": items, "responses": c.responses.String(),
+				"stream": told.records.String(), "events": told.events.String(), "notices": told.notices.String()} {
 				if strings.Contains(text, form) {
 					t.Errorf("%s: contains a secret: %s", where, form)
 				}
@@ -198,6 +205,10 @@ func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 				t.Errorf("the log contains %s: …%s", v, log.String()[max(0, at-300):at+len(form)])
 				break
 			}
+			if strings.Contains(told.notices.String(), `"`+form+`"`) { // in quotes, because a name can be a word like group
+				t.Errorf("a notice contains %s", v)
+				break
+			}
 		}
 	}
 	lines := strings.Count(log.String(), "\n")
@@ -206,6 +217,55 @@ func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 	if c.requests < 300 || lines < 300 || len(c.personal) < 30 || len(c.secrets) < 2 {
 		t.Error("too few requests or values for a meaningful test")
 	}
+}
+
+// told is what other systems could see of the changes.
+type told struct{ records, events, notices bytes.Buffer }
+
+// publishForCanary publishes all changes, and returns the stream records, and the events with and without resources.
+func publishForCanary(t *testing.T, tab *bolt.Table, c directory.Config, tokens *token.Store) *told {
+	t.Helper()
+	var out told
+	notices := func(_ context.Context, tenant string, entries []feed.Entry) error {
+		for _, e := range entries {
+			if err := json.NewEncoder(&out.notices).Encode(feed.NewEvent(tenant, e, nil)); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	p := &feed.Publisher{Store: c.Store, IsActive: tokens.Exists, Sinks: []feed.Sink{newEventWriter(&out.events, c, ""), notices}}
+	changes := 0
+	for more := 1; more > 0; {
+		n, err := tab.Receive(t.Context(), func(ctx context.Context, records []table.Record) error {
+			if err := json.NewEncoder(&out.records).Encode(records); err != nil {
+				return err
+			}
+			r, err := p.Publish(ctx, records)
+			changes += r.Changes
+			return err
+		})
+		if more = n; err != nil {
+			t.Fatal(err)
+		}
+	}
+	if changes < 100 {
+		t.Errorf("%d changes are too few for a meaningful test", changes)
+	}
+	return &out
+}
+
+// readChanges returns the first page of /Changes.
+func (c *canary) readChanges(t *testing.T) string {
+	t.Helper()
+	r := httptest.NewRequest("GET", "/scim/v2/Changes?count=1000", nil)
+	r.Header.Set("Authorization", "Bearer "+c.secret)
+	w := httptest.NewRecorder()
+	c.Handler.ServeHTTP(w, r)
+	if w.Code != 200 || !strings.Contains(w.Body.String(), "nextCursor") {
+		t.Errorf("GET /Changes: %d %s", w.Code, w.Body)
+	}
+	return w.Body.String()
 }
 
 // tableJSON returns all items of a table as JSON.

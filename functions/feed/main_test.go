@@ -17,7 +17,6 @@ import (
 	"serverless-scim/internal/feed"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/tabletest"
-	"serverless-scim/internal/token"
 )
 
 // readEvent returns an event as Lambda delivers it: two created users and a group, a user who joins the group and is
@@ -39,10 +38,7 @@ func newConfig(t *testing.T) (directory.Config, *bytes.Buffer) {
 	t.Helper()
 	log := &bytes.Buffer{}
 	c := functiontest.EmbeddedConfig(t, log)
-	tenants := token.Store{Table: c.Store.Table, Now: c.Store.Now}
-	if _, err := tenants.CreateTenant(t.Context(), "acme"); err != nil {
-		t.Fatal(err)
-	}
+	functiontest.CreateTenants(t, c.Store.Table, "acme")
 	return c, log
 }
 
@@ -137,10 +133,7 @@ func TestBinary(t *testing.T) {
 	binary := functiontest.BuildFunction(t, ".")
 	functiontest.CheckMissingVariable(t, binary)
 	tab, endpoint, name := functiontest.NewDynamoTable(t)
-	tenants := token.Store{Table: tab, Now: (functiontest.EmbeddedConfig(t, &bytes.Buffer{})).Store.Now}
-	if _, err := tenants.CreateTenant(t.Context(), "acme"); err != nil {
-		t.Fatal(err)
-	}
+	functiontest.CreateTenants(t, tab, "acme")
 	event, err := os.ReadFile("testdata/event.json")
 	if err != nil {
 		t.Fatal(err)

@@ -8,12 +8,10 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"serverless-scim/functions/internal/functiontest"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/bolt"
-	"serverless-scim/internal/token"
 )
 
 // checkFsck runs fsck. The test fails unless fsck returns the status, prints the number of lines, and prints text in a
@@ -55,7 +53,7 @@ func TestFsckFile(t *testing.T) {
 	if tab, err = bolt.Open(file); err != nil {
 		t.Fatal(err)
 	}
-	createTenants(t, tab, "default", "other")
+	functiontest.CreateTenants(t, tab, "default", "other")
 	addStrayName(t, tab)
 	tab.Close()
 	checkFsck(t, 0, 1, "0 items of 1 tenants: clean\n", "-db", file, "-tenant", "other")
@@ -66,17 +64,6 @@ func TestFsckFile(t *testing.T) {
 	checkFsck(t, 0, 1, "0 items of 0 tenants: clean\n", "-db", file)
 }
 
-// createTenants creates tenants without resources.
-func createTenants(t *testing.T, tab table.Table, names ...string) {
-	t.Helper()
-	tenants := token.Store{Table: tab, Now: time.Now}
-	for _, name := range names {
-		if _, err := tenants.CreateTenant(t.Context(), name); err != nil {
-			t.Fatal(err)
-		}
-	}
-}
-
 // fsck finds an item that a flipped bit in a key of the file hides, and the repair restores it.
 func TestFsckDamagedKeyOfFile(t *testing.T) {
 	t.Parallel()
@@ -85,7 +72,7 @@ func TestFsckDamagedKeyOfFile(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	createTenants(t, tab, "acme", "default")
+	functiontest.CreateTenants(t, tab, "acme", "default")
 	tab.Close()
 	content, err := os.ReadFile(file)
 	if err != nil {

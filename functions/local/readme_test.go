@@ -21,7 +21,7 @@ func TestREADME(t *testing.T) {
 	t.Parallel()
 	for _, program := range []string{"bash", "curl", "sed"} {
 		if _, err := exec.LookPath(program); err != nil {
-			t.Skip(err)
+			t.Skipf("install %s, which the commands in README.md use", program)
 		}
 	}
 	const file = "../../README.md"

@@ -20,15 +20,11 @@ func withWriteTimeout(h http.Handler) http.Handler {
 	})
 }
 
-// timeoutWriter is a ResponseWriter that extends the deadline of the connection for each chunk of a response.
+// timeoutWriter is a ResponseWriter that extends the deadline of the connection for each chunk of a response. A response
+// without a body has the WriteTimeout of the server.
 type timeoutWriter struct {
 	http.ResponseWriter
 	control *http.ResponseController
-}
-
-func (w timeoutWriter) WriteHeader(status int) {
-	w.extendDeadline()
-	w.ResponseWriter.WriteHeader(status)
 }
 
 func (w timeoutWriter) Write(b []byte) (n int, err error) {

@@ -16,7 +16,6 @@ import (
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/tabletest"
-	"serverless-scim/internal/token"
 )
 
 // scheduled is the event that EventBridge sends for a schedule.
@@ -123,7 +122,7 @@ func TestFsck(t *testing.T) {
 		!strings.Contains(err.Error(), `the tenant "other" does not exist`) {
 		t.Errorf("fsck of a tenant that does not exist: %v", err)
 	}
-	createTenants(t, h.Store.Table, "default", "other")
+	functiontest.CreateTenants(t, h.Store.Table, "default", "other")
 	if found := invoke(t, h, `{"command":"fsck","tenant":"other"}`); found != noFindings {
 		t.Errorf("the findings belong to another tenant, but fsck returned %s", found)
 	}
@@ -150,17 +149,6 @@ func TestFsck(t *testing.T) {
 	} {
 		if n := strings.Count(log.String(), text); n != want {
 			t.Errorf("the log has %d times %s, want %d", n, text, want)
-		}
-	}
-}
-
-// createTenants creates tenants without resources.
-func createTenants(t *testing.T, tab table.Table, names ...string) {
-	t.Helper()
-	tenants := token.Store{Table: tab, Now: time.Now}
-	for _, name := range names {
-		if _, err := tenants.CreateTenant(t.Context(), name); err != nil {
-			t.Fatal(err)
 		}
 	}
 }

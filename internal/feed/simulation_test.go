@@ -318,8 +318,10 @@ func (s *schedule) operate(n *tenant) {
 }
 
 // expireEntries lets 91 days pass and deletes some of the log entries that have expired, in any order, as DynamoDB's time
-// to live does. The last entry remains, because Renew has appended another one in time.
+// to live does. The last entry remains, because Renew has appended another one in time. No delayed transaction arrives
+// after so long, when the number of its entry could be free again.
 func (s *schedule) expireEntries() {
+	s.DropDelayed()
 	s.Start(func() {
 		for _, n := range s.tenants {
 			page, err := s.Query(s.Begin(nil), table.Range{PK: n.name + "#changes", From: "0", To: "9999999999999999"})

@@ -37,7 +37,7 @@ func (s *Simulation) Backup() (restore func()) {
 		for _, t := range s.streams {
 			t.records, t.handled = nil, 0
 		}
-		s.late = nil
+		s.DropDelayed()
 	}
 }
 

@@ -87,7 +87,13 @@ func NewSimulation(seed uint64) *Simulation {
 }
 
 // StopFaults ends all faults. Transactions that have not arrived yet are dropped.
-func (s *Simulation) StopFaults() { s.rates, s.late = faultRates{pace: 1, page: 100}, nil }
+func (s *Simulation) StopFaults() {
+	s.rates = faultRates{pace: 1, page: 100}
+	s.DropDelayed()
+}
+
+// DropDelayed drops the transactions that have not arrived yet.
+func (s *Simulation) DropDelayed() { s.late = nil }
 
 // Int returns a random number in [0, n).
 func (s *Simulation) Int(n int) int { return s.random.IntN(n) }

@@ -24,6 +24,7 @@ var allowedImports = map[string][]string{
 	"query":                {"store", "scim", "filter", "table"},
 	"fsck":                 {"store", "scim", "table"},
 	"feed":                 {"store", "scim", "table"},
+	"feed/eventbridge":     {"feed", "store", "scim", "table"},
 	"store":                {"table", "scim"},
 	"patch":                {"scim", "filter"},
 	"scim":                 {"filter"},
@@ -45,6 +46,7 @@ var allowedImports = map[string][]string{
 const (
 	module = "serverless-scim"
 	client = "github.com/aws/aws-sdk-go-v2/service/dynamodb" // its subpackage types holds data, which any package may use
+	events = "github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
 func TestPackagesImportOnlyWhatIsAllowed(t *testing.T) {
@@ -68,6 +70,9 @@ func TestPackagesImportOnlyWhatIsAllowed(t *testing.T) {
 			if imported == client && name != "table/dynamo" {
 				t.Errorf("%s imports the DynamoDB client, which only table/dynamo may do", p.ImportPath)
 			}
+			if imported == events && name != "feed/eventbridge" {
+				t.Errorf("%s imports the EventBridge client, which only feed/eventbridge may do", p.ImportPath)
+			}
 		}
 	}
 }
@@ -81,6 +86,22 @@ func TestLambdaFunctionsLinkNothingThatOnlyTheLocalProgramNeeds(t *testing.T) {
 			within := func(prefix string) bool { return strings.HasPrefix(p.ImportPath, prefix) }
 			if slices.Contains(localOnly, p.ImportPath) || slices.ContainsFunc(localOnlyModules, within) {
 				t.Errorf("%s links %s", function, p.ImportPath)
+			}
+		}
+	}
+}
+
+// A larger program starts later, so only the function that sends events has their client.
+func TestOnlyFeedLinksTheClientOfEvents(t *testing.T) {
+	t.Parallel()
+	for _, program := range packages(t, "./functions/...") {
+		name := strings.TrimPrefix(program.ImportPath, module+"/functions/")
+		if program.Name != "main" || name == "feed" {
+			continue
+		}
+		for _, p := range packages(t, "-deps", program.ImportPath) {
+			if p.ImportPath == events {
+				t.Errorf("functions/%s links %s", name, events)
 			}
 		}
 	}
@@ -130,6 +151,7 @@ func TestTopFolderHoldsOnlyWhatIsListed(t *testing.T) {
 
 type pkg struct {
 	ImportPath string
+	Name       string
 	Imports    []string
 }
 
@@ -142,7 +164,7 @@ func packages(t *testing.T, arguments ...string) (list []pkg) {
 			t.Fatal(err)
 		}
 	}
-	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Imports"}, arguments...)...)
+	cmd := exec.Command("go", append([]string{"list", "-json=ImportPath,Name,Imports"}, arguments...)...)
 	cmd.Dir = ".."
 	cmd.Stderr = t.Output()
 	out, err := cmd.Output()

@@ -8,6 +8,8 @@ package main
 
 import (
 	"context"
+	"encoding/json"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -16,6 +18,9 @@ import (
 	"serverless-scim/functions/internal/environment"
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/feed"
+	"serverless-scim/internal/feed/eventbridge"
+	"serverless-scim/internal/scim"
+	"serverless-scim/internal/store"
 	"serverless-scim/internal/table/dynamo"
 	"serverless-scim/internal/token"
 )
@@ -25,9 +30,37 @@ const deadlineReserve = 2 * time.Second
 
 func main() { environment.Start(newHandler) }
 
-func newHandler(_ func(string) string, c directory.Config) (any, error) {
+func newHandler(env func(string) string, c directory.Config) (any, error) {
 	tokens := &token.Store{Table: c.Store.Table, Now: c.Store.Now}
-	return handler{&feed.Publisher{Store: c.Store, IsActive: tokens.Exists}}.handle, nil
+	p := &feed.Publisher{Store: c.Store, IsActive: tokens.Exists}
+	if env("EVENT_BUS") != "" {
+		bus, err := newBus(env, c)
+		if err != nil {
+			return nil, err
+		}
+		p.Sinks = append(p.Sinks, bus.Send)
+	}
+	return handler{p}.handle, nil
+}
+
+// newBus returns the bus of the environment variables.
+func newBus(env func(string) string, c directory.Config) (*eventbridge.Bus, error) {
+	config := eventbridge.Config{Name: env("EVENT_BUS"), Region: env("AWS_REGION"), AccessKey: env("AWS_ACCESS_KEY_ID"),
+		SecretKey: env("AWS_SECRET_ACCESS_KEY"), SessionToken: env("AWS_SESSION_TOKEN"), Log: c.Store.Log}
+	switch detail := env("EVENT_DETAIL"); detail {
+	case "", "notice":
+	case "full":
+		withoutMembers, err := scim.NewProjection(c.Store.Types.ResourceTypes, "", "members")
+		if err != nil {
+			return nil, err
+		}
+		config.Render = func(ctx context.Context, tenant string, r store.ResourceState) (json.RawMessage, error) {
+			return directory.New(c, tenant, "").RenderJSON(ctx, r, withoutMembers)
+		}
+	default:
+		return nil, fmt.Errorf("the environment variable EVENT_DETAIL is %q; set it to notice or full", detail)
+	}
+	return eventbridge.New(config), nil
 }
 
 type handler struct{ *feed.Publisher }
@@ -40,9 +73,11 @@ func (h handler) handle(ctx context.Context, e events.DynamoDBEvent) error {
 		defer cancel()
 	}
 	ctx, cost := directory.MeasureUsage(ctx)
+	ctx, sent := eventbridge.WithCounts(ctx)
 	r, err := h.Publish(ctx, dynamo.Records(e))
 	attrs := []slog.Attr{slog.Int("records", len(e.Records)), slog.Int("changes", r.Changes),
-		slog.Int("duplicates", r.Duplicates), slog.Int("skipped", r.Skipped), slog.Any("table", cost())}
+		slog.Int("duplicates", r.Duplicates), slog.Int("skipped", r.Skipped+sent().Rejected),
+		slog.Int("events", sent().Accepted), slog.Any("table", cost())}
 	if r.Lag > 0 {
 		attrs = append(attrs, slog.Int64("lag", r.Lag.Milliseconds()))
 	}

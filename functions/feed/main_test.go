@@ -127,6 +127,18 @@ func TestTenantMustExist(t *testing.T) {
 	}
 }
 
+// EVENT_DETAIL has one of two values.
+func TestEventDetail(t *testing.T) {
+	t.Parallel()
+	c, _ := newConfig(t)
+	for detail, valid := range map[string]bool{"": true, "notice": true, "full": true, "all": false} {
+		_, err := newHandler(func(name string) string { return map[string]string{"EVENT_BUS": "bus", "EVENT_DETAIL": detail}[name] }, c)
+		if (err == nil) != valid || err != nil && !strings.Contains(err.Error(), "EVENT_DETAIL") {
+			t.Errorf("%q: %v", detail, err)
+		}
+	}
+}
+
 // The binary runs behind Lambda's Runtime API on a DynamoDB emulator.
 func TestBinary(t *testing.T) {
 	t.Parallel()

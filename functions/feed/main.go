@@ -10,10 +10,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"log/slog"
-	"time"
-
-	"github.com/aws/aws-lambda-go/events"
 
 	"serverless-scim/functions/internal/environment"
 	"serverless-scim/internal/directory"
@@ -21,12 +17,8 @@ import (
 	"serverless-scim/internal/feed/eventbridge"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/store"
-	"serverless-scim/internal/table/dynamo"
 	"serverless-scim/internal/token"
 )
-
-// deadlineReserve is the time before Lambda's deadline that is kept free for the response.
-const deadlineReserve = 2 * time.Second
 
 func main() { environment.Start(newHandler) }
 
@@ -61,30 +53,4 @@ func newBus(env func(string) string, c directory.Config) (*eventbridge.Bus, erro
 		return nil, fmt.Errorf("the environment variable EVENT_DETAIL is %q; set it to notice or full", detail)
 	}
 	return eventbridge.New(config), nil
-}
-
-type handler struct{ *feed.Publisher }
-
-// handle publishes the changes of a batch of stream records. After an error, Lambda delivers the batch again.
-func (h handler) handle(ctx context.Context, e events.DynamoDBEvent) error {
-	if deadline, ok := ctx.Deadline(); ok {
-		var cancel context.CancelFunc
-		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-deadlineReserve))
-		defer cancel()
-	}
-	ctx, cost := directory.MeasureUsage(ctx)
-	ctx, sent := eventbridge.WithCounts(ctx)
-	r, err := h.Publish(ctx, dynamo.Records(e))
-	attrs := []slog.Attr{slog.Int("records", len(e.Records)), slog.Int("changes", r.Changes),
-		slog.Int("duplicates", r.Duplicates), slog.Int("skipped", r.Skipped+sent().Rejected),
-		slog.Int("events", sent().Accepted), slog.Any("table", cost())}
-	if r.Lag > 0 {
-		attrs = append(attrs, slog.Int64("lag", r.Lag.Milliseconds()))
-	}
-	level := slog.LevelInfo
-	if err != nil {
-		level, attrs = slog.LevelError, append(attrs, slog.String("error", err.Error()))
-	}
-	h.Store.Log.LogAttrs(ctx, level, "feed", attrs...)
-	return err
 }

@@ -9,6 +9,13 @@ import (
 	"serverless-scim/internal/scim"
 )
 
+// maxReadEntries is the maximum number of log entries that a Reader reads for a page, and defaultReadEntries the number
+// for the first page of a log. A page of many changes may be one entry, and a page of a few may be many.
+const (
+	maxReadEntries     = 100
+	defaultReadEntries = 10
+)
+
 // A position is a place in what a Reader returns: in the list of all resources, or in the log.
 type position struct {
 	Epoch   int64  `json:"e,omitempty"`

@@ -1,7 +1,6 @@
 package feed
 
 import (
-	"context"
 	"slices"
 
 	"serverless-scim/internal/scim"
@@ -94,34 +93,4 @@ func (b *pageBuilder) setReadAhead(read int, more bool) {
 func (e Entry) AsDeleted() Entry {
 	e.State.Head, e.Kinds, e.Attributes, e.Joined, e.Left, e.Replaced = nil, []Kind{Deleted}, nil, nil, nil, false
 	return e
-}
-
-// readStates sets the current state of the resource of each entry. A resource that no longer exists is reported as
-// deleted, whatever its changes were.
-func (r *Reader) readStates(ctx context.Context, entries []Entry) error {
-	heads := make(map[string]*store.HeadItem, len(entries))
-	found := make([][]store.ResourceState, len(r.types))
-	var calls []func() error
-	for i, rt := range r.types {
-		var ids []string
-		for _, e := range entries {
-			if e.State.Type == rt {
-				ids = append(ids, e.ResourceID)
-			}
-		}
-		calls = append(calls, func() (err error) { found[i], err = r.log.ReadHeads(ctx, rt, ids); return err })
-	}
-	if err := r.log.RunShortReads(calls...); err != nil {
-		return err
-	}
-	for _, state := range slices.Concat(found...) {
-		heads[state.ID] = state.Head
-	}
-	for i := range entries {
-		e := &entries[i]
-		if e.State.Head = heads[e.ResourceID]; e.State.Head == nil {
-			*e = e.AsDeleted()
-		}
-	}
-	return nil
 }

@@ -2,18 +2,12 @@ package feed
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/store"
 	"serverless-scim/internal/table"
-)
-
-// maxReadEntries is the maximum number of log entries that a Reader reads for a page, and defaultReadEntries the number
-// for the first page of a log. A page of many changes may be one entry, and a page of a few may be many.
-const (
-	maxReadEntries     = 100
-	defaultReadEntries = 10
 )
 
 // A Reader reads what changed in one tenant, page by page. It is safe for concurrent use.
@@ -201,6 +195,36 @@ func (r *Reader) confirmEnd(ctx context.Context, p position, laterExists bool) (
 		return nil, false, expiredCursorError()
 	}
 	return nil, false, nil
+}
+
+// readStates sets the current state of the resource of each entry. A resource that no longer exists is reported as
+// deleted, whatever its changes were.
+func (r *Reader) readStates(ctx context.Context, entries []Entry) error {
+	heads := make(map[string]*store.HeadItem, len(entries))
+	found := make([][]store.ResourceState, len(r.types))
+	var calls []func() error
+	for i, rt := range r.types {
+		var ids []string
+		for _, e := range entries {
+			if e.State.Type == rt {
+				ids = append(ids, e.ResourceID)
+			}
+		}
+		calls = append(calls, func() (err error) { found[i], err = r.log.ReadHeads(ctx, rt, ids); return err })
+	}
+	if err := r.log.RunShortReads(calls...); err != nil {
+		return err
+	}
+	for _, state := range slices.Concat(found...) {
+		heads[state.ID] = state.Head
+	}
+	for i := range entries {
+		e := &entries[i]
+		if e.State.Head = heads[e.ResourceID]; e.State.Head == nil {
+			*e = e.AsDeleted()
+		}
+	}
+	return nil
 }
 
 // epoch returns when the log was last reset, 0 for never.

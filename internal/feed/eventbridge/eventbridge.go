@@ -18,7 +18,6 @@ import (
 	"github.com/aws/aws-sdk-go-v2/credentials"
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 
-	"serverless-scim/internal/feed"
 	"serverless-scim/internal/store"
 	"serverless-scim/internal/table"
 )
@@ -66,31 +65,6 @@ const (
 	maxCallEvents = 10
 	maxCallBytes  = 950_000
 )
-
-// Send puts the changes of a tenant on the bus. It repeats what fails until the deadline, and then returns a
-// *table.TransientError. Another error means that the bus cannot be used, for example because access is denied. After an
-// error, some of the events may have been sent.
-//
-// An event that EventBridge rejects is sent without the resource, if it contained one. If it is rejected again, it is
-// logged and skipped, so that it cannot stop the feed.
-func (b *Bus) Send(ctx context.Context, tenant string, entries []feed.Entry) error {
-	var events []*event
-	size := 0
-	for _, e := range entries {
-		next, err := b.newEvent(ctx, tenant, e)
-		if err != nil {
-			return err
-		}
-		if len(events) == maxCallEvents || size+next.size() > maxCallBytes {
-			if err := b.send(ctx, events); err != nil {
-				return err
-			}
-			events, size = nil, 0
-		}
-		events, size = append(events, next), size+next.size()
-	}
-	return b.send(ctx, events)
-}
 
 // Counts are numbers of events.
 type Counts struct {

@@ -15,8 +15,34 @@ import (
 	"github.com/aws/smithy-go"
 	smithyhttp "github.com/aws/smithy-go/transport/http"
 
+	"serverless-scim/internal/feed"
 	"serverless-scim/internal/table"
 )
+
+// Send puts the changes of a tenant on the bus. It repeats what fails until the deadline, and then returns a
+// *table.TransientError. Another error means that the bus cannot be used, for example because access is denied. After an
+// error, some of the events may have been sent.
+//
+// An event that EventBridge rejects is sent without the resource, if it contained one. If it is rejected again, it is
+// logged and skipped, so that it cannot stop the feed.
+func (b *Bus) Send(ctx context.Context, tenant string, entries []feed.Entry) error {
+	var events []*event
+	size := 0
+	for _, e := range entries {
+		next, err := b.newEvent(ctx, tenant, e)
+		if err != nil {
+			return err
+		}
+		if len(events) == maxCallEvents || size+next.size() > maxCallBytes {
+			if err := b.send(ctx, events); err != nil {
+				return err
+			}
+			events, size = nil, 0
+		}
+		events, size = append(events, next), size+next.size()
+	}
+	return b.send(ctx, events)
+}
 
 // send sends events that fit one call. It repeats those that fail.
 func (b *Bus) send(ctx context.Context, events []*event) error {

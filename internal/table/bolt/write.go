@@ -135,7 +135,7 @@ func (t *Table) applyRequest(tx *bbolt.Tx, r *writeRequest) (wrote bool, err err
 		return false, nil
 	}
 	for _, c := range changes {
-		if err := t.appendRecord(tx, r.writes[c.index].Target(), c); err != nil {
+		if err := t.appendRecord(tx, r.writes[c.index].Target(), c.old, c.item); err != nil {
 			return false, err
 		}
 		if err := c.apply(tx.Bucket(items)); err != nil {

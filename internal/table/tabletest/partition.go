@@ -1,6 +1,7 @@
 package tabletest
 
 import (
+	"hash/fnv"
 	"slices"
 	"strings"
 
@@ -105,4 +106,32 @@ func compareKeys(a, b table.Key) int {
 		return c
 	}
 	return strings.Compare(a.SK, b.SK)
+}
+
+// show makes the current item of a place visible to plain reads, and adds the record of the change to the stream.
+// DynamoDB, too, writes the record of an item together with the item, and not with the other items of its transaction.
+func (s *Simulation) show(p *place) {
+	old := p.visible
+	p.visible = p.item
+	if s.watched == nil || !s.watched(p.Key) || describeItem(old) == describeItem(p.item) {
+		return
+	}
+	h := fnv.New32a()
+	h.Write([]byte(p.PK))
+	stream := s.streams[h.Sum32()%streamShards]
+	stream.records = append(stream.records, table.Record{Key: p.Key, Old: old, New: p.item, CommittedAt: s.clock})
+}
+
+// selectAttributes returns the item with only these attributes; nil selects all.
+func selectAttributes(it table.Item, attributes []string) table.Item {
+	if attributes == nil {
+		return it
+	}
+	selected := make(table.Item, len(attributes))
+	for _, name := range attributes {
+		if v, ok := it[name]; ok {
+			selected[name] = v
+		}
+	}
+	return selected
 }

@@ -130,20 +130,6 @@ func (s *Simulation) Query(ctx context.Context, r table.Range) (page table.Page,
 	return page, nil
 }
 
-// selectAttributes returns the item with only these attributes; nil selects all.
-func selectAttributes(it table.Item, attributes []string) table.Item {
-	if attributes == nil {
-		return it
-	}
-	selected := make(table.Item, len(attributes))
-	for _, name := range attributes {
-		if v, ok := it[name]; ok {
-			selected[name] = v
-		}
-	}
-	return selected
-}
-
 // Scan reads a page of random size.
 func (s *Simulation) Scan(ctx context.Context, from table.Key) (page table.Page, err error) {
 	if err := table.ValidateScan(from); err != nil {

@@ -220,3 +220,15 @@ type thread struct {
 	sending *Transaction            // the transaction that the thread will send next; nil: none
 	awaits  any                     // the *Transaction or *group for which the thread waits; nil: none
 }
+
+// streamShards is the number of shards of a simulated stream. All records of an item are in the same shard.
+const streamShards = 2
+
+// A SimulatedStream is the table.Stream of one shard of a Simulation. It delivers batches of random size, at random later
+// than possible, and at random again although they were handled. Only one process may receive from it at a time, as
+// Lambda ensures, but a process that crashes may leave writes behind that arrive during the next delivery.
+type SimulatedStream struct {
+	simulation *Simulation
+	records    []table.Record
+	handled    int // records before this one were handled
+}

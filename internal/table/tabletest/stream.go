@@ -60,7 +60,7 @@ func (s *streamSubject) receive(n int) (records []table.Record) {
 	for idle := 0; len(records) < n || idle == 0; {
 		got, err := s.stream.Receive(s.ctx, func(_ context.Context, batch []table.Record) error {
 			for _, r := range batch {
-				if r.Key.SK == WatchedSortKey && describeItems(r.Old) != describeItems(r.New) {
+				if r.Key.SK == WatchedSortKey && describeItem(r.Old) != describeItem(r.New) {
 					records = append(records, r)
 				}
 			}
@@ -92,8 +92,8 @@ func checkImages(s *streamSubject) {
 	records := s.receive(3)
 	for i, want := range [][2]table.Item{{nil, first}, {first, second}, {second, nil}} {
 		r := records[i]
-		if r.Key != k || r.Err != nil || r.Expired || describeItems(r.Old) != describeItems(want[0]) || describeItems(r.New) != describeItems(want[1]) {
-			s.Errorf("record %d is %+v, want the images %s and %s", i, r, describeItems(want[0]), describeItems(want[1]))
+		if r.Key != k || r.Err != nil || r.Expired || describeItem(r.Old) != describeItem(want[0]) || describeItem(r.New) != describeItem(want[1]) {
+			s.Errorf("record %d is %+v, want the images %s and %s", i, r, describeItem(want[0]), describeItem(want[1]))
 		}
 		if age := time.Since(r.CommittedAt).Abs(); age > time.Hour {
 			s.Errorf("record %d was committed at %v", i, r.CommittedAt)

@@ -104,3 +104,11 @@ func describe(writes []table.Write) string {
 	}
 	return b.String()
 }
+
+// describeItem returns an item as text, and "" for no item.
+func describeItem(it table.Item) string {
+	if it == nil {
+		return ""
+	}
+	return list([]table.Item{it})
+}

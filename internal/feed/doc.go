@@ -30,5 +30,5 @@
 // application that stores what it reads, and then the cursor, has the state of the directory when it reaches the end. An
 // application that begins without a cursor replaces the copy that it has. It
 // may read a change twice, also after the state that it led to has been replaced. It never reads an older state of a
-// resource after a newer one.
+// resource after a newer one. The folder consumer has the guide for applications, and programs that keep a copy.
 package feed

@@ -226,7 +226,7 @@ type told struct{ records, events, notices bytes.Buffer }
 func publishForCanary(t *testing.T, tab *bolt.Table, c directory.Config, tokens *token.Store) *told {
 	t.Helper()
 	var out told
-	notices := func(_ context.Context, tenant string, entries []feed.Entry) error {
+	notices := func(_ context.Context, tenant string, entries []feed.ResourceChange) error {
 		for _, e := range entries {
 			if err := json.NewEncoder(&out.notices).Encode(feed.NewEvent(tenant, e, nil)); err != nil {
 				return err

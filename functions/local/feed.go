@@ -49,7 +49,7 @@ func (o options) newPublisher(c directory.Config, tokens *token.Store, base stri
 
 // newEventWriter returns a sink that writes each change as a line of JSON, with the resource.
 func newEventWriter(w io.Writer, c directory.Config, base string) feed.Sink {
-	return func(ctx context.Context, tenant string, entries []feed.Entry) error {
+	return func(ctx context.Context, tenant string, entries []feed.ResourceChange) error {
 		withoutMembers, err := scim.NewProjection(c.Store.Types.ResourceTypes, "", "members")
 		if err != nil {
 			return err

@@ -50,8 +50,8 @@ func TestRoundTripsOfPages(t *testing.T) {
 		}{"first page": {"", 100, 4}, "100 changes": {cursor, 100, 3}} {
 			ctx, usage := table.WithUsage(t.Context())
 			page := slow.readPage(ctx, c.cursor, 100)
-			if u := usage(); len(page.Entries) != c.entries || u.RoundTrips > c.roundTrips {
-				t.Errorf("%s: %d entries in %d round trips, want %d in %d", name, len(page.Entries), u.RoundTrips, c.entries, c.roundTrips)
+			if u := usage(); len(page.Changes) != c.entries || u.RoundTrips > c.roundTrips {
+				t.Errorf("%s: %d entries in %d round trips, want %d in %d", name, len(page.Changes), u.RoundTrips, c.entries, c.roundTrips)
 			}
 		}
 	})
@@ -88,7 +88,7 @@ func TestCostOfLargePush(t *testing.T) {
 	ctx, usage = table.WithUsage(t.Context())
 	for more := true; more; {
 		page := f.readPage(ctx, cursor, 100)
-		for _, e := range page.Entries {
+		for _, e := range page.Changes {
 			seen[e.ResourceID] = true
 		}
 		cursor, more = page.Cursor, page.More

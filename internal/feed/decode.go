@@ -15,24 +15,24 @@ import (
 // may select some others.
 func IsWatched(k table.Key) bool { return k.SK == store.HeadSortKey && strings.Count(k.PK, "#") == 2 }
 
-// An Entry is a change with the state of its resource.
-type Entry struct {
+// A ResourceChange is a change with the state of its resource.
+type ResourceChange struct {
 	Change
 	State store.ResourceState // Head is nil if the resource is deleted
 }
 
 // A decodedRecord is the change of one stream record, and the tenant of its resource.
 type decodedRecord struct {
-	Entry
+	ResourceChange
 	tenant string // escaped
 }
 
 // Decode returns the change that a record of the table's stream describes. ok is false if the record describes no change
 // of a resource: if the item is no head item, if neither version has moved, or if a deleted resource is removed from the
 // table. It returns an error if the item is a head item but cannot be decoded.
-func Decode(types *scim.Types, r table.Record) (e Entry, ok bool, err error) {
+func Decode(types *scim.Types, r table.Record) (c ResourceChange, ok bool, err error) {
 	d, ok, err := decode(types, r)
-	return d.Entry, ok, err
+	return d.ResourceChange, ok, err
 }
 
 func decode(types *scim.Types, r table.Record) (d decodedRecord, ok bool, err error) {
@@ -73,57 +73,57 @@ func headOf(image table.Item) (*store.HeadItem, error) {
 	return h, store.UnmarshalItem(image, h)
 }
 
-// compare completes the entry with what differs between two images of a head item. It reports whether they make a change.
-func (e *Entry) compare(old, updated *store.HeadItem) (changed bool, err error) {
+// compare completes the change with what differs between two images of a head item. It reports whether they make a change.
+func (c *ResourceChange) compare(old, updated *store.HeadItem) (changed bool, err error) {
 	switch {
 	case old == nil && updated == nil, old != nil && old.Deleting:
 		return false, nil
 	case updated == nil:
-		e.Kinds, e.Version, e.GroupsVersion = []Kind{Deleted}, old.Version, old.GroupsVersion
+		c.Kinds, c.Version, c.GroupsVersion = []Kind{Deleted}, old.Version, old.GroupsVersion
 		return true, nil
 	}
-	e.Version, e.GroupsVersion = updated.Version, updated.GroupsVersion
-	e.Request, e.Token = updated.Origin.Request, updated.Origin.Token
+	c.Version, c.GroupsVersion = updated.Version, updated.GroupsVersion
+	c.Request, c.Token = updated.Origin.Request, updated.Origin.Token
 	switch {
 	case updated.Deleting:
-		e.Kinds = []Kind{Deleted}
+		c.Kinds = []Kind{Deleted}
 		return true, nil
 	case old == nil:
-		e.Kinds = []Kind{Created}
+		c.Kinds = []Kind{Created}
 		_, err = store.DecodeDocument(updated.Document)
 	case old.Version == updated.Version && old.GroupsVersion == updated.GroupsVersion:
 		return false, nil
 	default:
-		err = e.compareStates(old, updated)
+		err = c.compareStates(old, updated)
 	}
-	e.State.Head = updated
+	c.State.Head = updated
 	return err == nil, err
 }
 
-// compareStates completes the entry with the differences between two versions of an existing resource.
-func (e *Entry) compareStates(old, updated *store.HeadItem) error {
+// compareStates completes the change with the differences between two versions of an existing resource.
+func (c *ResourceChange) compareStates(old, updated *store.HeadItem) error {
 	if old.Document != updated.Document {
-		if err := e.compareDocuments(old, updated); err != nil {
+		if err := c.compareDocuments(old, updated); err != nil {
 			return err
 		}
 	}
-	e.Joined, e.Left = without(updated.Groups, old.Groups), without(old.Groups, updated.Groups)
-	if len(e.Joined)+len(e.Left) > 0 {
-		e.Kinds, e.Attributes = append(e.Kinds, GroupsChanged), append(e.Attributes, "groups")
+	c.Joined, c.Left = without(updated.Groups, old.Groups), without(old.Groups, updated.Groups)
+	if len(c.Joined)+len(c.Left) > 0 {
+		c.Kinds, c.Attributes = append(c.Kinds, GroupsChanged), append(c.Attributes, "groups")
 	}
 	if old.MemberCount != updated.MemberCount || old.MemberDigest != updated.MemberDigest ||
 		updated.PendingChange != "" && old.PendingChange != updated.PendingChange {
-		e.Kinds, e.Attributes = append(e.Kinds, MembersChanged), append(e.Attributes, "members")
+		c.Kinds, c.Attributes = append(c.Kinds, MembersChanged), append(c.Attributes, "members")
 	}
-	if len(e.Kinds) == 0 {
-		e.Kinds = []Kind{Updated}
+	if len(c.Kinds) == 0 {
+		c.Kinds = []Kind{Updated}
 	}
-	e.Replaced = old.Version != updated.Version && updated.Operation == store.OperationPut
-	slices.Sort(e.Attributes)
+	c.Replaced = old.Version != updated.Version && updated.Operation == store.OperationPut
+	slices.Sort(c.Attributes)
 	return nil
 }
 
-func (e *Entry) compareDocuments(old, updated *store.HeadItem) error {
+func (c *ResourceChange) compareDocuments(old, updated *store.HeadItem) error {
 	from, _ := store.DecodeDocument(old.Document) // nil if it is corrupt: then every attribute counts as changed
 	to, err := store.DecodeDocument(updated.Document)
 	if err != nil {
@@ -131,10 +131,10 @@ func (e *Entry) compareDocuments(old, updated *store.HeadItem) error {
 	}
 	switch wasInactive, isInactive := from["active"] == false, to["active"] == false; {
 	case isInactive && !wasInactive:
-		e.Kinds = append(e.Kinds, Deactivated)
+		c.Kinds = append(c.Kinds, Deactivated)
 	case wasInactive && !isInactive:
-		e.Kinds = append(e.Kinds, Activated)
+		c.Kinds = append(c.Kinds, Activated)
 	}
-	e.Kinds, e.Attributes = append(e.Kinds, Updated), scim.ChangedPaths(from, to)
+	c.Kinds, c.Attributes = append(c.Kinds, Updated), scim.ChangedPaths(from, to)
 	return nil
 }

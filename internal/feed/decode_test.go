@@ -75,7 +75,7 @@ func (f *fixture) changes() (list []string) {
 	return list
 }
 
-func (f *fixture) describe(e feed.Entry) string {
+func (f *fixture) describe(e feed.ResourceChange) string {
 	names := func(ids []string) string {
 		var list []string
 		for _, id := range ids {

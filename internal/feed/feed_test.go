@@ -51,15 +51,15 @@ func (f *fixture) reader(types ...*scim.ResourceType) *feed.Reader {
 }
 
 // readAll reads pages until there are no more, and returns their entries and the last cursor.
-func (f *fixture) readAll(r *feed.Reader, cursor string, count int) (entries []feed.Entry, next string) {
+func (f *fixture) readAll(r *feed.Reader, cursor string, count int) (entries []feed.ResourceChange, next string) {
 	f.Helper()
 	for {
 		page, err := r.Read(f.Ctx, cursor, count)
 		f.must(err)
-		if len(page.Entries) > count {
-			f.Errorf("a page has %d entries, more than %d", len(page.Entries), count)
+		if len(page.Changes) > count {
+			f.Errorf("a page has %d entries, more than %d", len(page.Changes), count)
 		}
-		entries = append(entries, page.Entries...)
+		entries = append(entries, page.Changes...)
 		if cursor = page.Cursor; !page.More {
 			return entries, cursor
 		}
@@ -235,12 +235,36 @@ func TestBadRecordsAreSkipped(t *testing.T) {
 	}
 }
 
+// A corrupt head item does not stop a reader. It is left out, and not reported as deleted.
+func TestCorruptResourcesAreLeftOut(t *testing.T) {
+	t.Parallel()
+	f := newFixture(t)
+	u := f.users(3)
+	_, cursor := f.readAll(f.reader(), "", 100)
+	for _, id := range u {
+		f.patch(f.User, id, `[{"op":"add","path":"nickName","value":"n"}]`)
+	}
+	f.publish(f.publisher())
+	f.must(f.file.Write(f.Ctx, table.Update{Key: f.Store.Keys.Head(f.User, u[1]), Set: table.Item{"created": table.N(1)}}))
+	for name, from := range map[string]string{"list": "", "log": cursor} {
+		changes, _ := f.readAll(f.reader(), from, 100)
+		for _, c := range changes {
+			if c.ResourceID == u[1] || c.Has(feed.Deleted) {
+				t.Errorf("%s: %+v", name, c)
+			}
+		}
+		if name == "list" && len(changes) < 2 || name == "log" && len(changes) != 2 {
+			t.Errorf("%s: %d changes", name, len(changes))
+		}
+	}
+}
+
 // The items of a deleted tenant are removed one by one, which is no change of its resources.
 func TestChangesOfDeletedTenantsAreDropped(t *testing.T) {
 	t.Parallel()
 	f := newFixture(t)
 	f.users(2)
-	p := f.publisher(func(context.Context, string, []feed.Entry) error { return errors.New("must not be called") })
+	p := f.publisher(func(context.Context, string, []feed.ResourceChange) error { return errors.New("must not be called") })
 	p.IsActive = func(_ context.Context, tenant string) (bool, error) { return tenant != "test", nil }
 	if r := f.publish(p); r.Changes != 0 || len(f.logItems()) != 0 {
 		t.Errorf("%+v, and %d entries", r, len(f.logItems()))
@@ -254,7 +278,7 @@ func TestRedeliveryIsRecognized(t *testing.T) {
 	f.users(3)
 	var ids []string
 	refuse := true
-	sink := func(_ context.Context, tenant string, entries []feed.Entry) error {
+	sink := func(_ context.Context, tenant string, entries []feed.ResourceChange) error {
 		for _, e := range entries {
 			ids = append(ids, e.EventID(tenant))
 		}

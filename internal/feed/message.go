@@ -29,26 +29,26 @@ type GroupsMessage struct {
 	Left   []string `json:"left"`
 }
 
-// NewMessage returns the message of an entry. resource is the JSON of the resource, or nil if the message does not contain
+// NewMessage returns the message of a change. resource is the JSON of the resource, or nil if the message does not contain
 // it.
-func NewMessage(e Entry, resource json.RawMessage) Message {
+func NewMessage(c ResourceChange, resource json.RawMessage) Message {
 	m := Message{
-		ResourceType: e.ResourceType, ID: e.ResourceID, Time: e.At, Type: e.Types(),
-		Events: e.Events(resource != nil), Attributes: e.Attributes, Request: e.Request, Token: e.Token,
-		Deleted: e.State.Head == nil, Resource: resource,
+		ResourceType: c.ResourceType, ID: c.ResourceID, Time: c.At, Type: c.Types(),
+		Events: c.Events(resource != nil), Attributes: c.Attributes, Request: c.Request, Token: c.Token,
+		Deleted: c.State.Head == nil, Resource: resource,
 	}
-	if len(e.Joined)+len(e.Left) > 0 {
-		m.Groups = &GroupsMessage{append([]string{}, e.Joined...), append([]string{}, e.Left...)}
+	if len(c.Joined)+len(c.Left) > 0 {
+		m.Groups = &GroupsMessage{append([]string{}, c.Joined...), append([]string{}, c.Left...)}
 	}
 	if !m.Deleted {
-		m.Version = e.State.Head.EntityTag(e.State.Type)
+		m.Version = c.State.Head.EntityTag(c.State.Type)
 	}
 	return m
 }
 
-// NewEvent returns the message of an entry of a tenant for another system.
-func NewEvent(tenant string, e Entry, resource json.RawMessage) Message {
-	m := NewMessage(e, resource)
-	m.Tenant, m.ChangeID = tenant, e.EventID(tenant)
+// NewEvent returns the message of a change in a tenant for another system.
+func NewEvent(tenant string, c ResourceChange, resource json.RawMessage) Message {
+	m := NewMessage(c, resource)
+	m.Tenant, m.ChangeID = tenant, c.EventID(tenant)
 	return m
 }

@@ -12,8 +12,8 @@ type pageBuilder struct {
 	types    []*scim.ResourceType
 	count    int      // maximum number of resources
 	position position // behind what was added
-	entries  []Entry
-	byID     map[string]int // index in entries
+	changes  []ResourceChange
+	byID     map[string]int // index in changes
 	read     int            // number of log entries of which something was added
 	full     bool           // the next change does not fit
 }
@@ -22,7 +22,7 @@ type pageBuilder struct {
 // page would be empty without it, so that the next page does not read the entry again.
 func (b *pageBuilder) add(e logEntry) bool {
 	changes := e.changes[min(b.position.Skip, len(e.changes)):]
-	if len(b.entries) > 0 && len(b.entries)+b.countNew(changes) > b.count {
+	if len(b.changes) > 0 && len(b.changes)+b.countNew(changes) > b.count {
 		b.full = true
 		return false
 	}
@@ -56,14 +56,14 @@ func (b *pageBuilder) addChange(c Change) bool {
 		return true
 	}
 	if i, known := b.byID[c.ResourceID]; known {
-		b.entries[i].merge(c)
+		b.changes[i].merge(c)
 		return true
 	}
-	if len(b.entries) == b.count {
+	if len(b.changes) == b.count {
 		return false
 	}
-	b.byID[c.ResourceID] = len(b.entries)
-	b.entries = append(b.entries, Entry{Change: c, State: store.ResourceState{Type: rt, ID: c.ResourceID}})
+	b.byID[c.ResourceID] = len(b.changes)
+	b.changes = append(b.changes, ResourceChange{Change: c, State: store.ResourceState{Type: rt, ID: c.ResourceID}})
 	return true
 }
 
@@ -80,7 +80,7 @@ func (b *pageBuilder) typeOf(c Change) *scim.ResourceType {
 // left it less than half full and more may exist.
 func (b *pageBuilder) setReadAhead(read int, more bool) {
 	switch {
-	case b.full, more && len(b.entries) > b.count/2:
+	case b.full, more && len(b.changes) > b.count/2:
 		b.position.Entries = max(1, b.read)
 	case more:
 		b.position.Entries = min(2*max(1, read), maxReadEntries)
@@ -89,8 +89,8 @@ func (b *pageBuilder) setReadAhead(read int, more bool) {
 	}
 }
 
-// AsDeleted returns the entry as that of a deleted resource.
-func (e Entry) AsDeleted() Entry {
-	e.State.Head, e.Kinds, e.Attributes, e.Joined, e.Left, e.Replaced = nil, []Kind{Deleted}, nil, nil, nil, false
-	return e
+// AsDeleted returns the change as that of a deleted resource.
+func (c ResourceChange) AsDeleted() ResourceChange {
+	c.State.Head, c.Kinds, c.Attributes, c.Joined, c.Left, c.Replaced = nil, []Kind{Deleted}, nil, nil, nil, false
+	return c
 }

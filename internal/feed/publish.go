@@ -18,7 +18,7 @@ import (
 // A Sink receives every change after the log has it: in the order of the log for each resource, at least once, and always
 // with the same EventID. If it returns an error, the Publisher's caller must publish the records again. The tenant is the
 // escaped name.
-type Sink func(ctx context.Context, tenant string, entries []Entry) error
+type Sink func(ctx context.Context, tenant string, changes []ResourceChange) error
 
 // A Publisher appends the changes of stream records to the change logs of their tenants, and passes them to sinks. It is
 // safe for concurrent use, and any number of Publishers may work on the same table.
@@ -45,7 +45,7 @@ type Result struct {
 // the feed. After an error, the caller must pass the records again, because the order of changes matters more than the
 // progress of later records. Changes that the log has already are then recognized, if possible.
 func (p *Publisher) Publish(ctx context.Context, records []table.Record) (r Result, err error) {
-	byTenant := map[string][]Entry{}
+	byTenant := map[string][]ResourceChange{}
 	for _, record := range records {
 		d, ok, err := decode(p.Store.Types, record)
 		switch {
@@ -53,7 +53,7 @@ func (p *Publisher) Publish(ctx context.Context, records []table.Record) (r Resu
 			r.Skipped++
 			p.Store.Log.ErrorContext(ctx, "stream record skipped", "pk", record.Key.PK, "sk", record.Key.SK, "error", err)
 		case ok:
-			byTenant[d.tenant] = append(byTenant[d.tenant], d.Entry)
+			byTenant[d.tenant] = append(byTenant[d.tenant], d.ResourceChange)
 		}
 	}
 	for _, tenant := range slices.Sorted(maps.Keys(byTenant)) {
@@ -65,26 +65,26 @@ func (p *Publisher) Publish(ctx context.Context, records []table.Record) (r Resu
 	return r, nil
 }
 
-func (p *Publisher) publishTenant(ctx context.Context, tenant string, entries []Entry, r *Result) error {
+func (p *Publisher) publishTenant(ctx context.Context, tenant string, changes []ResourceChange, r *Result) error {
 	if active, err := p.IsActive(ctx, tenant); err != nil || !active {
 		return err
 	}
 	l := changeLog{p.Store.ForTenant(store.KeysForEscaped(tenant))}
-	if err := l.requireIndexItems(ctx, entries); err != nil {
+	if err := l.requireIndexItems(ctx, changes); err != nil {
 		return err
 	}
-	for _, batch := range batches(entries) {
+	for _, batch := range batches(changes) {
 		appended, err := p.appendBatch(ctx, l, tenant, batch)
 		if err != nil {
 			return err
 		}
 		r.Changes, r.Duplicates = r.Changes+appended, r.Duplicates+len(batch)-appended
 	}
-	for _, e := range entries {
-		r.Lag = max(r.Lag, p.Store.Now().Sub(e.At))
+	for _, c := range changes {
+		r.Lag = max(r.Lag, p.Store.Now().Sub(c.At))
 	}
 	for _, sink := range p.Sinks {
-		if err := sink(ctx, tenant, entries); err != nil {
+		if err := sink(ctx, tenant, changes); err != nil {
 			return err
 		}
 	}
@@ -92,15 +92,15 @@ func (p *Publisher) publishTenant(ctx context.Context, tenant string, entries []
 }
 
 // batches splits changes so that each part fits one entry of the log.
-func batches(entries []Entry) (parts [][]Change) {
+func batches(changes []ResourceChange) (parts [][]Change) {
 	size := 0
-	for _, e := range entries {
-		encoded, _ := json.Marshal(e.Change) // cannot fail: the fields are strings, numbers, and times
+	for _, c := range changes {
+		encoded, _ := json.Marshal(c.Change) // cannot fail: the fields are strings, numbers, and times
 		last := len(parts) - 1
 		if size += len(encoded) + 1; last < 0 || len(parts[last]) == maxEntryChanges || size > maxEntryBytes {
 			parts, size, last = append(parts, nil), len(encoded), last+1
 		}
-		parts[last] = append(parts[last], e.Change)
+		parts[last] = append(parts[last], c.Change)
 	}
 	return parts
 }
@@ -167,11 +167,11 @@ var errIndexItemMissing = errors.New("feed: the index item of a created resource
 // requireIndexItems returns a transient error while the index item that lists a created resource is not visible. DynamoDB
 // shows the items of a transaction one by one. A reader that begins at an entry after the creation must find the resource
 // in the list.
-func (l changeLog) requireIndexItems(ctx context.Context, entries []Entry) error {
+func (l changeLog) requireIndexItems(ctx context.Context, changes []ResourceChange) error {
 	if l.Embedded { // a transaction is visible at once
 		return nil
 	}
-	unlisted, err := l.findUnlisted(ctx, entries)
+	unlisted, err := l.findUnlisted(ctx, changes)
 	if err != nil || len(unlisted) == 0 {
 		return err
 	}
@@ -185,12 +185,12 @@ func (l changeLog) requireIndexItems(ctx context.Context, entries []Entry) error
 }
 
 // findUnlisted returns the keys of the head items of recently created resources whose index items are missing.
-func (l changeLog) findUnlisted(ctx context.Context, entries []Entry) ([]table.Key, error) {
+func (l changeLog) findUnlisted(ctx context.Context, changes []ResourceChange) ([]table.Key, error) {
 	heads := map[table.Key]table.Key{} // by the key of the index item
-	for _, e := range entries {
-		if e.Has(Created) && l.Now().Sub(e.At) < indexItemTimeout {
-			index := table.Key{PK: l.Keys.AllPartition(e.State.Type), SK: e.ResourceID}
-			heads[index] = l.Keys.Head(e.State.Type, e.ResourceID)
+	for _, c := range changes {
+		if c.Has(Created) && l.Now().Sub(c.At) < indexItemTimeout {
+			index := table.Key{PK: l.Keys.AllPartition(c.State.Type), SK: c.ResourceID}
+			heads[index] = l.Keys.Head(c.State.Type, c.ResourceID)
 		}
 	}
 	items, err := l.Table.Get(ctx, nil, slices.SortedFunc(maps.Keys(heads), compareKeys)...)

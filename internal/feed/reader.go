@@ -24,21 +24,21 @@ func NewReader(c store.Config, tenant string, types []*scim.ResourceType) *Reade
 // A Page is a part of what a Reader returns. Each resource is in it once, with the union of its changes and its current
 // state.
 type Page struct {
-	Entries []Entry
+	Changes []ResourceChange
 	Cursor  string // of the next page
-	More    bool   // the next page has entries already; otherwise, ask later
+	More    bool   // the next page has changes already; otherwise, ask later
 }
 
 // States returns the states of the resources of the page.
 func (p Page) States() []store.ResourceState {
-	states := make([]store.ResourceState, len(p.Entries))
-	for i, e := range p.Entries {
-		states[i] = e.State
+	states := make([]store.ResourceState, len(p.Changes))
+	for i, c := range p.Changes {
+		states[i] = c.State
 	}
 	return states
 }
 
-// Read returns the page at a cursor, with at most count entries. It may return fewer although more exist. The cursor "" is
+// Read returns the page at a cursor, with at most count changes. It may return fewer although more exist. The cursor "" is
 // the beginning: the first pages list every resource that exists. Then the pages tell what has changed since, without end.
 // An error is a *scim.Error if the cursor is not valid or has expired. The caller then begins again without a cursor.
 func (r *Reader) Read(ctx context.Context, cursor string, count int) (Page, error) {
@@ -88,18 +88,16 @@ func (r *Reader) list(ctx context.Context, p position, count int, checkEpoch boo
 	if epoch != p.Epoch {
 		return page, expiredCursorError()
 	}
-	var ids []string
 	for _, it := range index.Items {
-		ids = append(ids, it.Key().SK)
+		page.Changes = append(page.Changes, ResourceChange{
+			Change: Change{ResourceType: rt.Name, ResourceID: it.Key().SK, At: r.log.Now().UTC().Truncate(time.Millisecond), Kinds: []Kind{Listed}},
+			State:  store.ResourceState{Type: rt, ID: it.Key().SK},
+		})
 	}
-	states, err := r.log.ReadHeads(ctx, rt, ids)
-	if err != nil {
+	if page.Changes, err = r.readStates(ctx, page.Changes); err != nil {
 		return page, err
 	}
-	for _, s := range states {
-		page.Entries = append(page.Entries, Entry{State: s, Change: Change{ResourceType: rt.Name, ResourceID: s.ID,
-			At: r.log.Now().UTC().Truncate(time.Millisecond), Kinds: []Kind{Listed}}})
-	}
+	page.Changes = slices.DeleteFunc(page.Changes, func(c ResourceChange) bool { return c.State.Head == nil })
 	p.advance(r.types, index.LastEvaluatedKey.SK)
 	page.Cursor, page.More = p.encode(r.log.Keys.Tenant(), r.types), true
 	return page, nil
@@ -130,8 +128,9 @@ func (r *Reader) tail(ctx context.Context, p position, count int) (Page, error) 
 		}
 	}
 	b.setReadAhead(len(entries), more)
-	page := Page{Entries: b.entries, More: more || b.full, Cursor: b.position.encode(r.log.Keys.Tenant(), r.types)}
-	return page, r.readStates(ctx, page.Entries)
+	page := Page{More: more || b.full, Cursor: b.position.encode(r.log.Keys.Tenant(), r.types)}
+	page.Changes, err = r.readStates(ctx, b.changes)
+	return page, err
 }
 
 // readEntries returns consecutive entries of the log from a position on. more is true if there may be more of them.
@@ -197,34 +196,36 @@ func (r *Reader) confirmEnd(ctx context.Context, p position, laterExists bool) (
 	return nil, false, nil
 }
 
-// readStates sets the current state of the resource of each entry. A resource that no longer exists is reported as
-// deleted, whatever its changes were.
-func (r *Reader) readStates(ctx context.Context, entries []Entry) error {
-	heads := make(map[string]*store.HeadItem, len(entries))
-	found := make([][]store.ResourceState, len(r.types))
-	var calls []func() error
-	for i, rt := range r.types {
-		var ids []string
-		for _, e := range entries {
-			if e.State.Type == rt {
-				ids = append(ids, e.ResourceID)
+// readStates returns the changes with the current state of their resources. A resource that no longer exists is reported
+// as deleted, whatever its changes were. A resource whose head item is corrupt is logged and left out, so that it cannot
+// stop the reader.
+func (r *Reader) readStates(ctx context.Context, changes []ResourceChange) ([]ResourceChange, error) {
+	keys := make([]table.Key, len(changes))
+	for i, c := range changes {
+		keys[i] = r.log.Keys.Head(c.State.Type, c.ResourceID)
+	}
+	items, err := r.log.Table.Get(ctx, nil, keys...)
+	if err != nil {
+		return nil, err
+	}
+	found := make(map[table.Key]table.Item, len(items))
+	for _, it := range items {
+		found[it.Key()] = it
+	}
+	var visible []ResourceChange
+	for i, c := range changes {
+		if it := found[keys[i]]; it != nil {
+			if c.State.Head, err = store.VisibleHead(it); err != nil {
+				r.log.Log.ErrorContext(ctx, "resource left out of changes", "resourceType", c.ResourceType, "id", c.ResourceID, "error", err)
+				continue
 			}
 		}
-		calls = append(calls, func() (err error) { found[i], err = r.log.ReadHeads(ctx, rt, ids); return err })
-	}
-	if err := r.log.RunShortReads(calls...); err != nil {
-		return err
-	}
-	for _, state := range slices.Concat(found...) {
-		heads[state.ID] = state.Head
-	}
-	for i := range entries {
-		e := &entries[i]
-		if e.State.Head = heads[e.ResourceID]; e.State.Head == nil {
-			*e = e.AsDeleted()
+		if c.State.Head == nil {
+			c = c.AsDeleted()
 		}
+		visible = append(visible, c)
 	}
-	return nil
+	return visible, nil
 }
 
 // epoch returns when the log was last reset, 0 for never.

@@ -51,7 +51,7 @@ func (s *schedule) read(r *reader, pages int) {
 			continue
 		}
 		s.tally.Pages++
-		for _, e := range page.Entries {
+		for _, e := range page.Changes {
 			s.apply(r, e)
 			s.pause() // the application may crash here
 		}
@@ -66,7 +66,7 @@ func (s *schedule) read(r *reader, pages int) {
 func (s *schedule) pause() { _ = s.Backoff().Sleep(context.Background(), 0) }
 
 // apply applies an entry to the copy of a reader, and checks it.
-func (s *schedule) apply(r *reader, e feed.Entry) {
+func (s *schedule) apply(r *reader, e feed.ResourceChange) {
 	s.tally.Applied++
 	c, before := copied{deleted: e.State.Head == nil}, r.latest[e.ResourceID]
 	if c.deleted {

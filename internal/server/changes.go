@@ -36,12 +36,12 @@ func (s *server) changes(r *request, _ route) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	return r.changesResponse(page, projection)
+	return s.changesResponse(r, page, projection)
 }
 
 // changeTypes returns the resource types with these names, separated by commas, or all types if there are no names.
 func (r *request) changeTypes(names string) (types []*scim.ResourceType, err error) {
-	if names == "" {
+	if names == "" && len(r.types.ResourceTypes) > 0 {
 		return r.types.ResourceTypes, nil
 	}
 	for name := range strings.SplitSeq(names, ",") {
@@ -75,20 +75,21 @@ type changeList struct {
 	More       bool           `json:"more"`
 }
 
-func (r *request) changesResponse(page feed.Page, p scim.Projection) (*response, error) {
+func (s *server) changesResponse(r *request, page feed.Page, p scim.Projection) (*response, error) {
 	list := changeList{[]string{"urn:serverless-scim:api:messages:1.0:ChangeList"}, []feed.Message{}, page.Cursor, page.More}
 	resources, err := r.directory.Render(r.Context(), page.States(), p)
 	if err != nil {
 		return nil, err
 	}
-	for i, e := range page.Entries {
+	for i, c := range page.Changes {
 		var body []byte
 		if resources[i] == nil {
-			e = e.AsDeleted()
-		} else if body, err = resources[i].AppendJSON(nil, p); err != nil {
-			return nil, err
+			c = c.AsDeleted()
+		} else if body, err = resources[i].AppendJSON(nil, p); err != nil { // it is corrupt, and must not stop the reader
+			s.Log.ErrorContext(r.Context(), "resource left out of changes", "resourceType", c.ResourceType, "id", c.ResourceID, "error", err)
+			continue
 		}
-		list.Changes = append(list.Changes, feed.NewMessage(e, body))
+		list.Changes = append(list.Changes, feed.NewMessage(c, body))
 	}
 	resp := &response{status: http.StatusOK, body: list, readOnly: true}
 	if !page.More {

@@ -146,6 +146,26 @@ func TestChangesParameters(t *testing.T) {
 	}
 }
 
+// A corrupt document does not stop a reader. The resource is left out and logged.
+func TestChangesLeaveOutCorruptResource(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	first, damaged := c.create("/Users", `{"userName":"ada"}`), c.create("/Users", `{"userName":"bob"}`)
+	head := table.Key{PK: "test#User#" + damaged, SK: "@"}
+	err := c.config.Directory.Store.Table.Write(t.Context(), table.Update{Key: head, Set: table.Item{"doc": table.S("{")}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if changes, _ := c.readChanges("/Changes", ""); len(changes) != 1 || changes[0].ID != first {
+		t.Errorf("%+v", changes)
+	}
+	c.log.mu.Lock()
+	defer c.log.mu.Unlock()
+	if !strings.Contains(c.log.String(), "resource left out of changes") {
+		t.Error("the resource is not logged")
+	}
+}
+
 // After a reset, a cursor has expired, and the client begins again.
 func TestChangesAfterReset(t *testing.T) {
 	t.Parallel()

@@ -157,9 +157,9 @@ const secret = "confidential"
 var at = time.Date(2026, 5, 4, 3, 2, 1, 987e6, time.UTC)
 
 // newEntry returns a change of a user.
-func newEntry(id string, kinds ...feed.Kind) feed.Entry {
+func newEntry(id string, kinds ...feed.Kind) feed.ResourceChange {
 	rt := scim.StandardTypes().ByName("User")
-	e := feed.Entry{
+	e := feed.ResourceChange{
 		Change: feed.Change{ResourceType: rt.Name, ResourceID: id, Version: 7, At: at, Kinds: kinds, Attributes: []string{"title"}},
 		State:  store.ResourceState{Type: rt, ID: id, Head: &store.HeadItem{Version: 7, Document: `{"title":"` + secret + `"}`, DisplayName: secret}},
 	}
@@ -170,7 +170,7 @@ func newEntry(id string, kinds ...feed.Kind) feed.Entry {
 }
 
 // newEntries returns updates of the users u0, u1, and so on.
-func newEntries(n int) (list []feed.Entry) {
+func newEntries(n int) (list []feed.ResourceChange) {
 	for i := range n {
 		list = append(list, newEntry(fmt.Sprintf("u%d", i), feed.Updated))
 	}

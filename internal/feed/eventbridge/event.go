@@ -18,13 +18,13 @@ const source = "serverless-scim"
 type event struct {
 	types.PutEventsRequestEntry
 	tenant string
-	change feed.Entry
+	change feed.ResourceChange
 	full   bool // the detail contains the resource
 }
 
 // newEvent returns the event of a change. It contains the resource if the Bus renders resources, the resource exists, and
 // the event is not too large.
-func (b *Bus) newEvent(ctx context.Context, tenant string, e feed.Entry) (*event, error) {
+func (b *Bus) newEvent(ctx context.Context, tenant string, e feed.ResourceChange) (*event, error) {
 	v := &event{tenant: tenant, change: e}
 	v.EventBusName, v.Source, v.DetailType, v.Time = &b.Name, aws.String(source), &e.Types()[0], &e.At
 	v.Resources = []string{"scim:" + tenant + e.State.Type.Endpoint + "/" + e.ResourceID}

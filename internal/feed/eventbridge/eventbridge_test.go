@@ -19,7 +19,7 @@ func TestEventDescribesChange(t *testing.T) {
 	t.Parallel()
 	b, e := scripted(t, accept)
 	entry := newEntry("u1", feed.Deactivated, feed.Updated)
-	if err := b.Send(t.Context(), "acme", []feed.Entry{entry}); err != nil {
+	if err := b.Send(t.Context(), "acme", []feed.ResourceChange{entry}); err != nil {
 		t.Fatal(err)
 	}
 	got := e.sent()[0][0]
@@ -33,7 +33,7 @@ func TestEventDescribesChange(t *testing.T) {
 // Without Render, an event contains no value. With Render, it contains the resource, unless that is deleted.
 func TestOnlyRenderedEventsContainValues(t *testing.T) {
 	t.Parallel()
-	entries := []feed.Entry{newEntry("u1", feed.Created), newEntry("u2", feed.Updated), newEntry("u3", feed.Deleted)}
+	entries := []feed.ResourceChange{newEntry("u1", feed.Created), newEntry("u2", feed.Updated), newEntry("u3", feed.Deleted)}
 	notices, e := scripted(t, accept)
 	full, f := scripted(t, accept)
 	full.Render = renderOf(nil)

@@ -238,7 +238,7 @@ func TestPatternsOfGuideSelectEvents(t *testing.T) {
 	}
 	team := newEntry("team", feed.Deleted)
 	team.ResourceType, team.State.Type = "Group", scim.StandardTypes().ByName("Group")
-	err = newTestBus(string(m), bus, t.Output()).Send(t.Context(), "acme", []feed.Entry{
+	err = newTestBus(string(m), bus, t.Output()).Send(t.Context(), "acme", []feed.ResourceChange{
 		newEntry("off", feed.Deactivated, feed.Updated), newEntry("deleted", feed.Deleted), newEntry("new", feed.Created),
 		newEntry("title", feed.Updated), newEntry("joined", feed.GroupsChanged), team,
 	})

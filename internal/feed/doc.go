@@ -17,7 +17,7 @@
 //
 // Entries have consecutive numbers. An entry holds up to 100 changes of up to 64 KB, and expires after 90 days. A writer
 // puts the entry after the last one, on the condition that its number is free. So a reader that reads consecutive
-// numbers and stops where one is missing misses no entry, whichever writers run or die at the same time.
+// numbers and stops where one is missing misses no entry, even if several writers run, and some of them crash.
 //
 // An empty log begins at the number of the current Unix time in milliseconds, which is above every number used before.
 // The attribute start has this number, and the transaction that begins a log depends on it, so that two writers cannot
@@ -26,9 +26,12 @@
 // # What a reader can rely on
 //
 // The table's stream delivers every change of a resource at least once, in the order of its versions. The log keeps
-// this order, but there is no order between resources. A Reader returns the current state of each changed resource, so an
-// application that stores what it reads, and then the cursor, has the state of the directory when it reaches the end. An
-// application that begins without a cursor replaces the copy that it has. It
-// may read a change twice, also after the state that it led to has been replaced. It never reads an older state of a
-// resource after a newer one. The folder consumer has the guide for applications, and programs that keep a copy.
+// this order, but there is no order between resources. A Reader returns the current state of each changed resource. So an
+// application that stores what it reads, and the cursor with it, has the state of the directory when it reaches the end.
+// An application that begins without a cursor replaces the copy that it has.
+//
+// A reader may read a change twice, also after the state that it led to has been replaced. It never reads an older state
+// of a resource after a newer one. A resource whose item is corrupt is left out until it is repaired.
+//
+// The folder consumer has the guide for applications, and programs that keep a copy.
 package feed

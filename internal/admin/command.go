@@ -34,10 +34,10 @@ func commands() map[string]command {
 		"enable-tenant":  {tenant, nil, Admin.enable, "Accepts requests again. It restores a deleted tenant."},
 		"release-tenant": {tenant, nil, Admin.releaseTenant, "Continues after the deprovisioning guard."},
 		"delete-tenant":  {tenant, nil, Admin.deleteTenant, "Disables the tenant, and removes it after 30 days."},
-		"create-token":   {[]string{"tenant", "label"}, []string{"days", "scope"}, Admin.createToken, "Returns a new token."},
+		"create-token":   {[]string{"tenant", "label"}, []string{"days", "scope"}, Admin.createToken, "Returns a new token of scope scim, or scim.read."},
 		"list-tokens":    {tenant, nil, Admin.listTokens, "Returns the IDs, labels, scopes, and last uses of tokens."},
 		"revoke-token":   {tenantAndToken, nil, Admin.revokeToken, "Invalidates the token with this ID."},
-		"reset-feed":     {nil, tenant, Admin.resetFeed, "Lets readers of /Changes begin again. Without tenant: of all."},
+		"reset-feed":     {nil, tenant, Admin.resetFeed, "Lets readers of /Changes begin again, of all tenants without tenant."},
 		"rotate-token":   {tenantAndToken, []string{"hours"}, Admin.rotateToken, "Replaces the token with this ID."},
 	}
 }
@@ -51,7 +51,7 @@ func Usage() string {
 		for _, optional := range all[name].optional {
 			fields += " [" + optional + "]"
 		}
-		fmt.Fprintf(&b, "  %-14s  %-28s  %s\n", name, fields, all[name].effect)
+		fmt.Fprintf(&b, "  %-14s  %-28s  %s\n", name, strings.TrimSpace(fields), all[name].effect)
 	}
 	return b.String()
 }

@@ -33,9 +33,12 @@ def consume(db, once):
         (cursor,) = db.execute("SELECT cursor FROM position").fetchone()
         status, body, wait = fetch(cursor)
         if status == 429 or status >= 500:
-            print(f"the request failed and is repeated: {status} {body.get('detail')}", file=sys.stderr)
+            print(f"the request failed and is repeated: status {status} {body.get('detail')}", file=sys.stderr)
+            if once and backoff == 60:
+                sys.exit("the directory has not answered for a minute")
             wait, backoff = max(wait, backoff), min(2 * backoff, 60)
         elif cursor and body.get("scimType") in ("expiredCursor", "invalidCursor"):
+            print(f"the copy begins again: {body['scimType']}", file=sys.stderr)
             with db:
                 db.execute("UPDATE position SET cursor = '' WHERE cursor = ?", (cursor,))
         elif status != 200:
@@ -44,6 +47,8 @@ def consume(db, once):
             store(db, cursor, body)
             if once and not body["more"]:
                 return
+            if not cursor:
+                print("the copy was replaced, and now follows the changes", file=sys.stderr)
             backoff = 1
         time.sleep(wait)
 
@@ -61,7 +66,7 @@ def fetch(cursor):
         with response:
             return response.status, json.load(response), int(response.headers.get("Retry-After", 0))
     except (OSError, http.client.HTTPException, ValueError) as error:
-        return 503, {"detail": f"no valid response: {error}"}, 0
+        return 599, {"detail": f"(no response): {error}"}, 0
 
 
 def store(db, cursor, page):
@@ -88,6 +93,8 @@ if __name__ == "__main__":
     parser.add_argument("--once", action="store_true", help="end when all changes are stored")
     parser.add_argument("file")
     arguments = parser.parse_args()
+    if not os.environ.get("BASE") or not os.environ.get("TOKEN"):
+        sys.exit("set and export BASE and TOKEN")
     database = sqlite3.connect(arguments.file)
     database.executescript(SCHEMA)
     consume(database, arguments.once)

@@ -6,6 +6,7 @@ package main
 import (
 	"database/sql"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"log"
@@ -45,6 +46,9 @@ type response struct {
 func main() {
 	once := flag.Bool("once", false, "end when all changes are stored")
 	flag.Parse()
+	if os.Getenv("BASE") == "" || os.Getenv("TOKEN") == "" || flag.Arg(0) == "" {
+		log.Fatal("set and export BASE and TOKEN, and name the file of the database")
+	}
 	db, err := sql.Open("sqlite", flag.Arg(0)+"?_pragma=busy_timeout(5000)")
 	if err == nil {
 		_, err = db.Exec(schema)
@@ -68,9 +72,13 @@ func consume(db *sql.DB, once bool) error {
 		wait := r.retryAfter
 		switch {
 		case err != nil || r.status == 429 || r.status >= 500:
-			log.Printf("the request failed and is repeated: %d %s %v", r.status, r.Detail, err)
+			log.Printf("the request failed and is repeated: status %d %s %v", r.status, r.Detail, err)
+			if once && backoff == time.Minute {
+				return errors.New("the directory has not answered for a minute")
+			}
 			wait, backoff = max(wait, backoff), min(2*backoff, time.Minute)
 		case cursor != "" && (r.ScimType == "expiredCursor" || r.ScimType == "invalidCursor"):
+			log.Printf("the copy begins again: %s", r.ScimType)
 			if _, err := db.Exec(`UPDATE position SET cursor = '' WHERE cursor = ?`, cursor); err != nil {
 				return err
 			}
@@ -79,6 +87,9 @@ func consume(db *sql.DB, once bool) error {
 		default:
 			if err := store(db, cursor, r); err != nil || once && !r.More {
 				return err
+			}
+			if cursor == "" {
+				log.Print("the copy was replaced, and now follows the changes")
 			}
 			backoff = time.Second
 		}

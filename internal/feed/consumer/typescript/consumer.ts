@@ -28,16 +28,19 @@ async function consume(db: DatabaseSync, once: boolean) {
     const { status, body } = response;
     let wait = response.retryAfter;
     if (status === 429 || status >= 500) {
-      console.error(`the request failed and is repeated: ${status} ${body.detail}`);
+      console.error(`the request failed and is repeated: status ${status} ${body.detail}`);
+      if (once && backoff === 60) throw new Error("the directory has not answered for a minute");
       wait = Math.max(wait, backoff);
       backoff = Math.min(2 * backoff, 60);
     } else if (cursor && (body.scimType === "expiredCursor" || body.scimType === "invalidCursor")) {
+      console.error(`the copy begins again: ${body.scimType}`);
       db.prepare("UPDATE position SET cursor = '' WHERE cursor = ?").run(cursor);
     } else if (status !== 200) {
       throw new Error(`the request was rejected: ${status} ${body.detail}`);
     } else {
       store(db, cursor, body);
       if (once && !body.more) return;
+      if (!cursor) console.error("the copy was replaced, and now follows the changes");
       backoff = 1;
     }
     await sleep(1000 * wait);
@@ -53,7 +56,7 @@ async function request(cursor: string) {
     const body = (await response.json()) as Body;
     return { status: response.status, body, retryAfter: Number(response.headers.get("Retry-After")) || 0 };
   } catch (error) {
-    return { status: 503, body: { detail: `no valid response: ${error}` } as Body, retryAfter: 0 };
+    return { status: 599, body: { detail: `(no response): ${error}` } as Body, retryAfter: 0 };
   }
 }
 
@@ -81,7 +84,9 @@ function apply(db: DatabaseSync, changes: Change[], clear: boolean) {
 }
 
 const { values, positionals } = parseArgs({ options: { once: { type: "boolean" } }, allowPositionals: true });
-if (!positionals[0]) throw new Error("name the file of the database");
+if (!process.env.BASE || !process.env.TOKEN || !positionals[0]) {
+  throw new Error("set and export BASE and TOKEN, and name the file of the database");
+}
 const db = new DatabaseSync(positionals[0], { timeout: 5000 });
 db.exec(schema);
 await consume(db, values.once ?? false);

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
-	"runtime"
-	"sync"
 	"testing"
 	"time"
 
@@ -41,35 +39,17 @@ func TestSimulation(t *testing.T) {
 		t.Log(total)
 		return
 	}
-	n, workers := scheduleCount(), runtime.GOMAXPROCS(0)
-	var total tally
-	var mu sync.Mutex
-	end := *fromSeed + n // exclusive; lowered to the first seed that fails
-	t.Run("seeds", func(t *testing.T) {
-		for shard := range workers {
-			t.Run(fmt.Sprint(shard), func(t *testing.T) {
-				t.Parallel()
-				var own tally
-				for seed := *fromSeed + shard; ; seed += workers {
-					mu.Lock()
-					done := seed >= end
-					mu.Unlock()
-					if done {
-						break
-					}
-					if failure := simulate(uint64(seed), nil, &own); failure != "" {
-						t.Errorf("seed %d: %s\nrepeat: go test ./internal/feed -run TestSimulation -v -seed %d", seed, failure, seed)
-						mu.Lock()
-						end = min(end, seed)
-						mu.Unlock()
-					}
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				total.add(own)
-			})
-		}
+	n := scheduleCount()
+	var tallies []*tally
+	tabletest.RunSchedules(t, *fromSeed, n, func() func(uint64) string {
+		own := &tally{}
+		tallies = append(tallies, own)
+		return func(seed uint64) string { return simulate(seed, nil, own) }
 	})
+	var total tally
+	for _, own := range tallies {
+		total.add(*own)
+	}
 	t.Log(total)
 	if !t.Failed() && n >= 300 && (total.Applied == 0 || total.Restarts == 0 || total.Duplicates == 0 || total.LargeChanges == 0) {
 		t.Error("the simulation does not exercise the feed")

@@ -7,8 +7,6 @@ import (
 	"fmt"
 	"hash/fnv"
 	"log/slog"
-	"runtime"
-	"sync"
 	"testing"
 	"time"
 
@@ -40,35 +38,16 @@ func TestSimulation(t *testing.T) {
 		t.Log(s.tally)
 		return
 	}
-	n, workers := scheduleCount(), runtime.GOMAXPROCS(0)
-	var total tally
-	var mu sync.Mutex
-	end := *fromSeed + n // exclusive; lowered to the first seed that fails
-	t.Run("seeds", func(t *testing.T) {
-		for shard := range workers {
-			t.Run(fmt.Sprint(shard), func(t *testing.T) {
-				t.Parallel()
-				s := newSimulator()
-				for seed := *fromSeed + shard; ; seed += workers {
-					mu.Lock()
-					done := seed >= end
-					mu.Unlock()
-					if done {
-						break
-					}
-					if failure := s.run(uint64(seed), nil); failure != "" {
-						t.Errorf("seed %d: %s\nrepeat: go test ./internal/store -run TestSimulation -v -seed %d", seed, failure, seed)
-						mu.Lock()
-						end = min(end, seed)
-						mu.Unlock()
-					}
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				total.add(s.tally)
-			})
-		}
+	var simulators []*simulator
+	tabletest.RunSchedules(t, *fromSeed, scheduleCount(), func() func(uint64) string {
+		s := newSimulator()
+		simulators = append(simulators, s)
+		return func(seed uint64) string { return s.run(seed, nil) }
 	})
+	var total tally
+	for _, s := range simulators {
+		total.add(s.tally)
+	}
 	t.Log(total)
 }
 

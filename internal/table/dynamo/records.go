@@ -1,6 +1,7 @@
 package dynamo
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/aws/aws-lambda-go/events"
@@ -9,8 +10,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// timeToLive is the principal that deletes expired items.
-const timeToLive = "dynamodb.amazonaws.com"
+// TimeToLive is the principal that deletes expired items.
+const TimeToLive = "dynamodb.amazonaws.com"
 
 // Records decodes the records of the table's stream, as Lambda delivers them, in their order. An image that no Table can
 // have written sets Err of its record.
@@ -24,33 +25,40 @@ func Records(e events.DynamoDBEvent) []table.Record {
 
 func decodeRecord(from events.DynamoDBEventRecord) table.Record {
 	c := from.Change
-	r := table.Record{CommittedAt: c.ApproximateCreationDateTime.Time,
-		Expired: from.UserIdentity != nil && from.UserIdentity.PrincipalID == timeToLive}
-	key, err := decodeImage(c.Keys)
-	r.Key = key.Key()
+	r := NewRecord(c.Keys, c.OldImage, c.NewImage, attributeValue)
+	r.CommittedAt = c.ApproximateCreationDateTime.Time
+	r.Expired = from.UserIdentity != nil && from.UserIdentity.PrincipalID == TimeToLive
+	return r
+}
+
+// NewRecord returns the record of a key and two images, of which nil stands for a missing item. value converts the value of
+// an attribute; it returns nil for a type that table.Item does not have, and the record then has an Err.
+func NewRecord[V any](key, old, updated map[string]V, value func(V) types.AttributeValue) table.Record {
+	keyItem, err := decodeImage(key, value)
+	r := table.Record{Key: keyItem.Key()}
 	if err == nil {
-		r.Old, err = decodeImage(c.OldImage)
+		r.Old, err = decodeImage(old, value)
 	}
 	if err == nil {
-		r.New, err = decodeImage(c.NewImage)
+		r.New, err = decodeImage(updated, value)
 	}
 	if err == nil && r.Old == nil && r.New == nil {
-		err = fmt.Errorf("dynamo: a stream record without images; the stream needs the view type NEW_AND_OLD_IMAGES")
+		err = errors.New("dynamo: a stream record without images; the stream needs the view type NEW_AND_OLD_IMAGES")
 	}
 	if err != nil {
-		return table.Record{Key: r.Key, CommittedAt: r.CommittedAt, Err: err}
+		return table.Record{Key: r.Key, Err: err}
 	}
 	return r
 }
 
 // decodeImage returns the item of an image, or nil if the image is missing.
-func decodeImage(image map[string]events.DynamoDBAttributeValue) (table.Item, error) {
+func decodeImage[V any](image map[string]V, value func(V) types.AttributeValue) (table.Item, error) {
 	if len(image) == 0 {
 		return nil, nil
 	}
 	it := make(table.Item, len(image))
 	for name, v := range image {
-		if it[name] = attributeValue(v); it[name] == nil {
+		if it[name] = value(v); it[name] == nil {
 			return nil, fmt.Errorf("dynamo: the attribute %q of a stream record has a type that the table does not use", name)
 		}
 	}

@@ -161,41 +161,24 @@ func decodeRecord(from streamtypes.Record) table.Record {
 	if c == nil {
 		return table.Record{Err: errors.New("streams: a record without content")}
 	}
-	r := table.Record{CommittedAt: aws.ToTime(c.ApproximateCreationDateTime),
-		Expired: from.UserIdentity != nil && aws.ToString(from.UserIdentity.Type) == "Service"}
-	key, err := decodeImage(c.Keys)
-	r.Key = key.Key()
-	if err == nil {
-		r.Old, err = decodeImage(c.OldImage)
-	}
-	if err == nil {
-		r.New, err = decodeImage(c.NewImage)
-	}
-	if err != nil {
-		return table.Record{Key: r.Key, CommittedAt: r.CommittedAt, Err: err}
-	}
+	r := dynamo.NewRecord(c.Keys, c.OldImage, c.NewImage, attributeValue)
+	r.CommittedAt = aws.ToTime(c.ApproximateCreationDateTime)
+	r.Expired = from.UserIdentity != nil && aws.ToString(from.UserIdentity.PrincipalId) == dynamo.TimeToLive
 	return r
 }
 
-// decodeImage returns the item of an image, or nil if the image is missing.
-func decodeImage(image map[string]streamtypes.AttributeValue) (table.Item, error) {
-	if len(image) == 0 {
-		return nil, nil
+// attributeValue returns nil for a type that table.Item does not have.
+func attributeValue(v streamtypes.AttributeValue) types.AttributeValue {
+	switch v := v.(type) {
+	case *streamtypes.AttributeValueMemberS:
+		return table.S(v.Value)
+	case *streamtypes.AttributeValueMemberN:
+		return &types.AttributeValueMemberN{Value: v.Value}
+	case *streamtypes.AttributeValueMemberBOOL:
+		return table.BOOL(v.Value)
+	case *streamtypes.AttributeValueMemberSS:
+		return table.SS(v.Value...)
+	default:
+		return nil
 	}
-	it := make(table.Item, len(image))
-	for name, v := range image {
-		switch v := v.(type) {
-		case *streamtypes.AttributeValueMemberS:
-			it[name] = table.S(v.Value)
-		case *streamtypes.AttributeValueMemberN:
-			it[name] = &types.AttributeValueMemberN{Value: v.Value}
-		case *streamtypes.AttributeValueMemberBOOL:
-			it[name] = table.BOOL(v.Value)
-		case *streamtypes.AttributeValueMemberSS:
-			it[name] = table.SS(v.Value...)
-		default:
-			return nil, fmt.Errorf("streams: the attribute %q has a type that the table does not use", name)
-		}
-	}
-	return it, nil
 }

@@ -82,7 +82,7 @@ func (o options) connect() (*dynamo.Table, error) {
 	if err := checkReachable(o.endpoint); err != nil {
 		return nil, err
 	}
-	return dynamo.New(dynamo.NewClient(o.clientConfig()), o.table), nil
+	return dynamo.New(dynamo.NewClient(o.clientConfig()), o.table, func(o *dynamo.Options) { o.Stream = true }), nil
 }
 
 // clientConfig returns the endpoint and, if it uses https, the AWS credentials of the environment. An emulator accepts

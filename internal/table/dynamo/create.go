@@ -12,9 +12,9 @@ import (
 
 var errNotActive = errors.New("dynamo: the table is not active yet")
 
-// Create creates the table if it does not exist, and waits until it can be used. A new table has on-demand billing, a
-// stream of old and new images, and the time-to-live attribute `expires`. Create does not change an existing table. A new
-// table can take half a minute, so the deadline of the context should not be earlier.
+// Create creates the table if it does not exist, and waits until it can be used. A new table has on-demand billing, the
+// time-to-live attribute `expires`, and a stream if the options ask for it. Create does not change an existing table. A
+// new table can take half a minute, so the deadline of the context should not be earlier.
 func (t *Table) Create(ctx context.Context) error {
 	_, err := t.describe(ctx)
 	var missing *types.ResourceNotFoundException
@@ -39,7 +39,7 @@ func (t *Table) describe(ctx context.Context) (types.TableStatus, error) {
 }
 
 func (t *Table) create(ctx context.Context) error {
-	_, err := t.client.CreateTable(ctx, &dynamodb.CreateTableInput{
+	in := &dynamodb.CreateTableInput{
 		TableName:   &t.name,
 		BillingMode: types.BillingModePayPerRequest,
 		AttributeDefinitions: []types.AttributeDefinition{
@@ -50,10 +50,12 @@ func (t *Table) create(ctx context.Context) error {
 			{AttributeName: aws.String("PK"), KeyType: types.KeyTypeHash},
 			{AttributeName: aws.String("SK"), KeyType: types.KeyTypeRange},
 		},
-		StreamSpecification: &types.StreamSpecification{
-			StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages,
-		},
-	}, t.withRetries)
+	}
+	if t.Stream {
+		in.StreamSpecification = &types.StreamSpecification{
+			StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewAndOldImages}
+	}
+	_, err := t.client.CreateTable(ctx, in, t.withRetries)
 	var exists *types.ResourceInUseException
 	if err == nil || errors.As(err, &exists) { // by another process, or by an attempt whose response was lost
 		return nil

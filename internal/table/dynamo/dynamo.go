@@ -22,11 +22,12 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// Options configure the retries of a Table.
+// Options configure the retries and the creation of a Table.
 type Options struct {
 	Timeout  time.Duration // timeout of one attempt; New sets 3 s
 	Attempts int           // maximum attempts of a call whose context has no deadline; New sets 10
 	Backoff  table.Backoff // delay between attempts
+	Stream   bool          // Create gives a new table a stream of old and new images
 }
 
 // Table is a table.Table on a DynamoDB table whose partition key is the string PK and whose sort key is the string SK.

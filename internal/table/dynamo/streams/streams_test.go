@@ -23,7 +23,7 @@ func TestContract(t *testing.T) {
 			tabletest.RunStream(t, func(t *testing.T) (table.Table, table.Stream) {
 				c := dynamo.ClientConfig{Endpoint: endpoint}
 				name := "stream-" + rand.Text()
-				d := dynamo.New(dynamo.NewClient(c), name)
+				d := dynamo.New(dynamo.NewClient(c), name, func(o *dynamo.Options) { o.Stream = true })
 				if err := d.Create(t.Context()); err != nil {
 					t.Fatal(err)
 				}

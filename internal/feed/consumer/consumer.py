@@ -33,7 +33,7 @@ def consume(db, once):
         (cursor,) = db.execute("SELECT cursor FROM position").fetchone()
         status, body, wait = fetch(cursor)
         if status == 429 or status >= 500:
-            print(f"the request failed and is repeated: status {status} {body.get('detail')}", file=sys.stderr)
+            print(f"the request failed and is repeated: status {status} {body.get('detail', body)}", file=sys.stderr)
             if once and backoff == 60:
                 sys.exit("the directory has not answered for a minute")
             wait, backoff = max(wait, backoff), min(2 * backoff, 60)
@@ -42,7 +42,7 @@ def consume(db, once):
             with db:
                 db.execute("UPDATE position SET cursor = '' WHERE cursor = ?", (cursor,))
         elif status != 200:
-            sys.exit(f"the request was rejected: {status} {body.get('detail')}")
+            sys.exit(f"the request was rejected: {status} {body.get('detail', body)}")
         else:
             store(db, cursor, body)
             if once and not body["more"]:

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bytes"
 	"cmp"
 	"database/sql"
 	"encoding/json"
@@ -11,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -52,7 +54,9 @@ func testConsumer(t *testing.T, command []string, s *server) {
 		t.Fatal(err)
 	}
 	s.start(t)
-	w.write(t, 30)
+	w.create(t, "/Users", "userName")
+	w.create(t, "/Groups", "displayName")
+	w.write(t, 20)
 	c.checkCopy(t)
 	s.stop(t)
 	if err := os.WriteFile(s.table, backup, 0o600); err != nil {
@@ -91,6 +95,18 @@ func (c *consumer) process(arguments ...string) *exec.Cmd {
 	return cmd
 }
 
+// start starts a process that runs until it is killed.
+func (c *consumer) start(t *testing.T) *exec.Cmd {
+	t.Helper()
+	p := c.process()
+	p.Stderr = &bytes.Buffer{}
+	if err := p.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { p.Process.Kill(); p.Wait() })
+	return p
+}
+
 func (c *consumer) openDatabase(t *testing.T) {
 	t.Helper()
 	db, err := sql.Open("sqlite", c.file+"?_pragma=busy_timeout(5000)")
@@ -114,11 +130,9 @@ func (c *consumer) killWhileItReads(t *testing.T, w *writer) {
 		t.Fatal(err)
 	}
 	for i := range 4 {
-		processes := []*exec.Cmd{c.process(), c.process()}[:1+i%2]
-		for _, p := range processes {
-			if err := p.Start(); err != nil {
-				t.Fatal(err)
-			}
+		var processes []*exec.Cmd
+		for range 1 + i%2 {
+			processes = append(processes, c.start(t))
 		}
 		for range rand.IntN(3) {
 			await(t, c.server.pages)
@@ -129,6 +143,9 @@ func (c *consumer) killWhileItReads(t *testing.T, w *writer) {
 		for _, p := range processes {
 			p.Process.Kill()
 			p.Wait()
+			if !p.ProcessState.Sys().(syscall.WaitStatus).Signaled() {
+				t.Fatalf("the consumer ended by itself: %s", p.Stderr)
+			}
 		}
 	}
 	if _, err := c.db.Exec(`DROP TRIGGER slow`); err != nil {
@@ -142,10 +159,7 @@ func (c *consumer) storeLatePage(t *testing.T) {
 	t.Helper()
 	held := &heldPage{make(chan struct{}), make(chan struct{}), make(chan struct{})}
 	c.server.held.Store(held)
-	late := c.process()
-	if err := late.Start(); err != nil {
-		t.Fatal(err)
-	}
+	late := c.start(t)
 	await(t, held.fetched)
 	c.checkCopy(t)
 	close(held.released)

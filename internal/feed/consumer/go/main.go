@@ -39,6 +39,7 @@ type response struct {
 	NextCursor       string
 	More             bool
 	ScimType, Detail string // of an error
+	Message          string // of an error of API Gateway
 	status           int
 	retryAfter       time.Duration
 }
@@ -72,7 +73,7 @@ func consume(db *sql.DB, once bool) error {
 		wait := r.retryAfter
 		switch {
 		case err != nil || r.status == 429 || r.status >= 500:
-			log.Printf("the request failed and is repeated: status %d %s %v", r.status, r.Detail, err)
+			log.Printf("the request failed and is repeated: status %d %s%s %v", r.status, r.Detail, r.Message, err)
 			if once && backoff == time.Minute {
 				return errors.New("the directory has not answered for a minute")
 			}
@@ -83,7 +84,7 @@ func consume(db *sql.DB, once bool) error {
 				return err
 			}
 		case r.status != 200:
-			return fmt.Errorf("the request was rejected: %d %s", r.status, r.Detail)
+			return fmt.Errorf("the request was rejected: %d %s%s", r.status, r.Detail, r.Message)
 		default:
 			if err := store(db, cursor, r); err != nil || once && !r.More {
 				return err

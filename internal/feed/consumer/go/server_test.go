@@ -58,9 +58,9 @@ func newServer(t *testing.T, binary string) *server {
 		switch s.requests.Add(1) % 40 {
 		case 10:
 			w.Header().Set("Retry-After", "1")
-			w.WriteHeader(http.StatusTooManyRequests)
+			http.Error(w, `{"message":"Too Many Requests"}`, http.StatusTooManyRequests)
 		case 20:
-			http.Error(w, "bad gateway", http.StatusBadGateway)
+			http.Error(w, `{"message":"Service Unavailable"}`, http.StatusServiceUnavailable)
 		case 30:
 			w.Header().Set("Content-Length", "1000")
 			io.WriteString(w, `{"changes":[`)
@@ -82,7 +82,10 @@ func (s *server) serveHeld(w http.ResponseWriter, r *http.Request, proxy http.Ha
 		page := httptest.NewRecorder()
 		proxy.ServeHTTP(page, r)
 		close(h.fetched)
-		<-h.released
+		select {
+		case <-h.released:
+		case <-r.Context().Done(): // the consumer was killed
+		}
 		s.late.Store(h)
 		w.Write(page.Body.Bytes())
 		return true

@@ -28,7 +28,7 @@ async function consume(db: DatabaseSync, once: boolean) {
     const { status, body } = response;
     let wait = response.retryAfter;
     if (status === 429 || status >= 500) {
-      console.error(`the request failed and is repeated: status ${status} ${body.detail}`);
+      console.error(`the request failed and is repeated: status ${status} ${body.detail ?? JSON.stringify(body)}`);
       if (once && backoff === 60) throw new Error("the directory has not answered for a minute");
       wait = Math.max(wait, backoff);
       backoff = Math.min(2 * backoff, 60);
@@ -36,7 +36,7 @@ async function consume(db: DatabaseSync, once: boolean) {
       console.error(`the copy begins again: ${body.scimType}`);
       db.prepare("UPDATE position SET cursor = '' WHERE cursor = ?").run(cursor);
     } else if (status !== 200) {
-      throw new Error(`the request was rejected: ${status} ${body.detail}`);
+      throw new Error(`the request was rejected: ${status} ${body.detail ?? JSON.stringify(body)}`);
     } else {
       store(db, cursor, body);
       if (once && !body.more) return;

@@ -27,6 +27,7 @@ type Page struct {
 	Changes []ResourceChange
 	Cursor  string // of the next page
 	More    bool   // the next page has changes already; otherwise, ask later
+	Listing bool   // the page is part of the list of all resources
 }
 
 // States returns the states of the resources of the page.
@@ -99,7 +100,7 @@ func (r *Reader) list(ctx context.Context, p position, count int, checkEpoch boo
 	}
 	page.Changes = slices.DeleteFunc(page.Changes, func(c ResourceChange) bool { return c.State.Head == nil })
 	p.advance(r.types, index.LastEvaluatedKey.SK)
-	page.Cursor, page.More = p.encode(r.log.Keys.Tenant(), r.types), true
+	page.Cursor, page.More, page.Listing = p.encode(r.log.Keys.Tenant(), r.types), true, true
 	return page, nil
 }
 

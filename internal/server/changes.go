@@ -32,11 +32,22 @@ func (s *server) changes(r *request, _ route) (*response, error) {
 	if err != nil || count < 1 {
 		return nil, scim.BadRequest(scim.InvalidCount, "The count is not valid. Send an integer from 1 to %d, or omit count.", maxCount)
 	}
-	page, err := feed.NewReader(s.Directory.Store, r.identity.Tenant.Name, types).Read(r.Context(), p["cursor"], min(count, maxCount))
-	if err != nil {
-		return nil, err
+	reader := feed.NewReader(s.Directory.Store, r.identity.Tenant.Name, types)
+	for count = min(count, maxCount); ; count = (count + 1) / 2 {
+		page, err := reader.Read(r.Context(), p["cursor"], count)
+		if err != nil {
+			return nil, err
+		}
+		resp, err := s.changesResponse(r, page, projection)
+		if err != nil || count == 1 || len(page.Changes) < 2 {
+			return resp, err
+		}
+		if body, err := resp.encode(); err != nil || fitsLambdaResponse(body) {
+			resp.body = rawJSON(body)
+			return resp, err
+		}
+		count = min(count, len(page.Changes)) // a shorter page, because the client cannot continue without one
 	}
-	return s.changesResponse(r, page, projection)
 }
 
 // changeTypes returns the resource types with these names, separated by commas, or all types if there are no names.
@@ -73,10 +84,12 @@ type changeList struct {
 	Changes    []feed.Message `json:"changes"`
 	NextCursor string         `json:"nextCursor"`
 	More       bool           `json:"more"`
+	Listing    bool           `json:"listing,omitempty"`
 }
 
 func (s *server) changesResponse(r *request, page feed.Page, p scim.Projection) (*response, error) {
-	list := changeList{[]string{"urn:serverless-scim:api:messages:1.0:ChangeList"}, []feed.Message{}, page.Cursor, page.More}
+	list := changeList{Schemas: []string{"urn:serverless-scim:api:messages:1.0:ChangeList"}, Changes: []feed.Message{},
+		NextCursor: page.Cursor, More: page.More, Listing: page.Listing}
 	resources, err := r.directory.Render(r.Context(), page.States(), p)
 	if err != nil {
 		return nil, err

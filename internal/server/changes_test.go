@@ -47,6 +47,11 @@ func (c *client) readChanges(path, cursor string) (changes []feed.Message, next 
 		if err := json.Unmarshal([]byte(resp.text), &page); resp.status != 200 || err != nil {
 			c.Fatalf("GET %s: %d %s, %v", path+query, resp.status, resp.text, err)
 		}
+		for _, m := range page.Changes {
+			if (m.Type[0] == "user.listed" || m.Type[0] == "group.listed") != page.Listing {
+				c.Errorf("listing is %t, and a type is %s", page.Listing, m.Type[0])
+			}
+		}
 		if wait := resp.header.Get("Retry-After"); (wait == "") != page.More {
 			c.Errorf("more is %t, and Retry-After is %q", page.More, wait)
 		}
@@ -142,6 +147,24 @@ func TestChangesParameters(t *testing.T) {
 	for _, method := range []string{"POST", "PUT", "DELETE"} {
 		if resp := c.do(method, "/Changes", "{}"); resp.status != 405 {
 			t.Errorf("%s returns %d", method, resp.status)
+		}
+	}
+}
+
+// A page that would exceed the largest response is shortened, in the list and in the log, because a client could not
+// continue otherwise.
+func TestLargePagesAreShortened(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	_, cursor := c.readChanges("/Changes", "")
+	const users = 120
+	for i := range users {
+		c.create("/Users", fmt.Sprintf(`{"userName":"u%d","nickName":%q}`, i, strings.Repeat("x", 60<<10)))
+	}
+	c.publish()
+	for name, from := range map[string]string{"list": "", "log": cursor} {
+		if changes, _ := c.readChanges("/Changes?count=1000", from); len(changes) != users {
+			t.Errorf("%s: %d changes, want %d", name, len(changes), users)
 		}
 	}
 }

@@ -28,7 +28,7 @@ TABLES = {"User": "users", "Group": "groups"}
 
 def consume(db, once):
     """Stores page after page. Exits at an error that waiting does not solve."""
-    backoff = 1
+    backoff, replacing = 1, False
     while True:
         (cursor,) = db.execute("SELECT cursor FROM position").fetchone()
         status, body, wait = fetch(cursor)
@@ -45,10 +45,12 @@ def consume(db, once):
             sys.exit(f"the request was rejected: {status} {body.get('detail', body)}")
         else:
             store(db, cursor, body)
+            replacing = replacing or not cursor
+            if replacing and not body["more"]:
+                print("the copy is complete, and follows the changes", file=sys.stderr)
+                replacing = False
             if once and not body["more"]:
                 return
-            if not cursor:
-                print("the copy was replaced, and now follows the changes", file=sys.stderr)
             backoff = 1
         time.sleep(wait)
 

@@ -64,7 +64,8 @@ func main() {
 
 // consume stores page after page. It returns an error that waiting does not solve.
 func consume(db *sql.DB, once bool) error {
-	for backoff := time.Second; ; {
+	backoff, replacing := time.Second, false
+	for {
 		var cursor string
 		if err := db.QueryRow(`SELECT cursor FROM position`).Scan(&cursor); err != nil {
 			return err
@@ -86,11 +87,15 @@ func consume(db *sql.DB, once bool) error {
 		case r.status != 200:
 			return fmt.Errorf("the request was rejected: %d %s%s", r.status, r.Detail, r.Message)
 		default:
-			if err := store(db, cursor, r); err != nil || once && !r.More {
+			if err := store(db, cursor, r); err != nil {
 				return err
 			}
-			if cursor == "" {
-				log.Print("the copy was replaced, and now follows the changes")
+			if replacing = replacing || cursor == ""; replacing && !r.More {
+				log.Print("the copy is complete, and follows the changes")
+				replacing = false
+			}
+			if once && !r.More {
+				return nil
 			}
 			backoff = time.Second
 		}

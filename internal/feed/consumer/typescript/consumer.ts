@@ -22,7 +22,7 @@ type Body = Page & { scimType?: string; detail?: string }; // the last two are o
 
 /** Stores page after page. Throws an error that waiting does not solve. */
 async function consume(db: DatabaseSync, once: boolean) {
-  for (let backoff = 1; ; ) {
+  for (let backoff = 1, replacing = false; ; ) {
     const { cursor } = db.prepare("SELECT cursor FROM position").get() as { cursor: string };
     const response = await request(cursor);
     const { status, body } = response;
@@ -39,8 +39,12 @@ async function consume(db: DatabaseSync, once: boolean) {
       throw new Error(`the request was rejected: ${status} ${body.detail ?? JSON.stringify(body)}`);
     } else {
       store(db, cursor, body);
+      replacing ||= cursor === "";
+      if (replacing && !body.more) {
+        console.error("the copy is complete, and follows the changes");
+        replacing = false;
+      }
       if (once && !body.more) return;
-      if (!cursor) console.error("the copy was replaced, and now follows the changes");
       backoff = 1;
     }
     await sleep(1000 * wait);

@@ -49,18 +49,21 @@ func (o options) newPublisher(c directory.Config, tokens *token.Store, base stri
 
 // newEventWriter returns a sink that writes each change as a line of JSON, with the resource.
 func newEventWriter(w io.Writer, c directory.Config, base string) feed.Sink {
-	return func(ctx context.Context, tenant string, entries []feed.ResourceChange) error {
+	return func(ctx context.Context, tenant string, changes []feed.ResourceChange) error {
 		withoutMembers, err := scim.NewProjection(c.Store.Types.ResourceTypes, "", "members")
 		if err != nil {
 			return err
 		}
 		d := directory.New(c, tenant, base)
-		for _, e := range entries {
-			resource, err := d.RenderJSON(ctx, e.State, withoutMembers)
-			if err != nil {
+		for _, change := range changes {
+			resource, err := d.RenderJSON(ctx, change.State, withoutMembers)
+			if directory.IsTransient(err) {
 				return err
 			}
-			line, err := json.Marshal(feed.NewEvent(tenant, e, resource))
+			if err != nil { // the resource is corrupt, and must not stop the feed
+				c.Store.Log.ErrorContext(ctx, "event written without the resource", "id", change.ResourceID, "error", err)
+			}
+			line, err := json.Marshal(feed.NewEvent(tenant, change, resource))
 			if err != nil {
 				return err
 			}

@@ -25,11 +25,11 @@ import (
 //
 // An event that EventBridge rejects is sent without the resource, if it contained one. If it is rejected again, it is
 // logged and skipped, so that it cannot stop the feed.
-func (b *Bus) Send(ctx context.Context, tenant string, entries []feed.ResourceChange) error {
+func (b *Bus) Send(ctx context.Context, tenant string, changes []feed.ResourceChange) error {
 	var events []*event
 	size := 0
-	for _, e := range entries {
-		next, err := b.newEvent(ctx, tenant, e)
+	for _, c := range changes {
+		next, err := b.newEvent(ctx, tenant, c)
 		if err != nil {
 			return err
 		}

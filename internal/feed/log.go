@@ -89,20 +89,13 @@ func (l changeLog) append(ctx context.Context, after int64, changes []Change) (n
 	return number, l.WriteTransaction(ctx, t)
 }
 
-// beginAt returns the number of the first entry of an empty log, and adds the writes that only one writer can make. It
-// reads the state before it confirms that the log is empty: a writer that begins the log later changes the state, and the
-// entry of one that has begun it earlier exists, although a Query may not show it yet.
+// beginAt returns the number of the first entry of a log that a Query has shown to be empty, and adds the writes that only
+// one writer can make. A writer that begins the log later changes the state. A writer that has begun it already, after the
+// Query or too shortly before it, has written the entry at the recorded beginning, which must not exist.
 func (l changeLog) beginAt(ctx context.Context, t *store.Transaction) (number int64, err error) {
 	items, err := l.Table.Get(ctx, nil, l.stateKey())
 	if err != nil {
 		return 0, err
-	}
-	last, err := l.last(ctx)
-	if err != nil {
-		return 0, err
-	}
-	if last != nil {
-		return 0, table.ErrConflict
 	}
 	unchanged, previous := table.AttributeNotExists("start"), int64(0)
 	if len(items) > 0 && items[0]["start"] != nil {

@@ -5,8 +5,11 @@ import (
 	"encoding/hex"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // A Change describes one change of a resource, or, on a page of a Reader, several changes of one resource together. It
@@ -104,6 +107,61 @@ func (c *Change) EventID(tenant string) string {
 	text := fmt.Sprintf("%s#%s#%s#%d.%d#%t", tenant, c.ResourceType, c.ResourceID, c.Version, c.GroupsVersion, c.Has(Deleted))
 	hash := sha256.Sum256([]byte(text))
 	return hex.EncodeToString(hash[:16])
+}
+
+// estimatedSize returns about how many bytes the change has in the log, and seldom less.
+func (c *Change) estimatedSize() int {
+	const fixed, perElement = 160, 3 // bytes of names, numbers, and the time; of quotes and a comma
+	n := fixed + len(c.ResourceType) + len(c.ResourceID) + len(c.Request) + len(c.Token) + 18*len(c.Kinds)
+	for _, list := range [...][]string{c.Attributes, c.Joined, c.Left} {
+		for _, s := range list {
+			n += len(s) + perElement
+		}
+	}
+	return n
+}
+
+// appendJSON appends the change as json.Marshal encodes it, in a fifth of the time.
+func (c *Change) appendJSON(b []byte) []byte {
+	quote := func(label, s string) {
+		if s != "" {
+			b, _ = jsontext.AppendQuote(append(b, label...), s)
+		}
+	}
+	quote(`{"r":`, c.ResourceType)
+	quote(`,"i":`, c.ResourceID)
+	for _, n := range [...]struct {
+		label string
+		value int64
+	}{{`,"v":`, c.Version}, {`,"g":`, c.GroupsVersion}} {
+		if n.value != 0 {
+			b = strconv.AppendInt(append(b, n.label...), n.value, 10)
+		}
+	}
+	b = append(c.At.AppendFormat(append(b, `,"t":"`...), time.RFC3339Nano), '"')
+	b = appendStrings(append(b, `,"k":`...), c.Kinds)
+	if c.Replaced {
+		b = append(b, `,"u":true`...)
+	}
+	for i, list := range [...][]string{c.Attributes, c.Joined, c.Left} {
+		if len(list) > 0 {
+			b = appendStrings(append(b, [...]string{`,"a":`, `,"j":`, `,"l":`}[i]...), list)
+		}
+	}
+	quote(`,"x":`, c.Request)
+	quote(`,"b":`, c.Token)
+	return append(b, '}')
+}
+
+func appendStrings[T ~string](b []byte, list []T) []byte {
+	b = append(b, '[')
+	for i, s := range list {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b, _ = jsontext.AppendQuote(b, string(s))
+	}
+	return append(b, ']')
 }
 
 // isSame reports whether two changes of a tenant have the same EventID.

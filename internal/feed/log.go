@@ -77,16 +77,24 @@ func (l changeLog) append(ctx context.Context, after int64, changes []Change) (n
 			return 0, err
 		}
 	}
-	encoded, err := json.Marshal(changes)
-	if err != nil {
-		return 0, err
-	}
 	k := l.entryKey(number)
 	t.Add(table.Put{Item: table.Item{
-		"PK": table.S(k.PK), "SK": table.S(k.SK), "changes": table.S(string(encoded)),
+		"PK": table.S(k.PK), "SK": table.S(k.SK), "changes": table.S(encodeChanges(changes)),
 		"expires": table.N(l.Now().Add(Retention).Unix()),
 	}, If: []table.Condition{table.NotExists()}}, store.ConflictHandler)
 	return number, l.WriteTransaction(ctx, t)
+}
+
+// encodeChanges returns the JSON array of changes.
+func encodeChanges(changes []Change) string {
+	b := []byte{'['}
+	for i := range changes {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		b = changes[i].appendJSON(b)
+	}
+	return string(append(b, ']'))
 }
 
 // beginAt returns the number of the first entry of a log that a Query has shown to be empty, and adds the writes that only

@@ -3,7 +3,6 @@ package feed
 import (
 	"cmp"
 	"context"
-	"encoding/json"
 	"errors"
 	"maps"
 	"slices"
@@ -95,10 +94,9 @@ func (p *Publisher) publishTenant(ctx context.Context, tenant string, changes []
 func batches(changes []ResourceChange) (parts [][]Change) {
 	size := 0
 	for _, c := range changes {
-		encoded, _ := json.Marshal(c.Change) // cannot fail: the fields are strings, numbers, and times
-		last := len(parts) - 1
-		if size += len(encoded) + 1; last < 0 || len(parts[last]) == maxEntryChanges || size > maxEntryBytes {
-			parts, size, last = append(parts, nil), len(encoded), last+1
+		bytes, last := c.estimatedSize(), len(parts)-1
+		if size += bytes; last < 0 || len(parts[last]) == maxEntryChanges || size > maxEntryBytes {
+			parts, size, last = append(parts, nil), bytes, last+1
 		}
 		parts[last] = append(parts[last], c.Change)
 	}

@@ -107,5 +107,10 @@ func (t *Table) shutDown() error {
 	t.calls.Wait()
 	close(t.queue)
 	<-t.stopped
-	return t.catchCorruption(t.db.Close)
+	return t.catchCorruption(func() (err error) {
+		if t.delivered.Load() != nil {
+			err = t.db.Update(t.trimStream)
+		}
+		return errors.Join(err, t.db.Close())
+	})
 }

@@ -4,9 +4,12 @@ import (
 	"context"
 	"encoding/binary"
 	"errors"
+	"math/rand/v2"
+	"reflect"
 	"strings"
 	"testing"
 
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 	"go.etcd.io/bbolt"
 
 	"serverless-scim/internal/table"
@@ -141,4 +144,34 @@ func TestStreamContract(t *testing.T) {
 		t.Cleanup(func() { b.Close() })
 		return b, b
 	})
+}
+
+// A record has exactly the images that were written, whatever they have in common.
+func TestRecordsHaveExactImages(t *testing.T) {
+	t.Parallel()
+	b := openWatched(t, newPath(t))
+	random := rand.New(rand.NewPCG(1, 2))
+	values := []types.AttributeValue{table.S("a"), table.S(""), table.S("ab"), table.N(1), table.N(-7), table.SS("a"), table.SS("a", "b"), table.BOOL(true), table.BOOL(false)}
+	previous := table.Item(nil)
+	for i := range 2000 {
+		it := table.Item{"PK": table.S(head.PK), "SK": table.S(head.SK), "i": table.N(int64(i))}
+		for _, name := range []string{"A", "a", "aa", "b", "n", "z"} {
+			if random.IntN(2) == 0 {
+				it[name] = values[random.IntN(len(values))]
+			}
+		}
+		if err := b.Write(t.Context(), table.Put{Item: it}); err != nil {
+			t.Fatal(err)
+		}
+		_, err := b.Receive(t.Context(), func(_ context.Context, records []table.Record) error {
+			if len(records) != 1 || !reflect.DeepEqual(records[0].Old, previous) || !reflect.DeepEqual(records[0].New, it) {
+				t.Errorf("from %v to %v: %+v", previous, it, records)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		previous = it
+	}
 }

@@ -25,6 +25,8 @@ type Table struct {
 	temporary bool                 // Close removes the file
 	watched   func(table.Key) bool // selects the items of the stream; nil: none
 
+	delivered atomic.Pointer[[]byte] // position of the last record that Receive has delivered; nil: none
+
 	corruption atomic.Pointer[error] // first corruption found; nil: none
 	corrupted  chan struct{}         // closed when corruption is set
 
@@ -39,9 +41,8 @@ type Table struct {
 // A writeRequest is a Write in the queue of commitLoop. Until done is closed, only commitLoop may use units and err.
 type writeRequest struct {
 	writes []table.Write
-	trim   []byte // position through which to trim the stream, instead of writes; nil: writes
-	units  int    // request units to charge
-	err    error  // result of the Write
+	units  int   // request units to charge
+	err    error // result of the Write
 	done   chan struct{}
 }
 

@@ -118,6 +118,9 @@ func (t *Table) applyBatch(batch []*writeRequest) error {
 	if !changed {
 		return nil
 	}
+	if err := t.trimStream(tx); err != nil {
+		return err
+	}
 	id := tx.ID()
 	if err := tx.Commit(); err != nil {
 		return t.commitError(id, err)
@@ -127,9 +130,6 @@ func (t *Table) applyBatch(batch []*writeRequest) error {
 
 // applyRequest executes one request, and reports whether it has written anything.
 func (t *Table) applyRequest(tx *bbolt.Tx, r *writeRequest) (wrote bool, err error) {
-	if r.trim != nil {
-		return true, trimStream(tx, r.trim)
-	}
 	var changes []itemChange
 	if changes, r.err = r.evaluate(tx.Bucket(items)); r.err != nil {
 		return false, nil

@@ -1,0 +1,66 @@
+package console
+
+import (
+	"net/http"
+	"time"
+
+	"serverless-scim/internal/table"
+)
+
+// An Exchange is one request to the SCIM server and its response, without tokens and passwords. It does not change after
+// it was added to the list, except for Changes.
+type Exchange struct {
+	ID       int // from 1, in the order of arrival
+	Begin    time.Time
+	Duration time.Duration
+	Tenant   string // "" if the token is not valid
+	Client   string // name of the identity provider or tool: see recognizeClient
+	Sentence string // what the exchange means: see describe
+
+	Method  string
+	Path    string // from the endpoint on, such as /Users/u06…
+	Query   string // raw query string
+	Header  http.Header
+	Body    Body
+	Host    string
+	Status  int
+	Reply   http.Header // header of the response
+	Content Body        // of the response
+
+	RequestID string       // in the log, and in the changes that the request led to
+	Rules     []Rule       // leniency rules that were applied
+	Log       []LogLine    // lines of the log
+	Items     []ItemChange // items that the request wrote, in order
+	Cost      Cost
+}
+
+// A Body is the body of a request or a response. Text has at most maxBodyBytes.
+type Body struct {
+	Text string
+	Size int // of the whole body, which may be more than Text has
+}
+
+// A Rule is a leniency rule: a departure from the RFCs that the server accepted.
+type Rule struct{ Name, Sentence string }
+
+// A LogLine is a line of the log.
+type LogLine struct {
+	Level, Message string
+	Attributes     []Attribute
+}
+
+// An Attribute is an attribute of a log line.
+type Attribute struct{ Name, Value string }
+
+// An ItemChange is an item that a request wrote: as it was before, and as it is after. nil: it does not exist.
+type ItemChange struct {
+	Key         table.Key
+	Old, New    table.Item
+	Transaction int // number of the transaction within the exchange, from 1
+}
+
+// A Cost says what the table calls of a request cost.
+type Cost struct {
+	Calls, RoundTrips     int
+	ReadUnits, WriteUnits float64
+}

@@ -23,6 +23,7 @@ var allowedImports = map[string][]string{
 	"directory":            {"query", "store", "patch", "scim", "filter", "table"},
 	"query":                {"store", "scim", "filter", "table"},
 	"fsck":                 {"store", "scim", "table"},
+	"console":              {"feed", "replay", "table"},
 	"feed":                 {"store", "scim", "table"},
 	"feed/eventbridge":     {"feed", "store", "scim", "table"},
 	"store":                {"table", "scim"},
@@ -79,7 +80,7 @@ func TestPackagesImportOnlyWhatIsAllowed(t *testing.T) {
 
 func TestLambdaFunctionsLinkNothingThatOnlyTheLocalProgramNeeds(t *testing.T) {
 	t.Parallel()
-	localOnly := []string{module + "/internal/table/bolt", module + "/internal/table/tabletest", "go.yaml.in/yaml/v3", "testing"}
+	localOnly := []string{module + "/internal/table/bolt", module + "/internal/table/tabletest", module + "/internal/console", "go.yaml.in/yaml/v3", "testing"}
 	localOnlyModules := []string{"go.etcd.io/", "github.com/klauspost/"} // API Gateway compresses responses itself
 	for _, function := range []string{"./functions/admin", "./functions/audit", "./functions/scim", "./functions/sweep"} {
 		for _, p := range packages(t, "-deps", function) {

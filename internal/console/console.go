@@ -1,0 +1,100 @@
+package console
+
+import (
+	"bytes"
+	"context"
+	"embed"
+	"html/template"
+	"io/fs"
+	"net/http"
+	"strings"
+	"time"
+
+	"serverless-scim/internal/table"
+)
+
+//go:embed assets
+var files embed.FS
+
+// Config says what the console shows, and who may see it.
+type Config struct {
+	Now      func() time.Time
+	BasePath string   // path of the SCIM server, such as /scim/v2
+	Key      string   // in the address that is printed; whoever has it may use the console
+	Hosts    []string // values of the header Host that are accepted, such as 127.0.0.1:8080
+
+	SCIM    http.Handler // the SCIM server, without Capture: pages ask it for resources and changes
+	Table   table.Table  // the table itself, for the pages of items
+	Tenants func(context.Context) ([]string, error)
+	// Token returns a token of a tenant, for requests to SCIM.
+	Token func(ctx context.Context, tenant string) (string, error)
+
+	// Lenient returns a context that collects the leniency rules of a request, and a function that returns them.
+	Lenient func(context.Context) (context.Context, func() []Rule)
+}
+
+// A Console records exchanges and serves the pages. It is safe for concurrent use.
+type Console struct {
+	Config
+	exchanges exchanges
+	templates map[string]*template.Template // by page
+}
+
+// New returns a console without exchanges.
+func New(c Config) *Console {
+	if c.Lenient == nil {
+		c.Lenient = func(ctx context.Context) (context.Context, func() []Rule) { return ctx, func() []Rule { return nil } }
+	}
+	return &Console{Config: c, templates: parseTemplates()}
+}
+
+// Root is the path below which all pages are.
+const Root = "/console/"
+
+// Pages returns the handler of the pages. It serves the paths below Root.
+func (c *Console) Pages() http.Handler {
+	assets, err := fs.Sub(files, "assets")
+	if err != nil {
+		panic(err) // the folder is embedded
+	}
+	mux := http.NewServeMux()
+	mux.Handle("GET "+Root+"assets/", http.StripPrefix(Root+"assets/", http.FileServerFS(assets)))
+	mux.HandleFunc("GET "+Root+"{$}", c.traffic)
+	mux.HandleFunc("GET "+Root+"traffic/live", c.live)
+	mux.HandleFunc("GET "+Root+"traffic/{id}", c.exchange)
+	mux.HandleFunc("POST "+Root+"traffic/clear", c.clear)
+	return c.protect(mux)
+}
+
+// A page is what the layout shows.
+type page struct {
+	Title   string
+	Section string // of the navigation
+	Content any
+}
+
+// parseTemplates returns a template for each page: the layout with the content of the page.
+func parseTemplates() map[string]*template.Template {
+	names, err := fs.Glob(files, "assets/*.html")
+	pages := map[string]*template.Template{}
+	for _, path := range names {
+		name := strings.TrimPrefix(path, "assets/")
+		t := template.Must(template.New("").Funcs(functions()).ParseFS(files, "assets/*.html"))
+		pages[name] = template.Must(t.New("content").Parse(`{{template "` + name + `" .Content}}`))
+	}
+	if err != nil {
+		panic(err) // the pattern is valid
+	}
+	return pages
+}
+
+// render writes a page. name is that of the template of its content.
+func (c *Console) render(w http.ResponseWriter, name string, p page) {
+	var b bytes.Buffer
+	if err := c.templates[name].ExecuteTemplate(&b, "layout.html", p); err != nil {
+		http.Error(w, "The page cannot be shown: "+err.Error(), http.StatusInternalServerError)
+		return
+	}
+	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.Write(b.Bytes())
+}

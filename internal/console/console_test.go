@@ -1,0 +1,140 @@
+package console
+
+import (
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+	"time"
+)
+
+const key = "k3y"
+
+// newConsole returns a console around a handler, as functions/local wires it.
+func newConsole(scim http.HandlerFunc) (*Console, http.Handler) {
+	c := New(Config{Now: time.Now, BasePath: "/scim/v2", Key: key, Hosts: []string{"127.0.0.1:8080"}})
+	mux := http.NewServeMux()
+	mux.Handle(Root, c.Pages())
+	mux.Handle("/", c.Capture(scim))
+	return c, mux
+}
+
+// get returns a page, with the key.
+func get(t *testing.T, h http.Handler, path string) string {
+	t.Helper()
+	r := httptest.NewRequest("GET", path, nil)
+	r.Host = "127.0.0.1:8080"
+	r.AddCookie(&http.Cookie{Name: cookie, Value: key})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, r)
+	if w.Code != 200 {
+		t.Fatalf("%s: %d %s", path, w.Code, w.Body)
+	}
+	return w.Body.String()
+}
+
+// hostile are texts that would be executed if a page did not escape them.
+var hostile = []string{`<script>alert(1)</script>`, `"onload="alert(1)`, `'><img src=x onerror=alert(1)>`, `javascript:alert(1)`, `{{.Key}}`}
+
+// All data on the pages is escaped.
+func TestHostileDataIsEscaped(t *testing.T) {
+	t.Parallel()
+	for _, text := range hostile {
+		_, h := newConsole(func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Test", text)
+			w.WriteHeader(400)
+			io.WriteString(w, `{"detail":"`+text+`"}`)
+		})
+		r := httptest.NewRequest("POST", "/scim/v2/Users", strings.NewReader(`{"userName":"`+text+`"}`))
+		r.URL.Path, r.URL.RawQuery = "/scim/v2/"+text, "filter="+text
+		r.Header.Set("User-Agent", text)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		for _, path := range []string{Root, Root + "traffic/1"} {
+			body := get(t, h, path)
+			for _, active := range []string{"<script>alert", `"onload="alert`, "<img src=x", `href="javascript:`, "k3y"} {
+				if strings.Contains(body, active) {
+					t.Errorf("%s contains %s of %s", path, active, text)
+				}
+			}
+		}
+	}
+}
+
+// Only a browser on this machine that has the key sees the console.
+func TestProtection(t *testing.T) {
+	t.Parallel()
+	_, h := newConsole(http.NotFound)
+	for name, c := range map[string]struct {
+		method, path, host, cookie, origin string
+		status                             int
+	}{
+		"with the key":     {"GET", Root, "127.0.0.1:8080", key, "", 200},
+		"without a key":    {"GET", Root, "127.0.0.1:8080", "", "", 403},
+		"wrong key":        {"GET", Root, "127.0.0.1:8080", "x", "", 403},
+		"key in address":   {"GET", Root + "?key=" + key, "127.0.0.1:8080", "", "", 200},
+		"wrong in address": {"GET", Root + "?key=x", "127.0.0.1:8080", key, "", 403},
+		"other host":       {"GET", Root, "evil.example", key, "", 403},
+		"foreign origin":   {"POST", Root + "traffic/clear", "127.0.0.1:8080", key, "https://evil.example", 403},
+		"own origin":       {"POST", Root + "traffic/clear", "127.0.0.1:8080", key, "http://127.0.0.1:8080", 303},
+		"asset, no key":    {"GET", Root + "assets/style.css", "127.0.0.1:8080", "", "", 403},
+	} {
+		r := httptest.NewRequest(c.method, c.path, nil)
+		r.Host = c.host
+		if c.cookie != "" {
+			r.AddCookie(&http.Cookie{Name: cookie, Value: c.cookie})
+		}
+		if c.origin != "" {
+			r.Header.Set("Origin", c.origin)
+		}
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, r)
+		if w.Code != c.status || !strings.Contains(w.Header().Get("Content-Security-Policy"), "default-src 'self'") {
+			t.Errorf("%s: %d %v, want %d", name, w.Code, w.Header(), c.status)
+		}
+	}
+}
+
+// Tokens and passwords are masked in every part of an exchange.
+func TestSecretsAreMasked(t *testing.T) {
+	t.Parallel()
+	const token, password = "scim_default_0123456789abcdefghijklmnopqrstuv0123456789abcdefghijklmnop", "hunter2!"
+	c, h := newConsole(func(w http.ResponseWriter, r *http.Request) {
+		io.Copy(w, r.Body)
+	})
+	for _, body := range []string{
+		`{"userName":"a","password":"` + password + `"}`, `{"Password" : "` + password + `"`, `{"token":"` + token + `"}`,
+		`{"Operations":[{"op":"replace","path":"password","value":"` + password + `"}]}`,
+		`{"Operations":[{"op":"replace","value":"` + password + `","path":"password"}]}`,
+		`{"Operations":[{"op":"replace","value":{"password":"` + password + `"}}]}`,
+	} {
+		r := httptest.NewRequest("POST", "/scim/v2/Users?access_token="+token, strings.NewReader(body))
+		r.Header.Set("Authorization", "Bearer "+token)
+		r.Header.Set("X-Copy", token)
+		h.ServeHTTP(httptest.NewRecorder(), r)
+	}
+	for _, e := range c.exchanges.snapshot() {
+		text := strings.Join([]string{e.Path, e.Query, e.Body.Text, e.Content.Text, curlCommand(e), e.Header.Get("X-Copy"), e.Header.Get("Authorization")}, "\n")
+		if strings.Contains(text, token) || strings.Contains(text, password) {
+			t.Errorf("an exchange contains a secret: %s", text)
+		}
+	}
+}
+
+// The list has at most 500 exchanges and 64 MB, the newest ones.
+func TestMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	var x exchanges
+	for range 1200 {
+		x.add(&Exchange{})
+	}
+	if list := x.snapshot(); len(list) != maxExchanges || list[0].ID != 1200 {
+		t.Errorf("%d exchanges, the newest is %d", len(list), list[0].ID)
+	}
+	for range 1200 {
+		x.add(&Exchange{Body: Body{Text: strings.Repeat("x", maxBodyBytes)}, Content: Body{Text: strings.Repeat("x", maxBodyBytes)}})
+	}
+	if x.bytes > maxExchangeBytes || len(x.snapshot()) < 100 {
+		t.Errorf("%d exchanges have %d bytes", len(x.snapshot()), x.bytes)
+	}
+}

@@ -1,0 +1,81 @@
+package console
+
+import (
+	"net/http"
+	"regexp"
+	"strings"
+)
+
+// masked replaces a token or a password.
+const masked = "•••"
+
+// maxBodyBytes is the part of a body that is kept.
+const maxBodyBytes = 256 << 10
+
+// A masker replaces secrets in what the console keeps of one exchange.
+type masker struct {
+	secrets *strings.Replacer // nil: none
+}
+
+var (
+	// generatedToken matches the tokens that this server issues.
+	generatedToken = regexp.MustCompile(`scim_[a-z0-9-]+_[0-9a-v]{40,}`)
+	// passwordMember matches a JSON member whose name ends in "password", or an element of a PATCH request with such a path
+	// and the value after it.
+	passwordMember = regexp.MustCompile(`(?i)("[^"\\]*password"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^",}\]\s]+)`)
+	passwordPath   = regexp.MustCompile(`(?i)("path"\s*:\s*"[^"]*password"[^{}]*?"value"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^",}\]\s]+)`)
+	passwordValue  = regexp.MustCompile(`(?i)("value"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^",}\]\s]+)([^{}]*?"path"\s*:\s*"[^"]*password")`)
+)
+
+// newMasker returns the masker of a request: its token is masked wherever it occurs.
+func newMasker(h http.Header) masker {
+	var pairs []string
+	for _, v := range h.Values("Authorization") {
+		for _, part := range strings.Fields(v) {
+			if len(part) >= 8 && !strings.EqualFold(part, "Bearer") {
+				pairs = append(pairs, part, masked)
+			}
+		}
+	}
+	if pairs == nil {
+		return masker{}
+	}
+	return masker{strings.NewReplacer(pairs...)}
+}
+
+// text returns a text without secrets.
+func (m masker) text(s string) string {
+	if m.secrets != nil {
+		s = m.secrets.Replace(s)
+	}
+	if strings.Contains(s, "scim_") {
+		s = generatedToken.ReplaceAllLiteralString(s, masked)
+	}
+	return s
+}
+
+// body returns what is kept of a body of JSON.
+func (m masker) body(b []byte, size int) Body {
+	s := m.text(strings.ToValidUTF8(string(b), "\uFFFD"))
+	if strings.Contains(strings.ToLower(s), "password") {
+		s = passwordMember.ReplaceAllString(s, `$1"`+masked+`"`)
+		s = passwordPath.ReplaceAllString(s, `$1"`+masked+`"`)
+		s = passwordValue.ReplaceAllString(s, `$1"`+masked+`"$3`)
+	}
+	return Body{s, size}
+}
+
+// header returns a copy of a header without secrets.
+func (m masker) header(h http.Header) http.Header {
+	kept := make(http.Header, len(h))
+	for name, values := range h {
+		for _, v := range values {
+			switch name {
+			case "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Api-Key":
+				v = masked
+			}
+			kept[name] = append(kept[name], m.text(v))
+		}
+	}
+	return kept
+}

@@ -21,6 +21,7 @@ import (
 type options struct {
 	addr, base, db, token, endpoint, table, types, events string
 	budget, rate                                          int
+	console                                               bool
 }
 
 // parseServeOptions parses the arguments of a server.
@@ -30,6 +31,7 @@ func parseServeOptions(f *flag.FlagSet, arguments []string) (o options, err erro
 	f.StringVar(&o.base, "base", "",
 		"public `URL` of the server, such as the address of a tunnel (default: the address to listen on)")
 	f.StringVar(&o.token, "token", "", "bearer token (default: a new one for each run)")
+	f.BoolVar(&o.console, "console", true, "serve the console, which shows requests and data to a browser on this machine")
 	f.StringVar(&o.events, "events", "", "`file` to which each change is appended as a line of JSON; - for standard output")
 	f.IntVar(&o.budget, "budget", query.DefaultScanBudget,
 		"`candidates` that a request may test at most if no index selects the resources")

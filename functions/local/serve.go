@@ -13,6 +13,7 @@ import (
 	"sync"
 	"time"
 
+	"serverless-scim/internal/console"
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/server"
 	"serverless-scim/internal/table"
@@ -50,7 +51,7 @@ func (o options) serveAndWork(ctx context.Context, c directory.Config, stream ta
 		return err
 	}
 	base := cmp.Or(o.base, baseURL(listener.Addr()))
-	h, err := withCompression(newHandler(c, tokens, base, o.rate))
+	h, consoleURL, err := o.newServer(c, tokens, base, listener.Addr())
 	if err != nil {
 		return err
 	}
@@ -60,6 +61,9 @@ func (o options) serveAndWork(ctx context.Context, c directory.Config, stream ta
 	}
 	defer closeEvents()
 	printConnection(base, secret)
+	if consoleURL != "" {
+		fmt.Printf("Console: %s\n\n", consoleURL)
+	}
 	if o.base != "" {
 		fmt.Printf("Listening at %s\n\n", baseURL(listener.Addr()))
 	}
@@ -70,6 +74,20 @@ func (o options) serveAndWork(ctx context.Context, c directory.Config, stream ta
 	working.Go(func() { sweepLoop(ctx, c) })
 	working.Go(func() { feedLoop(ctx, stream, publisher) })
 	return serve(ctx, listener, withWriteTimeout(h))
+}
+
+// newServer returns the handler of the SCIM API and, unless it is off, of the console, and the address of the console.
+func (o options) newServer(c directory.Config, tokens *token.Store, base string, a net.Addr) (h http.Handler, consoleURL string, err error) {
+	if !o.console {
+		h, err = withCompression(newHandler(c, tokens, base, o.rate))
+		return h, "", err
+	}
+	con := newConsole(c, a)
+	con.SCIM, con.Tenants, con.Token = newHandler(observe(con, c), tokens, base, o.rate), tenantNames(tokens), newConsoleTokens(tokens).token
+	if h, err = withCompression(con.Capture(con.SCIM)); err != nil {
+		return nil, "", err
+	}
+	return withPages(con, h), strings.TrimSuffix(baseURL(a), basePath) + console.Root + "?key=" + con.Key, nil
 }
 
 func newHandler(c directory.Config, tokens *token.Store, base string, rate int) http.Handler {

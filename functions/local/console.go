@@ -1,0 +1,83 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"log/slog"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+
+	"serverless-scim/internal/console"
+	"serverless-scim/internal/directory"
+	"serverless-scim/internal/token"
+)
+
+// newConsole returns the console of a server that listens at an address. Its key is new in each run.
+func newConsole(c directory.Config, a net.Addr) *console.Console {
+	host, port, _ := net.SplitHostPort(a.String())
+	hosts := []string{net.JoinHostPort(host, port)}
+	for _, name := range []string{"localhost", "127.0.0.1", "::1"} {
+		hosts = append(hosts, net.JoinHostPort(name, port))
+	}
+	return console.New(console.Config{Now: c.Store.Now, BasePath: basePath, Key: rand.Text(), Hosts: hosts, Table: c.Store.Table})
+}
+
+// observe returns a configuration whose table and log also tell the console what each request does.
+func observe(con *console.Console, c directory.Config) directory.Config {
+	c.Store.Table = con.Table(c.Store.Table)
+	c.Store.Log = slog.New(con.LogHandler(c.Store.Log.Handler()))
+	return c
+}
+
+// withPages returns a handler that serves the pages of the console and, at all other paths, the SCIM API. A browser that
+// opens the root comes to the console.
+func withPages(con *console.Console, scim http.Handler) http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle(console.Root, con.Pages())
+	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
+			http.Redirect(w, r, console.Root, http.StatusFound)
+			return
+		}
+		scim.ServeHTTP(w, r)
+	})
+	return mux
+}
+
+func tenantNames(tokens *token.Store) func(context.Context) ([]string, error) {
+	return func(ctx context.Context) (names []string, err error) {
+		tenants, err := tokens.Tenants(ctx)
+		for _, t := range tenants {
+			names = append(names, t.Name)
+		}
+		return names, err
+	}
+}
+
+// consoleTokens are the tokens with which the console asks the SCIM API, one for each tenant and run.
+type consoleTokens struct {
+	store *token.Store
+	mu    sync.Mutex
+	names map[string]string // token, by tenant
+}
+
+func newConsoleTokens(s *token.Store) *consoleTokens {
+	return &consoleTokens{store: s, names: map[string]string{}}
+}
+
+// token returns the token of a tenant. It replaces the one of the previous run.
+func (c *consoleTokens) token(ctx context.Context, tenant string) (string, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if secret := c.names[tenant]; secret != "" {
+		return secret, nil
+	}
+	secret := token.New(tenant)
+	if err := c.store.ReplaceToken(ctx, tenant, "console", secret); err != nil {
+		return "", err
+	}
+	c.names[tenant] = secret
+	return secret, nil
+}

@@ -38,11 +38,20 @@ func (c *Console) Capture(h http.Handler) http.Handler {
 		got := &recordedResponse{ResponseWriter: w}
 		r = r.WithContext(ctx)
 		r.Body = sent
-		h.ServeHTTP(got, r)
+		fault := c.faults.take(e)
+		if fault == nil {
+			h.ServeHTTP(got, r)
+		} else {
+			e.Fault = fault.Action.Label
+			fault.inject(got, r, h)
+		}
 		e.Duration = c.Now().Sub(e.Begin)
 		c.complete(e, r, own, sent, got)
 		e.Rules = rules()
 		c.exchanges.add(e)
+		if fault != nil && fault.Action.closes {
+			panic(http.ErrAbortHandler) // closes the connection
+		}
 	})
 }
 

@@ -37,6 +37,7 @@ type Config struct {
 type Console struct {
 	Config
 	exchanges exchanges
+	faults    faults
 	templates map[string]*template.Template // by page
 }
 
@@ -63,6 +64,9 @@ func (c *Console) Pages() http.Handler {
 	mux.HandleFunc("GET "+Root+"traffic/live", c.live)
 	mux.HandleFunc("GET "+Root+"traffic/{id}", c.exchange)
 	mux.HandleFunc("POST "+Root+"traffic/clear", c.clear)
+	mux.HandleFunc("GET "+Root+"faults", func(w http.ResponseWriter, _ *http.Request) { c.faultsPage(w, "") })
+	mux.HandleFunc("POST "+Root+"faults", c.addFault)
+	mux.HandleFunc("POST "+Root+"faults/remove", c.removeFault)
 	return c.protect(mux)
 }
 
@@ -70,6 +74,7 @@ func (c *Console) Pages() http.Handler {
 type page struct {
 	Title   string
 	Section string // of the navigation
+	Faults  int    // number of active faults, for the banner
 	Content any
 }
 
@@ -91,6 +96,7 @@ func parseTemplates() map[string]*template.Template {
 // render writes a page. name is that of the template of its content.
 func (c *Console) render(w http.ResponseWriter, name string, p page) {
 	var b bytes.Buffer
+	p.Faults = len(c.faults.active())
 	if err := c.templates[name].ExecuteTemplate(&b, "layout.html", p); err != nil {
 		http.Error(w, "The page cannot be shown: "+err.Error(), http.StatusInternalServerError)
 		return

@@ -27,6 +27,7 @@ type Exchange struct {
 	Reply   http.Header // header of the response
 	Content Body        // of the response
 
+	Fault     string       // what a fault did instead; "": none
 	RequestID string       // in the log, and in the changes that the request led to
 	Rules     []Rule       // leniency rules that were applied
 	Log       []LogLine    // lines of the log

@@ -1,0 +1,170 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+	"sync"
+	"time"
+)
+
+// An action is what happens to a request that a fault selects.
+type action struct {
+	Name, Label string
+	status      int  // of the response; 0: none
+	delays      bool // the request waits first
+	closes      bool // the connection is closed instead of a response
+	executes    bool // the request takes effect
+}
+
+// actions returns all actions, in the order of the form.
+func actions() []action {
+	return []action{
+		{Name: "429", Label: "answer 429 with Retry-After", status: 429},
+		{Name: "500", Label: "answer 500", status: 500},
+		{Name: "503", Label: "answer 503", status: 503},
+		{Name: "delay", Label: "delay the response", delays: true, executes: true},
+		{Name: "close-before", Label: "close the connection before the request takes effect", closes: true},
+		{Name: "close-after", Label: "close the connection after the request took effect", closes: true, executes: true},
+	}
+}
+
+// A fault changes what happens to the next requests that match. Empty fields match every request.
+type fault struct {
+	ID                   int
+	Method, Path, Client string // Path is the beginning of the path, such as /Users
+	Action               action
+	Seconds              int // of Retry-After, or of the delay
+	Remaining            int // number of requests that it still changes
+}
+
+func (f *fault) matches(e *Exchange) bool {
+	return (f.Method == "" || f.Method == e.Method) && strings.HasPrefix(e.Path, f.Path) && (f.Client == "" || f.Client == e.Client)
+}
+
+// faults are the active faults.
+type faults struct {
+	mu   sync.Mutex
+	last int
+	list []*fault
+}
+
+const maxFaultRequests, maxFaultSeconds = 1000, 60
+
+// take returns the first fault that matches, or nil, and counts the request.
+func (x *faults) take(e *Exchange) *fault {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for i, f := range x.list {
+		if !f.matches(e) {
+			continue
+		}
+		if f.Remaining--; f.Remaining == 0 {
+			x.list = slices.Delete(x.list, i, i+1)
+		}
+		taken := *f
+		return &taken
+	}
+	return nil
+}
+
+func (x *faults) add(f fault) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.last++
+	f.ID = x.last
+	x.list = append(x.list, &f)
+}
+
+// remove removes the fault with an ID, or all faults if it is 0.
+func (x *faults) remove(id int) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	x.list = slices.DeleteFunc(x.list, func(f *fault) bool { return id == 0 || f.ID == id })
+}
+
+// active returns copies of the active faults.
+func (x *faults) active() (list []fault) {
+	x.mu.Lock()
+	defer x.mu.Unlock()
+	for _, f := range x.list {
+		list = append(list, *f)
+	}
+	return list
+}
+
+// inject serves a request as a fault says. A close ends the connection when the exchange has been recorded.
+func (f *fault) inject(w http.ResponseWriter, r *http.Request, h http.Handler) {
+	a := f.Action
+	if a.delays {
+		select {
+		case <-time.After(time.Duration(f.Seconds) * time.Second):
+		case <-r.Context().Done():
+		}
+	}
+	switch {
+	case a.executes && a.closes:
+		h.ServeHTTP(discard{http.Header{}}, r)
+	case a.executes:
+		h.ServeHTTP(w, r)
+	case a.status != 0:
+		f.respond(w)
+	}
+}
+
+// respond writes an error as the server would.
+func (f *fault) respond(w http.ResponseWriter) {
+	w.Header().Set("Content-Type", "application/scim+json")
+	if f.Action.status == http.StatusTooManyRequests {
+		w.Header().Set("Retry-After", strconv.Itoa(f.Seconds))
+	}
+	w.WriteHeader(f.Action.status)
+	fmt.Fprintf(w, `{"schemas":["urn:ietf:params:scim:api:messages:2.0:Error"],"status":"%d","detail":"A fault of the console. Repeat the request."}`,
+		f.Action.status)
+}
+
+// discard is a response that nobody receives.
+type discard struct{ header http.Header }
+
+func (d discard) Header() http.Header         { return d.header }
+func (d discard) WriteHeader(int)             {}
+func (d discard) Write(p []byte) (int, error) { return len(p), nil }
+
+// faultsPage is the content of the page of faults.
+type faultsPage struct {
+	Active  []fault
+	Actions []action
+	Error   string
+}
+
+func (c *Console) faultsPage(w http.ResponseWriter, problem string) {
+	c.render(w, "faults.html", page{Title: "Faults", Section: "faults", Content: faultsPage{c.faults.active(), actions(), problem}})
+}
+
+// addFault adds the fault of a form.
+func (c *Console) addFault(w http.ResponseWriter, r *http.Request) {
+	f := fault{Method: r.PostFormValue("method"), Path: r.PostFormValue("path"), Client: r.PostFormValue("client")}
+	i := slices.IndexFunc(actions(), func(a action) bool { return a.Name == r.PostFormValue("action") })
+	n, countErr := strconv.Atoi(r.PostFormValue("count"))
+	seconds, secondsErr := strconv.Atoi(r.PostFormValue("seconds"))
+	switch {
+	case i < 0:
+		c.faultsPage(w, "Choose what happens.")
+	case countErr != nil || n < 1 || n > maxFaultRequests:
+		c.faultsPage(w, fmt.Sprintf("The number of requests must be from 1 to %d.", maxFaultRequests))
+	case secondsErr != nil || seconds < 0 || seconds > maxFaultSeconds:
+		c.faultsPage(w, fmt.Sprintf("The seconds must be from 0 to %d.", maxFaultSeconds))
+	default:
+		f.Action, f.Remaining, f.Seconds = actions()[i], n, seconds
+		c.faults.add(f)
+		http.Redirect(w, r, Root+"faults", http.StatusSeeOther)
+	}
+}
+
+func (c *Console) removeFault(w http.ResponseWriter, r *http.Request) {
+	id, _ := strconv.Atoi(r.PostFormValue("id"))
+	c.faults.remove(id)
+	http.Redirect(w, r, Root+"faults", http.StatusSeeOther)
+}

@@ -9,8 +9,10 @@ import (
 	"strings"
 	"sync"
 
+	"serverless-scim/internal/admin"
 	"serverless-scim/internal/console"
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/fsck"
 	"serverless-scim/internal/token"
 )
 
@@ -21,7 +23,12 @@ func newConsole(c directory.Config, a net.Addr) *console.Console {
 	for _, name := range []string{"localhost", "127.0.0.1", "::1"} {
 		hosts = append(hosts, net.JoinHostPort(name, port))
 	}
-	return console.New(console.Config{Now: c.Store.Now, BasePath: basePath, Key: rand.Text(), Hosts: hosts, Table: c.Store.Table})
+	return console.New(console.Config{Now: c.Store.Now, BasePath: basePath, Key: rand.Text(), Hosts: hosts, Table: c.Store.Table,
+		Execute: admin.New(c).Execute, Fsck: func(ctx context.Context, repair bool) (lines []string, err error) {
+			check := fsck.Checker{Config: c.Store, Repair: repair, Report: func(f fsck.Finding) { lines = append(lines, f.String()) }}
+			_, err = check.RunExclusive(ctx)
+			return lines, err
+		}})
 }
 
 // observe returns a configuration whose table and log also tell the console what each request does.

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"embed"
+	"encoding/json"
 	"html/template"
 	"io/fs"
 	"net/http"
@@ -28,6 +29,10 @@ type Config struct {
 	Tenants func(context.Context) ([]string, error)
 	// Token returns a token of a tenant, for requests to SCIM.
 	Token func(ctx context.Context, tenant string) (string, error)
+
+	// Execute runs an operator's command, and Fsck checks the table. Fsck returns a line for each finding.
+	Execute func(ctx context.Context, event json.RawMessage) (any, error)
+	Fsck    func(ctx context.Context, repair bool) ([]string, error)
 
 	// Lenient returns a context that collects the leniency rules of a request, and a function that returns them.
 	Lenient func(context.Context) (context.Context, func() []Rule)
@@ -67,6 +72,9 @@ func (c *Console) Pages() http.Handler {
 	mux.HandleFunc("GET "+Root+"faults", func(w http.ResponseWriter, _ *http.Request) { c.faultsPage(w, "") })
 	mux.HandleFunc("POST "+Root+"faults", c.addFault)
 	mux.HandleFunc("POST "+Root+"faults/remove", c.removeFault)
+	mux.HandleFunc("GET "+Root+"operate", c.operate)
+	mux.HandleFunc("POST "+Root+"operate", c.operateCommand)
+	mux.HandleFunc("POST "+Root+"check", c.check)
 	return c.protect(mux)
 }
 

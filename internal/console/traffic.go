@@ -69,6 +69,7 @@ func (c *Console) clear(w http.ResponseWriter, r *http.Request) {
 func functions() template.FuncMap {
 	return template.FuncMap{
 		"clock":     func(t time.Time) string { return t.Format("15:04:05.000") },
+		"day":       func(t any) string { return dayOf(t) },
 		"ms":        func(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) },
 		"class":     func(status int) string { return fmt.Sprintf("s%d", status/100) },
 		"decoded":   decodeQuery,
@@ -80,6 +81,17 @@ func functions() template.FuncMap {
 		"isChanged": func(i ItemChange) string { return changeKind(i) },
 		"before":    func(i ItemChange) string { return itemText(i.Old) },
 	}
+}
+
+// dayOf returns the day of a time.Time or *time.Time.
+func dayOf(t any) string {
+	switch t := t.(type) {
+	case time.Time:
+		return t.Format(time.DateOnly)
+	case *time.Time:
+		return t.Format(time.DateOnly)
+	}
+	return ""
 }
 
 // decodeQuery returns a query string as people read it.

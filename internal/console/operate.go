@@ -1,0 +1,111 @@
+package console
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"time"
+)
+
+// operatePage is the content of the page of tenants and tokens.
+type operatePage struct {
+	Tenants  []operatedTenant
+	Secret   string   // a new token, which is shown only here
+	Message  string   // result of a command
+	Error    string   // of a command
+	Findings []string // of a check
+}
+
+// An operatedTenant is a tenant as the command list-tenants returns it, with its tokens.
+type operatedTenant struct {
+	Tenant                              string
+	Created, Disabled, Deleted, Stopped *time.Time
+	Tokens                              []operatedToken
+}
+
+// An operatedToken is a token as the command list-tokens returns it.
+type operatedToken struct {
+	ID, Label, Scope string
+	Expires          time.Time
+	Used, Rotated    *time.Time
+	Expired          bool
+}
+
+// execute runs an operator's command, and decodes its result into out.
+func (c *Console) execute(ctx context.Context, command map[string]string, out any) error {
+	event, err := json.Marshal(command)
+	if err != nil {
+		return err
+	}
+	result, err := c.Execute(ctx, event)
+	if err != nil {
+		return err
+	}
+	encoded, err := json.Marshal(result)
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(encoded, out)
+}
+
+// operate serves the page of tenants and tokens.
+func (c *Console) operate(w http.ResponseWriter, r *http.Request) { c.showOperate(w, r, operatePage{}) }
+
+// showOperate shows the page with the result of a command.
+func (c *Console) showOperate(w http.ResponseWriter, r *http.Request, p operatePage) {
+	var list struct{ Tenants []operatedTenant }
+	err := c.execute(r.Context(), map[string]string{"command": "list-tenants"}, &list)
+	for i := range list.Tenants {
+		if err == nil {
+			command := map[string]string{"command": "list-tokens", "tenant": list.Tenants[i].Tenant}
+			err = c.execute(r.Context(), command, &list.Tenants[i])
+		}
+	}
+	if p.Tenants = list.Tenants; err != nil {
+		p.Error = err.Error()
+	}
+	c.render(w, "operate.html", page{Title: "Operate", Section: "operate", Content: p})
+}
+
+// commandFields are the fields of the commands that the page offers.
+func commandFields() map[string][]string {
+	tenant, token := []string{"tenant"}, []string{"tenant", "token"}
+	return map[string][]string{
+		"create-tenant": tenant, "disable-tenant": tenant, "enable-tenant": tenant, "release-tenant": tenant, "delete-tenant": tenant,
+		"reset-feed": tenant, "create-token": {"tenant", "label", "scope"}, "rotate-token": token, "revoke-token": token,
+	}
+}
+
+// operateCommand runs the command of a form.
+func (c *Console) operateCommand(w http.ResponseWriter, r *http.Request) {
+	name := r.PostFormValue("command")
+	fields, known := commandFields()[name]
+	if !known {
+		c.showOperate(w, r, operatePage{Error: "The page does not offer this command."})
+		return
+	}
+	command := map[string]string{"command": name}
+	for _, field := range fields {
+		command[field] = r.PostFormValue(field)
+	}
+	var result struct{ Token string }
+	p := operatePage{Message: name + " is done."}
+	if err := c.execute(r.Context(), command, &result); err != nil {
+		p = operatePage{Error: err.Error()}
+	}
+	p.Secret = result.Token
+	c.showOperate(w, r, p)
+}
+
+// check checks the table, and repairs it if the form says so.
+func (c *Console) check(w http.ResponseWriter, r *http.Request) {
+	findings, err := c.Fsck(r.Context(), r.PostFormValue("repair") == "yes")
+	p := operatePage{Findings: findings, Message: "The table is clean."}
+	if len(findings) > 0 {
+		p.Message = "The check has these findings:"
+	}
+	if err != nil {
+		p.Error, p.Message = err.Error(), ""
+	}
+	c.showOperate(w, r, p)
+}

@@ -1,9 +1,13 @@
 package console
 
 import (
+	"context"
+	"encoding/json"
+	"errors"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -136,5 +140,39 @@ func TestMemoryIsBounded(t *testing.T) {
 	}
 	if x.bytes > maxExchangeBytes || len(x.snapshot()) < 100 {
 		t.Errorf("%d exchanges have %d bytes", len(x.snapshot()), x.bytes)
+	}
+}
+
+// The page of tenants runs only the commands that it offers, with their fields, and shows a new token once.
+func TestOperate(t *testing.T) {
+	t.Parallel()
+	var events []string
+	c, h := newConsole(http.NotFound)
+	c.Execute = func(_ context.Context, event json.RawMessage) (any, error) {
+		events = append(events, string(event))
+		switch {
+		case strings.Contains(string(event), "list-tenants"):
+			return json.RawMessage(`{"tenants":[{"tenant":"acme","created":"2026-01-02T03:04:05Z"}]}`), nil
+		case strings.Contains(string(event), "list-tokens"):
+			return json.RawMessage(`{"tokens":[{"id":"0123456789abcdef","label":"okta","scope":"scim","expires":"2027-01-02T03:04:05Z"}]}`), nil
+		case strings.Contains(string(event), "create-token"):
+			return json.RawMessage(`{"token":"scim_acme_secret"}`), nil
+		}
+		return nil, errors.New("refused <b>")
+	}
+	if body := get(t, h, Root+"operate"); !strings.Contains(body, "0123456789abcdef") || strings.Contains(body, "scim_acme_secret") {
+		t.Errorf("the page is %s", body)
+	}
+	events = nil
+	w := post(t, h, Root+"operate", url.Values{"command": {"create-token"}, "tenant": {"acme"}, "label": {"x"}, "scope": {"scim.read"}, "days": {"9"}})
+	if events[0] != `{"command":"create-token","label":"x","scope":"scim.read","tenant":"acme"}` || !strings.Contains(w.Body.String(), "scim_acme_secret") {
+		t.Errorf("%s, %s", events[0], w.Body)
+	}
+	events = nil
+	if w := post(t, h, Root+"operate", url.Values{"command": {"purge"}}); !strings.Contains(w.Body.String(), `role="alert"`) || strings.Contains(events[0], "purge") {
+		t.Errorf("%v %s", events, w.Body)
+	}
+	if w := post(t, h, Root+"operate", url.Values{"command": {"revoke-token"}, "tenant": {"acme"}}); !strings.Contains(w.Body.String(), "refused &lt;b&gt;") {
+		t.Errorf("%s", w.Body)
 	}
 }

@@ -12,7 +12,8 @@
 //	security.go   who may see the pages
 //	capture.go    the middleware that records exchanges; exchange.go and mask.go say what is kept
 //	client.go     which identity provider sent a request
-//	words.go      an exchange in a sentence
+//	words.go      an exchange in a sentence; words_read.go, words_write.go and words_patch.go have the verbs
+//	document.go   reads JSON, also if it is cut off; text.go makes text of clients fit for a sentence
 //	difference.go the difference of two JSON documents
 //	traffic.go    the start page: the list of exchanges, live, and one exchange
 //	directory.go  users and groups; table.go items; changes.go the change feed

@@ -60,10 +60,7 @@ func (o options) serveAndWork(ctx context.Context, c directory.Config, stream ta
 		return err
 	}
 	defer closeEvents()
-	printConnection(base, secret)
-	if consoleURL != "" {
-		fmt.Printf("Console: %s\n\n", consoleURL)
-	}
+	printConnection(base, secret, consoleURL)
 	if o.base != "" {
 		fmt.Printf("Listening at %s\n\n", baseURL(listener.Addr()))
 	}
@@ -163,9 +160,13 @@ func issueToken(ctx context.Context, tokens *token.Store, flagToken string) (str
 	return secret, tokens.ReplaceToken(ctx, tenant, "automatic", secret)
 }
 
-func printConnection(base, secret string) {
+// printConnection prints how clients connect. consoleURL is empty if the console is off.
+func printConnection(base, secret, consoleURL string) {
 	quoted := strings.ReplaceAll(secret, "'", `'\''`)
-	fmt.Printf("SCIM base URL: %s\nBearer token:  %s\n\n"+
+	if consoleURL != "" {
+		consoleURL = "Console:       " + consoleURL + "\n"
+	}
+	fmt.Printf("SCIM base URL: %s\nBearer token:  %s\n"+consoleURL+"\n"+
 		"For the commands in README.md, paste this line into another shell:\n\nBASE='%s' TOKEN='%s'\n\n",
 		base, secret, base, quoted)
 }

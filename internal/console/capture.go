@@ -34,6 +34,8 @@ func (c *Console) Capture(h http.Handler) http.Handler {
 		e := &Exchange{Begin: c.Now(), Method: r.Method, Host: r.Host, Path: strings.TrimPrefix(r.URL.Path, c.BasePath), Query: r.URL.RawQuery}
 		own := &capture{}
 		ctx, rules := c.Lenient(context.WithValue(r.Context(), captureKey{}, own))
+		e.Header = newMasker(r.Header).header(r.Header)
+		e.Client = recognizeClient(e) // a fault may select by it; the body is not read yet
 		sent := &recordedBody{ReadCloser: r.Body}
 		got := &recordedResponse{ResponseWriter: w}
 		r = r.WithContext(ctx)
@@ -48,6 +50,7 @@ func (c *Console) Capture(h http.Handler) http.Handler {
 		e.Duration = c.Now().Sub(e.Begin)
 		c.complete(e, r, own, sent, got)
 		e.Rules = rules()
+		e.Sentence = describe(e)
 		c.exchanges.add(e)
 		if fault != nil && fault.Action.closes {
 			panic(http.ErrAbortHandler) // closes the connection
@@ -58,7 +61,8 @@ func (c *Console) Capture(h http.Handler) http.Handler {
 // complete adds to an exchange what was captured, without secrets.
 func (c *Console) complete(e *Exchange, r *http.Request, own *capture, sent *recordedBody, got *recordedResponse) {
 	m := newMasker(r.Header)
-	e.Header, e.Body = m.header(r.Header), m.body(sent.kept.Bytes(), sent.size)
+	e.Body = m.body(sent.kept.Bytes(), sent.size)
+	e.Client = recognizeClient(e)
 	e.Reply, e.Content, e.Status = m.header(got.Header()), m.body(got.kept.Bytes(), got.size), max(got.status, http.StatusOK)
 	e.Path, e.Query = m.text(e.Path), m.text(e.Query)
 	own.mu.Lock()

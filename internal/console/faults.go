@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// An action is what happens to a request that a fault selects.
-type action struct {
+// An faultAction is what happens to a request that a fault selects.
+type faultAction struct {
 	Name, Label string
 	status      int  // of the response; 0: none
 	delays      bool // the request waits first
@@ -20,8 +20,8 @@ type action struct {
 }
 
 // actions returns all actions, in the order of the form.
-func actions() []action {
-	return []action{
+func actions() []faultAction {
+	return []faultAction{
 		{Name: "429", Label: "answer 429 with Retry-After", status: 429},
 		{Name: "500", Label: "answer 500", status: 500},
 		{Name: "503", Label: "answer 503", status: 503},
@@ -35,7 +35,7 @@ func actions() []action {
 type fault struct {
 	ID                   int
 	Method, Path, Client string // Path is the beginning of the path, such as /Users
-	Action               action
+	Action               faultAction
 	Seconds              int // of Retry-After, or of the delay
 	Remaining            int // number of requests that it still changes
 }
@@ -135,7 +135,7 @@ func (d discard) Write(p []byte) (int, error) { return len(p), nil }
 // faultsPage is the content of the page of faults.
 type faultsPage struct {
 	Active  []fault
-	Actions []action
+	Actions []faultAction
 	Error   string
 }
 
@@ -146,7 +146,7 @@ func (c *Console) faultsPage(w http.ResponseWriter, problem string) {
 // addFault adds the fault of a form.
 func (c *Console) addFault(w http.ResponseWriter, r *http.Request) {
 	f := fault{Method: r.PostFormValue("method"), Path: r.PostFormValue("path"), Client: r.PostFormValue("client")}
-	i := slices.IndexFunc(actions(), func(a action) bool { return a.Name == r.PostFormValue("action") })
+	i := slices.IndexFunc(actions(), func(a faultAction) bool { return a.Name == r.PostFormValue("action") })
 	n, countErr := strconv.Atoi(r.PostFormValue("count"))
 	seconds, secondsErr := strconv.Atoi(r.PostFormValue("seconds"))
 	switch {

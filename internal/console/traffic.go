@@ -76,6 +76,7 @@ func functions() template.FuncMap {
 		"pretty":    prettyJSON,
 		"lines":     headerLines,
 		"item":      itemText,
+		"diffs":     resourceDifferences,
 		"curl":      curlCommand,
 		"statusOf":  http.StatusText,
 		"isChanged": func(i ItemChange) string { return changeKind(i) },
@@ -154,6 +155,24 @@ func valueText(v types.AttributeValue) string {
 	default:
 		return ""
 	}
+}
+
+// A resourceDifference is what an exchange changed in the document of one resource.
+type resourceDifference struct {
+	Name  string // resource type and ID
+	Lines []DiffLine
+}
+
+// resourceDifferences returns what an exchange changed in the documents of resources.
+func resourceDifferences(e *Exchange) (list []resourceDifference) {
+	for _, i := range e.Items {
+		parts := strings.Split(i.Key.PK, "#")
+		before, after := valueText(i.Old["doc"]), valueText(i.New["doc"])
+		if i.Key.SK == "@" && len(parts) == 3 && before != after {
+			list = append(list, resourceDifference{parts[1] + " " + parts[2], differences(before, after)})
+		}
+	}
+	return list
 }
 
 func changeKind(i ItemChange) string {

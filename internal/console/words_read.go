@@ -78,7 +78,7 @@ type page struct {
 	byCursor, isLast bool
 }
 
-func (s story) page() page {
+func (s story) pageWords() page {
 	var p page
 	p.total, p.known = number(s.reply, "totalResults")
 	p.resources = elements(s.reply, "Resources")
@@ -107,7 +107,7 @@ func (p page) yesOrNo() string {
 
 // list returns the action of a GET of an endpoint, or of a search.
 func (s story) list() action {
-	filter, p, nouns := s.parameter("filter"), s.page(), s.noun(true)
+	filter, p, nouns := s.parameter("filter"), s.pageWords(), s.noun(true)
 	switch {
 	case filter != "":
 		return s.find(filter, p)

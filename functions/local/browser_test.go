@@ -1,0 +1,182 @@
+package main
+
+import (
+	"bytes"
+	"fmt"
+	"image/png"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-rod/rod"
+	"github.com/go-rod/rod/lib/launcher"
+	"github.com/go-rod/rod/lib/proto"
+
+	"serverless-scim/internal/replay"
+)
+
+// browserVariable is the environment variable with the path of Chromium.
+const browserVariable = "SCIM_TEST_BROWSER"
+
+// screens is the folder of the screenshots, which README.md shows.
+const screens = "../../internal/console/testdata/screens"
+
+const maxScreenBytes = 300 << 10
+
+// A browserTest is a browser with a page of the console.
+type browserTest struct {
+	*testing.T
+	program *program
+	page    *rod.Page
+}
+
+// newBrowserTest starts a server and a browser that has opened the address of the console.
+func newBrowserTest(t *testing.T) *browserTest {
+	path := os.Getenv(browserVariable)
+	if path == "" {
+		t.Skipf("set %s to the path of Chromium", browserVariable)
+	}
+	p := startProgram(t, "-db", ":memory:", "-token", "browser")
+	l := launcher.New().Bin(path).NoSandbox(true).Headless(true).Set("disable-gpu")
+	address, err := l.Launch()
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(l.Cleanup)
+	t.Cleanup(l.Kill)
+	browser := rod.New().ControlURL(address).MustConnect().Timeout(2 * time.Minute)
+	consoleURL := ""
+	for _, line := range p.announced {
+		if url, ok := strings.CutPrefix(line, "Console:"); ok {
+			consoleURL = strings.TrimSpace(url)
+		}
+	}
+	b := &browserTest{t, p, browser.MustPage(consoleURL)}
+	b.page.MustElement("#rows")
+	return b
+}
+
+// play plays recorded conversations against the server.
+func (b *browserTest) play(folder string) (differing int) {
+	b.Helper()
+	conversations, err := replay.LoadConversations(folder)
+	if err != nil {
+		b.Fatal(err)
+	}
+	base, _ := strings.CutPrefix(b.program.announced[0], "SCIM base URL: ")
+	player := replay.Player{Target: replay.HTTPTarget(http.DefaultClient, base), Token: "browser", RunSuffix: "browser"}
+	differing, err = player.PlayAll(b.Context(), io.Discard, conversations)
+	if err != nil {
+		b.Fatal(err)
+	}
+	return differing
+}
+
+// open opens a page of the console.
+func (b *browserTest) open(path string) {
+	b.Helper()
+	info := b.page.MustInfo()
+	origin := info.URL[:strings.Index(info.URL, "/console/")]
+	b.page.MustNavigate(origin + path).MustWaitLoad()
+}
+
+// text returns the text of the page.
+func (b *browserTest) text() string { return b.page.MustElement("body").MustText() }
+
+// requireText fails the test if the page does not contain a text.
+func (b *browserTest) requireText(want ...string) {
+	b.Helper()
+	text := b.text()
+	for _, w := range want {
+		if !strings.Contains(text, w) {
+			b.Errorf("the page does not contain %q:\n%.2000s", w, text)
+		}
+	}
+}
+
+// capture checks the screenshots of a page, wide and narrow, light and dark. With -update it writes them.
+func (b *browserTest) capture(name string) {
+	b.Helper()
+	for _, size := range []struct {
+		width, height int
+	}{{1280, 900}, {400, 800}} {
+		for _, theme := range []string{"light", "dark"} {
+			b.page.MustSetViewport(size.width, size.height, 1, false)
+			err := proto.EmulationSetEmulatedMedia{Features: []*proto.EmulationMediaFeature{{Name: "prefers-color-scheme", Value: theme}}}.Call(b.page)
+			if err != nil {
+				b.Fatal(err)
+			}
+			if overflow := b.page.MustEval(`() => document.documentElement.scrollWidth - document.documentElement.clientWidth`).Int(); overflow > 0 {
+				b.Errorf("%s is %d pixels too wide for %d", name, overflow, size.width)
+			}
+			b.write(fmt.Sprintf("%s-%d-%s.png", name, size.width, theme))
+		}
+	}
+	b.page.MustSetViewport(1280, 900, 1, false)
+}
+
+func (b *browserTest) write(file string) {
+	b.Helper()
+	image := b.page.MustScreenshot()
+	if _, err := png.Decode(bytes.NewReader(image)); err != nil || len(image) > maxScreenBytes {
+		b.Errorf("%s has %d bytes, %v", file, len(image), err)
+	}
+	if !*update {
+		return
+	}
+	err := os.MkdirAll(screens, 0o755)
+	if err == nil {
+		err = os.WriteFile(filepath.Join(screens, file), image, 0o600)
+	}
+	if err != nil {
+		b.Fatal(err)
+	}
+}
+
+// An engineer who has only the address of the console sees what Okta's recorded traffic does, live.
+func TestConsoleInBrowser(t *testing.T) {
+	t.Parallel()
+	b := newBrowserTest(t)
+	if differing := b.play("../../events/okta"); differing != 0 {
+		t.Errorf("%d responses differ", differing)
+	}
+	b.page.MustWait(`() => document.querySelectorAll("#rows tr").length > 90`) // the list has filled without a reload
+	b.capture("traffic")
+
+	b.page.MustElement("#class").MustSelect("4xx")
+	b.page.MustWait(`() => [...document.querySelectorAll("#rows tr")].every((row) => row.hidden || row.dataset.class === "s4")`)
+	b.page.MustElement("#class").MustSelect("all")
+	b.page.MustElement("#method").MustSelect("PATCH")
+	b.page.MustElement(`#rows tr[data-method="PATCH"]:not([hidden]) a`).MustClick()
+	b.page.MustElement("#request")
+	b.requireText("Operations", "Items written", "Transaction")
+	b.capture("exchange")
+
+	b.open("/console/faults")
+	b.page.MustElement(`select[name="action"]`).MustSelect("answer 429 with Retry-After")
+	b.page.MustElementR("button", "^Add$").MustClick()
+	b.page.MustElement(".banner")
+	b.requireText("1 fault is active")
+	b.capture("faults")
+	resp, err := http.Get(strings.TrimPrefix(b.program.announced[0], "SCIM base URL: ") + "/Users")
+	if err != nil {
+		t.Fatal(err)
+	}
+	resp.Body.Close()
+	if resp.StatusCode != 429 || resp.Header.Get("Retry-After") != "5" {
+		t.Errorf("the fault gives %d %v", resp.StatusCode, resp.Header)
+	}
+
+	b.open("/console/operate")
+	b.requireText("Tenant default", "given")
+	b.capture("operate")
+
+	b.page.MustElement("#mask").MustClick()
+	if !b.page.MustElement("body.masked").MustVisible() {
+		t.Error("personal data is not masked")
+	}
+}

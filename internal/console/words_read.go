@@ -70,16 +70,16 @@ func count(n int, noun string) string {
 	return strconv.Itoa(n) + " " + noun + "s"
 }
 
-// A page holds the numbers of a list response (RFC 7644 §3.4.2).
-type page struct {
+// A listedPage holds the numbers of a list response (RFC 7644 §3.4.2).
+type listedPage struct {
 	known            bool
 	total, start, n  int
 	resources        []any
 	byCursor, isLast bool
 }
 
-func (s story) pageWords() page {
-	var p page
+func (s story) listedPage() listedPage {
+	var p listedPage
 	p.total, p.known = number(s.reply, "totalResults")
 	p.resources = elements(s.reply, "Resources")
 	p.n = len(p.resources)
@@ -95,7 +95,7 @@ func (s story) pageWords() page {
 }
 
 // yesOrNo returns whether there is a result.
-func (p page) yesOrNo() string {
+func (p listedPage) yesOrNo() string {
 	switch {
 	case !p.known:
 		return ""
@@ -107,7 +107,7 @@ func (p page) yesOrNo() string {
 
 // list returns the action of a GET of an endpoint, or of a search.
 func (s story) list() action {
-	filter, p, nouns := s.parameter("filter"), s.pageWords(), s.noun(true)
+	filter, p, nouns := s.parameter("filter"), s.listedPage(), s.noun(true)
 	switch {
 	case filter != "":
 		return s.find(filter, p)
@@ -132,7 +132,7 @@ func (s story) list() action {
 }
 
 // summary returns how many of the resources the page has.
-func (p page) summary(nouns string) string {
+func (p listedPage) summary(nouns string) string {
 	switch {
 	case !p.known:
 		return ""
@@ -160,7 +160,7 @@ var (
 )
 
 // find returns the action of a list with a filter.
-func (s story) find(filter string, p page) action {
+func (s story) find(filter string, p listedPage) action {
 	if len(filter) > 10_000 { // the server accepts no longer one
 		filter = filter[:10_000]
 	}
@@ -183,7 +183,7 @@ func (s story) find(filter string, p page) action {
 }
 
 // search returns the action of a list with a filter that is more than one comparison.
-func (s story) search(filter string, p page) action {
+func (s story) search(filter string, p listedPage) action {
 	result := ""
 	if p.known {
 		result = fmt.Sprintf(": %d found", p.total)
@@ -192,7 +192,7 @@ func (s story) search(filter string, p page) action {
 }
 
 // found returns what a look-up by a value found.
-func (s story) found(value string, p page) string {
+func (s story) found(value string, p listedPage) string {
 	switch {
 	case !p.known:
 		return ""

@@ -19,8 +19,9 @@ import (
 	"serverless-scim/internal/replay"
 )
 
-// browserVariable is the environment variable with the path of Chromium.
-const browserVariable = "SCIM_TEST_BROWSER"
+// browserVariable is the environment variable with the path of Chromium, and axeVariable that of the file axe.min.js of
+// axe-core, which checks whether pages are accessible.
+const browserVariable, axeVariable = "SCIM_TEST_BROWSER", "SCIM_TEST_AXE"
 
 // screens is the folder of the screenshots, which README.md shows.
 const screens = "../../internal/console/testdata/screens"
@@ -37,8 +38,8 @@ type browserTest struct {
 // newBrowserTest starts a server and a browser that has opened the address of the console.
 func newBrowserTest(t *testing.T) *browserTest {
 	path := os.Getenv(browserVariable)
-	if path == "" {
-		t.Skipf("set %s to the path of Chromium", browserVariable)
+	if path == "" || os.Getenv(axeVariable) == "" {
+		t.Skipf("set %s to the path of Chromium, and %s to that of axe.min.js", browserVariable, axeVariable)
 	}
 	p := startProgram(t, "-db", ":memory:", "-token", "browser")
 	l := launcher.New().Bin(path).NoSandbox(true).Headless(true).Set("disable-gpu")
@@ -113,10 +114,29 @@ func (b *browserTest) capture(name string) {
 			if overflow := b.page.MustEval(`() => document.documentElement.scrollWidth - document.documentElement.clientWidth`).Int(); overflow > 0 {
 				b.Errorf("%s is %d pixels too wide for %d", name, overflow, size.width)
 			}
+			b.checkAccessibility(name + ", " + theme)
 			b.write(fmt.Sprintf("%s-%d-%s.png", name, size.width, theme))
 		}
 	}
 	b.page.MustSetViewport(1280, 900, 1, false)
+}
+
+// checkAccessibility reports the serious violations that axe-core finds.
+func (b *browserTest) checkAccessibility(name string) {
+	b.Helper()
+	axe, err := os.ReadFile(os.Getenv(axeVariable))
+	if err != nil {
+		b.Fatal(err)
+	}
+	b.page.MustEval(`(source) => { (0, eval)(source) }`, string(axe))
+	found := b.page.MustEval(`async () => {
+		const result = await axe.run(document, { resultTypes: ["violations"] });
+		return result.violations.filter((v) => v.impact === "serious" || v.impact === "critical")
+			.map((v) => v.id + ": " + v.nodes.slice(0, 3).map((n) => n.html.slice(0, 120) + " " + (n.any[0]?.message ?? "")).join(" | ")).join("\n");
+	}`).Str()
+	if found != "" {
+		b.Errorf("%s: %s", name, found)
+	}
 }
 
 func (b *browserTest) write(file string) {

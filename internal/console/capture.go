@@ -249,7 +249,7 @@ func (x *exchanges) add(e *Exchange) {
 	for l := range x.listeners {
 		select {
 		case l <- e:
-		default: // the browser does not read; it reloads the list when it does again
+		default: // the browser does not read, and would not show more than the newest anyway
 		}
 	}
 }
@@ -292,7 +292,7 @@ func (x *exchanges) clear() {
 
 // listen returns a channel of new exchanges, and a function that ends it.
 func (x *exchanges) listen() (<-chan *Exchange, func()) {
-	l := make(chan *Exchange, 64)
+	l := make(chan *Exchange, maxExchanges)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.listeners == nil {

@@ -2,6 +2,7 @@ package console
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"embed"
 	"encoding/json"
@@ -75,6 +76,11 @@ func (c *Console) Pages() http.Handler {
 	mux.HandleFunc("GET "+Root+"operate", c.operate)
 	mux.HandleFunc("POST "+Root+"operate", c.operateCommand)
 	mux.HandleFunc("POST "+Root+"check", c.check)
+	mux.HandleFunc("GET "+Root+"directory", c.show("directory", "directory.html", c.directory))
+	mux.HandleFunc("GET "+Root+"directory/resource", c.show("directory", "resource.html", c.resource))
+	mux.HandleFunc("GET "+Root+"items", c.items)
+	mux.HandleFunc("GET "+Root+"changes", c.show("changes", "changes.html", c.changes))
+	mux.HandleFunc("GET "+Root+"changes/live", c.liveChanges)
 	return c.protect(mux)
 }
 
@@ -83,6 +89,7 @@ type page struct {
 	Title   string
 	Section string // of the navigation
 	Faults  int    // number of active faults, for the banner
+	Status  int    // 0: 200
 	Content any
 }
 
@@ -110,5 +117,6 @@ func (c *Console) render(w http.ResponseWriter, name string, p page) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
+	w.WriteHeader(cmp.Or(p.Status, http.StatusOK))
 	w.Write(b.Bytes())
 }

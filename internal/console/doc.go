@@ -16,6 +16,8 @@
 //	document.go   reads JSON, also if it is cut off; text.go makes text of clients fit for a sentence
 //	difference.go the difference of two JSON documents
 //	traffic.go    the start page: the list of exchanges, live, and one exchange
-//	directory.go  users and groups; table.go items; changes.go the change feed
+//	directory.go  search and resources, which the SCIM server of the process returns
+//	items.go      the items of a partition; keys.go has the keys, as text
+//	changes.go    the change feed, live
 //	assets        style sheet, scripts, templates
 package console

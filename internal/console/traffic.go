@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
+	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -39,7 +40,7 @@ func (c *Console) live(w http.ResponseWriter, r *http.Request) {
 		case e := <-events:
 			var b bytes.Buffer
 			if c.templates["row.html"].ExecuteTemplate(&b, "row.html", e) == nil {
-				fmt.Fprintf(w, "data: %s\n\n", strings.ReplaceAll(strings.TrimSpace(b.String()), "\n", "\ndata: "))
+				writeEvent(w, b.String())
 			}
 		case <-alive.C:
 			fmt.Fprint(w, ": alive\n\n")
@@ -47,6 +48,11 @@ func (c *Console) live(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
+}
+
+// writeEvent writes the data of a server-sent event.
+func writeEvent(w io.Writer, data string) {
+	fmt.Fprintf(w, "data: %s\n\n", strings.ReplaceAll(strings.TrimSpace(data), "\n", "\ndata: "))
 }
 
 // exchange serves one exchange.
@@ -77,6 +83,7 @@ func functions() template.FuncMap {
 		"lines":     headerLines,
 		"item":      itemText,
 		"diffs":     resourceDifferences,
+		"key":       maskedKey,
 		"curl":      curlCommand,
 		"statusOf":  http.StatusText,
 		"isChanged": func(i ItemChange) string { return changeKind(i) },
@@ -134,6 +141,9 @@ func itemText(it table.Item) string {
 			continue
 		}
 		text := valueText(it[name])
+		if isSecret(name) {
+			text = masked
+		}
 		if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[{") {
 			text = prettyJSON(text)
 		}

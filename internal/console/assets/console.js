@@ -78,3 +78,12 @@ const setMask = () => document.body.classList.toggle("masked", mask.checked);
 mask.addEventListener("change", () => { localStorage.setItem("mask", mask.checked); setMask(); });
 setMask();
 if (rows) listen();
+
+const live = document.querySelector("[data-live-url]"); // the page of changes
+if (live) new EventSource(live.dataset.liveUrl).onmessage = (event) => {
+  const body = document.createElement("tbody");
+  body.innerHTML = event.data; // the server has escaped all data
+  live.prepend(...body.rows);
+  while (live.rows.length > 500) live.lastElementChild.remove();
+  if ($("empty")) $("empty").hidden = true;
+};

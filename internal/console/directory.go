@@ -1,0 +1,345 @@
+package console
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/json"
+	"errors"
+	"net/http"
+	"net/url"
+	"path"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+
+	"serverless-scim/internal/feed"
+	"serverless-scim/internal/table"
+)
+
+// A problem is an error that a page shows, with the status of the page.
+type problem struct {
+	Status int    `json:"-"`
+	Detail string `json:"detail"`
+}
+
+func (p *problem) Error() string { return p.Detail }
+
+// show returns the handler of a page that read returns.
+func (c *Console) show(section, template string, read func(*http.Request) (page, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p, err := read(r)
+		name := template
+		if err != nil {
+			shown := problemOf(err)
+			name, p = "problem.html", page{Title: "Problem", Status: shown.Status, Content: shown}
+		}
+		p.Section = section
+		c.render(w, name, p)
+	}
+}
+
+// problemOf returns the problem that a page shows for an error.
+func problemOf(err error) *problem {
+	if p, ok := errors.AsType[*problem](err); ok {
+		return p
+	}
+	if invalid, ok := errors.AsType[*table.InvalidError](err); ok {
+		return &problem{http.StatusBadRequest, "The table rejects the key: " + invalid.Reason + "."}
+	}
+	return &problem{http.StatusInternalServerError, "The page cannot be read: " + err.Error() + "."}
+}
+
+// A choice is the tenant that a page shows, and those that it can show.
+type choice struct {
+	Tenant  string
+	Tenants []string
+}
+
+// chooseTenant returns the tenant that a request names, or the first one.
+func (c *Console) chooseTenant(r *http.Request) (choice, error) {
+	all, err := c.Tenants(r.Context())
+	if err != nil {
+		return choice{}, err
+	}
+	if len(all) == 0 {
+		return choice{}, &problem{http.StatusNotFound, "There is no tenant. Create one with the command admin create-tenant."}
+	}
+	name := cmp.Or(r.FormValue("tenant"), all[0])
+	if !slices.Contains(all, name) {
+		return choice{}, &problem{http.StatusNotFound, "The tenant does not exist. Choose another on the page of the directory."}
+	}
+	return choice{name, all}, nil
+}
+
+// A memoryWriter is a response in memory.
+type memoryWriter struct {
+	bytes.Buffer
+	header http.Header
+	status int
+}
+
+func (w *memoryWriter) Header() http.Header    { return w.header }
+func (w *memoryWriter) WriteHeader(status int) { w.status = cmp.Or(w.status, status) }
+
+// ask sends GET to the SCIM server in this process, and decodes the response into value. It returns the body, or a
+// *problem with the detail of an error response.
+func (c *Console) ask(ctx context.Context, tenant, path string, query url.Values, value any) ([]byte, error) {
+	secret, err := c.Token(ctx, tenant)
+	if err != nil {
+		return nil, err
+	}
+	target := "http://localhost" + c.BasePath + path + "?" + query.Encode()
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, target, http.NoBody)
+	if err != nil {
+		return nil, &problem{http.StatusBadRequest, "The path of the request is not valid: " + path + "."}
+	}
+	r.Header.Set("Authorization", "Bearer "+secret)
+	w := &memoryWriter{header: http.Header{}}
+	c.SCIM.ServeHTTP(w, r)
+	if status := cmp.Or(w.status, http.StatusOK); status != http.StatusOK {
+		p := &problem{Status: status, Detail: "The SCIM server returned the status " + strconv.Itoa(status) + "."}
+		json.Unmarshal(w.Bytes(), p) // without a detail, the status says enough
+		return nil, p
+	}
+	return w.Bytes(), json.Unmarshal(w.Bytes(), value)
+}
+
+// A resourceType is what the console needs to know of a resource type.
+type resourceType struct {
+	Name     string `json:"name"`
+	Endpoint string `json:"endpoint"`
+}
+
+// nameAttribute returns the attribute that people know a resource by.
+func (t resourceType) nameAttribute() string {
+	if t.Name == "User" {
+		return "userName"
+	}
+	return "displayName"
+}
+
+// IsGroup reports whether the resources have members.
+func (t resourceType) IsGroup() bool { return t.Name == groupType }
+
+// resourceTypes returns the resource types of a tenant, and the one with a name; "" names the first.
+func (c *Console) resourceTypes(ctx context.Context, tenant, name string) ([]resourceType, resourceType, error) {
+	var list struct{ Resources []resourceType }
+	if _, err := c.ask(ctx, tenant, "/ResourceTypes", nil, &list); err != nil {
+		return nil, resourceType{}, err
+	}
+	for _, t := range list.Resources {
+		if name == "" || t.Name == name {
+			return list.Resources, t, nil
+		}
+	}
+	return nil, resourceType{}, &problem{http.StatusNotFound, "The tenant has no such resource type. Choose one on the page of the directory."}
+}
+
+// A resource is the JSON of a SCIM resource.
+type resource map[string]any
+
+func (r resource) text(path string) string {
+	var v any = map[string]any(r)
+	for name := range strings.SplitSeq(path, ".") {
+		m, _ := v.(map[string]any)
+		v = m[name]
+	}
+	s, _ := v.(string)
+	return s
+}
+
+func (r resource) ID() string       { return r.text("id") }
+func (r resource) Label() string    { return cmp.Or(r.text("userName"), r.text("displayName"), r.ID()) }
+func (r resource) Modified() string { return r.text("meta.lastModified") }
+
+// Person returns the name of a person.
+func (r resource) Person() string {
+	given := strings.TrimSpace(r.text("name.givenName") + " " + r.text("name.familyName"))
+	return cmp.Or(r.text("displayName"), r.text("name.formatted"), given)
+}
+
+// State returns active, inactive, or "" for a resource without the attribute.
+func (r resource) State() string {
+	switch r["active"] {
+	case true:
+		return "active"
+	case false:
+		return "inactive"
+	}
+	return ""
+}
+
+// pageSize is the number of resources on a page.
+const pageSize = 50
+
+// A resourceList is a page of a list of resources.
+type resourceList struct {
+	Resources    []resource
+	TotalResults int
+	Start        int `json:"startIndex"`
+}
+
+func (l resourceList) End() int { return l.Start + len(l.Resources) - 1 }
+
+// Previous returns the start index of the page before, or 0.
+func (l resourceList) Previous() int {
+	if l.Start <= 1 {
+		return 0
+	}
+	return max(l.Start-pageSize, 1)
+}
+
+// Next returns the start index of the page after, or 0.
+func (l resourceList) Next() int {
+	if len(l.Resources) == 0 || l.End() >= l.TotalResults {
+		return 0
+	}
+	return l.End() + 1
+}
+
+// list returns a page of the resources that match a filter.
+func (c *Console) list(ctx context.Context, tenant string, t resourceType, q url.Values) (l resourceList, err error) {
+	q.Set("count", strconv.Itoa(pageSize))
+	q.Set("excludedAttributes", "members,groups")
+	_, err = c.ask(ctx, tenant, t.Endpoint, q, &l)
+	return l, err
+}
+
+// operator matches what a filter has and a search for a name does not have.
+var operator = regexp.MustCompile(`(?i)\s(eq|ne|co|sw|ew|gt|ge|lt|le)(\s|$)|\spr([\s)\]]|$)`)
+
+// filterOf returns the filter for the text of the search box: the text itself if it has an operator.
+func filterOf(text string, t resourceType) string {
+	text = strings.TrimSpace(text)
+	if text == "" || operator.MatchString(text) {
+		return text
+	}
+	var b strings.Builder
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	e.Encode(text)
+	return t.nameAttribute() + " co " + strings.TrimSpace(b.String())
+}
+
+// A directoryPage is the content of the page that searches a directory.
+type directoryPage struct {
+	choice
+	resourceList
+	Types                     []resourceType
+	Type                      resourceType
+	Text, Filter, Sort, Order string
+	Sorts                     []string
+	Rejection                 string // detail of the server if it rejects the filter
+}
+
+// directory reads the page with the resources of a tenant that match a filter.
+func (c *Console) directory(r *http.Request) (page, error) {
+	chosen, err := c.chooseTenant(r)
+	if err != nil {
+		return page{}, err
+	}
+	d := directoryPage{choice: chosen, Text: r.FormValue("q"), Sort: r.FormValue("sort"), Order: r.FormValue("order")}
+	if d.Types, d.Type, err = c.resourceTypes(r.Context(), d.Tenant, r.FormValue("type")); err != nil {
+		return page{}, err
+	}
+	d.Filter, d.Sorts = filterOf(d.Text, d.Type), []string{d.Type.nameAttribute(), "meta.created", "meta.lastModified"}
+	q := url.Values{"startIndex": {cmp.Or(r.FormValue("start"), "1")}}
+	for name, value := range map[string]string{"filter": d.Filter, "sortBy": d.Sort, "sortOrder": d.Order} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	p := page{Title: "Directory"}
+	d.resourceList, err = c.list(r.Context(), d.Tenant, d.Type, q)
+	if rejected, ok := errors.AsType[*problem](err); ok {
+		p.Status, d.Rejection, err = rejected.Status, rejected.Detail, nil
+	}
+	p.Content = &d
+	return p, err
+}
+
+// A reference is a value of the attribute groups.
+type reference struct {
+	Value   string `json:"value"`
+	Display string `json:"display"`
+	Ref     string `json:"$ref"`
+}
+
+// endpoint returns the endpoint in the address of the resource, such as /Groups.
+func (f reference) endpoint() string { return "/" + path.Base(path.Dir(f.Ref)) }
+
+// A resourceLink names a resource on a page.
+type resourceLink struct{ Type, ID, Label string }
+
+// A resourcePage is the content of the page of one resource.
+type resourcePage struct {
+	Tenant, ID, Label string
+	Type              resourceType
+	JSON              string // "": the resource does not exist any more
+	Partition         string
+	Groups            []resourceLink
+	Members           resourceList // only users: no other type has the attribute groups
+	History           logPage
+}
+
+// resource reads the page of one resource. The page of a deleted resource has its history.
+func (c *Console) resource(r *http.Request) (page, error) {
+	chosen, err := c.chooseTenant(r)
+	if err != nil {
+		return page{}, err
+	}
+	d := resourcePage{Tenant: chosen.Tenant, ID: r.FormValue("id"), Label: r.FormValue("id")}
+	types, t, err := c.resourceTypes(r.Context(), d.Tenant, r.FormValue("type"))
+	if err != nil {
+		return page{}, err
+	}
+	d.Type, d.Partition = t, resourcePartition(d.Tenant, t.Name, d.ID)
+	missing := c.readResource(r, &d, types)
+	p, isProblem := errors.AsType[*problem](missing)
+	if missing != nil && (!isProblem || p.Status != http.StatusNotFound) {
+		return page{}, missing
+	}
+	d.History, err = c.readLog(r.Context(), d.Tenant, r.FormValue("before"), func(change *feed.Change) bool {
+		return change.ResourceType == t.Name && change.ResourceID == d.ID
+	})
+	switch {
+	case err != nil:
+		return page{}, err
+	case missing == nil:
+		return page{Title: t.Name + " " + d.Label, Content: &d}, nil
+	case len(d.History.Changes) == 0:
+		return page{}, missing
+	}
+	return page{Title: t.Name + " " + d.Label, Status: p.Status, Content: &d}, nil
+}
+
+// readResource adds the JSON of the resource, its groups, and a page of its members.
+func (c *Console) readResource(r *http.Request, d *resourcePage, types []resourceType) error {
+	if d.ID == "" || strings.Contains(d.ID, "/") { // the path would lead to another endpoint
+		return &problem{http.StatusNotFound, "The address of the page names no resource."}
+	}
+	var o resource
+	target, query := d.Type.Endpoint+"/"+url.PathEscape(d.ID), url.Values{"excludedAttributes": {"members"}}
+	body, err := c.ask(r.Context(), d.Tenant, target, query, &o)
+	if err != nil {
+		return err
+	}
+	var known struct{ Groups []reference }
+	json.Unmarshal(body, &known) // an attribute groups of another form has no links
+	d.JSON, d.Label = prettyJSON(string(body)), o.Label()
+	for _, g := range known.Groups {
+		i := slices.IndexFunc(types, func(t resourceType) bool { return t.Endpoint == g.endpoint() })
+		if i >= 0 {
+			d.Groups = append(d.Groups, resourceLink{types[i].Name, g.Value, cmp.Or(g.Display, g.Value)})
+		}
+	}
+	user := slices.IndexFunc(types, func(t resourceType) bool { return t.Name == "User" })
+	if !d.Type.IsGroup() || user < 0 {
+		return nil
+	}
+	members := url.Values{"filter": {`groups.value eq "` + o.ID() + `"`}, "startIndex": {cmp.Or(r.FormValue("members"), "1")}}
+	d.Members, err = c.list(r.Context(), d.Tenant, types[user], members)
+	return err
+}

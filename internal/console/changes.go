@@ -97,35 +97,44 @@ func (x *exchanges) idOf(request string) int {
 	return 0
 }
 
-// maxGroups is the number of groups joined and left that a change shows.
-const maxGroups = 20
+const (
+	maxGroups = 10  // joined, and left, that a change shows
+	maxLabels = 400 // names that a page reads
+)
 
-// addLabels adds the current names of the resources and groups. A change without names is better than none, so keys that
-// the table rejects are not an error.
+// addLabels adds the current names of the resources and groups. Keys that the table would reject have no name.
 func (c *Console) addLabels(ctx context.Context, changes []*loggedChange) error {
-	labels, keys := map[string]string{}, []table.Key{}
-	want := func(tenant, typ, id string) {
-		k := table.Key{PK: resourcePartition(tenant, typ, id), SK: headSortKey}
-		if _, known := labels[k.PK]; !known && table.ValidateKeys([]table.Key{k}, 1) == nil {
-			labels[k.PK], keys = id, append(keys, k)
-		}
-	}
-	for _, l := range changes {
-		want(l.Tenant, l.ResourceType, l.ResourceID)
-		for _, id := range slices.Concat(firstGroups(l.Change.Joined), firstGroups(l.Change.Left)) {
-			want(l.Tenant, groupType, id)
-		}
-	}
-	items, err := c.Config.Table.Get(ctx, nil, keys...)
+	labels := map[string]string{}
+	items, err := c.Config.Table.Get(ctx, []string{"PK", "doc"}, labelKeys(changes)...)
 	for _, it := range items {
 		var o resource
 		json.Unmarshal([]byte(table.StringValue(it["doc"])), &o) // the ID stands for a corrupt document
-		labels[it.Key().PK] = cmp.Or(o.text("userName"), o.text("displayName"), labels[it.Key().PK])
+		labels[table.StringValue(it["PK"])] = cmp.Or(o.text("userName"), o.text("displayName"))
 	}
 	for _, l := range changes {
 		l.Label, l.groups = cmp.Or(labels[resourcePartition(l.Tenant, l.ResourceType, l.ResourceID)], l.ResourceID), labels
 	}
 	return err
+}
+
+// labelKeys returns the keys of the head items of resources, and then those of groups joined and left.
+func labelKeys(changes []*loggedChange) (keys []table.Key) {
+	known := map[string]bool{}
+	add := func(tenant, typ, id string) {
+		k := table.Key{PK: resourcePartition(tenant, typ, id), SK: headSortKey}
+		if !known[k.PK] && len(keys) < maxLabels && table.ValidateKeys([]table.Key{k}, 1) == nil {
+			known[k.PK], keys = true, append(keys, k)
+		}
+	}
+	for _, l := range changes {
+		add(l.Tenant, l.ResourceType, l.ResourceID)
+	}
+	for _, l := range changes {
+		for _, id := range slices.Concat(firstGroups(l.Joined), firstGroups(l.Left)) {
+			add(l.Tenant, groupType, id)
+		}
+	}
+	return keys
 }
 
 func firstGroups(ids []string) []string { return ids[:min(len(ids), maxGroups)] }
@@ -138,12 +147,12 @@ func (l *loggedChange) links(ids []string) (links []resourceLink) {
 }
 
 // JoinedLinks and LeftLinks return the first groups that the resource joined and left.
-func (l *loggedChange) JoinedLinks() []resourceLink { return l.links(l.Change.Joined) }
-func (l *loggedChange) LeftLinks() []resourceLink   { return l.links(l.Change.Left) }
+func (l *loggedChange) JoinedLinks() []resourceLink { return l.links(l.Joined) }
+func (l *loggedChange) LeftLinks() []resourceLink   { return l.links(l.Left) }
 
 // MoreGroups returns the number of groups that JoinedLinks and LeftLinks leave out.
 func (l *loggedChange) MoreGroups() int {
-	return max(len(l.Change.Joined)-maxGroups, 0) + max(len(l.Change.Left)-maxGroups, 0)
+	return max(len(l.Joined)-maxGroups, 0) + max(len(l.Left)-maxGroups, 0)
 }
 
 // Sentence returns what happened to the resource, such as "was created and joined 2 groups".
@@ -167,7 +176,7 @@ func (l *loggedChange) Sentence() string {
 }
 
 func (l *loggedChange) groupsPart() string {
-	joined, left := len(l.Change.Joined), len(l.Change.Left)
+	joined, left := len(l.Joined), len(l.Left)
 	switch {
 	case joined > 0 && left > 0:
 		return "joined " + groupsText(joined) + " and left " + groupsText(left)

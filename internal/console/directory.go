@@ -230,8 +230,29 @@ type directoryPage struct {
 	Types                     []resourceType
 	Type                      resourceType
 	Text, Filter, Sort, Order string
-	Sorts                     []string
 	Rejection                 string // detail of the server if it rejects the filter
+}
+
+// Values of the parameter sort that are no attributes.
+const (
+	sortByName = "name"
+	sortByID   = "id" // the order of the server without sortBy
+)
+
+// Sorts returns what the resources can be sorted by.
+func (directoryPage) Sorts() []string {
+	return []string{sortByName, sortByID, "meta.created", "meta.lastModified"}
+}
+
+// sortBy returns the attribute to sort by, or "".
+func (d directoryPage) sortBy() string {
+	switch d.Sort {
+	case sortByName:
+		return d.Type.nameAttribute()
+	case sortByID:
+		return ""
+	}
+	return d.Sort
 }
 
 // directory reads the page with the resources of a tenant that match a filter.
@@ -240,13 +261,13 @@ func (c *Console) directory(r *http.Request) (page, error) {
 	if err != nil {
 		return page{}, err
 	}
-	d := directoryPage{choice: chosen, Text: r.FormValue("q"), Sort: r.FormValue("sort"), Order: r.FormValue("order")}
+	d := directoryPage{choice: chosen, Text: r.FormValue("q"), Sort: cmp.Or(r.FormValue("sort"), sortByName), Order: r.FormValue("order")}
 	if d.Types, d.Type, err = c.resourceTypes(r.Context(), d.Tenant, r.FormValue("type")); err != nil {
 		return page{}, err
 	}
-	d.Filter, d.Sorts = filterOf(d.Text, d.Type), []string{d.Type.nameAttribute(), "meta.created", "meta.lastModified"}
+	d.Filter = filterOf(d.Text, d.Type)
 	q := url.Values{"startIndex": {cmp.Or(r.FormValue("start"), "1")}}
-	for name, value := range map[string]string{"filter": d.Filter, "sortBy": d.Sort, "sortOrder": d.Order} {
+	for name, value := range map[string]string{"filter": d.Filter, "sortBy": d.sortBy(), "sortOrder": d.Order} {
 		if value != "" {
 			q.Set(name, value)
 		}
@@ -308,11 +329,11 @@ func (c *Console) resource(r *http.Request) (page, error) {
 	case err != nil:
 		return page{}, err
 	case missing == nil:
-		return page{Title: t.Name + " " + d.Label, Content: &d}, nil
+		return page{Title: t.Name + " " + d.ID, Content: &d}, nil
 	case len(d.History.Changes) == 0:
 		return page{}, missing
 	}
-	return page{Title: t.Name + " " + d.Label, Status: p.Status, Content: &d}, nil
+	return page{Title: t.Name + " " + d.ID, Status: p.Status, Content: &d}, nil
 }
 
 // readResource adds the JSON of the resource, its groups, and a page of its members.

@@ -19,16 +19,18 @@ import (
 func TestChanges(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "acme")
-	ada := s.user("acme", "ada")
-	s.publish()
+	ada, bob := s.user("acme", "ada"), s.user("acme", "bob")
 	s.scim("acme", "PATCH", "/Users/"+ada, map[string]any{"Operations": []any{map[string]any{"op": "replace", "path": "active", "value": false}}})
 	s.publish()
 	body := s.page("/console/changes", 200)
 	if first, second := strings.Index(body, "user.deactivated"), strings.Index(body, "user.created"); first < 0 || second < first {
 		t.Errorf("deactivated at %d, created at %d: %s", first, second, body)
 	}
-	if exchange := s.page("/console/traffic/2", 200); !strings.Contains(body, `href="/console/traffic/2"`) || !strings.Contains(exchange, "PATCH") {
+	if exchange := s.page("/console/traffic/3", 200); !strings.Contains(body, `href="/console/traffic/3"`) || !strings.Contains(exchange, "PATCH") {
 		t.Error(body)
+	}
+	if body = s.page("/console/directory/resource?type=User&id="+bob, 200); !strings.Contains(body, "user.created") || strings.Contains(body, "user.deactivated") {
+		t.Errorf("a history has the changes of one resource: %s", body)
 	}
 	s.scim("acme", "DELETE", "/Users/"+ada, nil)
 	s.publish()

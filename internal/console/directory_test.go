@@ -22,7 +22,7 @@ func TestSearch(t *testing.T) {
 	s.group("acme", "Engineers")
 	for search, want := range map[string][]string{
 		"type=User": {"ada@example.com", `bob "le" grand`}, "q=ADA": {"ada@example.com"}, "q=example.com&type=User": {"ada@example.com"},
-		"q=" + url.QueryEscape(`"le"`): {`bob "le" grand`}, "q=nobody": {}, "type=Group&q=gineer": {"Engineers"}, "sort=meta.created": {"ada@example.com", `bob "le" grand`},
+		"q=" + url.QueryEscape(`"le"`): {`bob "le" grand`}, "q=nobody": {}, "type=Group&q=gineer": {"Engineers"},
 		"q=" + url.QueryEscape(`emails.value eq "ADA@example.com"`): {"ada@example.com"}, "q=" + url.QueryEscape("(active pr)"): {},
 		"sort=name&order=descending": {`bob "le" grand`, "ada@example.com"},
 	} {
@@ -97,6 +97,9 @@ func TestLinksFollowMemberships(t *testing.T) {
 	body = s.page(s.link(body, "a%23b#User#"+ada), 200)
 	if !strings.Contains(body, ">head</td>") {
 		t.Error(body)
+	}
+	if group := s.page(s.link(body, "a%23b#Group#"), 200); !strings.Contains(group, "display: Engineers") {
+		t.Error(group)
 	}
 	body = s.page(s.link(body, "User "), 200)
 	for _, part := range []string{"was created", "joined 1 group", `type=Group`, ">Engineers</a>", ada} {

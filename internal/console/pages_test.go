@@ -69,7 +69,7 @@ func TestPagesWriteNothing(t *testing.T) {
 	}
 }
 
-var label = regexp.MustCompile(`(?s)<label.*?</label>|<input type="hidden"[^>]*>`)
+var labelElement = regexp.MustCompile(`(?s)<label.*?</label>|<input type="hidden"[^>]*>`)
 
 // All stored data is escaped on every page. Every input has a label, and no page has a script or style of its own.
 func TestHostileStoredDataIsEscaped(t *testing.T) {
@@ -95,7 +95,7 @@ func checkHostile(s *site, text string, paths ...string) {
 				s.Errorf("%s contains %s of %s", path, active, text)
 			}
 		}
-		if rest := label.ReplaceAllString(body, ""); strings.Contains(rest, "<input") || strings.Contains(rest, "<select") || strings.Count(body, "<script") > 1 {
+		if rest := labelElement.ReplaceAllString(body, ""); strings.Contains(rest, "<input") || strings.Contains(rest, "<select") || strings.Count(body, "<script") > 1 {
 			s.Errorf("%s has an input without a label, or a second script", path)
 		}
 	}

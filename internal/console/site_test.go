@@ -14,6 +14,7 @@ import (
 	"testing"
 	"time"
 
+	"serverless-scim/internal/admin"
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/feed"
 	"serverless-scim/internal/scim"
@@ -69,6 +70,7 @@ func newSite(t *testing.T, tenants ...string) *site {
 		Token:   func(_ context.Context, tenant string) (string, error) { return s.tokens[tenant], nil }})
 	log := slog.New(s.console.LogHandler(slog.NewTextHandler(io.Discard, nil)))
 	c := directory.Config{Store: store.Config{Table: tab, Types: scim.StandardTypes(), Now: time.Now, Random: rand.Reader, Log: log}}
+	s.console.Execute = admin.New(c).Execute
 	s.publisher = &feed.Publisher{Store: c.Store, IsActive: func(context.Context, string) (bool, error) { return true, nil }}
 	s.console.SCIM = server.New(server.Config{Directory: c, Tokens: tokens, Log: log, Timeout: time.Minute, BaseURL: "http://127.0.0.1:8080/scim/v2",
 		Limiter: &token.Limiter{Table: tab, Now: time.Now, Log: log}, RequestID: func(*http.Request) string { return rand.Text() }})

@@ -172,7 +172,7 @@ func (s story) find(filter string, p listedPage) action {
 		return s.search(filter, p)
 	}
 	attribute, value := attributeName(m[1]), unescape(m[2])
-	if isSecret(attribute) {
+	if isSecretName(attribute) {
 		return s.search(attribute, p)
 	}
 	isUserName := s.endpoint == "users" && strings.EqualFold(attribute, "userName")
@@ -219,7 +219,7 @@ func unescape(s string) string {
 	return s
 }
 
-func isSecret(attribute string) bool {
+func isSecretName(attribute string) bool {
 	attribute = strings.ToLower(attribute)
 	return strings.Contains(attribute, "password") || strings.Contains(attribute, "secret") || strings.Contains(attribute, "token")
 }

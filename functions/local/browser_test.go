@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"image/png"
 	"io"
 	"net/http"
+	"net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -52,8 +54,8 @@ func newBrowserTest(t *testing.T) *browserTest {
 	browser := rod.New().ControlURL(address).MustConnect().Timeout(2 * time.Minute)
 	consoleURL := ""
 	for _, line := range p.announced {
-		if url, ok := strings.CutPrefix(line, "Console:"); ok {
-			consoleURL = strings.TrimSpace(url)
+		if address, ok := strings.CutPrefix(line, "Console:"); ok {
+			consoleURL = strings.TrimSpace(address)
 		}
 	}
 	b := &browserTest{t, p, browser.MustPage(consoleURL)}
@@ -157,6 +159,17 @@ func (b *browserTest) write(file string) {
 	}
 }
 
+// createUserInGroup creates a user in a group, and returns the user's ID.
+func (b *browserTest) createUserInGroup() string {
+	b.Helper()
+	var created struct{ ID string }
+	if err := json.Unmarshal([]byte(b.program.send(b.T, "POST", "/Users", `{"userName":"grace@example.com","name":{"givenName":"Grace"}}`)), &created); err != nil {
+		b.Fatal(err)
+	}
+	b.program.send(b.T, "POST", "/Groups", `{"displayName":"Compilers","members":[{"value":"`+created.ID+`"}]}`)
+	return created.ID
+}
+
 // An engineer who has only the address of the console sees what Okta's recorded traffic does, live.
 func TestConsoleInBrowser(t *testing.T) {
 	t.Parallel()
@@ -176,13 +189,30 @@ func TestConsoleInBrowser(t *testing.T) {
 	b.requireText("Operations", "Items written", "Transaction")
 	b.capture("exchange")
 
+	base := strings.TrimPrefix(b.program.announced[0], "SCIM base URL: ")
+	user := b.createUserInGroup()
+	b.open("/console/directory")
+	b.page.MustElementR("a", "grace@example.com").MustClick()
+	b.page.MustElementR("h2", "Groups")
+	b.requireText("grace@example.com", "Compilers", "created")
+	b.capture("resource")
+	b.page.MustElementR("a", "Compilers").MustClick()
+	b.page.MustElementR("h1", "Compilers|Group")
+	b.requireText("grace@example.com")
+	b.open("/console/items?pk=" + url.QueryEscape("default#User#"+user))
+	b.requireText("head", "grace@example.com")
+	b.capture("items")
+	b.open("/console/changes")
+	b.page.MustElementR("body", "grace@example.com")
+	b.capture("changes")
+
 	b.open("/console/faults")
 	b.page.MustElement(`select[name="action"]`).MustSelect("answer 429 with Retry-After")
 	b.page.MustElementR("button", "^Add$").MustClick()
 	b.page.MustElement(".banner")
 	b.requireText("1 fault is active")
 	b.capture("faults")
-	resp, err := http.Get(strings.TrimPrefix(b.program.announced[0], "SCIM base URL: ") + "/Users")
+	resp, err := http.Get(base + "/Users")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,25 +18,26 @@ import (
 
 // allowedImports lists the packages of this module that each package may import. Programs and tests may import any.
 var allowedImports = map[string][]string{
-	"server":               {"directory", "feed", "token", "patch", "scim", "filter"},
+	"server":               {"directory", "feed", "token", "patch", "scim", "filter", "leniency"},
 	"admin":                {"directory", "feed", "token", "table"},
-	"directory":            {"query", "store", "patch", "scim", "filter", "table"},
-	"query":                {"store", "scim", "filter", "table"},
+	"directory":            {"query", "store", "patch", "scim", "filter", "table", "leniency"},
+	"query":                {"store", "scim", "filter", "table", "leniency"},
 	"fsck":                 {"store", "scim", "table"},
 	"console":              {"feed", "replay", "table"},
 	"feed":                 {"store", "scim", "table"},
 	"feed/eventbridge":     {"feed", "store", "scim", "table"},
 	"store":                {"table", "scim"},
-	"patch":                {"scim", "filter"},
-	"scim":                 {"filter"},
-	"token":                {"table"},
+	"patch":                {"scim", "filter", "leniency"},
+	"scim":                 {"filter", "leniency"},
+	"token":                {"table", "leniency"},
 	"replay":               {"gateway"},
 	"table/bolt":           {"table"},
 	"table/dynamo":         {"table"},
 	"table/dynamo/streams": {"table", "table/dynamo"},
 	"table/tabletest":      {"table"},
-	"filter":               {},
+	"filter":               {"leniency"},
 	"gateway":              {},
+	"leniency":             {},
 	"table":                {},
 
 	// Packages that only tests import.

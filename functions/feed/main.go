@@ -42,7 +42,7 @@ func newBus(env func(string) string, c directory.Config) (*eventbridge.Bus, erro
 	switch detail := env("EVENT_DETAIL"); detail {
 	case "", "notice":
 	case "full":
-		withoutMembers, err := scim.NewProjection(c.Store.Types.ResourceTypes, "", "members")
+		withoutMembers, err := scim.NewProjection(c.Store.Types.ResourceTypes, "", "members", nil)
 		if err != nil {
 			return nil, err
 		}

@@ -50,7 +50,7 @@ func (o options) newPublisher(c directory.Config, tokens *token.Store, base stri
 // newEventWriter returns a sink that writes each change as a line of JSON, with the resource.
 func newEventWriter(w io.Writer, c directory.Config, base string) feed.Sink {
 	return func(ctx context.Context, tenant string, changes []feed.ResourceChange) error {
-		withoutMembers, err := scim.NewProjection(c.Store.Types.ResourceTypes, "", "members")
+		withoutMembers, err := scim.NewProjection(c.Store.Types.ResourceTypes, "", "members", nil)
 		if err != nil {
 			return err
 		}

@@ -116,7 +116,7 @@ func newID(f *directorytest.Fixture) string {
 // project returns a projection for a resource type.
 func project(f *directorytest.Fixture, rt *scim.ResourceType, attributes, excluded string) scim.Projection {
 	f.Helper()
-	p, err := scim.NewProjection(directorytest.Only(rt), attributes, excluded)
+	p, err := scim.NewProjection(directorytest.Only(rt), attributes, excluded, nil)
 	if err != nil {
 		f.Fatal(err)
 	}

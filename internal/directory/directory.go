@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/query"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/store"
@@ -22,6 +23,9 @@ type Config struct {
 	// AllowDeprovisioning is called once by each request that would deactivate or delete a user, before it writes. If it
 	// returns an error, the request writes nothing and returns that error. nil: always allowed.
 	AllowDeprovisioning func(context.Context) error
+
+	// Leniency is where requests record how they depart from the RFCs. nil: nowhere.
+	Leniency *leniency.Set
 }
 
 // A Directory holds the resources of one tenant. It is safe for concurrent use. Its errors are *scim.Error where the client
@@ -30,6 +34,7 @@ type Directory struct {
 	store               *store.Store
 	query               *query.Engine
 	allowDeprovisioning func(context.Context) error
+	leniency            *leniency.Set
 	baseURL             string
 	reserved            *reservation // what Create creates; nil: a resource with a new ID
 }
@@ -54,7 +59,7 @@ func New(c Config, tenant, baseURL string) *Directory {
 	s := store.New(c.Store, tenant)
 	return &Directory{
 		store: s, query: query.New(c.Query, s, baseURL), allowDeprovisioning: c.AllowDeprovisioning,
-		baseURL: baseURL,
+		leniency: c.Leniency, baseURL: baseURL,
 	}
 }
 

@@ -38,7 +38,7 @@ type ListResult struct {
 func (d *Directory) List(ctx context.Context, p ListParams) (*ListResult, error) {
 	page, err := d.query.Run(ctx, query.Params{
 		Types: p.Types, Filter: p.Filter, SortBy: p.SortBy, Descending: p.Descending,
-		StartIndex: p.StartIndex, Cursor: p.Cursor, Count: p.Count, Client: p.Client,
+		StartIndex: p.StartIndex, Cursor: p.Cursor, Count: p.Count, Client: p.Client, Leniency: d.leniency,
 		NeedsMembers: func(rt *scim.ResourceType) bool { return readsForResponse(rt, p.Projection).members },
 		Size:         func(r store.ResourceState, members int) int { return estimatedSize(r, members, p.Projection) },
 	})

@@ -134,7 +134,7 @@ func TestFiltersAgainstMatcher(t *testing.T) {
 			text = rapid.SampledFrom(forms).Draw(rt, "form")
 			text = fmt.Sprintf(text, rapid.SampledFrom(comparisons).Draw(rt, "x"), rapid.SampledFrom(comparisons).Draw(rt, "y"))
 		}
-		e, err := filter.Parse(text)
+		e, err := filter.Parse(text, nil)
 		if err != nil {
 			rt.Fatal(err)
 		}

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/patch"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/store"
@@ -109,6 +110,7 @@ func diffMembers(m patch.MemberChanges, present []string) (add, remove []string)
 // logSkippedMembers tells the operator that the request named members that do not exist.
 func (d *Directory) logSkippedMembers(ctx context.Context, rt *scim.ResourceType, id string, missing int) {
 	if missing > 0 {
+		d.leniency.Add(leniency.UnknownMembers)
 		d.store.Log.WarnContext(ctx, "unknown members left out", "resourceType", rt.Name, "id", id, "members", missing)
 	}
 }

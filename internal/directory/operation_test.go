@@ -71,7 +71,7 @@ func createPerson(ctx context.Context, c *directorytest.Company) (string, error)
 
 // modify sends operations that are given as JSON.
 func modify(ctx context.Context, c *directorytest.Company, rt *scim.ResourceType, id, operations string) error {
-	ops, err := patch.Decode([]byte(`{"Operations":` + operations + `}`))
+	ops, err := patch.Decode([]byte(`{"Operations":`+operations+`}`), nil)
 	if err == nil {
 		_, err = c.Modify(ctx, rt, id, ops, nil, scim.Projection{})
 	}
@@ -98,7 +98,7 @@ func replaceAttribute(name, value string) string {
 // list requests the first 100 resources that match a filter, without the members of groups, and returns an error unless
 // there are exactly as many as wanted. An empty filter matches all resources.
 func list(ctx context.Context, c *directorytest.Company, rt *scim.ResourceType, text string, want int) error {
-	projection, err := scim.NewProjection(directorytest.Only(rt), "", "members")
+	projection, err := scim.NewProjection(directorytest.Only(rt), "", "members", nil)
 	if err != nil {
 		return err
 	}
@@ -106,7 +106,7 @@ func list(ctx context.Context, c *directorytest.Company, rt *scim.ResourceType, 
 		Types: directorytest.Only(rt), StartIndex: 1, Count: 100, Projection: projection, Client: "finder",
 	}
 	if text != "" {
-		if p.Filter, err = filter.Parse(text); err != nil {
+		if p.Filter, err = filter.Parse(text, nil); err != nil {
 			return err
 		}
 	}
@@ -229,7 +229,7 @@ func groupOperations(size int) []operation {
 			return nil
 		}, nil},
 		{"GET without members", chooseNewcomer, func(ctx context.Context, c *directorytest.Company, _ string) error {
-			p, err := scim.NewProjection(directorytest.Only(c.Group), "", "members")
+			p, err := scim.NewProjection(directorytest.Only(c.Group), "", "members", nil)
 			if err == nil {
 				_, err = c.Retrieve(ctx, c.Group, c.GroupOfSize[size], p)
 			}

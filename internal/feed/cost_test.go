@@ -20,7 +20,7 @@ func (f *fixture) readPage(ctx context.Context, cursor string, count int) feed.P
 	f.Helper()
 	page, err := f.reader().Read(ctx, cursor, count)
 	f.must(err)
-	withoutMembers, err := scim.NewProjection(f.Config.Store.Types.ResourceTypes, "", "members")
+	withoutMembers, err := scim.NewProjection(f.Config.Store.Types.ResourceTypes, "", "members", nil)
 	f.must(err)
 	_, err = f.Render(ctx, page.States(), withoutMembers)
 	f.must(err)

@@ -140,7 +140,7 @@ func (s *schedule) request(n *tenant) error {
 }
 
 func (s *schedule) modify(ctx context.Context, n *tenant, rt *scim.ResourceType, id, operation string) error {
-	ops, err := patch.Decode([]byte(`{"schemas":["` + patch.PatchOpSchema + `"],"Operations":[` + operation + `]}`))
+	ops, err := patch.Decode([]byte(`{"schemas":["`+patch.PatchOpSchema+`"],"Operations":[`+operation+`]}`), nil)
 	if err != nil {
 		return err
 	}

@@ -1,6 +1,6 @@
 // Package filter parses and prints filters (RFC 7644 §3.4.2.2) and the paths of PATCH operations (§3.5.2). It has no
-// schemas and evaluates no filters, and it imports no other package of this project. The grammar does not say whether
-// the last part of a URN is an attribute, so the caller must resolve names with its schemas.
+// schemas and evaluates no filters. The grammar does not say whether the last part of a URN is an attribute, so the caller
+// must resolve names with its schemas.
 package filter
 
 import "fmt"

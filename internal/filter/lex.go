@@ -6,12 +6,15 @@ import (
 	"strings"
 
 	"github.com/go-json-experiment/json/jsontext"
+
+	"serverless-scim/internal/leniency"
 )
 
 // A lexer reads the symbols, words, and values of a text.
 type lexer struct {
-	text string
-	pos  int // of the next byte to read
+	text     string
+	pos      int           // of the next byte to read
+	leniency *leniency.Set // where departures from the grammar are recorded
 }
 
 // fail returns an *Error at the current position.
@@ -19,9 +22,15 @@ func (l *lexer) fail(format string, args ...any) error {
 	return &Error{Offset: l.pos, Detail: fmt.Sprintf(format, args...)}
 }
 
-// space skips white space.
-func (l *lexer) space() {
-	l.pos = len(l.text) - len(strings.TrimLeft(l.text[l.pos:], " \t\r\n"))
+// space skips white space and reports whether there was any.
+func (l *lexer) space() bool {
+	begin := l.pos
+	l.pos = len(l.text) - len(strings.TrimLeft(l.text[begin:], " \t\r\n"))
+	skipped := l.text[begin:l.pos]
+	if skipped != "" && (skipped != " " || begin == 0 || l.pos == len(l.text)) {
+		l.leniency.Add(leniency.FilterWhiteSpace)
+	}
+	return skipped != ""
 }
 
 // symbol skips white space and reads c. It reports whether c came next.
@@ -37,10 +46,14 @@ func (l *lexer) symbol(c byte) bool {
 // keyword skips white space and reads the word k (and, or, not) in any case. It reports whether k came next.
 func (l *lexer) keyword(k string) bool {
 	l.space()
+	begin := l.pos
 	if strings.ToLower(l.word()) != k {
 		return false
 	}
 	l.pos += len(k)
+	if k != "not" && (!strings.HasSuffix(l.text[:begin], " ") || !strings.HasPrefix(l.text[l.pos:], " ")) {
+		l.leniency.Add(leniency.FilterWhiteSpace)
+	}
 	return true
 }
 
@@ -56,7 +69,9 @@ func (l *lexer) word() string {
 // value reads a JSON string, number or literal. It reads any other word as a string: authentik sends userName eq jose,
 // and Microsoft's samples have timestamps without quotes.
 func (l *lexer) value() (Value, error) {
-	l.space()
+	if !l.space() {
+		l.leniency.Add(leniency.FilterWhiteSpace)
+	}
 	word := l.word()
 	if word == "" {
 		return l.str()
@@ -74,6 +89,7 @@ func (l *lexer) value() (Value, error) {
 	if (word[0] == '-' || isDigit(word[0])) && json.Valid([]byte(word)) {
 		return json.Number(word), nil
 	}
+	l.leniency.Add(leniency.FilterUnquoted)
 	return word, nil
 }
 

@@ -3,6 +3,8 @@ package filter
 import (
 	"strings"
 	"unicode/utf8"
+
+	"serverless-scim/internal/leniency"
 )
 
 // Both limits bound the time and the memory that one text can cost.
@@ -13,19 +15,20 @@ const (
 
 // Parse parses a filter of at most 10 KB with at most 32 levels of nesting. It accepts operators, and, or, and not in
 // any case. A value without quotes that is not a JSON literal is a string. A comparison may follow a value path, as in
-// emails[type eq "work"].value eq "a@b", and belongs to the filter in the brackets. The error is always an *Error.
-func Parse(s string) (Expr, error) { return parse(s, (*parser).or) }
+// emails[type eq "work"].value eq "a@b", and belongs to the filter in the brackets. Parse records departures from the
+// grammar in l, which may be nil. The error is always an *Error.
+func Parse(s string, l *leniency.Set) (Expr, error) { return parse(s, l, (*parser).or) }
 
-// ParsePath parses the path of a PATCH operation, with the limits of Parse. The error is always an *Error.
-func ParsePath(s string) (Path, error) { return parse(s, (*parser).path) }
+// ParsePath parses the path of a PATCH operation as Parse parses a filter. The error is always an *Error.
+func ParsePath(s string, l *leniency.Set) (Path, error) { return parse(s, l, (*parser).path) }
 
 // ParseAttr parses the name of an attribute, as it occurs in the parameters attributes, excludedAttributes and sortBy.
 // The error is always an *Error.
-func ParseAttr(s string) (Attr, error) { return parse(s, (*parser).attr) }
+func ParseAttr(s string, l *leniency.Set) (Attr, error) { return parse(s, l, (*parser).attr) }
 
-func parse[T any](s string, rule func(*parser) (T, error)) (T, error) {
+func parse[T any](s string, l *leniency.Set, rule func(*parser) (T, error)) (T, error) {
 	var none T
-	p := &parser{lexer: lexer{text: s}}
+	p := &parser{lexer: lexer{text: s, leniency: l}}
 	if err := p.check(); err != nil {
 		return none, err
 	}
@@ -120,6 +123,7 @@ func (p *parser) valuePath(attr Attr) (Expr, error) {
 		return nil, p.tooDeep()
 	}
 	p.pos++
+	p.leniency.Add(leniency.FilterAfterBrackets)
 	var sub Attr
 	if sub.Name, err = p.name(p.word()); err != nil {
 		return nil, err

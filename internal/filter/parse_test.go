@@ -112,12 +112,12 @@ var filters = []struct {
 func TestParseReadsFilters(t *testing.T) {
 	t.Parallel()
 	for _, c := range filters {
-		got, err := Parse(c.text)
+		got, err := Parse(c.text, nil)
 		if err != nil {
 			t.Errorf("Parse(%q): %v", c.text, err)
 		} else if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("Parse(%q) = %s, want %s", c.text, got, c.want)
-		} else if again, err := Parse(got.String()); err != nil || !reflect.DeepEqual(again, got) {
+		} else if again, err := Parse(got.String(), nil); err != nil || !reflect.DeepEqual(again, got) {
 			t.Errorf("Parse(%q) prints %q, which parses to %v, %v", c.text, got, again, err)
 		}
 	}
@@ -186,7 +186,7 @@ func TestParseRejects(t *testing.T) {
 		{strings.Repeat("(", 32) + "a[b pr]" + strings.Repeat(")", 32), 34, "nested deeper than 32"},
 		{`a eq "` + strings.Repeat("x", maxTextBytes) + `"`, maxTextBytes, "longer than"},
 	} {
-		x, err := Parse(c.text)
+		x, err := Parse(c.text, nil)
 		var e *Error
 		if !errors.As(err, &e) || x != nil || e.Offset != c.offset || !strings.Contains(e.Detail, c.detail) {
 			t.Errorf("Parse(%.60q) = %v, %v; want an error at %d with %q", c.text, x, err, c.offset, c.detail)
@@ -204,10 +204,10 @@ func TestParseAcceptsTextsAtTheLimits(t *testing.T) {
 		strings.Repeat("(a pr) and ", 800) + "a pr", // a sequence is not nesting
 		`a eq "` + strings.Repeat("x", maxTextBytes-7) + `"`,
 	} {
-		x, err := Parse(s)
+		x, err := Parse(s, nil)
 		if err != nil {
 			t.Errorf("Parse(%.40q…): %v", s, err)
-		} else if again, err := Parse(x.String()); err != nil || !reflect.DeepEqual(again, x) {
+		} else if again, err := Parse(x.String(), nil); err != nil || !reflect.DeepEqual(again, x) {
 			t.Errorf("Parse(%.40q…) prints %.80q…, which parses to %.40v, %v", s, x, again, err)
 		}
 	}
@@ -249,10 +249,10 @@ func TestParsePathReadsPaths(t *testing.T) {
 		{`e[not (a pr or b pr) and (c pr)]`,
 			Path{name("e"), &And{&Not{&Or{&Present{name("a")}, &Present{name("b")}}}, &Present{name("c")}}}},
 	} {
-		got, err := ParsePath(c.text)
+		got, err := ParsePath(c.text, nil)
 		if err != nil || !reflect.DeepEqual(got, c.want) {
 			t.Errorf("ParsePath(%q) = %s, %v, want %s", c.text, got, err, c.want)
-		} else if again, err := ParsePath(got.String()); err != nil || !reflect.DeepEqual(again, got) {
+		} else if again, err := ParsePath(got.String(), nil); err != nil || !reflect.DeepEqual(again, got) {
 			t.Errorf("ParsePath(%q) prints %q, which parses to %v, %v", c.text, got, again, err)
 		}
 	}
@@ -267,7 +267,7 @@ func TestParsePathRejects(t *testing.T) {
 		`urn:a:1.0[b pr`: 14, `urn:`: 3, `a]`: 1,
 	} {
 		var e *Error
-		if p, err := ParsePath(text); !errors.As(err, &e) || e.Offset != offset || !reflect.ValueOf(p).IsZero() {
+		if p, err := ParsePath(text, nil); !errors.As(err, &e) || e.Offset != offset || !reflect.ValueOf(p).IsZero() {
 			t.Errorf("ParsePath(%q) = %v, %v; want an error at %d", text, p, err, offset)
 		}
 	}
@@ -283,12 +283,12 @@ func TestParseAttrReadsNames(t *testing.T) {
 		"urn:example:2.0:User:manager.$ref": {"urn:example:2.0:User", "manager", "$ref"},
 		"urn:scim:schemas:core:2.0":         {"urn:scim:schemas:core", "2.0", ""},
 	} {
-		if got, err := ParseAttr(text); err != nil || got != want {
+		if got, err := ParseAttr(text, nil); err != nil || got != want {
 			t.Errorf("ParseAttr(%q) = %#v, %v, want %#v", text, got, err, want)
 		}
 	}
 	for _, text := range []string{"", "a,b", "a b", "a.b.c", `emails[type eq "work"]`, "a=b"} {
-		if got, err := ParseAttr(text); err == nil {
+		if got, err := ParseAttr(text, nil); err == nil {
 			t.Errorf("ParseAttr(%q) = %v, want an error", text, got)
 		}
 	}

@@ -65,7 +65,7 @@ func TestStringParsesToAnEqualTree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		want := exprs(4, false).Draw(t, "filter")
 		if text := want.String(); len(text) <= maxTextBytes {
-			if got, err := Parse(text); err != nil || !reflect.DeepEqual(got, want) {
+			if got, err := Parse(text, nil); err != nil || !reflect.DeepEqual(got, want) {
 				t.Fatalf("%#v prints %q, which parses to %#v, %v", want, text, got, err)
 			}
 		}
@@ -77,7 +77,7 @@ func TestStringParsesToAnEqualTree(t *testing.T) {
 			path.Attr.Sub = names.Draw(t, "sub")
 		}
 		if text := path.String(); len(text) <= maxTextBytes {
-			if got, err := ParsePath(text); err != nil || !reflect.DeepEqual(got, path) {
+			if got, err := ParsePath(text, nil); err != nil || !reflect.DeepEqual(got, path) {
 				t.Fatalf("%#v prints %q, which parses to %#v, %v", path, text, got, err)
 			}
 		}
@@ -94,7 +94,7 @@ func TestStringHasNoNeedlessParentheses(t *testing.T) {
 		`e[a pr].b eq 1 or e[a pr or c pr].d pr`: `e[a pr and b eq 1] or e[(a pr or c pr) and d pr]`,
 		`NOT((a pr)) AND e[(x eq bare)]`:         `not (a pr) and e[x eq "bare"]`,
 	} {
-		if x, err := Parse(text); err != nil || x.String() != want {
+		if x, err := Parse(text, nil); err != nil || x.String() != want {
 			t.Errorf("Parse(%q) prints %v, %v, want %q", text, x, err, want)
 		}
 	}
@@ -114,7 +114,7 @@ func TestParseAndStringAllocateLinearly(t *testing.T) {
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			for range 20 {
-				if x, err := Parse(s); err == nil {
+				if x, err := Parse(s, nil); err == nil {
 					_ = x.String()
 				}
 			}
@@ -132,12 +132,12 @@ func FuzzParse(f *testing.F) {
 		f.Add(c.text)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		x, err := Parse(s)
+		x, err := Parse(s, nil)
 		if err != nil {
 			return
 		}
 		if text := x.String(); len(text) <= maxTextBytes {
-			if again, err := Parse(text); err != nil || !reflect.DeepEqual(again, x) {
+			if again, err := Parse(text, nil); err != nil || !reflect.DeepEqual(again, x) {
 				t.Errorf("%q prints %q, which parses to %v, %v", s, text, again, err)
 			}
 		}
@@ -150,12 +150,12 @@ func FuzzParsePath(f *testing.F) {
 		f.Add(s)
 	}
 	f.Fuzz(func(t *testing.T, s string) {
-		p, err := ParsePath(s)
+		p, err := ParsePath(s, nil)
 		if err != nil {
 			return
 		}
 		if text := p.String(); len(text) <= maxTextBytes {
-			if again, err := ParsePath(text); err != nil || !reflect.DeepEqual(again, p) {
+			if again, err := ParsePath(text, nil); err != nil || !reflect.DeepEqual(again, p) {
 				t.Errorf("%q prints %q, which parses to %v, %v", s, text, again, err)
 			}
 		}

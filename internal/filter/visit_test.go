@@ -12,7 +12,7 @@ func TestAttrsNamesAttributesFromLeftToRight(t *testing.T) {
 		`a.b pr`: {"a.b"},
 		`not (a pr) and (b[c eq 1 or d pr] or urn:x:y:e ne "f")`: {"a", "b", "urn:x:y:e"},
 	} {
-		e, err := Parse(text)
+		e, err := Parse(text, nil)
 		if err != nil {
 			t.Fatal(err)
 		}

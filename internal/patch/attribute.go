@@ -4,33 +4,37 @@ import (
 	"maps"
 	"slices"
 
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 )
 
 // applyToAttribute applies an operation to the whole attribute a of an object c.
-func applyToAttribute(e *scim.Evaluation, c scim.Object, a *scim.Attribute, op string, raw any) error {
+func applyToAttribute(w work, c scim.Object, a *scim.Attribute, op string, raw any) error {
 	switch {
 	case a.Mutability == "writeOnly": // checked, but not stored
-		_, err := a.Canonical(raw)
+		if !isUnassigned(raw) {
+			w.leniency.Add(leniency.PasswordDropped)
+		}
+		_, err := a.Canonical(raw, w.leniency)
 		return err
 	case op == Remove && a.MultiValued && raw != nil:
-		return removeValues(e, c, a, raw)
+		return removeValues(w, c, a, raw)
 	case op == Remove || op == Replace && isUnassigned(raw):
 		return removeAttribute(c, a)
 	case isUnassigned(raw):
 		return nil
 	case a.MultiValued && op == Add:
-		return addValues(e, c, a, raw)
+		return addValues(w, c, a, raw)
 	case a.MultiValued:
-		list, err := canonicalElements(a, raw)
+		list, err := canonicalElements(a, raw, w.leniency)
 		if err != nil {
 			return err
 		}
 		return setElements(c, a, list)
 	case a.Type == "complex":
-		return applyToComplex(e, c, a, op, raw)
+		return applyToComplex(w, c, a, op, raw)
 	}
-	v, err := a.Canonical(raw)
+	v, err := a.Canonical(raw, w.leniency)
 	if err != nil {
 		return err
 	}
@@ -39,10 +43,10 @@ func applyToAttribute(e *scim.Evaluation, c scim.Object, a *scim.Attribute, op s
 
 // applyToComplex applies an add or replace to the sub-attributes that raw has. The other sub-attributes keep their
 // values (RFC 7644 §3.5.2.3).
-func applyToComplex(e *scim.Evaluation, c scim.Object, a *scim.Attribute, op string, raw any) error {
+func applyToComplex(w work, c scim.Object, a *scim.Attribute, op string, raw any) error {
 	in, ok := raw.(scim.Object)
 	if !ok { // Entra ID sends the manager as a bare ID, which replaces the whole value
-		v, err := a.Canonical(raw)
+		v, err := a.Canonical(raw, w.leniency)
 		if err != nil || v == nil && op == Add {
 			return err
 		}
@@ -50,10 +54,17 @@ func applyToComplex(e *scim.Evaluation, c scim.Object, a *scim.Attribute, op str
 	}
 	return editObject(c, a.Name, func(v scim.Object) error {
 		for _, name := range slices.Sorted(maps.Keys(in)) {
-			if sub := a.Sub(name); sub != nil && sub.Mutability != "readOnly" {
-				if err := applyToAttribute(e, v, sub, op, withoutEmpty(sub, op, in[name])); err != nil {
-					return err
-				}
+			sub := a.Sub(name)
+			if sub == nil {
+				w.leniency.Add(leniency.UnknownAttribute)
+				continue
+			}
+			if sub.Mutability == "readOnly" {
+				w.leniency.Add(leniency.ReadOnlyInPatch)
+				continue
+			}
+			if err := applyToAttribute(w, v, sub, op, withoutEmpty(sub, op, in[name], w.leniency)); err != nil {
+				return err
 			}
 		}
 		return nil

@@ -13,7 +13,7 @@ import (
 // repeatOperations returns n equal operations.
 func repeatOperations(t testing.TB, n int, operation string) []Operation {
 	t.Helper()
-	ops, err := Decode([]byte(`{"Operations":[` + strings.TrimSuffix(strings.Repeat(operation+",", n), ",") + `]}`))
+	ops, err := Decode([]byte(`{"Operations":[`+strings.TrimSuffix(strings.Repeat(operation+",", n), ",")+`]}`), nil)
 	if err != nil {
 		t.Fatal(err)
 	}

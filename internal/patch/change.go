@@ -5,24 +5,25 @@ import (
 	"strings"
 
 	"serverless-scim/internal/filter"
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 )
 
 // apply applies an operation to the target in c, which is the resource or the extension that has the attribute.
-func (t target) apply(e *scim.Evaluation, c scim.Object, op string, raw any) error {
+func (t target) apply(w work, c scim.Object, op string, raw any) error {
 	a, sub := t.ref.Attr, t.ref.Sub
 	switch {
 	case t.match != nil || sub != nil && a.MultiValued:
-		return t.applyToElements(e, c, op, raw)
+		return t.applyToElements(w, c, op, raw)
 	case sub != nil:
-		return editObject(c, a.Name, func(v scim.Object) error { return applyToAttribute(e, v, sub, op, raw) })
+		return editObject(c, a.Name, func(v scim.Object) error { return applyToAttribute(w, v, sub, op, raw) })
 	}
-	return applyToAttribute(e, c, a, op, raw)
+	return applyToAttribute(w, c, a, op, raw)
 }
 
 // applyToElements applies an operation to the elements that match the target's filter, or to a sub-attribute of these
 // elements. If no element matches, an add or replace creates one.
-func (t target) applyToElements(evaluation *scim.Evaluation, c scim.Object, op string, raw any) error {
+func (t target) applyToElements(w work, c scim.Object, op string, raw any) error {
 	list, _ := c[t.ref.Attr.Name].([]any)
 	var result []any
 	changed, matched := map[int]bool{}, false
@@ -34,19 +35,19 @@ func (t target) applyToElements(evaluation *scim.Evaluation, c scim.Object, op s
 	}
 	for _, e := range list {
 		t.completeMember(e)
-		if t.match != nil && !t.match(evaluation, scim.AsObject(e)) {
+		if t.match != nil && !t.match(w.Evaluation, scim.AsObject(e)) {
 			result = append(result, e)
 			continue
 		}
 		matched = true
-		e, err := t.applyToElement(evaluation, e, op, raw)
+		e, err := t.applyToElement(w, e, op, raw)
 		if err != nil {
 			return err
 		}
 		put(e)
 	}
 	if !matched && op != Remove && !isUnassigned(raw) {
-		e, err := t.createElement(evaluation, raw)
+		e, err := t.createElement(w, raw)
 		if err != nil {
 			return err
 		}
@@ -54,7 +55,7 @@ func (t target) applyToElements(evaluation *scim.Evaluation, c scim.Object, op s
 	}
 	clearOtherPrimaries(result, changed)
 	if t.ref.Sub == nil && op != Remove {
-		result = dedupe(evaluation, t.ref.Attr, result)
+		result = dedupe(w, t.ref.Attr, result)
 	}
 	return setElements(c, t.ref.Attr, result)
 }
@@ -69,13 +70,16 @@ func (t target) completeMember(e any) {
 }
 
 // applyToElement returns the result of an operation on one element, or nil if the operation removes the element.
-func (t target) applyToElement(evaluation *scim.Evaluation, e any, op string, raw any) (any, error) {
+func (t target) applyToElement(w work, e any, op string, raw any) (any, error) {
 	o, _ := e.(scim.Object)
 	switch {
 	case t.ref.Sub != nil:
-		err := applyToAttribute(evaluation, o, t.ref.Sub, op, raw)
+		err := applyToAttribute(w, o, t.ref.Sub, op, raw)
 		if err != nil || op != Replace || !isUnassigned(raw) || hasContent(o) {
 			return o, err
+		}
+		if len(o) > 0 {
+			w.leniency.Add(leniency.EmptiedElementRemoved)
 		}
 		return nil, nil
 	case op == Remove || op == Replace && isUnassigned(raw):
@@ -85,9 +89,9 @@ func (t target) applyToElement(evaluation *scim.Evaluation, e any, op string, ra
 	case op == Replace:
 		// RFC 7644 §3.5.2.3: a replace sets the whole element. The new element must still match the filter.
 		initial, _ := t.elementFromFilter()
-		return t.mergeElement(initial, e, raw)
+		return t.mergeElement(w, initial, e, raw)
 	}
-	return t.mergeElement(o, e, raw)
+	return t.mergeElement(w, o, e, raw)
 }
 
 // hasContent reports whether an element has more than type and primary, which only describe a value. Entra ID unassigns
@@ -103,21 +107,24 @@ func hasContent(o scim.Object) bool {
 
 // createElement returns a new element that matches the filter, as Entra ID expects for emails[type eq "work"].value. It
 // returns a 400 noTarget if elementFromFilter cannot create one for the filter.
-func (t target) createElement(e *scim.Evaluation, raw any) (any, error) {
+func (t target) createElement(w work, raw any) (any, error) {
 	o, canCreate := t.elementFromFilter()
 	if !canCreate {
 		return nil, scim.BadRequest(scim.NoTarget, "No value of %s matches %s. Add one first.", t.ref.Attr.Name, t.filter)
 	}
-	if t.ref.Sub != nil {
-		return o, applyToAttribute(e, o, t.ref.Sub, Add, raw)
+	if t.filter != nil {
+		w.leniency.Add(leniency.ValuePathCreates)
 	}
-	return t.mergeElement(o, nil, raw)
+	if t.ref.Sub != nil {
+		return o, applyToAttribute(w, o, t.ref.Sub, Add, raw)
+	}
+	return t.mergeElement(w, o, nil, raw)
 }
 
 // mergeElement sets the sub-attributes of o that raw has and returns o. If elements are simple, it returns the
 // canonical form of raw. If raw has no known value, it returns old.
-func (t target) mergeElement(o scim.Object, old, raw any) (any, error) {
-	v, err := t.ref.Attr.CanonicalElement(raw)
+func (t target) mergeElement(w work, o scim.Object, old, raw any) (any, error) {
+	v, err := t.ref.Attr.CanonicalElement(raw, w.leniency)
 	if v == nil || err != nil {
 		return old, err
 	}
@@ -146,7 +153,7 @@ func (t target) elementFromFilter() (o scim.Object, canCreate bool) {
 	if sub == nil || sub.Mutability == "readOnly" || t.ref.Attr.IsMembership {
 		return scim.Object{}, false
 	}
-	v, err := sub.CanonicalElement(f.Value)
+	v, err := sub.CanonicalElement(f.Value, nil) // ElementMatcher has recorded leniency
 	if isPrimary, ok := v.(bool); ok && err == nil && sub.Name == "primary" && isPrimary == (f.Op == filter.EQ) {
 		return scim.Object{"primary": true}, isPrimary
 	}

@@ -7,16 +7,18 @@ import (
 	"slices"
 	"strings"
 
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 )
 
 // canonicalElements returns the canonical elements of a value for a multi-valued attribute. It accepts a single element
 // without an array. It returns a 400 invalidValue if an element lacks a required sub-attribute.
-func canonicalElements(a *scim.Attribute, raw any) ([]any, error) {
+func canonicalElements(a *scim.Attribute, raw any, l *leniency.Set) ([]any, error) {
 	if _, many := raw.([]any); !many {
+		l.Add(leniency.ValueNotInArray)
 		raw = []any{raw}
 	}
-	v, err := a.Canonical(raw)
+	v, err := a.Canonical(raw, l)
 	if err != nil {
 		return nil, err
 	}
@@ -34,19 +36,19 @@ func canonicalElements(a *scim.Attribute, raw any) ([]any, error) {
 
 // addValues adds the elements in raw to a multi-valued attribute. An element whose identity the attribute has already
 // is merged into the existing element.
-func addValues(evaluation *scim.Evaluation, c scim.Object, a *scim.Attribute, raw any) error {
-	added, err := canonicalElements(a, raw)
+func addValues(w work, c scim.Object, a *scim.Attribute, raw any) error {
+	added, err := canonicalElements(a, raw, w.leniency)
 	if err != nil {
 		return err
 	}
 	list, _ := c[a.Name].([]any)
 	index := make(map[identity]int, len(list))
 	for i, e := range list {
-		index[identityOf(evaluation, a, e)] = i
+		index[identityOf(w, a, e)] = i
 	}
 	changed := make(map[int]bool, len(added))
 	for _, e := range added {
-		id := identityOf(evaluation, a, e)
+		id := identityOf(w, a, e)
 		i, exists := index[id]
 		if !exists {
 			i, index[id] = len(list), len(list)
@@ -75,19 +77,20 @@ func merge(a *scim.Attribute, existing, added any, id identity) error {
 
 // removeValues removes the elements that raw lists, as Entra ID and JumpCloud remove members. An element without a type
 // removes the elements of all types that have its value.
-func removeValues(evaluation *scim.Evaluation, c scim.Object, a *scim.Attribute, raw any) error {
-	listed, err := canonicalElements(a, unwrapRepeatedName(a, raw))
+func removeValues(w work, c scim.Object, a *scim.Attribute, raw any) error {
+	w.leniency.Add(leniency.RemoveByValue)
+	listed, err := canonicalElements(a, unwrapRepeatedName(a, raw, w.leniency), w.leniency)
 	if err != nil {
 		return err
 	}
 	removed := make(map[identity]bool, len(listed))
 	for _, e := range listed {
-		removed[identityOf(evaluation, a, e)] = true
+		removed[identityOf(w, a, e)] = true
 	}
 	list, _ := c[a.Name].([]any)
 	var kept []any
 	for _, e := range list {
-		id := identityOf(evaluation, a, e)
+		id := identityOf(w, a, e)
 		if !removed[id] && !removed[identity{value: id.value, json: id.json}] {
 			kept = append(kept, e)
 		}
@@ -97,8 +100,9 @@ func removeValues(evaluation *scim.Evaluation, c scim.Object, a *scim.Attribute,
 
 // unwrapRepeatedName returns the value under the attribute's own name, or raw if there is none. Ruby clients send
 // {"members": […]} with the path members.
-func unwrapRepeatedName(a *scim.Attribute, raw any) any {
+func unwrapRepeatedName(a *scim.Attribute, raw any, l *leniency.Set) any {
 	if in, ok := raw.(scim.Object); ok && a.Sub(a.Name) == nil && in.Get(a.Name) != nil {
+		l.Add(leniency.RemoveNameRepeated)
 		return in.Get(a.Name)
 	}
 	return raw
@@ -119,10 +123,10 @@ func clearOtherPrimaries(list []any, changed map[int]bool) {
 }
 
 // dedupe removes the elements that have the identity of an earlier element. It reuses the memory of list.
-func dedupe(evaluation *scim.Evaluation, a *scim.Attribute, list []any) []any {
+func dedupe(w work, a *scim.Attribute, list []any) []any {
 	seen := make(map[identity]bool, len(list))
 	return slices.DeleteFunc(list, func(e any) bool {
-		id := identityOf(evaluation, a, e)
+		id := identityOf(w, a, e)
 		duplicate := seen[id]
 		seen[id] = true
 		return duplicate
@@ -139,29 +143,29 @@ const (
 	marshalCost  = 5
 )
 
-func identityOf(evaluation *scim.Evaluation, a *scim.Attribute, e any) identity {
-	evaluation.Charge(identityCost)
+func identityOf(w work, a *scim.Attribute, e any) identity {
+	w.Charge(identityCost)
 	o, ok := e.(scim.Object)
 	if !ok {
-		return identity{value: foldValue(evaluation, a, e)}
+		return identity{value: foldValue(w, a, e)}
 	}
 	v, ok := o["value"]
 	if !ok {
 		b, _ := json.Marshal(o) // cannot fail: o has only strings, booleans and numbers
-		evaluation.Charge(marshalCost * len(b))
+		w.Charge(marshalCost * len(b))
 		return identity{json: string(b)}
 	}
-	id := identity{value: foldValue(evaluation, a.Sub("value"), v)}
+	id := identity{value: foldValue(w, a.Sub("value"), v)}
 	if t := a.Sub("type"); t != nil && t.Mutability != "readOnly" && !a.IsMembership && o["type"] != nil {
-		id.typ = foldValue(evaluation, t, o["type"])
+		id.typ = foldValue(w, t, o["type"])
 	}
 	return id
 }
 
 // foldValue returns the text of a simple value, folded unless the attribute is caseExact.
-func foldValue(evaluation *scim.Evaluation, a *scim.Attribute, v any) string {
+func foldValue(w work, a *scim.Attribute, v any) string {
 	if s, ok := v.(string); ok {
-		return evaluation.Fold(a, s)
+		return w.Fold(a, s)
 	}
 	return fmt.Sprint(v)
 }

@@ -29,26 +29,26 @@ func TestWorkIsLinearInInput(t *testing.T) {
 	for name, work := range map[string]func(n int) func(){
 		"parsing a filter": func(n int) func() {
 			text := repeat(n, `title eq "%d"`, " or ")
-			return func() { _, err := filter.Parse(text); check(err) }
+			return func() { _, err := filter.Parse(text, nil); check(err) }
 		},
 		"decoding a body": func(n int) func() {
 			body := []byte(`{"userName":"u","emails":[` + repeat(n, `{"value":"%d@x"}`, ",") + `],` + repeat(n, `"x%d":[1]`, ",") + `}`)
-			return func() { _, err := rt.Decode(body); check(err) }
+			return func() { _, err := rt.Decode(body, nil); check(err) }
 		},
 		"matching a filter": func(n int) func() {
-			o, err := rt.Decode([]byte(`{"userName":"u","emails":[` + repeat(n, `{"value":"%d@x"}`, ",") + `]}`))
+			o, err := rt.Decode([]byte(`{"userName":"u","emails":[`+repeat(n, `{"value":"%d@x"}`, ",")+`]}`), nil)
 			check(err)
 			match, err := rt.Matcher(&filter.Compare{Attr: filter.Attr{Name: "emails"}, Op: filter.EQ, Value: "ä"})
 			check(err)
 			return func() { match(nil, o) }
 		},
 		"applying operations": func(n int) func() {
-			ops, err := Decode([]byte(`{"Operations":[` + repeat(n, `{"op":"add","value":{"title":"%d"}}`, ",") + `]}`))
+			ops, err := Decode([]byte(`{"Operations":[`+repeat(n, `{"op":"add","value":{"title":"%d"}}`, ",")+`]}`), nil)
 			check(err)
 			return func() { _, err := Apply(context.Background(), rt, scim.Object{"userName": "u"}, ops); check(err) }
 		},
 		"applying an operation with many values": func(n int) func() {
-			ops, err := Decode([]byte(`{"Operations":[{"op":"add","path":"emails","value":[` + repeat(n, `{"value":"%d@x"}`, ",") + `]}]}`))
+			ops, err := Decode([]byte(`{"Operations":[{"op":"add","path":"emails","value":[`+repeat(n, `{"value":"%d@x"}`, ",")+`]}]}`), nil)
 			check(err)
 			return func() { _, err := Apply(context.Background(), rt, scim.Object{"userName": "u"}, ops); check(err) }
 		},

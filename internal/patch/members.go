@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"serverless-scim/internal/filter"
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 )
 
@@ -25,8 +26,8 @@ func SplitMembers(rt *scim.ResourceType, ops []Operation) (rest []Operation, m M
 	for _, op := range ops {
 		if op.Path == nil {
 			op, ok, err = d.extractFromValue(rt, op)
-		} else if t, unknown := resolveTarget(rt, *op.Path); unknown == nil && isMembers(t) {
-			if ok, err = d.extract(t, op.Op, op.Value); ok {
+		} else if t, unknown := resolveTarget(rt, *op.Path, op.leniency); unknown == nil && isMembers(t) {
+			if ok, err = d.extract(t, op.Op, op.Value, op.leniency); ok {
 				continue
 			}
 		} else {
@@ -48,15 +49,15 @@ func AddedMembers(rt *scim.ResourceType, ops []Operation) (ids []string) {
 		if op.Op == Remove {
 			continue
 		} else if op.Path == nil {
-			list, _ = assignments(rt, "", op.Value)
-		} else if t, err := resolveTarget(rt, *op.Path); err == nil {
+			list, _ = assignments(rt, "", op.Value, nil)
+		} else if t, err := resolveTarget(rt, *op.Path, nil); err == nil {
 			list = []assignment{{target: t, raw: op.Value}}
 		}
 		for _, a := range list {
 			if id, ok := a.raw.(string); ok && isMembers(a.target) { // at members.value
 				ids = append(ids, id)
 			} else if isMembers(a.target) && !isUnassigned(a.raw) {
-				elements, _ := canonicalElements(a.target.ref.Attr, a.raw)
+				elements, _ := canonicalElements(a.target.ref.Attr, a.raw, nil)
 				ids = append(ids, idsOf(elements)...)
 			}
 		}
@@ -114,7 +115,7 @@ func (d *memberDelta) clear() { *d = memberDelta{replaced: true, added: map[stri
 // extractFromValue records the changes of members in an operation without a path. It returns the operation without
 // them. ok is false if extract could not record them.
 func (d *memberDelta) extractFromValue(rt *scim.ResourceType, op Operation) (rest Operation, ok bool, err error) {
-	list, err := assignments(rt, "", op.Value)
+	list, err := assignments(rt, "", op.Value, op.leniency)
 	if err != nil {
 		return op, true, nil // Apply returns this error for the operation
 	}
@@ -123,10 +124,10 @@ func (d *memberDelta) extractFromValue(rt *scim.ResourceType, op Operation) (res
 		if !isMembers(a.target) {
 			continue
 		}
-		if ok, err := d.extract(a.target, op.Op, a.raw); !ok || err != nil {
+		if ok, err := d.extract(a.target, op.Op, a.raw, op.leniency); !ok || err != nil {
 			return op, false, err
 		}
-		o, _ := asAttributeObject(value)
+		o, _ := asAttributeObject(value, op.leniency)
 		o = maps.Clone(o)
 		delete(o, a.name)
 		value = o
@@ -136,7 +137,7 @@ func (d *memberDelta) extractFromValue(rt *scim.ResourceType, op Operation) (res
 }
 
 // extract records one operation on members. It returns false if the effect depends on more than the IDs of the members.
-func (d *memberDelta) extract(t target, op string, raw any) (bool, error) {
+func (d *memberDelta) extract(t target, op string, raw any, l *leniency.Set) (bool, error) {
 	switch {
 	case t.ref.Sub != nil:
 		return false, nil
@@ -145,18 +146,21 @@ func (d *memberDelta) extract(t target, op string, raw any) (bool, error) {
 		if op != Remove || ids == nil {
 			return false, nil
 		}
+		t.recordIgnoredValue(op, raw, l)
 		d.record(false, ids...)
 		return true, nil
 	case op == Remove && raw == nil || op == Replace && isUnassigned(raw):
 		d.clear()
 		return true, nil
-	case isUnassigned(raw):
-		return true, nil
 	}
 	if op == Remove {
-		raw = unwrapRepeatedName(t.ref.Attr, raw)
+		l.Add(leniency.RemoveByValue)
+		raw = unwrapRepeatedName(t.ref.Attr, raw, l)
 	}
-	elements, err := canonicalElements(t.ref.Attr, raw)
+	if isUnassigned(raw) {
+		return true, nil
+	}
+	elements, err := canonicalElements(t.ref.Attr, raw, l)
 	if err != nil {
 		return false, err
 	}

@@ -136,7 +136,7 @@ func TestSplitMembersAgreesWithApply(t *testing.T) {
 	rt := types.ByName("Group")
 	rapid.Check(t, func(t *rapid.T) {
 		operations := `[` + strings.Join(rapid.SliceOfN(rapid.Custom(drawMemberOperation), 1, 5).Draw(t, "operations"), ",\n") + `]`
-		ops, err := Decode([]byte(`{"Operations": ` + operations + `}`))
+		ops, err := Decode([]byte(`{"Operations": `+operations+`}`), nil)
 		if err != nil {
 			t.Fatal(err)
 		}

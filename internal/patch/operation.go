@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"serverless-scim/internal/filter"
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 )
 
@@ -20,6 +21,8 @@ type Operation struct {
 	Op    string       // Add, Replace or Remove
 	Path  *filter.Path // nil for the whole resource, which Remove does not allow
 	Value any          // from scim.Parse; nil for null, or for a Remove without a value
+
+	leniency *leniency.Set // of the request; may be nil
 }
 
 // PatchOpSchema is the schema URN of a PATCH request.
@@ -29,8 +32,9 @@ const PatchOpSchema = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 const maxOperations = 1000
 
 // Decode decodes the body of a PATCH request. The error is a *scim.Error with status 400, or with status 413 if the
-// request has more than 1,000 operations.
-func Decode(body []byte) ([]Operation, error) {
+// request has more than 1,000 operations. Decode, and the functions that take the operations, record in l how the request
+// departs from the RFCs; l may be nil.
+func Decode(body []byte, l *leniency.Set) ([]Operation, error) {
 	o, err := scim.ParseObject(body)
 	if err != nil {
 		return nil, err
@@ -38,6 +42,7 @@ func Decode(body []byte) ([]Operation, error) {
 	if urns := o.Get("schemas"); urns != nil && !containsURN(urns, PatchOpSchema) {
 		return nil, scim.BadRequest(scim.InvalidSyntax, "schemas does not contain %s. Add this URN.", PatchOpSchema)
 	}
+	leniency.RecordMessage(l, o, PatchOpSchema, "schemas", "Operations")
 	list, _ := o.Get("Operations").([]any)
 	if len(list) == 0 {
 		return nil, scim.BadRequest(scim.InvalidSyntax, "Operations must be an array of at least one operation.")
@@ -47,7 +52,7 @@ func Decode(body []byte) ([]Operation, error) {
 	}
 	ops := make([]Operation, len(list))
 	for i, raw := range list {
-		if ops[i], err = decodeOperation(raw); err != nil {
+		if ops[i], err = decodeOperation(raw, l); err != nil {
 			return nil, err
 		}
 	}
@@ -66,17 +71,21 @@ func containsURN(urns any, urn string) bool {
 }
 
 // decodeOperation decodes and checks one element of Operations.
-func decodeOperation(raw any) (op Operation, err error) {
+func decodeOperation(raw any, l *leniency.Set) (op Operation, err error) {
+	op.leniency = l
 	o, ok := raw.(scim.Object)
 	if !ok {
 		return op, scim.BadRequest(scim.InvalidSyntax, "Each element of Operations must be an object.")
 	}
+	leniency.RecordUnknownNames(l, o, "op", "path", "value")
 	name, _ := o.Get("op").(string)
-	op.Op = strings.ToLower(name) // Entra ID sends Add, Replace, Remove.
+	if op.Op = strings.ToLower(name); op.Op != name { // Entra ID sends Add, Replace, Remove
+		l.Add(leniency.OpCase)
+	}
 	if op.Op != Add && op.Op != Replace && op.Op != Remove {
 		return op, scim.BadRequest(scim.InvalidSyntax, "The op %q is unknown. Send add, replace or remove.", name)
 	}
-	if op.Path, err = decodePath(o.Get("path")); err != nil {
+	if op.Path, err = decodePath(o.Get("path"), l); err != nil {
 		return op, err
 	}
 	if op.Path == nil && op.Op == Remove {
@@ -90,15 +99,19 @@ func decodeOperation(raw any) (op Operation, err error) {
 }
 
 // decodePath parses a path. It returns nil for null and "".
-func decodePath(raw any) (*filter.Path, error) {
-	if raw == nil || raw == "" {
+func decodePath(raw any, l *leniency.Set) (*filter.Path, error) {
+	if raw == "" {
+		l.Add(leniency.PathEmpty)
+		return nil, nil
+	}
+	if raw == nil {
 		return nil, nil
 	}
 	s, ok := raw.(string)
 	if !ok {
 		return nil, scim.BadRequest(scim.InvalidPath, "path must be a string.")
 	}
-	p, err := filter.ParsePath(s)
+	p, err := filter.ParsePath(s, l)
 	if e := (*filter.Error)(nil); errors.As(err, &e) {
 		return nil, scim.BadRequest(scim.InvalidPath, "The path is invalid at offset %d: %s.", e.Offset, e.Detail)
 	}

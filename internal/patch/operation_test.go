@@ -22,7 +22,7 @@ func TestDecodeReadsRequests(t *testing.T) {
 			`{"Operations": [{"op": "replace", "path": "", "value": []}, {"op": "add", "path": null, "value": {}}]}`},
 		{`remove members [{"value":"a"}]`, `{"Operations": [{"op": "remove", "path": "members", "value": [{"value": "a"}]}]}`},
 	} {
-		ops, err := Decode([]byte(c.body))
+		ops, err := Decode([]byte(c.body), nil)
 		var got []string
 		for _, op := range ops {
 			path := ""
@@ -42,7 +42,7 @@ func TestDecodeRejects(t *testing.T) {
 	withOperations := func(n int) string {
 		return `{"Operations": [` + strings.Repeat(`{"op": "add", "value": {}},`, n-1) + `{"op": "add", "value": {}}]}`
 	}
-	if ops, err := Decode([]byte(withOperations(1000))); err != nil || len(ops) != 1000 {
+	if ops, err := Decode([]byte(withOperations(1000)), nil); err != nil || len(ops) != 1000 {
 		t.Errorf("1,000 operations: %d, %v; want all", len(ops), err)
 	}
 	for _, c := range []struct{ want, body string }{
@@ -71,7 +71,7 @@ func TestDecodeRejects(t *testing.T) {
 		{"400 noTarget", `{"Operations": [{"op": "add", "path": "title", "value": "T"},
 		 {"op": "remove", "value": {"title": "T"}}]}`},
 	} {
-		ops, err := Decode([]byte(c.body))
+		ops, err := Decode([]byte(c.body), nil)
 		var e *scim.Error
 		if !errors.As(err, &e) || strconv.Itoa(e.Status)+" "+e.Type != c.want || ops != nil {
 			t.Errorf("%.100s: %v, %v; want %s", c.body, ops, err, c.want)

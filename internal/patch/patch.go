@@ -8,6 +8,7 @@ import (
 	"context"
 	"slices"
 
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 )
 
@@ -31,7 +32,7 @@ func ApplyWithMembers(ctx context.Context, rt *scim.ResourceType, res scim.Objec
 
 func apply(e *scim.Evaluation, rt *scim.ResourceType, res scim.Object, ops []Operation,
 	members map[string]scim.Object) (scim.Object, error) {
-	p := patcher{rt, res.Clone(), members, e}
+	p := patcher{rt, res.Clone(), members, work{Evaluation: e}}
 	for _, op := range ops {
 		err := e.Check()
 		if err == nil {
@@ -54,17 +55,24 @@ func apply(e *scim.Evaluation, rt *scim.ResourceType, res scim.Object, ops []Ope
 
 // A patcher modifies a resource.
 type patcher struct {
-	rt         *scim.ResourceType
-	o          scim.Object
-	members    map[string]scim.Object // see ApplyWithMembers
-	evaluation *scim.Evaluation       // of all operations
+	rt      *scim.ResourceType
+	o       scim.Object
+	members map[string]scim.Object // see ApplyWithMembers
+	work    work
+}
+
+// A work is the evaluation of all operations, and the set in which leniency is recorded.
+type work struct {
+	*scim.Evaluation
+	leniency *leniency.Set
 }
 
 func (p patcher) apply(op Operation) error {
+	p.work.leniency = op.leniency
 	if op.Path == nil {
 		return p.applyAttributes("", op.Op, op.Value)
 	}
-	t, err := resolveTarget(p.rt, *op.Path)
+	t, err := resolveTarget(p.rt, *op.Path, op.leniency)
 	if err != nil {
 		return err
 	}
@@ -77,7 +85,7 @@ func (p patcher) apply(op Operation) error {
 // applyAttributes applies an operation whose value is an object of attributes: those of the extension urn or, if urn is
 // empty, those of the resource.
 func (p patcher) applyAttributes(urn, op string, raw any) error {
-	list, err := assignments(p.rt, urn, raw)
+	list, err := assignments(p.rt, urn, raw, p.work.leniency)
 	for _, a := range list {
 		if err == nil {
 			err = p.applyAt(a.target, op, a.raw)
@@ -89,11 +97,12 @@ func (p patcher) applyAttributes(urn, op string, raw any) error {
 // applyAt applies an operation to a target, which may be a whole extension.
 func (p patcher) applyAt(t target, op string, raw any) error {
 	t.members = p.members
+	t.recordIgnoredValue(op, raw, p.work.leniency)
 	if !t.takesArray() {
-		raw = unwrapSingle(raw)
+		raw = unwrapSingle(raw, p.work.leniency)
 	}
 	if leaf := t.ref.Leaf(); leaf != nil {
-		raw = withoutEmpty(leaf, op, raw)
+		raw = withoutEmpty(leaf, op, raw, p.work.leniency)
 	}
 	switch r := t.ref; {
 	case r.Attr == nil && op == Add && isUnassigned(raw):
@@ -103,9 +112,9 @@ func (p patcher) applyAt(t target, op string, raw any) error {
 	case r.Attr == nil:
 		return p.applyAttributes(r.Extension, op, raw)
 	case r.Extension != "":
-		return editObject(p.o, r.Extension, func(c scim.Object) error { return t.apply(p.evaluation, c, op, raw) })
+		return editObject(p.o, r.Extension, func(c scim.Object) error { return t.apply(p.work, c, op, raw) })
 	}
-	return t.apply(p.evaluation, p.o, op, raw)
+	return t.apply(p.work, p.o, op, raw)
 }
 
 func (p patcher) removeExtension(urn string) error {

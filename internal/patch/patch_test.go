@@ -17,7 +17,7 @@ var types = scim.StandardTypes()
 
 func decodeResource(t testing.TB, rt *scim.ResourceType, text string) scim.Object {
 	t.Helper()
-	o, err := rt.Decode([]byte(text))
+	o, err := rt.Decode([]byte(text), nil)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
@@ -26,7 +26,7 @@ func decodeResource(t testing.TB, rt *scim.ResourceType, text string) scim.Objec
 
 func decodeOperations(t testing.TB, operations string) []Operation {
 	t.Helper()
-	ops, err := Decode([]byte(`{"schemas": ["` + PatchOpSchema + `"], "Operations": ` + operations + `}`))
+	ops, err := Decode([]byte(`{"schemas": ["`+PatchOpSchema+`"], "Operations": `+operations+`}`), nil)
 	if err != nil {
 		t.Fatalf("%s: %v", operations, err)
 	}

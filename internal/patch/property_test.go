@@ -77,11 +77,11 @@ func TestApplyIsPureAndReturnsCanonicalResources(t *testing.T) {
 	rt := types.ByName("User")
 	rapid.Check(t, func(t *rapid.T) {
 		operations := `[` + strings.Join(rapid.SliceOfN(rapid.Custom(drawUserOperation), 1, 4).Draw(t, "operations"), ",\n") + `]`
-		ops, err := Decode([]byte(`{"Operations": ` + operations + `}`))
+		ops, err := Decode([]byte(`{"Operations": `+operations+`}`), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, err := rt.Decode([]byte(someUser))
+		before, err := rt.Decode([]byte(someUser), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -112,7 +112,7 @@ func checkResult(t fataler, rt *scim.ResourceType, got scim.Object, err error) {
 		}
 		return
 	}
-	if put, err := rt.Decode([]byte(text(got))); err != nil || !scim.Equal(put, got) {
+	if put, err := rt.Decode([]byte(text(got)), nil); err != nil || !scim.Equal(put, got) {
 		t.Fatalf("%s\nis not canonical: %s, %v", text(got), text(put), err)
 	}
 }
@@ -122,11 +122,11 @@ func TestApplyingAnOperationTwiceChangesNothingMore(t *testing.T) {
 	rt := types.ByName("User")
 	rapid.Check(t, func(t *rapid.T) {
 		operation := drawUserOperation(t)
-		ops, err := Decode([]byte(`{"Operations": [` + operation + `]}`))
+		ops, err := Decode([]byte(`{"Operations": [`+operation+`]}`), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		before, err := rt.Decode([]byte(someUser))
+		before, err := rt.Decode([]byte(someUser), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -153,7 +153,7 @@ func FuzzPatch(f *testing.F) {
 	}
 	user, group := types.ByName("User"), types.ByName("Group")
 	f.Fuzz(func(t *testing.T, body []byte) {
-		ops, err := Decode(body)
+		ops, err := Decode(body, nil)
 		if err != nil {
 			checkResult(t, user, nil, err)
 			return

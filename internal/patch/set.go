@@ -1,6 +1,9 @@
 package patch
 
-import "serverless-scim/internal/scim"
+import (
+	"serverless-scim/internal/leniency"
+	"serverless-scim/internal/scim"
+)
 
 // setAttribute sets an attribute of c to a canonical value, or removes it if v is nil. It returns a 400 mutability if
 // an immutable attribute would change.
@@ -72,8 +75,9 @@ func isUnassigned(raw any) bool {
 
 // withoutEmpty returns nil instead of "" if a replace sets a to "". Entra ID sends this to unassign an attribute of any
 // type. Required attributes and members keep "", which is then rejected.
-func withoutEmpty(a *scim.Attribute, op string, raw any) any {
+func withoutEmpty(a *scim.Attribute, op string, raw any, l *leniency.Set) any {
 	if op == Replace && raw == "" && !a.Required && !a.IsMembership {
+		l.Add(leniency.EmptyString)
 		return nil
 	}
 	return raw

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"serverless-scim/internal/filter"
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 )
 
@@ -17,7 +18,8 @@ type target struct {
 }
 
 // resolveTarget resolves a path. It returns a 400 error if the path names no attribute or has an invalid filter.
-func resolveTarget(rt *scim.ResourceType, p filter.Path) (target, error) {
+func resolveTarget(rt *scim.ResourceType, p filter.Path, l *leniency.Set) (target, error) {
+	scim.RecordDraftURN(l, p.Attr.URN)
 	ref, ok := rt.Resolve(p.Attr)
 	if !ok {
 		return target{}, scim.BadRequest(scim.InvalidPath, "%s is not an attribute of %s. See /Schemas.", p, rt.Name)
@@ -30,7 +32,7 @@ func resolveTarget(rt *scim.ResourceType, p filter.Path) (target, error) {
 		return t, scim.BadRequest(scim.InvalidPath, "%s is not multi-valued. Leave out the filter.", p)
 	}
 	var err error
-	t.match, err = ref.Attr.ElementMatcher(p.Filter)
+	t.match, err = ref.Attr.ElementMatcher(p.Filter, l)
 	return t, err
 }
 
@@ -45,6 +47,13 @@ func (t target) takesArray() bool {
 	return leaf != nil && leaf.MultiValued && (t.ref.Sub != nil || t.filter == nil)
 }
 
+// recordIgnoredValue records that a remove has a value, although its path says what to remove.
+func (t target) recordIgnoredValue(op string, raw any, l *leniency.Set) {
+	if op == Remove && raw != nil && !t.takesArray() {
+		l.Add(leniency.RemoveValueIgnored)
+	}
+}
+
 // An assignment is one member of a value that is an object of attributes.
 type assignment struct {
 	name   string // as in the value
@@ -55,44 +64,53 @@ type assignment struct {
 // assignments returns the members of a value that is an object of attributes, sorted by name. Names can be paths: Entra
 // ID sends "name.givenName" and "urn:…:User:employeeNumber". As in the body of a PUT, assignments ignores unknown and
 // read-only attributes: Okta sends the id with a group's new name.
-func assignments(rt *scim.ResourceType, urn string, raw any) ([]assignment, error) {
-	value, ok := asAttributeObject(raw)
+func assignments(rt *scim.ResourceType, urn string, raw any, l *leniency.Set) ([]assignment, error) {
+	value, ok := asAttributeObject(raw, l)
 	if !ok {
 		return nil, scim.BadRequest(scim.InvalidValue, "Without an attribute as path, the value must be an object.")
 	}
 	var list []assignment
 	for _, name := range slices.Sorted(maps.Keys(value)) {
-		path, err := filter.ParsePath(name)
-		if err != nil || urn != "" && path.Attr.URN != "" {
-			continue
-		}
+		path, err := filter.ParsePath(name, l)
+		known := err == nil && (urn == "" || path.Attr.URN == "")
+		hasURN := path.Attr.URN != ""
 		if urn != "" {
 			path.Attr.URN = urn
 		}
-		if _, known := rt.Resolve(path.Attr); !known {
+		if known {
+			_, known = rt.Resolve(path.Attr)
+		}
+		if !known {
+			l.Add(leniency.UnknownAttribute)
 			continue
 		}
-		t, err := resolveTarget(rt, path)
+		t, err := resolveTarget(rt, path, l)
 		if err != nil {
 			return nil, err
 		}
-		if !t.isReadOnly() {
-			list = append(list, assignment{name, t, value[name]})
+		if t.isReadOnly() {
+			l.Add(leniency.ReadOnlyInPatch)
+			continue
 		}
+		if t.filter != nil || t.ref.Sub != nil || hasURN && t.ref.Attr != nil {
+			l.Add(leniency.PathAsName)
+		}
+		list = append(list, assignment{name, t, value[name]})
 	}
 	return list, nil
 }
 
 // asAttributeObject returns raw as an object. It accepts an array of one object, which Java clients send.
-func asAttributeObject(raw any) (scim.Object, bool) {
-	o, ok := unwrapSingle(raw).(scim.Object)
+func asAttributeObject(raw any, l *leniency.Set) (scim.Object, bool) {
+	o, ok := unwrapSingle(raw, l).(scim.Object)
 	return o, ok
 }
 
 // unwrapSingle returns the element of an array of one element, and raw otherwise. Java clients wrap single values in
 // such arrays.
-func unwrapSingle(raw any) any {
+func unwrapSingle(raw any, l *leniency.Set) any {
 	if list, ok := raw.([]any); ok && len(list) == 1 {
+		l.Add(leniency.ValueInArray)
 		return list[0]
 	}
 	return raw

@@ -45,7 +45,7 @@ func TestCursorsAreBoundToQueryTenantAndTime(t *testing.T) {
 	checkCursor(f, "another count", other, cursor, "")
 	other.Client = "another token"
 	checkCursor(f, "another token of the tenant", other, cursor, "")
-	other.Filter, _ = filter.Parse(`userName sw "m"`)
+	other.Filter, _ = filter.Parse(`userName sw "m"`, nil)
 	checkCursor(f, "another filter", other, cursor, scim.InvalidCursor)
 	other = p
 	other.SortBy = filter.Attr{Name: "userName"}

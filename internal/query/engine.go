@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"serverless-scim/internal/filter"
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/store"
 )
@@ -50,6 +51,7 @@ type Params struct {
 	Cursor     string // from an earlier page; "": the first page
 	Count      int    // maximum number of resources; may be 0
 	Client     string // one walk by StartIndex per client and query keeps its own bookmarks
+	Leniency   *leniency.Set
 
 	// NeedsMembers reports whether the page contains the members of groups of a type.
 	NeedsMembers func(*scim.ResourceType) bool

@@ -47,7 +47,7 @@ func TestFiltersByMemberIDDoNotReadTheWholeMemberList(t *testing.T) {
 		`members.value eq "` + users[7] + `" and displayName sw "g"`,
 		`id eq "` + g + `" and not (members[value eq "` + g + `"])`,
 	} {
-		projection, err := scim.NewProjection(directorytest.Only(f.Group), "displayName", "")
+		projection, err := scim.NewProjection(directorytest.Only(f.Group), "displayName", "", nil)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -92,11 +92,10 @@ func (x *execution) fingerprint(parts ...string) string {
 }
 
 func (e *Engine) newSubquery(rt *scim.ResourceType, p Params, incomplete []string) (s subquery, err error) {
-	specialized, matchesAll, err := rt.SpecializeFilter(p.Filter, p.Types)
-	if err != nil {
-		return s, err
-	}
+	specialized, matchesAll, err := rt.SpecializeFilter(p.Filter, p.Types, p.Leniency)
 	switch {
+	case err != nil:
+		return s, err
 	case specialized != nil:
 		s, err = e.newFilteredSubquery(rt, specialized, incomplete)
 	case matchesAll:
@@ -124,7 +123,7 @@ func (e *Engine) newFilteredSubquery(rt *scim.ResourceType, f filter.Expr, incom
 // groups would have to be read. It does so for a query of several types, too, in which groups would be sorted as if they
 // had no members.
 func (e *Engine) withSort(s subquery, p Params) (subquery, error) {
-	sorter, err := s.rt.Sorter(p.SortBy, p.Descending, p.Types...)
+	sorter, err := s.rt.Sorter(p.SortBy, p.Descending, p.Leniency, p.Types...)
 	if err != nil {
 		return s, err
 	}

@@ -65,7 +65,7 @@ func listByCursor(t rapid.TB, f *directorytest.Fixture, p directory.ListParams) 
 // selectAttributes returns the projection of users for the parameter "attributes".
 func selectAttributes(f *directorytest.Fixture, attributes string) scim.Projection {
 	f.Helper()
-	p, err := scim.NewProjection(directorytest.Only(f.User), attributes, "")
+	p, err := scim.NewProjection(directorytest.Only(f.User), attributes, "", nil)
 	if err != nil {
 		f.Fatal(err)
 	}

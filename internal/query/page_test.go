@@ -69,11 +69,11 @@ func TestQueriesReturnTheResourcesOfTheReference(t *testing.T) {
 			p := directory.ListParams{Count: rapid.IntRange(1, 9).Draw(t, "count"), Client: rapid.String().Draw(t, "client")}
 			p.Types = rapid.SampledFrom(types).Draw(t, "types")
 			if text := rapid.SampledFrom(filters).Draw(t, "filter"); text != "" {
-				p.Filter, _ = filter.Parse(text)
+				p.Filter, _ = filter.Parse(text, nil)
 			}
 			sortBy := rapid.SampledFrom(attributes).Draw(t, "sortBy")
 			if p.Descending = rapid.Bool().Draw(t, "descending"); sortBy != "" {
-				p.SortBy, _ = filter.ParseAttr(sortBy)
+				p.SortBy, _ = filter.ParseAttr(sortBy, nil)
 			}
 			want, err := matchingIDs(f, p)
 			if err != nil {

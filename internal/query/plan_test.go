@@ -22,7 +22,7 @@ func parse(t *testing.T, text string) filter.Expr {
 	if text == "" {
 		return nil
 	}
-	f, err := filter.Parse(text)
+	f, err := filter.Parse(text, nil)
 	if err != nil {
 		t.Fatal(text, err)
 	}

@@ -14,7 +14,7 @@ import (
 // filter for each. It returns an error if the query is not valid.
 func matchingIDs(f *directorytest.Fixture, p directory.ListParams) (ids []string, err error) {
 	f.Helper()
-	canSort := func(rt *scim.ResourceType) bool { _, err := rt.Sorter(p.SortBy, false); return err == nil }
+	canSort := func(rt *scim.ResourceType) bool { _, err := rt.Sorter(p.SortBy, false, nil); return err == nil }
 	if p.SortBy.Name != "" && !slices.ContainsFunc(p.Types, canSort) {
 		return nil, errors.New("no type has the attribute of sortBy")
 	}

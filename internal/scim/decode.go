@@ -8,20 +8,25 @@ import (
 	"reflect"
 	"strconv"
 	"strings"
+
+	"serverless-scim/internal/leniency"
 )
 
 // Decode decodes and validates the body of a create or replace request. The result is in canonical form. Decode drops
 // unknown attributes, attributes that only the server writes, and writeOnly attributes (RFC 7643 §2.2), because
-// passwords are not stored. The error is an *Error with status 400 or 413.
-func (rt *ResourceType) Decode(body []byte) (Object, error) {
+// passwords are not stored. It records departures from the RFCs in l, which may be nil. The error is an *Error with status
+// 400 or 413.
+func (rt *ResourceType) Decode(body []byte, l *leniency.Set) (Object, error) {
 	raw, err := ParseObject(body)
 	if err != nil {
 		return nil, err
 	}
+	rt.recordSchemas(l, raw)
 	o := Object{}
 	for name, v := range raw {
 		if ext := rt.extension(name); ext != nil {
-			if err := decodeExtension(o, ext, v); err != nil {
+			rt.recordExtension(l, raw, name, ext)
+			if err := decodeExtension(o, ext, v, l); err != nil {
 				return nil, err
 			}
 			continue
@@ -30,7 +35,7 @@ func (rt *ResourceType) Decode(body []byte) (Object, error) {
 		if a == nil {
 			a = rt.common.Attribute(name)
 		}
-		if err := decodeInto(o, a, v); err != nil {
+		if err := decodeInto(o, a, v, l); err != nil {
 			return nil, err
 		}
 	}
@@ -38,7 +43,7 @@ func (rt *ResourceType) Decode(body []byte) (Object, error) {
 }
 
 // decodeExtension decodes the object of an extension and puts it into o, unless it is empty.
-func decodeExtension(o Object, ext *Schema, v any) error {
+func decodeExtension(o Object, ext *Schema, v any, l *leniency.Set) error {
 	raw, ok := v.(Object)
 	if !ok {
 		if v == nil {
@@ -48,7 +53,7 @@ func decodeExtension(o Object, ext *Schema, v any) error {
 	}
 	c := Object{}
 	for name, v := range raw {
-		if err := decodeInto(c, ext.Attribute(name), v); err != nil {
+		if err := decodeInto(c, ext.Attribute(name), v, l); err != nil {
 			return err
 		}
 	}
@@ -60,25 +65,34 @@ func decodeExtension(o Object, ext *Schema, v any) error {
 
 // decodeInto sets one attribute of an object. It does nothing if the attribute is unknown (nil), readOnly, or
 // unassigned. It checks a writeOnly attribute and does not set it.
-func decodeInto(o Object, a *Attribute, raw any) error {
-	if a == nil || a.Mutability == "readOnly" {
+func decodeInto(o Object, a *Attribute, raw any, l *leniency.Set) error {
+	if a == nil {
+		l.Add(leniency.UnknownAttribute)
 		return nil
 	}
-	v, err := a.Canonical(raw)
-	if err == nil && v != nil && a.Mutability != "writeOnly" {
+	if a.Mutability == "readOnly" { // RFC 7644 §3.3, §3.5.1
+		return nil
+	}
+	v, err := a.Canonical(raw, l)
+	switch {
+	case err != nil || v == nil:
+	case a.Mutability == "writeOnly":
+		l.Add(leniency.PasswordDropped)
+	default:
 		o[a.Name] = v
 	}
 	return err
 }
 
 // Canonical returns the canonical form of a value that Parse returned. It returns nil for an unassigned value: null, an
-// empty array, or an object without known values. It returns a 400 invalidValue if the value has the wrong type.
-func (a *Attribute) Canonical(raw any) (any, error) {
+// empty array, or an object without known values. It returns a 400 invalidValue if the value has the wrong type. It records
+// departures from the RFCs in l.
+func (a *Attribute) Canonical(raw any, l *leniency.Set) (any, error) {
 	if raw == nil {
 		return nil, nil
 	}
 	if !a.MultiValued {
-		return a.CanonicalElement(raw)
+		return a.CanonicalElement(raw, l)
 	}
 	list, ok := raw.([]any)
 	if !ok {
@@ -86,13 +100,15 @@ func (a *Attribute) Canonical(raw any) (any, error) {
 	}
 	var values []any
 	for _, x := range list {
-		v, err := a.CanonicalElement(x)
+		v, err := a.CanonicalElement(x, l)
 		if err != nil {
 			return nil, err
 		}
-		if v != nil {
-			values = append(values, v)
+		if v == nil {
+			l.Add(leniency.EmptyElement)
+			continue
 		}
+		values = append(values, v)
 	}
 	if values = a.dedupe(values); len(values) == 0 {
 		return nil, nil
@@ -139,7 +155,7 @@ func (a *Attribute) elementKey(v any) string {
 }
 
 // CanonicalElement is Canonical for one element of a multi-valued attribute, or for the value of a single-valued one.
-func (a *Attribute) CanonicalElement(raw any) (any, error) {
+func (a *Attribute) CanonicalElement(raw any, l *leniency.Set) (any, error) {
 	if raw == nil {
 		return nil, nil
 	}
@@ -147,9 +163,9 @@ func (a *Attribute) CanonicalElement(raw any) (any, error) {
 	var ok bool
 	switch a.Type {
 	case "complex":
-		return a.canonicalComplex(raw)
+		return a.canonicalComplex(raw, l)
 	case "boolean":
-		v, ok = canonicalBoolean(raw)
+		v, ok = canonicalBoolean(raw, l)
 	case "integer", "decimal":
 		v, ok = canonicalNumber(raw, a.Type == "integer")
 	default:
@@ -163,11 +179,13 @@ func (a *Attribute) CanonicalElement(raw any) (any, error) {
 
 // canonicalComplex returns the canonical form of one complex value. It returns an error if nothing remains of a value
 // that needs a sub-attribute.
-func (a *Attribute) canonicalComplex(raw any) (any, error) {
+func (a *Attribute) canonicalComplex(raw any, l *leniency.Set) (any, error) {
 	if s, ok := raw.(string); ok && !a.MultiValued && a.Sub("value") != nil {
 		if s == "" { // Entra ID sends the manager as a bare ID, and "" to remove it.
+			l.Add(leniency.EmptyString)
 			return nil, nil
 		}
+		l.Add(leniency.ComplexAsString)
 		raw = Object{"value": s}
 	}
 	in, ok := raw.(Object)
@@ -179,7 +197,7 @@ func (a *Attribute) canonicalComplex(raw any) (any, error) {
 	}
 	out := Object{}
 	for name, v := range in {
-		if err := decodeInto(out, a.Sub(name), v); err != nil {
+		if err := decodeInto(out, a.Sub(name), v, l); err != nil {
 			return nil, err
 		}
 	}
@@ -195,8 +213,9 @@ func (a *Attribute) canonicalComplex(raw any) (any, error) {
 }
 
 // canonicalBoolean also accepts strings: Entra ID and OneLogin send "True" and "False".
-func canonicalBoolean(raw any) (any, bool) {
+func canonicalBoolean(raw any, l *leniency.Set) (any, bool) {
 	if s, ok := raw.(string); ok {
+		l.Add(leniency.BooleanAsString)
 		return lowerASCII(s) == "true", lowerASCII(s) == "true" || lowerASCII(s) == "false"
 	}
 	b, ok := raw.(bool)

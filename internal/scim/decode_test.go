@@ -45,12 +45,12 @@ func TestDecodeReturnsCanonicalForm(t *testing.T) {
 			`{"userName":"a","x509Certificates":[{"value":"YQ=="},{"value":"YQ"},{"value":"YWI="},{"value":"YWI"},{"value":"YWJj"}]}`},
 		{"canonicalValues are not enforced", `{"userName":"a","emails":[{"value":"b","type":"boat"}]}`, `{"emails":[{"type":"boat","value":"b"}],"userName":"a"}`},
 	} {
-		o, err := user().Decode([]byte(c.body))
+		o, err := user().Decode([]byte(c.body), nil)
 		if err != nil || text(o) != c.want {
 			t.Errorf("%s:\n got %s %v\nwant %s", c.rule, text(o), err, c.want)
 		}
 	}
-	o, err := group().Decode([]byte(`{"displayName":"g","members":[{"value":"u1","display":null,"type":"User","$ref":"x"}]}`))
+	o, err := group().Decode([]byte(`{"displayName":"g","members":[{"value":"u1","display":null,"type":"User","$ref":"x"}]}`), nil)
 	if err != nil || text(o) != `{"displayName":"g","members":[{"value":"u1"}]}` {
 		t.Errorf("of a member, only the value is decoded: %s %v", text(o), err)
 	}
@@ -94,7 +94,7 @@ func TestDecodeRejects(t *testing.T) {
 		`{"userName":"a","x509Certificates":[{"value":"YWJjZ"}]}`:                               InvalidValue, // 5 characters are no whole number of bytes
 		`{"userName":"a","x509Certificates":[{"value":"_-8"}]}`:                                 InvalidValue, // base64url, which the schema does not specify
 	} {
-		_, err := user().Decode([]byte(body))
+		_, err := user().Decode([]byte(body), nil)
 		if want == "" {
 			want = InvalidValue
 		}
@@ -103,7 +103,7 @@ func TestDecodeRejects(t *testing.T) {
 			t.Errorf("%.60q: got %v, want 400 %s", body, err, want)
 		}
 	}
-	if _, err := group().Decode([]byte(`{"displayName":"g","members":[{"display":"x"}]}`)); err == nil {
+	if _, err := group().Decode([]byte(`{"displayName":"g","members":[{"display":"x"}]}`), nil); err == nil {
 		t.Error("a member without a value must be an error, not ignored")
 	}
 }
@@ -113,11 +113,11 @@ func TestDecodeIsIdempotent(t *testing.T) {
 	t.Parallel()
 	rt := user()
 	rapid.Check(t, func(r *rapid.T) {
-		o, err := rt.Decode([]byte(text(anyUser().Draw(r, "user"))))
+		o, err := rt.Decode([]byte(text(anyUser().Draw(r, "user"))), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
-		again, err := rt.Decode([]byte(text(o)))
+		again, err := rt.Decode([]byte(text(o)), nil)
 		if err != nil || !Equal(o, again) {
 			t.Fatalf("%s is decoded again as %s %v", text(o), text(again), err)
 		}

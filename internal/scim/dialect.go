@@ -1,10 +1,18 @@
 package scim
 
-import "strings"
+import (
+	"slices"
+	"strings"
+
+	"serverless-scim/internal/leniency"
+)
 
 // isPreRFCCoreURN reports whether urn is a core schema's URN from before the RFCs. OneLogin still sends such URNs.
-func isPreRFCCoreURN(urn string) bool {
-	return strings.HasPrefix(lowerASCII(urn), "urn:scim:schemas:core:")
+func isPreRFCCoreURN(urn string) bool { return hasURNPrefix(urn, "urn:scim:schemas:core:") }
+
+// hasURNPrefix reports whether urn begins with prefix, in any case.
+func hasURNPrefix(urn, prefix string) bool {
+	return len(urn) >= len(prefix) && lowerASCII(urn[:len(prefix)]) == prefix
 }
 
 // canonicalURN returns urn in lower case. It replaces the URNs that the enterprise extension had before the RFCs,
@@ -15,4 +23,46 @@ func canonicalURN(urn string) string {
 		return "urn:ietf:params:scim:schemas:extension:enterprise:2.0:user"
 	}
 	return urn
+}
+
+// RecordDraftURN records that a request names a schema by its URN from before the RFCs.
+func RecordDraftURN(l *leniency.Set, urn string) {
+	if hasURNPrefix(urn, "urn:scim:schemas:") {
+		l.Add(leniency.DraftURN)
+	}
+}
+
+// recordSchemas records how the attribute schemas of a create or replace request departs from RFC 7643 §3: it must have the
+// URN of the resource type, and may have those of extensions.
+func (rt *ResourceType) recordSchemas(l *leniency.Set, raw Object) {
+	urns := raw.Get("schemas")
+	if urns == nil {
+		l.Add(leniency.SchemasMissing)
+		return
+	}
+	list, _ := urns.([]any)
+	hasCore := false
+	for _, u := range list {
+		urn, _ := u.(string)
+		RecordDraftURN(l, urn)
+		isCore := strings.EqualFold(urn, rt.core.ID) || isPreRFCCoreURN(urn)
+		if hasCore = hasCore || isCore; !isCore && rt.extension(urn) == nil {
+			l.Add(leniency.SchemasUnknown)
+		}
+	}
+	if !hasCore {
+		l.Add(leniency.SchemasIncomplete)
+	}
+}
+
+// recordExtension records that a create or replace request has an extension under a draft's URN, or one that the attribute
+// schemas does not list.
+func (rt *ResourceType) recordExtension(l *leniency.Set, raw Object, name string, ext *Schema) {
+	RecordDraftURN(l, name)
+	list, _ := raw.Get("schemas").([]any)
+	isListed := func(u any) bool { return u == ext.ID }
+	isListedInAnySpelling := func(u any) bool { urn, _ := u.(string); return rt.extension(urn) == ext }
+	if list != nil && !slices.ContainsFunc(list, isListed) && !slices.ContainsFunc(list, isListedInAnySpelling) {
+		l.Add(leniency.SchemasIncomplete)
+	}
 }

@@ -16,7 +16,7 @@ func manyTerms(n int) string {
 
 func compileUserFilter(tb testing.TB, text string) Predicate {
 	tb.Helper()
-	f, err := filter.Parse(text)
+	f, err := filter.Parse(text, nil)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -124,7 +124,7 @@ func TestOrdinaryFiltersFitTheBudget(t *testing.T) {
 
 func TestSortValuesAreFolded(t *testing.T) {
 	t.Parallel()
-	s, err := user().Sorter(filter.Attr{Name: "title"}, false)
+	s, err := user().Sorter(filter.Attr{Name: "title"}, false, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -10,14 +10,14 @@ func FuzzDecode(f *testing.F) {
 	}
 	rt := user()
 	f.Fuzz(func(t *testing.T, body []byte) {
-		o, err := rt.Decode(body)
+		o, err := rt.Decode(body, nil)
 		if err != nil {
 			if e, ok := err.(*Error); !ok || e.Status != 400 && e.Status != 413 || e.Detail == "" {
 				t.Fatalf("%q: %v", body, err)
 			}
 			return
 		}
-		again, err := rt.Decode([]byte(text(o)))
+		again, err := rt.Decode([]byte(text(o)), nil)
 		if err != nil || !Equal(o, again) {
 			t.Fatalf("%q is decoded as %s, which is decoded as %s %v", body, text(o), text(again), err)
 		}

@@ -31,7 +31,7 @@ func TestOpenLoadsSetsOfResourceTypes(t *testing.T) {
 	if got := strings.Join(names, " "); got != "User Group Entitlement Role Badge" && got != "User Group Role Entitlement Badge" {
 		t.Errorf("the resource types are %s", got)
 	}
-	o, err := types.ByName("User").Decode([]byte(`{"userName":"u","urn:example:Shirt":{"size":"L"}}`))
+	o, err := types.ByName("User").Decode([]byte(`{"userName":"u","urn:example:Shirt":{"size":"L"}}`), nil)
 	if err != nil || text(o) != `{"urn:example:Shirt":{"size":"L"},"userName":"u"}` {
 		t.Errorf("the extension of User from a directory is not decoded: %s %v", text(o), err)
 	}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"serverless-scim/internal/filter"
+	"serverless-scim/internal/leniency"
 )
 
 // A Predicate reports whether a resource or a complex value matches a filter. The result is not valid if the Err of the
@@ -15,12 +16,12 @@ type Predicate func(*Evaluation, Object) bool
 
 // Matcher compiles a filter (RFC 7644 §3.4.2.2). It returns a 400 invalidFilter if the filter is nil, names an
 // attribute that the resource type does not have, or has a comparison that is not valid for the type of the attribute.
-func (rt *ResourceType) Matcher(f filter.Expr) (Predicate, error) { return compile(f, rt.Resolve) }
+func (rt *ResourceType) Matcher(f filter.Expr) (Predicate, error) { return compile(f, rt.Resolve, nil) }
 
 // ElementMatcher compiles the filter of a value path of the attribute, whose names are sub-attributes. Call the
-// predicate with AsObject of an element.
-func (a *Attribute) ElementMatcher(f filter.Expr) (Predicate, error) {
-	return compile(f, a.resolveElement)
+// predicate with AsObject of an element. ElementMatcher records departures from the RFCs in l.
+func (a *Attribute) ElementMatcher(f filter.Expr, l *leniency.Set) (Predicate, error) {
+	return compile(f, a.resolveElement, l)
 }
 
 // A resolver returns the meaning of a name in a filter. Its second result is false if the name is unknown.
@@ -38,19 +39,20 @@ func (a *Attribute) resolveElement(n filter.Attr) (AttributeRef, bool) {
 }
 
 // compile returns the predicate of a filter.
-func compile(f filter.Expr, resolve resolver) (Predicate, error) {
+func compile(f filter.Expr, resolve resolver, l *leniency.Set) (Predicate, error) {
 	if f == nil {
 		return nil, BadRequest(InvalidFilter, "The filter is empty. Send a filter or leave it out.")
 	}
-	c := &compiler{resolve: resolve}
+	c := &compiler{resolve: resolve, leniency: l}
 	p := filter.Visit(f, c)
 	return p, c.err
 }
 
 // A compiler is the visitor that compiles a filter. The predicates are valid only if err is nil at the end.
 type compiler struct {
-	resolve resolver
-	err     error // the first error
+	resolve  resolver
+	leniency *leniency.Set
+	err      error // the first error
 }
 
 // keep records the error of a predicate and returns the predicate.
@@ -75,21 +77,22 @@ func (c *compiler) Not(f *filter.Not) Predicate {
 }
 
 func (c *compiler) Compare(f *filter.Compare) Predicate {
-	return c.keep(compareMatcher(f, c.resolve))
+	return c.keep(compareMatcher(f, c.resolve, c.leniency))
 }
 
 func (c *compiler) Present(f *filter.Present) Predicate {
-	r, err := resolveForFilter(f.Attr, c.resolve)
+	r, err := resolveForFilter(f.Attr, c.resolve, c.leniency)
 	return c.keep(func(e *Evaluation, o Object) bool { return isPresent(e.values(r, o)) }, err)
 }
 
 func (c *compiler) ValuePath(f *filter.ValuePath) Predicate {
-	return c.keep(valuePathMatcher(f, c.resolve))
+	return c.keep(valuePathMatcher(f, c.resolve, c.leniency))
 }
 
 // resolveForFilter resolves a name. It returns a 400 invalidFilter if the name is unknown. It also rejects attributes
 // that are never returned, because a filter would reveal their values.
-func resolveForFilter(n filter.Attr, resolve resolver) (AttributeRef, error) {
+func resolveForFilter(n filter.Attr, resolve resolver, l *leniency.Set) (AttributeRef, error) {
+	RecordDraftURN(l, n.URN)
 	r, ok := resolve(n)
 	if !ok {
 		return r, BadRequest(InvalidFilter, "The filter has the unknown attribute %s. See /Schemas.", n)
@@ -115,8 +118,8 @@ func isPresent(values []any) bool {
 
 // valuePathAttribute resolves the attribute of a value path. It returns a 400 invalidFilter for a whole extension or a
 // sub-attribute.
-func valuePathAttribute(f *filter.ValuePath, resolve resolver) (AttributeRef, error) {
-	r, err := resolveForFilter(f.Attr, resolve)
+func valuePathAttribute(f *filter.ValuePath, resolve resolver, l *leniency.Set) (AttributeRef, error) {
+	r, err := resolveForFilter(f.Attr, resolve, l)
 	if err == nil && (r.Attr == nil || r.Sub != nil) {
 		err = BadRequest(InvalidFilter, "%s cannot have a filter in brackets. Name an attribute.", f.Attr)
 	}
@@ -124,12 +127,12 @@ func valuePathAttribute(f *filter.ValuePath, resolve resolver) (AttributeRef, er
 }
 
 // valuePathMatcher returns the predicate that is true if at least one element matches the filter in brackets.
-func valuePathMatcher(f *filter.ValuePath, resolve resolver) (Predicate, error) {
-	r, err := valuePathAttribute(f, resolve)
+func valuePathMatcher(f *filter.ValuePath, resolve resolver, l *leniency.Set) (Predicate, error) {
+	r, err := valuePathAttribute(f, resolve, l)
 	if err != nil {
 		return nil, err
 	}
-	element, err := r.Attr.ElementMatcher(f.Filter)
+	element, err := r.Attr.ElementMatcher(f.Filter, l)
 	return func(e *Evaluation, o Object) bool {
 		for _, v := range e.values(r, o) {
 			if element(e, AsObject(v)) {
@@ -150,8 +153,8 @@ func AsObject(v any) Object {
 
 // compareMatcher returns the predicate of a comparison. It returns a 400 invalidFilter if the operator or the value
 // does not fit the type of the attribute.
-func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
-	r, err := resolveForFilter(f.Attr, resolve)
+func compareMatcher(f *filter.Compare, resolve resolver, l *leniency.Set) (Predicate, error) {
+	r, err := resolveForFilter(f.Attr, resolve, l)
 	if err != nil {
 		return nil, err
 	}
@@ -159,13 +162,16 @@ func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
 		return func(e *Evaluation, o Object) bool { return isPresent(e.values(r, o)) == (f.Op == filter.NE) }, nil
 	}
 	if leaf := r.Leaf(); leaf != nil && leaf.Type == "complex" && r.Sub == nil {
-		r.Sub = leaf.Sub("value") // emails eq "x" means emails.value eq "x"
+		r.Sub = leaf.Sub("value") // emails eq "x" means emails.value eq "x", as in an example of RFC 7644 §3.4.2.2
+		if !leaf.MultiValued {
+			l.Add(leniency.FilterComplex)
+		}
 	}
 	a := r.Leaf()
 	if a == nil || a.Type == "complex" {
 		return nil, BadRequest(InvalidFilter, "%s is complex. Name one of its sub-attributes.", f.Attr)
 	}
-	want, ok := a.canonicalOperand(f.Value)
+	want, ok := a.canonicalOperand(f.Value, l)
 	if !ok || !a.supportsOperator(f.Op) {
 		return nil, BadRequest(InvalidFilter, "%s is a %s and cannot be compared by %q with this value. "+
 			"Use an operator and a value of that type.", f.Attr, a.Type, f.Op)
@@ -183,10 +189,10 @@ func compareMatcher(f *filter.Compare, resolve resolver) (Predicate, error) {
 
 // canonicalOperand returns the canonical form of a value that a filter compares the attribute with. Its second result
 // is false if the value does not fit the type of the attribute.
-func (a *Attribute) canonicalOperand(v filter.Value) (any, bool) {
+func (a *Attribute) canonicalOperand(v filter.Value, l *leniency.Set) (any, bool) {
 	switch a.Type {
 	case "boolean":
-		return canonicalBoolean(v)
+		return canonicalBoolean(v, l)
 	case "integer", "decimal":
 		return canonicalNumber(v, false)
 	case "dateTime":

@@ -16,7 +16,7 @@ const ada = `{"userName":"Ada@example.com","externalId":"00uX","displayName":"Th
 
 func decodeUser(t *testing.T, body string) Object {
 	t.Helper()
-	o, err := user().Decode([]byte(body))
+	o, err := user().Decode([]byte(body), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -27,7 +27,7 @@ func decodeUser(t *testing.T, body string) Object {
 
 func match(t *testing.T, text string, o Object) (bool, error) {
 	t.Helper()
-	f, err := filter.Parse(text)
+	f, err := filter.Parse(text, nil)
 	if err != nil {
 		t.Fatalf("%s: %v", text, err)
 	}
@@ -132,7 +132,7 @@ func TestMatcherRejects(t *testing.T) {
 	for _, text := range []string{`shoeSize eq 9`, `userName eq 5`, `userName eq true`, `active gt true`, `active co "t"`,
 		`name eq "x"`, `name.shoe pr`, `meta.created gt "yesterday"`, `password eq "x"`, `password pr`, `userName[value eq "x"] and emails[shoe eq "x"]`,
 		`x509Certificates.value gt "a"`, `urn:x:userName eq "a"`, `userName gt null`, `emails.value.x eq "a"`} {
-		f, err := filter.Parse(text)
+		f, err := filter.Parse(text, nil)
 		if err != nil {
 			continue // the parser rejects it
 		}
@@ -149,7 +149,7 @@ func TestFilterLaws(t *testing.T) {
 	atoms := []string{`userName sw "ua"`, `title eq ""`, `title pr`, `active eq true`, `emails.value co "0"`,
 		`emails[type eq "a" and primary eq true]`, `name.givenName le "b"`, `department ne "a"`, `active eq null`}
 	rapid.Check(t, func(r *rapid.T) {
-		o, err := user().Decode([]byte(text(anyUser().Draw(r, "user"))))
+		o, err := user().Decode([]byte(text(anyUser().Draw(r, "user"))), nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -194,7 +194,7 @@ func TestProjectReturnsTheSelectedAttributes(t *testing.T) {
 			`{"id":"uX","name":{"familyName":"Lovelace"},` + schemas + `,"userName":"Ada@example.com"}`},
 		{"title", "", `{"id":"uX",` + schemas + `}`},
 	} {
-		p, err := NewProjection([]*ResourceType{user()}, c.attributes, c.excluded)
+		p, err := NewProjection([]*ResourceType{user()}, c.attributes, c.excluded, nil)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +202,7 @@ func TestProjectReturnsTheSelectedAttributes(t *testing.T) {
 			t.Errorf("attributes=%s excludedAttributes=%s:\n got %s\nwant %s", c.attributes, c.excluded, got, c.want)
 		}
 	}
-	if _, err := NewProjection([]*ResourceType{user()}, "a", "b"); err == nil {
+	if _, err := NewProjection([]*ResourceType{user()}, "a", "b", nil); err == nil {
 		t.Error("RFC 7644 §3.9: attributes and excludedAttributes together must be an error")
 	}
 	if got := text(user().Project(o, Projection{})); got != text(o) {

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"serverless-scim/internal/filter"
+	"serverless-scim/internal/leniency"
 )
 
 // A Projection selects the attributes of a response (RFC 7644 §3.9). The zero value selects the attributes that are
@@ -16,25 +17,42 @@ type Projection struct {
 }
 
 // NewProjection returns the projection of the parameters attributes and excludedAttributes. Each is a comma-separated
-// list, and at most one may be non-empty. NewProjection ignores names that no type in types has.
-func NewProjection(types []*ResourceType, attributes, excluded string) (Projection, error) {
+// list, and at most one may be non-empty. NewProjection ignores names that no type in types has, and records that in l,
+// which may be nil.
+func NewProjection(types []*ResourceType, attributes, excluded string, l *leniency.Set) (Projection, error) {
 	p := Projection{inclusive: attributes != "", names: map[string]bool{}, parents: map[string]bool{}}
 	if attributes != "" && excluded != "" {
 		return p, BadRequest(InvalidValue, "Send attributes or excludedAttributes, not both.")
 	}
+	if attributes+excluded == "" {
+		return p, nil
+	}
 	for name := range strings.SplitSeq(attributes+excluded, ",") {
-		name, _, _ = strings.Cut(strings.TrimSpace(name), "[") // some clients send emails[type eq "work"]
-		a, err := filter.ParseAttr(name)
-		if err != nil {
-			continue
+		name, _, hasFilter := strings.Cut(strings.TrimSpace(name), "[") // some clients send emails[type eq "work"]
+		if hasFilter {
+			l.Add(leniency.RequestedAttributeFilter)
 		}
-		for _, rt := range types {
-			if r, ok := rt.Resolve(a); ok {
-				p.add(r)
-			}
+		if !p.addName(types, name, l) {
+			l.Add(leniency.RequestedAttributeUnknown)
 		}
 	}
 	return p, nil
+}
+
+// addName adds the attributes that have a name in one of types. It reports whether there are any.
+func (p *Projection) addName(types []*ResourceType, name string, l *leniency.Set) (known bool) {
+	a, err := filter.ParseAttr(name, l)
+	if err != nil {
+		return false
+	}
+	RecordDraftURN(l, a.URN)
+	for _, rt := range types {
+		if r, ok := rt.Resolve(a); ok {
+			known = true
+			p.add(r)
+		}
+	}
+	return known
 }
 
 // MinimalProjection returns the projection that selects only the attributes that are always returned, such as id.

@@ -262,7 +262,7 @@ func TestMatcherAgreesWithReference(t *testing.T) {
 			o := c.reference.drawResource(r, c.rt)
 			for range 30 {
 				f := c.reference.drawFilter(r, o, "", 2)
-				parsed, err := filter.Parse(f)
+				parsed, err := filter.Parse(f, nil)
 				if err != nil {
 					r.Fatalf("%s: %v", f, err)
 				}
@@ -364,7 +364,7 @@ func (m reference) drawFilter(r *rapid.T, o Object, parent string, depth int) st
 
 // fullName returns the full name for the result of drawName.
 func (m reference) fullName(name, parent string) string {
-	a, _ := filter.ParseAttr(name)
+	a, _ := filter.ParseAttr(name, nil)
 	return m.name(a, parent)
 }
 

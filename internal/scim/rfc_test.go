@@ -29,7 +29,7 @@ func TestDecodeKeepsExampleResources(t *testing.T) {
 		if example["schemas"].([]any)[0] == group().Schema {
 			rt = group()
 		}
-		o, err := rt.Decode(body)
+		o, err := rt.Decode(body, nil)
 		if err != nil {
 			t.Errorf("%s: %v", file, err)
 			continue
@@ -167,7 +167,7 @@ func TestMatcherFollowsExampleFilters(t *testing.T) {
 // decodeWithServerAttributes decodes a user and adds schemas, and meta from the body.
 func decodeWithServerAttributes(t *testing.T, body string) Object {
 	t.Helper()
-	o, err := user().Decode([]byte(body))
+	o, err := user().Decode([]byte(body), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -199,7 +199,7 @@ func TestResolveFollowsExamplePaths(t *testing.T) {
 		enterprise + `:employeeNumber`: enterprise + ":employeeNumber",
 		enterprise:                     enterprise,
 	} {
-		p, err := filter.ParsePath(text)
+		p, err := filter.ParsePath(text, nil)
 		if err != nil {
 			t.Errorf("%s: %v", text, err)
 			continue

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"serverless-scim/internal/filter"
+	"serverless-scim/internal/leniency"
 )
 
 // A Sorter orders the resources of one type by an attribute (RFC 7644 §3.4.2.3).
@@ -17,11 +18,12 @@ type Sorter struct {
 // Sorter returns the sorter of resources of this type for an attribute, in a query that also returns resources of
 // types. The first type that can be sorted by the attribute defines how sort values are compared. If this type does not
 // have the attribute, or its attribute has another data type, its resources have no sort value. Sorter returns a 400
-// invalidPath if no type can be sorted by the attribute.
-func (rt *ResourceType) Sorter(by filter.Attr, descending bool, types ...*ResourceType) (s Sorter, err error) {
+// invalidPath if no type can be sorted by the attribute. It records departures from the RFCs in l, which may be nil.
+func (rt *ResourceType) Sorter(by filter.Attr, descending bool, l *leniency.Set, types ...*ResourceType) (s Sorter, err error) {
+	RecordDraftURN(l, by.URN)
 	s.descending = descending
 	for _, t := range slices.Concat(types, []*ResourceType{rt}) {
-		r, invalid := t.sortable(by)
+		r, invalid := t.sortable(by, nil)
 		if invalid == nil {
 			s.leaf, err = r.Leaf(), nil
 			break
@@ -30,19 +32,22 @@ func (rt *ResourceType) Sorter(by filter.Attr, descending bool, types ...*Resour
 			err = invalid
 		}
 	}
-	if r, absent := rt.sortable(by); absent == nil && r.Leaf().Type == s.leaf.Type {
+	if r, absent := rt.sortable(by, l); absent == nil && r.Leaf().Type == s.leaf.Type {
 		s.ref = r
 	}
 	return s, err
 }
 
 // sortable returns the attribute with a name. It returns a 400 invalidPath if resources cannot be sorted by it.
-func (rt *ResourceType) sortable(by filter.Attr) (AttributeRef, error) {
+func (rt *ResourceType) sortable(by filter.Attr, l *leniency.Set) (AttributeRef, error) {
 	r, ok := rt.Resolve(by)
 	if !ok || r.Attr == nil {
 		return AttributeRef{}, BadRequest(InvalidPath, "sortBy has the unknown attribute %s. See /Schemas.", by)
 	}
 	if r.Leaf().Type == "complex" {
+		if !r.Attr.MultiValued {
+			l.Add(leniency.FilterComplex)
+		}
 		r.Sub = r.Attr.Sub("value")
 	}
 	if leaf := r.Leaf(); leaf == nil || leaf.Type == "complex" || leaf.Returned == "never" {

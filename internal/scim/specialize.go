@@ -4,6 +4,7 @@ import (
 	"cmp"
 
 	"serverless-scim/internal/filter"
+	"serverless-scim/internal/leniency"
 )
 
 // SpecializeFilter returns the part of a filter that resources of this type must be tested by, in a query of several
@@ -12,12 +13,13 @@ import (
 // result for all resources of the type. SpecializeFilter removes it, so that keys can answer the remaining filter.
 //
 // If nothing remains, part is nil, and all reports whether all resources of the type match or none. A nil filter
-// matches all. SpecializeFilter returns a 400 invalidFilter if a comparison is valid for none of types.
-func (rt *ResourceType) SpecializeFilter(f filter.Expr, types []*ResourceType) (part filter.Expr, all bool, err error) {
+// matches all. SpecializeFilter returns a 400 invalidFilter if a comparison is valid for none of types. It records
+// departures from the RFCs in l, which may be nil.
+func (rt *ResourceType) SpecializeFilter(f filter.Expr, types []*ResourceType, l *leniency.Set) (part filter.Expr, all bool, err error) {
 	if f == nil {
 		return nil, true, nil
 	}
-	s := &specializer{resolve: rt.Resolve}
+	s := &specializer{resolve: rt.Resolve, leniency: l}
 	for _, t := range types {
 		s.resolvers = append(s.resolvers, t.Resolve)
 	}
@@ -29,7 +31,8 @@ func (rt *ResourceType) SpecializeFilter(f filter.Expr, types []*ResourceType) (
 type specializer struct {
 	resolve   resolver   // of that type or attribute
 	resolvers []resolver // of all types of the query
-	err       error      // the first error; if it is not nil, the results are not valid
+	leniency  *leniency.Set
+	err       error // the first error; if it is not nil, the results are not valid
 }
 
 // A specialized filter is expr or, if expr is nil, true of all resources or of none.
@@ -82,9 +85,9 @@ func (s *specializer) Present(f *filter.Present) specialized { return s.comparis
 // ValuePath specializes the filter in brackets too, because types that have the attribute may differ in its
 // sub-attributes.
 func (s *specializer) ValuePath(f *filter.ValuePath) specialized {
-	elements := &specializer{}
+	elements := &specializer{leniency: s.leniency}
 	for _, resolve := range s.resolvers {
-		if r, err := valuePathAttribute(f, resolve); err == nil {
+		if r, err := valuePathAttribute(f, resolve, nil); err == nil {
 			elements.resolvers = append(elements.resolvers, r.Attr.resolveElement)
 		}
 	}
@@ -92,7 +95,7 @@ func (s *specializer) ValuePath(f *filter.ValuePath) specialized {
 		s.checkComparableInAny(f, f.Attr)
 		return specialized{}
 	}
-	r, absent := valuePathAttribute(f, s.resolve)
+	r, absent := valuePathAttribute(f, s.resolve, s.leniency)
 	elements.resolve = elements.resolvers[0] // checks the filter in brackets if this type does not have the attribute
 	if absent == nil {
 		elements.resolve = r.Attr.resolveElement
@@ -110,7 +113,7 @@ func (s *specializer) ValuePath(f *filter.ValuePath) specialized {
 
 // comparison specializes a comparison with the attribute n. The comparison has the result absent where n has no value.
 func (s *specializer) comparison(f filter.Expr, n filter.Attr, absent bool) specialized {
-	if _, err := compile(f, s.resolve); err == nil {
+	if _, err := compile(f, s.resolve, s.leniency); err == nil {
 		return specialized{expr: f}
 	}
 	s.checkComparableInAny(f, n)
@@ -122,7 +125,7 @@ func (s *specializer) comparison(f filter.Expr, n filter.Attr, absent bool) spec
 func (s *specializer) checkComparableInAny(f filter.Expr, n filter.Attr) {
 	var err error
 	for _, resolve := range s.resolvers {
-		_, invalid := compile(f, resolve)
+		_, invalid := compile(f, resolve, nil)
 		if invalid == nil {
 			return
 		}

@@ -60,12 +60,12 @@ func TestSpecializeFilterRemovesConstantComparisons(t *testing.T) {
 		`emails[value pr and type ne "work"]`:     {`emails[value pr and type ne "work"]`, `emails[value pr]`},
 		`emails[not (type pr)]`:                   {`emails[not (type pr)]`, `emails pr`},
 	} {
-		f, err := filter.Parse(text)
+		f, err := filter.Parse(text, nil)
 		if err != nil {
 			t.Fatal(text, err)
 		}
 		for i, rt := range types {
-			part, all, err := rt.SpecializeFilter(f, types)
+			part, all, err := rt.SpecializeFilter(f, types, nil)
 			got := map[bool]string{true: "all", false: "none"}[all]
 			if part != nil {
 				got = part.String()
@@ -96,12 +96,12 @@ func TestSpecializeFilterRejects(t *testing.T) {
 		`urn:x:userName eq "a"`:           "unknown attribute",
 		`userName pr or password[x eq 1]`: "cannot use the attribute password",
 	} {
-		f, err := filter.Parse(text)
+		f, err := filter.Parse(text, nil)
 		if err != nil {
 			t.Fatal(text, err)
 		}
 		for _, rt := range types {
-			_, _, err := rt.SpecializeFilter(f, types)
+			_, _, err := rt.SpecializeFilter(f, types, nil)
 			if e, _ := err.(*Error); e == nil || e.Type != InvalidFilter || !strings.Contains(e.Detail, detail) {
 				t.Errorf("%s for %s: got %v, want invalidFilter with %q", text, rt.Name, err, detail)
 			}
@@ -116,18 +116,18 @@ func TestSorterComparesSeveralTypes(t *testing.T) {
 	b := loadBadge(t)
 	u, badge := Object{"userName": "ada", "title": "x"}, Object{"number": "1", "title": json.Number("9")}
 	for by, want := range map[string]string{"userName": "user", "number": "badge", "title": "user", "name.givenName": "neither"} {
-		a, _ := filter.ParseAttr(by)
-		userSorter, err := user().Sorter(a, false, user(), b)
-		badgeSorter, err2 := b.Sorter(a, false, user(), b)
+		a, _ := filter.ParseAttr(by, nil)
+		userSorter, err := user().Sorter(a, false, nil, user(), b)
+		badgeSorter, err2 := b.Sorter(a, false, nil, user(), b)
 		got := map[int]string{-1: "user", 0: "neither", 1: "badge"}[badgeSorter.Compare(userSorter.SortValue(u), badgeSorter.SortValue(badge))]
 		if err != nil || err2 != nil || got != want {
 			t.Errorf("sorted by %s: %s is first, want %s; %v %v", by, got, want, err, err2)
 		}
 	}
 	for by, detail := range map[string]string{"shoeSize": "unknown attribute", "name": "cannot be sorted", "password": "cannot be sorted"} {
-		a, _ := filter.ParseAttr(by)
+		a, _ := filter.ParseAttr(by, nil)
 		for _, rt := range []*ResourceType{user(), b} {
-			_, err := rt.Sorter(a, false, user(), b)
+			_, err := rt.Sorter(a, false, nil, user(), b)
 			if e, _ := err.(*Error); e == nil || e.Type != InvalidPath || !strings.Contains(e.Detail, detail) {
 				t.Errorf("sorted by %s: got %v, want invalidPath with %q", by, err, detail)
 			}

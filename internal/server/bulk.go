@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 
+	"serverless-scim/internal/leniency"
+	"serverless-scim/internal/patch"
 	"serverless-scim/internal/scim"
 )
 
@@ -59,6 +61,7 @@ func (j *bulkJob) decode() error {
 	if !slices.ContainsFunc(urns, isBulkRequest) { // RFC 7644 §3.7
 		return scim.BadRequest(scim.InvalidSyntax, "schemas does not contain %s. Add it to the request.", bulkRequest)
 	}
+	leniency.RecordMessage(j.leniency, o, bulkRequest, "schemas", "failOnErrors", "Operations")
 	list, _ := o.Get("Operations").([]any)
 	if len(list) == 0 {
 		return scim.BadRequest(scim.InvalidSyntax,
@@ -118,7 +121,15 @@ func (j *bulkJob) parseOperation(raw any) (op bulkOperation) {
 		}
 		return s
 	}
-	op.method, op.path = strings.ToUpper(text("method")), strings.Trim(text("path"), "/")
+	leniency.RecordUnknownNames(j.leniency, o, "method", "path", "bulkId", "version", "data")
+	method, path := text("method"), text("path")
+	op.method, op.path = strings.ToUpper(method), strings.Trim(path, "/")
+	if op.method != method {
+		j.leniency.Add(leniency.BulkMethodCase)
+	}
+	if path != "/"+op.path {
+		j.leniency.Add(leniency.BulkPathSlashes)
+	}
 	op.bulkID, op.version = text("bulkId"), text("version")
 	endpoint, _, _ := strings.Cut(op.path, "/")
 	op.resourceType = j.types.ByEndpoint(endpoint)
@@ -151,20 +162,21 @@ func (j *bulkJob) check(op *bulkOperation, data any) (err error) {
 		j.postByBulkID[op.bulkID] = len(j.operations)
 	}
 	if slices.Contains([]string{http.MethodPost, http.MethodPut, http.MethodPatch}, op.method) {
-		op.data, err = bulkData(op.method, data)
+		op.data, err = j.bulkData(op.method, data)
 	}
 	return err
 }
 
 // bulkData returns the body of the single request that is equivalent to an operation.
-func bulkData(method string, raw any) (_ any, err error) {
+func (j *bulkJob) bulkData(method string, raw any) (_ any, err error) {
 	if text, ok := raw.(string); ok { // Java clients send JSON in a string
+		j.leniency.Add(leniency.BulkDataAsString)
 		if raw, err = scim.Parse([]byte(text)); err != nil {
 			return nil, err
 		}
 	}
 	if list, ok := raw.([]any); ok && method == http.MethodPatch { // an example of RFC 7644 §3.7.3 sends only the array
-		raw = scim.Object{"Operations": list}
+		raw = scim.Object{"schemas": []any{patch.PatchOpSchema}, "Operations": list}
 	}
 	if _, ok := raw.(scim.Object); !ok {
 		return nil, scim.BadRequest(scim.InvalidSyntax,

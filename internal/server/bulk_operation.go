@@ -212,7 +212,7 @@ func (j *bulkJob) dispatchOperation(r request, method, path, version string, dat
 	r.Request = (&http.Request{
 		Method: method,
 		URL:    &url.URL{Path: "/" + path},
-		Header: http.Header{},
+		Header: http.Header{"Content-Type": {mediaType}},
 		Body:   io.NopCloser(bytes.NewReader(body)),
 	}).WithContext(j.Context())
 	if version != "" {
@@ -222,9 +222,11 @@ func (j *bulkJob) dispatchOperation(r request, method, path, version string, dat
 		return nil, scim.BadRequest(scim.InvalidSyntax,
 			"The path of the operation contains a query or a fragment. Send the path without it.")
 	}
-	if target, err = j.server.bulkRoutes.find(j.types, method, strings.SplitN(path, "/", 2)); err != nil {
+	segments := strings.SplitN(path, "/", 2)
+	if target, err = j.server.bulkRoutes.find(j.types, method, segments); err != nil {
 		return nil, err
 	}
+	r.recordEndpoint(target, segments)
 	return j.server.serve(&r, target)
 }
 

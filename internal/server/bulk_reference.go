@@ -53,7 +53,7 @@ func (s substituter) inOperation(operation scim.Object) {
 	var target scim.AttributeRef
 	text, _ := operation.Get("path").(string)
 	if text != "" {
-		p, err := filter.ParsePath(text)
+		p, err := filter.ParsePath(text, nil)
 		if err != nil {
 			return
 		}
@@ -124,7 +124,7 @@ func (s substituter) inAttributes(urn string, v any) {
 
 // resolve returns the meaning of a name in the extension urn or, if urn is empty, in the resource.
 func (s substituter) resolve(urn, name string) (ref scim.AttributeRef, ok bool) {
-	p, err := filter.ParsePath(name)
+	p, err := filter.ParsePath(name, nil)
 	if err != nil {
 		return ref, false
 	}

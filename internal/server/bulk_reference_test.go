@@ -181,7 +181,7 @@ func TestSubstituterReplacesIDsInFilters(t *testing.T) {
 		`friends[value eq "bulkId:u"]`:   `friends[value eq "bulkId:u"]`,
 		`bulkId`:                         `bulkId`,
 	} {
-		if p, err := filter.ParsePath(want); err == nil {
+		if p, err := filter.ParsePath(want, nil); err == nil {
 			want = p.String()
 		}
 		if got := substitute(path); got != want {

@@ -24,11 +24,11 @@ func (s *server) changes(r *request, _ route) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	projection, err := changesProjection(types, p)
+	projection, err := r.changesProjection(types, p)
 	if err != nil {
 		return nil, err
 	}
-	count, err := parseInteger(p, "count", defaultCount)
+	count, err := r.parseInteger(p, "count", defaultCount)
 	if err != nil || count < 1 {
 		return nil, scim.BadRequest(scim.InvalidCount, "The count is not valid. Send an integer from 1 to %d, or omit count.", maxCount)
 	}
@@ -70,12 +70,12 @@ func (r *request) changeTypes(names string) (types []*scim.ResourceType, err err
 
 // changesProjection returns the attributes of each resource. They contain members only if the client names members,
 // because a group may have many, and each member tells its groups.
-func changesProjection(types []*scim.ResourceType, p map[string]string) (scim.Projection, error) {
+func (r *request) changesProjection(types []*scim.ResourceType, p map[string]string) (scim.Projection, error) {
 	excluded := p["excludedattributes"]
 	if p["attributes"] == "" && slices.ContainsFunc(types, func(rt *scim.ResourceType) bool { return rt.Attribute("members") != nil }) {
 		excluded = strings.TrimPrefix(excluded+",members", ",")
 	}
-	return scim.NewProjection(types, p["attributes"], excluded)
+	return scim.NewProjection(types, p["attributes"], excluded, r.leniency)
 }
 
 // A changeList is the body of a response with changes.

@@ -7,6 +7,7 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/feed"
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 )
 
@@ -82,6 +83,9 @@ func (r *request) discoveryResponse(target route, resourceType string, items []d
 			return nil, err
 		}
 		if strings.EqualFold(target.id, item.id) {
+			if target.id != item.id {
+				r.leniency.Add(leniency.PathCase)
+			}
 			return &response{status: http.StatusOK, body: o}, nil
 		}
 		list = append(list, o)

@@ -94,6 +94,7 @@
 //	                        code:  changes.go, discovery.go, feed
 //	                        tests: changes_test.go, feed/decode_test.go
 //	dialects                requests of identity providers that depart from the RFCs
-//	                        code:  next to the rule that is relaxed, with the name of the provider
-//	                        tests: dialect_test.go, patch/testdata/dialects.txtar
+//	                        code:  next to the rule that is relaxed, with the name of the provider; package leniency
+//	                               lists the rules of leniency, and the log line of a request names those it needed
+//	                        tests: dialect_test.go, lenient_test.go, patch/testdata/dialects.txtar
 package server

@@ -19,7 +19,7 @@ func modify(r *request, target route) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	operations, err := patch.Decode(body)
+	operations, err := patch.Decode(body, r.leniency)
 	if err != nil {
 		return nil, err
 	}

@@ -8,6 +8,7 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/filter"
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 )
 
@@ -76,13 +77,13 @@ const defaultCount, maxCount = 100, 1000
 // case.
 func (r *request) parseListParameters(target route, p map[string]string) (q directory.ListParams, err error) {
 	q.Types, q.Client = r.targetTypes(target), r.identity.Label
-	if q.Projection, err = scim.NewProjection(q.Types, p["attributes"], p["excludedattributes"]); err != nil {
+	if q.Projection, err = scim.NewProjection(q.Types, p["attributes"], p["excludedattributes"], r.leniency); err != nil {
 		return q, err
 	}
-	if q.StartIndex, err = parseInteger(p, "startIndex", 1); err != nil {
+	if q.StartIndex, err = r.parseInteger(p, "startIndex", 1); err != nil {
 		return q, err
 	}
-	if q.Count, err = parseCount(p); err != nil {
+	if q.Count, err = r.parseCount(p); err != nil {
 		return q, err
 	}
 	q.StartIndex = max(q.StartIndex, 1) // RFC 7644 §3.4.2.4: a value less than 1 is interpreted as 1
@@ -91,11 +92,11 @@ func (r *request) parseListParameters(target route, p map[string]string) (q dire
 		q.StartIndex, q.Cursor = 0, cursor
 	}
 	if text, ok := p["filter"]; ok {
-		if q.Filter, err = filter.Parse(text); err != nil {
+		if q.Filter, err = filter.Parse(text, r.leniency); err != nil {
 			return q, scim.BadRequest(scim.InvalidFilter, "The filter is not valid: %v", err)
 		}
 	}
-	q.SortBy, q.Descending, err = parseSort(p["sortby"], p["sortorder"])
+	q.SortBy, q.Descending, err = r.parseSort(p["sortby"], p["sortorder"])
 	return q, err
 }
 
@@ -108,8 +109,8 @@ func (r *request) targetTypes(target route) []*scim.ResourceType {
 }
 
 // parseCount returns the largest number of resources on a page.
-func parseCount(p map[string]string) (int, error) {
-	n, err := parseInteger(p, "count", defaultCount)
+func (r *request) parseCount(p map[string]string) (int, error) {
+	n, err := r.parseInteger(p, "count", defaultCount)
 	// RFC 9865 §2.1 requires a positive count with a cursor: the next cursor of an empty page would lead to the same
 	// page.
 	if _, byCursor := p["cursor"]; byCursor && (err != nil || n < 1) {
@@ -122,8 +123,12 @@ func parseCount(p map[string]string) (int, error) {
 
 // parseSort returns the attribute and the direction of sortBy and sortOrder (RFC 7644 §3.4.2.3). Without sortBy, the
 // attribute is the zero value and sortOrder has no effect.
-func parseSort(by, direction string) (a filter.Attr, descending bool, err error) {
-	switch strings.ToLower(direction) {
+func (r *request) parseSort(by, direction string) (a filter.Attr, descending bool, err error) {
+	lower := strings.ToLower(direction)
+	if lower != direction {
+		r.leniency.Add(leniency.SortOrderCase)
+	}
+	switch lower {
 	case "", "ascending":
 	case "descending":
 		descending = true
@@ -134,7 +139,7 @@ func parseSort(by, direction string) (a filter.Attr, descending bool, err error)
 	if by == "" {
 		return a, false, nil
 	}
-	if a, err = filter.ParseAttr(by); err != nil {
+	if a, err = filter.ParseAttr(by, r.leniency); err != nil {
 		return a, false, scim.BadRequest(scim.InvalidPath, "The value of sortBy is not an attribute: %v", err)
 	}
 	return a, descending, nil
@@ -142,9 +147,12 @@ func parseSort(by, direction string) (a filter.Attr, descending bool, err error)
 
 // parseInteger returns the value of a parameter, or defaultValue if it is missing or empty. A value outside of 32 bits
 // is replaced by the nearest integer of 32 bits.
-func parseInteger(p map[string]string, name string, defaultValue int) (int, error) {
-	text := p[strings.ToLower(name)]
+func (r *request) parseInteger(p map[string]string, name string, defaultValue int) (int, error) {
+	text, sent := p[strings.ToLower(name)]
 	if text == "" {
+		if sent {
+			r.leniency.Add(leniency.ParameterEmpty)
+		}
 		return defaultValue, nil
 	}
 	n, err := strconv.ParseInt(text, 10, 32)

@@ -13,6 +13,7 @@ import (
 	"strings"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/token"
 )
@@ -24,8 +25,9 @@ type request struct {
 	identity  token.Identity
 	types     *scim.Types // resource types that are enabled for the tenant
 	directory *directory.Directory
-	baseURL   string // URL of the service, without a trailing slash
-	omitBody  bool   // the response contains the entity tag of a resource, but not the resource
+	leniency  *leniency.Set // how the request departs from the RFCs
+	baseURL   string        // URL of the service, without a trailing slash
+	omitBody  bool          // the response contains the entity tag of a resource, but not the resource
 }
 
 // maxBodyBytes is the largest request body. A payload of Lambda is at most 6 MB and contains the body as an escaped
@@ -35,8 +37,14 @@ const maxBodyBytes = 4 << 20
 // body reads, decompresses, and returns the request body. It returns an error if the media type is not JSON, if the
 // content coding is unknown, or if the body is too large.
 func (r *request) body() ([]byte, error) {
-	if t := r.Header.Get("Content-Type"); t != "" {
-		media, _, _ := mime.ParseMediaType(t) // ignores the parameters, because some clients send a wrong charset
+	t := r.Header.Get("Content-Type")
+	if t == "" {
+		r.leniency.Add(leniency.ContentTypeMissing)
+	} else {
+		media, parameters, err := mime.ParseMediaType(t) // ignores the parameters, because some clients send a wrong charset
+		if charset := parameters["charset"]; err != nil || len(parameters) > 1 || len(parameters) == 1 && !strings.EqualFold(charset, "utf-8") {
+			r.leniency.Add(leniency.ContentTypeParameter)
+		}
 		if media != "application/scim+json" && media != "application/json" {
 			return nil, &scim.Error{Status: http.StatusUnsupportedMediaType,
 				Detail: fmt.Sprintf("The Content-Type %q is not supported. Send the body as application/scim+json.", t)}
@@ -74,6 +82,7 @@ func (r *request) decompress(body []byte) ([]byte, error) {
 		return nil, unsupportedCodingError(coding)
 	}
 	if !bytes.HasPrefix(body, []byte{0x1f, 0x8b}) { // API Gateway decompresses the body of a REST API itself
+		r.leniency.Add(leniency.NotCompressed)
 		return body, nil
 	}
 	z, err := gzip.NewReader(bytes.NewReader(body))
@@ -101,7 +110,9 @@ func (r *request) queryParameters() (map[string]string, error) {
 			return nil, scim.BadRequest(scim.InvalidValue,
 				"The query string is not properly encoded. Percent-encode its values.")
 		}
+		sent := name
 		name = strings.ToLower(name)
+		r.recordParameter(sent)
 		if _, repeated := p[name]; repeated && isParameter(name) {
 			return nil, scim.BadRequest(scim.InvalidValue,
 				"The query string contains the parameter %s twice. Send it once.", name)
@@ -114,8 +125,38 @@ func (r *request) queryParameters() (map[string]string, error) {
 // isParameter reports whether RFC 7644 §3.4.2, RFC 7644 §3.9, or RFC 9865 §2 defines a parameter. The server ignores
 // all other parameters.
 func isParameter(name string) bool {
-	return slices.Contains([]string{"filter", "startindex", "count", "cursor", "attributes", "excludedattributes",
-		"sortby", "sortorder"}, name)
+	return slices.ContainsFunc(searchNames[1:], func(p string) bool { return strings.ToLower(p) == name })
+}
+
+// searchNames holds the names of a SearchRequest. All but the first are also parameters of a query string.
+var searchNames = [...]string{"schemas", "filter", "startIndex", "count", "cursor", "attributes", "excludedAttributes", "sortBy", "sortOrder"}
+
+// recordParameter records the name of a parameter that departs from the RFCs. OneLogin sends a trailing &, which makes an
+// empty name and is valid. The parameter resourceTypes is that of /Changes.
+func (r *request) recordParameter(name string) {
+	switch {
+	case name == "" || name == "resourceTypes" || slices.Contains(searchNames[1:], name):
+	case isParameter(strings.ToLower(name)):
+		r.leniency.Add(leniency.ParameterCase)
+	default:
+		r.leniency.Add(leniency.ParameterUnknown)
+	}
+}
+
+// recordEndpoint records that the path of the request spells its endpoint in another case, or ends with a slash. The
+// segments begin with the endpoint; the root has none.
+func (r *request) recordEndpoint(target route, segments []string) {
+	if len(segments) == 0 {
+		return
+	}
+	if strings.HasSuffix(r.URL.Path, "/") {
+		r.leniency.Add(leniency.TrailingSlash)
+	}
+	serviceEndpoints := [...]string{"Bulk", "Changes", "Me", "ResourceTypes", "Schemas", "ServiceProviderConfig", searchSegment}
+	rt := target.resourceType
+	if rt == nil && !slices.Contains(serviceEndpoints[:], segments[0]) || rt != nil && "/"+segments[0] != rt.Endpoint {
+		r.leniency.Add(leniency.PathCase)
+	}
 }
 
 // projection returns the attributes that a response with a resource of type rt contains, as the query string selects
@@ -125,7 +166,7 @@ func (r *request) projection(rt *scim.ResourceType) (scim.Projection, error) {
 	if err != nil {
 		return scim.Projection{}, err
 	}
-	return scim.NewProjection([]*scim.ResourceType{rt}, p["attributes"], p["excludedattributes"])
+	return scim.NewProjection([]*scim.ResourceType{rt}, p["attributes"], p["excludedattributes"], r.leniency)
 }
 
 // decodeResource returns the resource of type rt in the request body, and the projection of the response.
@@ -135,7 +176,7 @@ func (r *request) decodeResource(rt *scim.ResourceType) (o scim.Object, p scim.P
 	}
 	body, err := r.body()
 	if err == nil {
-		o, err = rt.Decode(body)
+		o, err = rt.Decode(body, r.leniency)
 	}
 	return o, p, err
 }

@@ -4,8 +4,11 @@ import (
 	"encoding/json"
 	"strings"
 
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 )
+
+const searchRequest = "urn:ietf:params:scim:api:messages:2.0:SearchRequest"
 
 // search serves POST on /.search and on /.search below the endpoint of a resource type (RFC 7644 §3.4.3). It lists
 // resources as listResources does, with the parameters in the body.
@@ -18,6 +21,7 @@ func search(r *request, target route) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
+	leniency.RecordMessage(r.leniency, o, searchRequest, searchNames[:]...)
 	p := map[string]string{}
 	for name, v := range o {
 		text, ok := parameterText(v)
@@ -25,11 +29,29 @@ func search(r *request, target route) (*response, error) {
 			return nil, scim.BadRequest(scim.InvalidValue,
 				"The value of %s has the wrong type. Send a string, an integer, or an array of strings.", name)
 		}
+		if !hasParameterType(name, v) {
+			r.leniency.Add(leniency.ParameterType)
+		}
 		if v != nil {
 			p[name] = text
 		}
 	}
 	return r.list(target, p)
+}
+
+// hasParameterType reports whether v has the type of a name in a SearchRequest (RFC 7644 §3.4.3), or the name is unknown.
+func hasParameterType(name string, v any) (ok bool) {
+	switch name {
+	case "startindex", "count":
+		_, ok = v.(json.Number)
+	case "attributes", "excludedattributes":
+		_, ok = v.([]any)
+	case "filter", "cursor", "sortby", "sortorder":
+		_, ok = v.(string)
+	default:
+		return true
+	}
+	return ok || v == nil
 }
 
 // parameterText returns a value of a SearchRequest as a query string would contain it. If v has another type than the

@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"net/http"
@@ -9,6 +10,7 @@ import (
 	"time"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/token"
 )
@@ -50,8 +52,12 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
 	defer cancel()
 	ctx, cost := directory.MeasureUsage(ctx)
-	q := &request{Request: r.WithContext(ctx), requestID: s.RequestID(r)}
-	resp, target, err := s.handle(q)
+	q := &struct { // one allocation
+		request
+		rules leniency.Set
+	}{request: request{Request: r.WithContext(ctx), requestID: s.RequestID(r)}}
+	q.leniency = cmp.Or(leniency.FromContext(ctx), &q.rules)
+	resp, target, err := s.handle(&q.request)
 	if err != nil {
 		resp = errorResponse(err)
 	}
@@ -66,6 +72,9 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	if scope := q.identity.Scope; scope != "" && scope != token.ScopeAll {
 		attrs = append(attrs, slog.String("scope", string(scope)))
+	}
+	if rules := q.leniency.String(); rules != "" {
+		attrs = append(attrs, slog.String("lenient", rules))
 	}
 	if cause != nil {
 		attrs = append(attrs, slog.String("error", cause.Error()))
@@ -83,6 +92,7 @@ func (s *server) handle(r *request) (resp *response, target route, err error) {
 	if r.identity, err = s.Tokens.Authenticate(r.Context(), r.Header.Values("Authorization")); err != nil {
 		return nil, target, err
 	}
+	r.identity.RecordScheme(r.leniency)
 	if err = s.checkRateLimit(r); err != nil {
 		return nil, target, err
 	}
@@ -93,6 +103,7 @@ func (s *server) handle(r *request) (resp *response, target route, err error) {
 	if target, err = s.routes.find(r.types, r.Method, segments); err != nil {
 		return nil, target, err
 	}
+	r.recordEndpoint(target, segments)
 	resp, err = s.serve(r, target)
 	return resp, target, err
 }
@@ -112,6 +123,7 @@ func (s *server) openDirectory(r *request) (segments []string, ok bool) {
 	c := s.Directory
 	c.Store.Origin.Request, c.Store.Origin.Token = r.requestID, r.identity.ID
 	c.Store.StrictMembers = tenant.Settings.StrictMembers
+	c.Leniency = r.leniency
 	c.AllowDeprovisioning = func(ctx context.Context) error { return s.guardDeprovisioning(ctx, r) }
 	r.directory = directory.New(c, tenant.Name, r.baseURL)
 	return segments, ok || s.isRoot(r)

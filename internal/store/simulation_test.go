@@ -150,14 +150,14 @@ func newSimulator() *simulator {
 		documents: map[string]document{}, hashes: map[string]int64{},
 	}
 	s.resourceTypes = [2]*scim.ResourceType{s.types.ByName("User"), s.types.ByName("Group")}
-	s.withoutMembers, _ = scim.NewProjection(s.types.ResourceTypes, "", "members")
+	s.withoutMembers, _ = scim.NewProjection(s.types.ResourceTypes, "", "members", nil)
 	s.membersPath = &filter.Path{Attr: filter.Attr{Name: "members"}}
-	users, _ := filter.ParsePath(`members[type eq "User"]`)
+	users, _ := filter.ParsePath(`members[type eq "User"]`, nil)
 	s.usersPath = &users
 	for typ, rt := range s.resourceTypes {
 		for letter := byte('a'); letter <= 'd'; letter++ {
 			text := fmt.Sprintf("%s eq %q", rt.Storage.NameAttribute, string(letter))
-			s.nameFilters[nameID{typ, letter}], _ = filter.Parse(text)
+			s.nameFilters[nameID{typ, letter}], _ = filter.Parse(text, nil)
 		}
 	}
 	return s

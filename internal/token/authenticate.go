@@ -6,6 +6,7 @@ import (
 	"errors"
 	"time"
 
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/table"
 )
 
@@ -25,13 +26,24 @@ type Identity struct {
 	ID     string // of the token
 	Label  string // of the token
 	Scope  Scope  // of the token
+	scheme string // with which the token was sent: bearer, basic, or "" for the token alone
+}
+
+// RecordScheme records that the token was not sent as a bearer token, the only form that ServiceProviderConfig announces.
+func (i Identity) RecordScheme(l *leniency.Set) {
+	switch i.scheme {
+	case "":
+		l.Add(leniency.TokenAlone)
+	case "basic":
+		l.Add(leniency.TokenAsPassword)
+	}
 }
 
 // Authenticate returns the identity that belongs to the Authorization headers of a request. It returns
 // ErrUnauthorized if they hold no valid token of an active tenant, or the error of the table. A token of an unknown scope
 // is not valid.
 func (s *Store) Authenticate(ctx context.Context, authorization []string) (Identity, error) {
-	secret, ok := tokenFromHeaders(authorization)
+	scheme, secret, ok := tokenFromHeaders(authorization)
 	if !ok {
 		return Identity{}, ErrUnauthorized
 	}
@@ -46,7 +58,7 @@ func (s *Store) Authenticate(ctx context.Context, authorization []string) (Ident
 	if s.Now().Unix() >= e.token.ExpiresAt {
 		return Identity{}, ErrUnauthorized
 	}
-	return Identity{Tenant: e.tenant, ID: tokenID(e.token.hash()), Label: e.token.Label, Scope: e.token.Scope}, nil
+	return Identity{Tenant: e.tenant, ID: tokenID(e.token.hash()), Label: e.token.Label, Scope: e.token.Scope, scheme: scheme}, nil
 }
 
 // lookUp returns a token and its tenant from the cache, or else from the table. Errors are not cached. The token may

@@ -55,29 +55,29 @@ func tenantFromToken(secret string) (tenant string, ok bool) {
 }
 
 // tokenFromHeaders returns the token in the Authorization headers of a request. It accepts the three forms that Okta
-// sends: Bearer (RFC 6750 §2.1), the password of Basic (RFC 7617 §2), and the token alone. ok is false if there is not
-// exactly one header, or if the header has another form.
-func tokenFromHeaders(authorization []string) (secret string, ok bool) {
+// sends: Bearer (RFC 6750 §2.1), the password of Basic (RFC 7617 §2), and the token alone, whose scheme is "". ok is false if
+// there is not exactly one header, or if the header has another form.
+func tokenFromHeaders(authorization []string) (scheme, secret string, ok bool) {
 	if len(authorization) != 1 || len(authorization[0]) > maxHeaderBytes ||
 		strings.ContainsFunc(authorization[0], isNotPrintableASCII) {
-		return "", false
+		return "", "", false
 	}
 	fields := strings.Split(strings.TrimSpace(authorization[0]), " ")
 	scheme, rest := strings.ToLower(fields[0]), fields[1:]
 	switch {
 	case len(rest) == 0 && scheme != "bearer" && scheme != "basic":
-		secret = fields[0]
+		scheme, secret = "", fields[0]
 	case len(rest) == 1 && scheme == "bearer":
 		secret = rest[0]
 	case len(rest) == 1 && scheme == "basic":
 		decoded, err := base64.StdEncoding.DecodeString(rest[0])
 		_, password, found := strings.Cut(string(decoded), ":")
 		if err != nil || !found {
-			return "", false
+			return "", "", false
 		}
 		secret = password
 	}
-	return secret, secret != ""
+	return scheme, secret, secret != ""
 }
 
 func isNotPrintableASCII(r rune) bool { return r < ' ' || r > '~' }

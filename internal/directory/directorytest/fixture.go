@@ -119,7 +119,7 @@ func addMembers(o scim.Object, members []string) {
 // Patch modifies a resource with operations that are given as a JSON array.
 func (f *Fixture) Patch(rt *scim.ResourceType, id, operations string) (*directory.Resource, error) {
 	f.Helper()
-	ops, err := patch.Decode([]byte(`{"Operations":` + operations + `}`))
+	ops, err := patch.Decode([]byte(`{"Operations":`+operations+`}`), nil)
 	if err != nil {
 		f.Fatal(err)
 	}
@@ -181,7 +181,7 @@ func (f *Fixture) Find(rt *scim.ResourceType, text string) *directory.ListResult
 // Parse parses a filter.
 func Parse(t testing.TB, text string) filter.Expr {
 	t.Helper()
-	e, err := filter.Parse(text)
+	e, err := filter.Parse(text, nil)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -1,0 +1,70 @@
+// Package leniency names the rules by which the server accepts requests that depart from RFC 7643, RFC 7644, and the RFCs
+// on which they build. The package that applies a rule records it in the Set of the request, next to the code that is
+// lenient. A rule is a constant, so it contains nothing that a client sent.
+package leniency
+
+import (
+	"context"
+	"math/bits"
+	"strings"
+	"sync/atomic"
+)
+
+// Name returns the name of the rule for logs. It never changes.
+func (r Rule) Name() string { return rules[r].name }
+
+// Sentence returns a sentence that says what the client sent and what the server did.
+func (r Rule) Sentence() string { return rules[r].sentence }
+
+// All returns all rules, sorted by name.
+func All() []Rule {
+	all := make([]Rule, count)
+	for i := range all {
+		all[i] = Rule(i)
+	}
+	return all
+}
+
+// A Set holds the rules that were applied to one request, each of them once. The zero value is empty. A nil *Set records
+// nothing. A Set is safe for concurrent use, and Add does not allocate.
+type Set struct{ bits atomic.Uint64 }
+
+// Add records that a rule was applied.
+func (s *Set) Add(r Rule) {
+	if bit := uint64(1) << r; s != nil && s.bits.Load()&bit == 0 {
+		s.bits.Or(bit)
+	}
+}
+
+// contextKey is the key of the Set of a context.
+type contextKey struct{}
+
+// Collect returns the context for one request to the server, and a function that returns the rules that the server applied
+// to the request. Call it when the server has served the request.
+func Collect(ctx context.Context) (context.Context, func() []Rule) {
+	s := &Set{}
+	return context.WithValue(ctx, contextKey{}, s), s.Rules
+}
+
+// FromContext returns the set of a context from Collect, or nil if there is none.
+func FromContext(ctx context.Context) *Set {
+	s, _ := ctx.Value(contextKey{}).(*Set)
+	return s
+}
+
+// Rules returns the rules that were applied, sorted by name. It returns nil if there are none.
+func (s *Set) Rules() (list []Rule) {
+	for rest := s.bits.Load(); rest != 0; rest &= rest - 1 {
+		list = append(list, Rule(bits.TrailingZeros64(rest)))
+	}
+	return list
+}
+
+// String returns the names of the rules that were applied, sorted and separated by commas.
+func (s *Set) String() string {
+	var names []string
+	for _, r := range s.Rules() {
+		names = append(names, r.Name())
+	}
+	return strings.Join(names, ",")
+}

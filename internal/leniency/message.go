@@ -1,0 +1,43 @@
+package leniency
+
+import (
+	"slices"
+	"strings"
+)
+
+// RecordMessage records how a message, such as a PATCH request, departs from the RFCs: its attribute schemas is not the URN
+// alone, or it has another name than these.
+func RecordMessage(s *Set, message map[string]any, urn string, names ...string) {
+	var urns any
+	for name, v := range message {
+		if strings.EqualFold(name, "schemas") {
+			urns = v
+		}
+	}
+	list, _ := urns.([]any)
+	others := 0
+	for _, u := range list {
+		if text, ok := u.(string); !ok || !strings.EqualFold(text, urn) {
+			others++
+		}
+	}
+	switch {
+	case urns == nil:
+		s.Add(SchemasMissing)
+	case others == len(list):
+		s.Add(SchemasIncomplete)
+	}
+	if others > 0 {
+		s.Add(SchemasUnknown)
+	}
+	RecordUnknownNames(s, message, names...)
+}
+
+// RecordUnknownNames records that an object of a message has another name than these, in any case.
+func RecordUnknownNames(s *Set, o map[string]any, names ...string) {
+	for name := range o {
+		if !slices.ContainsFunc(names, func(n string) bool { return n == name || strings.EqualFold(n, name) }) {
+			s.Add(MessageNameUnknown)
+		}
+	}
+}

@@ -17,7 +17,7 @@ import (
 
 // A message is a request of the table below. In its path and its body, {u} and {g} are the IDs of a user and of a group,
 // and U: and G: stand for the beginning of a create request, with its schemas. OPS stands for the beginning of a PATCH
-// request.
+// request. In a header, TOKEN is the token, and PASSWORD the token as Basic authentication encodes it.
 type message struct {
 	line, body string // line is a method and a path
 	header     []string
@@ -95,7 +95,8 @@ var leniencyCases = []struct {
 		message{"PATCH /Groups/{g}", `OPS{"op":"remove","path":"members[value eq \"{u}\"]"}]}`, nil}},
 	{leniency.FilterWhiteSpace, getPath(`/Users?filter=userName  eq "x"`), getPath(`/Users?filter=userName eq "x"`)},
 	{leniency.FilterWhiteSpace, getPath(`/Users?filter=userName eq"x"`), getPath(`/Users?filter=userName eq "x"`)},
-	{leniency.FilterWhiteSpace, getPath(`/Users?filter=(title pr)or(title pr) `), getPath(`/Users?filter=(title pr) or not (title pr) and title pr`)},
+	{leniency.FilterWhiteSpace, getPath(`/Users?filter=(title pr)or (title pr)`), getPath(`/Users?filter=(title pr) or not (title pr) and title pr`)},
+	{leniency.FilterWhiteSpace, getPath(`/Users?filter=title pr `), getPath(`/Users?filter=title pr`)},
 	{leniency.FilterWhiteSpace, getPath("/Users?filter=userName\teq \"x\""), getPath(`/Users?filter=userName eq "x"`)},
 	{leniency.MessageNameUnknown, patchUser(`{"op":"remove","path":"title","x":1}`), patchUser(`{"OP":"remove","path":"title"}`)},
 	{leniency.MessageNameUnknown, searchFor(`"x":1`), searchFor(`"COUNT":1`)},
@@ -138,6 +139,9 @@ var leniencyCases = []struct {
 	{leniency.SchemasMissing, message{"PATCH /Users/{u}", `{"Operations":[{"op":"remove","path":"title"}]}`, nil}, patchUser(`{"op":"remove","path":"title"}`)},
 	{leniency.SchemasUnknown, postTo("/Groups", `{"schemas":["`+groupSchema+`","http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/2.0/Group"],"displayName":"x"}`),
 		postTo("/Groups", `{"schemas":["`+groupSchema+`"],"displayName":"x"}`)},
+	{leniency.SchemasUnknown, postTo("/Users/.search", `{"schemas":["`+searchRequest+`","urn:x"]}`), searchFor(`"count":1`)},
+	{leniency.SchemasUnknown, postTo("/Bulk", `{"schemas":["`+bulkRequest+`","urn:x"],"Operations":[{"method":"DELETE","path":"/Users/{u}"}]}`),
+		bulkOf(`{"method":"DELETE","path":"/Users/{u}"}`)},
 	{leniency.SortOrderCase, getPath("/Users?sortBy=userName&sortOrder=Descending"), getPath("/Users?sortBy=userName&sortOrder=descending")},
 	{leniency.TokenAlone, message{"GET /Users", "", []string{"Authorization", "TOKEN"}}, message{"GET /Users", "", []string{"Authorization", "bearer TOKEN"}}},
 	{leniency.TokenAsPassword, message{"GET /Users", "", []string{"Authorization", "Basic PASSWORD"}}, getPath("/Users")},

@@ -23,7 +23,7 @@ var allowedImports = map[string][]string{
 	"directory":            {"query", "store", "patch", "scim", "filter", "table", "leniency"},
 	"query":                {"store", "scim", "filter", "table", "leniency"},
 	"fsck":                 {"store", "scim", "table"},
-	"console":              {"feed", "replay", "table"},
+	"console":              {"feed", "leniency", "replay", "table"},
 	"feed":                 {"store", "scim", "table"},
 	"feed/eventbridge":     {"feed", "store", "scim", "table"},
 	"store":                {"table", "scim"},

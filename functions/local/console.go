@@ -39,10 +39,16 @@ func observe(con *console.Console, c directory.Config) directory.Config {
 }
 
 // withPages returns a handler that serves the pages of the console and, at all other paths, the SCIM API. A browser that
-// opens the root comes to the console.
-func withPages(con *console.Console, scim http.Handler) http.Handler {
+// opens the root comes to the console. The pages end with ctx, because live pages would delay the end of the server.
+func withPages(ctx context.Context, con *console.Console, scim http.Handler) http.Handler {
+	pages := con.Pages()
 	mux := http.NewServeMux()
-	mux.Handle(console.Root, con.Pages())
+	mux.HandleFunc(console.Root, func(w http.ResponseWriter, r *http.Request) {
+		request, cancel := context.WithCancel(r.Context())
+		defer cancel()
+		defer context.AfterFunc(ctx, cancel)()
+		pages.ServeHTTP(w, r.WithContext(request))
+	})
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/" && r.Method == http.MethodGet && strings.Contains(r.Header.Get("Accept"), "text/html") {
 			http.Redirect(w, r, console.Root, http.StatusFound)

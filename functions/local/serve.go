@@ -51,7 +51,7 @@ func (o options) serveAndWork(ctx context.Context, c directory.Config, stream ta
 		return err
 	}
 	base := cmp.Or(o.base, baseURL(listener.Addr()))
-	h, consoleURL, err := o.newServer(c, tokens, base, listener.Addr())
+	h, consoleURL, err := o.newServer(ctx, c, tokens, base, listener.Addr())
 	if err != nil {
 		return err
 	}
@@ -73,8 +73,9 @@ func (o options) serveAndWork(ctx context.Context, c directory.Config, stream ta
 	return serve(ctx, listener, withWriteTimeout(h))
 }
 
-// newServer returns the handler of the SCIM API and, unless it is off, of the console, and the address of the console.
-func (o options) newServer(c directory.Config, tokens *token.Store, base string, a net.Addr) (h http.Handler, consoleURL string, err error) {
+// newServer returns the handler of the SCIM API and, unless it is off, of the console, and the address of the console. The
+// console ends with ctx.
+func (o options) newServer(ctx context.Context, c directory.Config, tokens *token.Store, base string, a net.Addr) (h http.Handler, consoleURL string, err error) {
 	if !o.console {
 		h, err = withCompression(newHandler(c, tokens, base, o.rate))
 		return h, "", err
@@ -84,7 +85,7 @@ func (o options) newServer(c directory.Config, tokens *token.Store, base string,
 	if h, err = withCompression(con.Capture(con.SCIM)); err != nil {
 		return nil, "", err
 	}
-	return withPages(con, h), strings.TrimSuffix(baseURL(a), basePath) + console.Root + "?key=" + con.Key, nil
+	return withPages(ctx, con, h), strings.TrimSuffix(baseURL(a), basePath) + console.Root + "?key=" + con.Key, nil
 }
 
 func newHandler(c directory.Config, tokens *token.Store, base string, rate int) http.Handler {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/table"
 )
 
@@ -33,7 +34,7 @@ func (c *Console) Capture(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		e := &Exchange{Begin: c.Now(), Method: r.Method, Host: r.Host, Path: strings.TrimPrefix(r.URL.Path, c.BasePath), Query: r.URL.RawQuery}
 		own := &capture{}
-		ctx, rules := c.Lenient(context.WithValue(r.Context(), captureKey{}, own))
+		ctx, rules := leniency.Collect(context.WithValue(r.Context(), captureKey{}, own))
 		e.Header = newMasker(r.Header).header(r.Header)
 		e.Client = recognizeClient(e) // a fault may select by it; the body is not read yet
 		sent := &recordedBody{ReadCloser: r.Body}

@@ -34,9 +34,6 @@ type Config struct {
 	// Execute runs an operator's command, and Fsck checks the table. Fsck returns a line for each finding.
 	Execute func(ctx context.Context, event json.RawMessage) (any, error)
 	Fsck    func(ctx context.Context, repair bool) ([]string, error)
-
-	// Lenient returns a context that collects the leniency rules of a request, and a function that returns them.
-	Lenient func(context.Context) (context.Context, func() []Rule)
 }
 
 // A Console records exchanges and serves the pages. It is safe for concurrent use.
@@ -49,9 +46,6 @@ type Console struct {
 
 // New returns a console without exchanges.
 func New(c Config) *Console {
-	if c.Lenient == nil {
-		c.Lenient = func(ctx context.Context) (context.Context, func() []Rule) { return ctx, func() []Rule { return nil } }
-	}
 	return &Console{Config: c, templates: parseTemplates()}
 }
 

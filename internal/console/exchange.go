@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/table"
 )
 
@@ -27,11 +28,11 @@ type Exchange struct {
 	Reply   http.Header // header of the response
 	Content Body        // of the response
 
-	Fault     string       // what a fault did instead; "": none
-	RequestID string       // in the log, and in the changes that the request led to
-	Rules     []Rule       // leniency rules that were applied
-	Log       []LogLine    // lines of the log
-	Items     []ItemChange // items that the request wrote, in order
+	Fault     string          // what a fault did instead; "": none
+	RequestID string          // in the log, and in the changes that the request led to
+	Rules     []leniency.Rule // leniency rules that were applied
+	Log       []LogLine       // lines of the log
+	Items     []ItemChange    // items that the request wrote, in order
 	Cost      Cost
 }
 
@@ -40,9 +41,6 @@ type Body struct {
 	Text string
 	Size int // of the whole body, which may be more than Text has
 }
-
-// A Rule is a leniency rule: a departure from the RFCs that the server accepted.
-type Rule struct{ Name, Sentence string }
 
 // A LogLine is a line of the log.
 type LogLine struct {

@@ -1,0 +1,54 @@
+package main
+
+import (
+	"context"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"serverless-scim/internal/console"
+)
+
+// An open page that listens for new requests does not delay the end of the server.
+func TestLivePageEndsWithServer(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithCancel(t.Context())
+		pages := withPages(ctx, console.New(console.Config{Now: time.Now, Key: "key", Hosts: []string{"localhost"}}), nil)
+		r := httptest.NewRequest(http.MethodGet, console.Root+"traffic/live", nil)
+		r.Host = "localhost"
+		r.AddCookie(&http.Cookie{Name: "console", Value: "key"})
+		ended := false
+		request, abort := context.WithCancel(r.Context())
+		defer abort()
+		go func() { pages.ServeHTTP(httptest.NewRecorder(), r.WithContext(request)); ended = true }()
+		synctest.Wait()
+		if ended {
+			t.Error("the page does not listen")
+		}
+		cancel()
+		synctest.Wait()
+		if !ended {
+			t.Error("the page delays the end of the server")
+		}
+	})
+}
+
+// The console accepts only the addresses of this machine, so that a page of another site cannot reach it.
+func TestConsoleHosts(t *testing.T) {
+	t.Parallel()
+	con := newConsole(newConfig(t, nil, io.Discard), &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: 8080})
+	for host, want := range map[string]int{"127.0.0.1:8080": 200, "localhost:8080": 200, "[::1]:8080": 200,
+		"127.0.0.1:8081": 403, "name.ngrok-free.app": 403, "localhost": 403} {
+		w := httptest.NewRecorder()
+		r := httptest.NewRequest(http.MethodGet, console.Root+"?key="+con.Key, nil)
+		r.Host = host
+		if con.Pages().ServeHTTP(w, r); w.Code != want {
+			t.Errorf("%s: %d, want %d", host, w.Code, want)
+		}
+	}
+}

@@ -31,6 +31,7 @@ var allowedImports = map[string][]string{
 	"scim":                 {"filter", "leniency"},
 	"token":                {"table", "leniency"},
 	"replay":               {"gateway"},
+	"replay/record":        {"replay"},
 	"table/bolt":           {"table"},
 	"table/dynamo":         {"table"},
 	"table/dynamo/streams": {"table", "table/dynamo"},

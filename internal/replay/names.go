@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"io"
+	"maps"
 	"regexp"
 	"slices"
 	"strings"
@@ -18,22 +19,28 @@ import (
 type runNames struct {
 	run    string          // the suffix; "" changes no name
 	known  map[string]bool // the names, in lower case
+	parts  map[string]bool // values that a filter compares with a part of a name, in lower case
 	suffix *regexp.Regexp
 }
 
-// filterName matches a name in a filter. A provider may look up a name that it never creates.
+// filterName matches a name in a filter: the operator and the value. A provider may look up a name that it never
+// creates.
 var filterName = sync.OnceValue(func() *regexp.Regexp {
 	const attribute, operator = `(?:userName|displayName|externalId)`, `(?:eq|ne|co|sw|ew|gt|ge|lt|le)`
-	return regexp.MustCompile(`(?i)\b` + attribute + ` +` + operator + ` +("(?:[^"\\]|\\.)*")`)
+	return regexp.MustCompile(`(?i)\b` + attribute + ` +(` + operator + `) +("(?:[^"\\]|\\.)*")`)
 })
 
-var quotedString = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(?:[^"\\]|\\.)*"`) })
+// comparedString matches a quoted string in a filter or a path, with the comparison of a type before it if there is one.
+var comparedString = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(\btype +[a-z]{2} +)?("(?:[^"\\]|\\.)*")`)
+})
 
 // collectNames returns the names of a conversation: each userName and externalId in a body, each displayName of a
 // group, each value that a PATCH operation sets at the path of one of these, and each value that a filter compares with
-// one of these.
+// one of these. A value that a filter compares with a part of a name is a name too, unless a name contains it: the name
+// still contains it with the suffix.
 func collectNames(c Conversation, run string) runNames {
-	n := runNames{run: run, known: map[string]bool{}, suffix: regexp.MustCompile(`(?i)[-+]` + regexp.QuoteMeta(run))}
+	n := runNames{run: run, known: map[string]bool{}, parts: map[string]bool{}, suffix: regexp.MustCompile(`(?i)[-+]` + regexp.QuoteMeta(run))}
 	for _, step := range c.Steps {
 		for _, values := range step.Event.MultiValueQueryStringParameters {
 			for _, v := range values {
@@ -45,14 +52,35 @@ func collectNames(c Conversation, run string) runNames {
 			n.collect(body, strings.Contains(step.Event.Path, "/Groups"))
 		}
 	}
+	maps.DeleteFunc(n.parts, func(part string, _ bool) bool { return n.isPart(part) })
+	maps.Copy(n.known, n.parts)
 	return n
+}
+
+// isPart reports whether a name contains a text to which the suffix of the run must not be added. A text with an at
+// sign gets the suffix in the same place as the name.
+func (n runNames) isPart(text string) bool {
+	if strings.Contains(text, "@") {
+		return false
+	}
+	for name := range n.known {
+		if name != text && strings.Contains(name, text) {
+			return true
+		}
+	}
+	return false
 }
 
 func (n runNames) collect(value any, group bool) {
 	switch value := value.(type) {
 	case string:
 		for _, m := range filterName().FindAllStringSubmatch(value, -1) {
-			n.addName(unquote(m[1]))
+			name := unquote(m[2])
+			if slices.Contains([]string{"co", "sw", "ew"}, strings.ToLower(m[1])) {
+				n.parts[strings.ToLower(name)] = true
+				continue
+			}
+			n.addName(name)
 		}
 	case []any:
 		for _, v := range value {
@@ -90,7 +118,7 @@ func isName(attribute string, group bool) bool {
 // protocolMembers are the members and parameters whose values are words of the protocol. A group may have such a word
 // as its name, so these values get no suffix.
 var protocolMembers = []string{
-	"attributes", "excludedattributes", "op", "path", "resourcetype", "schemas", "sortby", "type",
+	"attributes", "excludedattributes", "op", "path", "resourcetype", "schemas", "scimtype", "sortby", "status", "type",
 }
 
 // addSuffix returns the value of a member or parameter with the suffix of the run. If the value is a name, the suffix
@@ -102,9 +130,9 @@ func (n runNames) addSuffix(member, value string) string {
 	if n.known[strings.ToLower(value)] && !slices.Contains(protocolMembers, strings.ToLower(member)) {
 		return withSuffix(value, n.run)
 	}
-	return quotedString().ReplaceAllStringFunc(value, func(q string) string {
+	return comparedString().ReplaceAllStringFunc(value, func(q string) string {
 		name := unquote(q)
-		if !n.known[strings.ToLower(name)] {
+		if q[0] != '"' || !n.known[strings.ToLower(name)] {
 			return q
 		}
 		b, _ := jsontext.AppendQuote(nil, withSuffix(name, n.run))

@@ -18,7 +18,7 @@ import (
 
 // A Conversation is a sequence of requests to a SCIM server with the expected responses. It is stored as a folder. Each
 // step has two files: NN-name.json is the request as a REST API event, and NN-name.answer.json is the expected
-// response.
+// response. The numbers of a conversation have the same number of digits, at least two.
 type Conversation struct {
 	Dir   string // the folder
 	Steps []Step
@@ -36,7 +36,8 @@ type Step struct {
 
 // An Expectation is the expected response of a step: the content of its file NN-name.answer.json.
 type Expectation struct {
-	Provenance string            `json:"fidelity"` // where the request comes from: recorded, documented, or derived
+	Provenance string            `json:"fidelity"`        // where the request comes from: recorded, documented, or derived
+	Setup      bool              `json:"setup,omitempty"` // the step only creates what later steps need, so only its status is compared
 	Note       string            `json:"note,omitempty"`
 	Status     int               `json:"status"`
 	Headers    map[string]string `json:"headers,omitempty"` // headers to check; others may have any value
@@ -53,7 +54,7 @@ type StepResult struct {
 const expectationSuffix = ".answer.json"
 
 var stepNamePattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`^[0-9]{2}-[a-z0-9-]+\.json$`)
+	return regexp.MustCompile(`^[0-9]{2,}-[a-z0-9-]+\.json$`)
 })
 
 // LoadConversations reads the conversations in folders. Each folder is a conversation or contains conversations at any

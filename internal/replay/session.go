@@ -1,12 +1,14 @@
 package replay
 
 import (
+	"cmp"
 	"context"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"net/http"
+	"path"
 	"regexp"
 	"strings"
 	"sync"
@@ -23,16 +25,19 @@ type session struct {
 	target         Target
 	token          string // the bearer token
 	names          runNames
-	ids            map[string]string // recorded ID → ID that this server assigned
-	ownIDs         map[string]bool   // values of ids
-	listedIDs      map[string]bool   // IDs on the pages of the current list
-	createdPaths   []string          // paths of the resources to delete, oldest first
-	uncertainPaths []string          // paths of POST requests that possibly created a resource
+	ids            map[string]string    // recorded ID → ID that this server assigned
+	ownIDs         map[string]bool      // values of ids
+	listedIDs      map[string]bool      // IDs on the pages of the current list
+	cursors        map[string]string    // recorded cursor → cursor that this server returned
+	versions       map[[2]string]string // ID that this server assigned, recorded version → version that this server returned
+	createdPaths   []string             // paths of the resources to delete, oldest first
+	uncertainPaths []string             // paths of POST requests that possibly created a resource
 }
 
 func newSession(target Target, token string, names runNames) *session {
 	return &session{target: target, token: token, names: names,
-		ids: map[string]string{}, ownIDs: map[string]bool{}, listedIDs: map[string]bool{}}
+		ids: map[string]string{}, ownIDs: map[string]bool{}, listedIDs: map[string]bool{},
+		cursors: map[string]string{}, versions: map[[2]string]string{}}
 }
 
 // play sends the request of a step and compares the response. It does not stop when ctx ends, because only the response
@@ -49,6 +54,7 @@ func (s *session) play(ctx context.Context, step Step) (StepResult, error) {
 		return StepResult{}, err
 	}
 	s.recordIDs(step, e.Path, got)
+	s.recordVersions(step.Want.Body, got.Body)
 	if intParameter(step, "startIndex", 1) <= 1 { // a new list begins
 		s.listedIDs = map[string]bool{}
 	}
@@ -58,8 +64,10 @@ func (s *session) play(ctx context.Context, step Step) (StepResult, error) {
 
 // prepareEvent returns a recorded event with the names of this run, the IDs of this server, and the token.
 func (s *session) prepareEvent(e events.APIGatewayProxyRequest) events.APIGatewayProxyRequest {
-	e.Headers = mapSingle(e.Headers, s.prepareHeader)
-	e.MultiValueHeaders = mapMulti(e.MultiValueHeaders, s.prepareHeader)
+	id := replaceIDs(path.Base(e.Path), s.ids)
+	header := func(name, value string) string { return s.prepareHeader(id, name, value) }
+	e.Headers = mapSingle(e.Headers, header)
+	e.MultiValueHeaders = mapMulti(e.MultiValueHeaders, header)
 	e.Path, e.RequestContext.Path = replaceIDs(e.Path, s.ids), replaceIDs(e.RequestContext.Path, s.ids)
 	e.PathParameters = mapSingle(e.PathParameters, func(_, v string) string { return replaceIDs(v, s.ids) })
 	e.QueryStringParameters = mapSingle(e.QueryStringParameters, s.prepareText)
@@ -73,14 +81,28 @@ func (s *session) prepareEvent(e events.APIGatewayProxyRequest) events.APIGatewa
 	return e
 }
 
-func (s *session) prepareHeader(name, value string) string {
-	if strings.EqualFold(name, "Authorization") && value != "Bearer wrong" {
-		return "Bearer " + s.token
+// prepareHeader returns the value of a header of a request to the resource with an ID.
+func (s *session) prepareHeader(id, name, value string) string {
+	switch strings.ToLower(name) {
+	case "authorization":
+		if value != "Bearer wrong" {
+			return "Bearer " + s.token
+		}
+	case "if-match", "if-none-match":
+		return entityTag().ReplaceAllStringFunc(value, func(recorded string) string {
+			return cmp.Or(s.versions[[2]string{id, recorded}], recorded)
+		})
 	}
 	return value
 }
 
+// entityTag matches the entity tags in a list of them.
+var entityTag = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`(?:W/)?"[^"]*"`) })
+
 func (s *session) prepareText(member, value string) string {
+	if cursor, ok := s.cursors[value]; ok && strings.EqualFold(member, "cursor") {
+		return cursor
+	}
 	return s.names.addSuffix(member, replaceIDs(value, s.ids))
 }
 
@@ -157,6 +179,39 @@ func (s *session) recordIDs(step Step, path string, got Response) {
 			}
 		}
 	}
+}
+
+// recordVersions records the cursor and the versions of the resources in a response, with the recorded ones.
+func (s *session) recordVersions(want, got []byte) {
+	recorded, current := decodeResources(want), decodeResources(got)
+	if recorded.NextCursor != "" && current.NextCursor != "" {
+		s.cursors[recorded.NextCursor] = current.NextCursor
+	}
+	for _, r := range recorded.Resources {
+		id := replaceIDs(r.ID, s.ids)
+		for _, c := range current.Resources {
+			if c.ID == id && c.Meta.Version != "" {
+				s.versions[[2]string{id, r.Meta.Version}] = c.Meta.Version
+			}
+		}
+	}
+}
+
+// resources is the part of a response that the requests after it can refer to.
+type resources struct {
+	NextCursor string
+	Resources  []struct {
+		ID   string
+		Meta struct{ Version string }
+	}
+}
+
+// decodeResources returns the resources of a list, or the resource that the body itself is.
+func decodeResources(body []byte) (r resources) {
+	if json.Unmarshal(body, &r) != nil || r.Resources == nil {
+		_ = json.Unmarshal([]byte(`{"Resources":[`+string(body)+`]}`), &r) // without a body, there is none
+	}
+	return r
 }
 
 // resourceID returns the id of a resource, or "" if the body has none.

@@ -20,8 +20,8 @@ import (
 // compareResponse returns the differences between a response and the expected one, a line each. It returns nil if there
 // are none. Status, checked headers, and body must be equal, with these exceptions:
 //
-//   - The values of meta.created, meta.lastModified, meta.version, ETag, detail, and nextCursor do not matter. But the
-//     first two must be times, the next two entity tags, and the last two nonempty strings.
+//   - The values of meta.created, meta.lastModified, meta.version, ETag, detail, nextCursor, and previousCursor do not
+//     matter. But the first two must be times, the next two entity tags, and the last three nonempty strings.
 //   - Of meta.location, $ref, and Location, only the last two segments are compared: the endpoint and the ID. The value
 //     must be an absolute URL if the expected one is.
 //   - The order of arrays does not matter, because by RFC 7643 §2.4 the values of an attribute have none.
@@ -76,7 +76,7 @@ func (d *diff) compareBody(step Step, want any, body []byte, ownIDs, listedIDs m
 		d.checkPaging(step, gotList)
 		d.compareList(step, wantList, gotList, ownIDs, listedIDs)
 		for _, list := range []map[string]any{wantList, gotList} {
-			for _, name := range []string{"Resources", "totalResults", "itemsPerPage", "nextCursor"} {
+			for _, name := range []string{"Resources", "totalResults", "itemsPerPage", "nextCursor", "previousCursor"} {
 				delete(list, name)
 			}
 		}
@@ -199,7 +199,7 @@ func equalText(name, want, got string) bool {
 		return err == nil
 	case "version", "etag":
 		return entityTagPattern().MatchString(got)
-	case "detail", "nextCursor":
+	case "detail", "nextCursor", "previousCursor":
 		return got != ""
 	case "location", "$ref":
 		return lastTwoSegments(want) == lastTwoSegments(got) && (isAbsoluteURL(got) || !isAbsoluteURL(want))

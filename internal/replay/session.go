@@ -181,12 +181,11 @@ func (s *session) recordIDs(step Step, path string, got Response) {
 	}
 }
 
-// recordVersions records the cursor and the versions of the resources in a response, with the recorded ones.
+// recordVersions records the cursors and the versions of the resources in a response, with the recorded ones.
 func (s *session) recordVersions(want, got []byte) {
 	recorded, current := decodeResources(want), decodeResources(got)
-	if recorded.NextCursor != "" && current.NextCursor != "" {
-		s.cursors[recorded.NextCursor] = current.NextCursor
-	}
+	s.cursors[recorded.NextCursor], s.cursors[recorded.PreviousCursor] = current.NextCursor, current.PreviousCursor
+	delete(s.cursors, "") // a request without a cursor asks for the first page
 	for _, r := range recorded.Resources {
 		id := replaceIDs(r.ID, s.ids)
 		for _, c := range current.Resources {
@@ -199,8 +198,8 @@ func (s *session) recordVersions(want, got []byte) {
 
 // resources is the part of a response that the requests after it can refer to.
 type resources struct {
-	NextCursor string
-	Resources  []struct {
+	NextCursor, PreviousCursor string
+	Resources                  []struct {
 		ID   string
 		Meta struct{ Version string }
 	}

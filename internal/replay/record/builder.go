@@ -108,9 +108,11 @@ func countKinds(replaced []Replacement) (kinds []ReplacedKind) {
 // markdown returns the report as the text of README.md.
 func (r Report) markdown(o Options) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "# Recorded conversation\n\n%d requests. %d of them create resources that existed before the recording.\n",
-		r.Steps, r.Setup)
-	b.WriteString("Tokens and passwords were replaced.")
+	fmt.Fprintf(&b, "# Recorded conversation\n\n%d requests.", r.Steps)
+	if r.Setup > 0 {
+		fmt.Fprintf(&b, " The first %d create resources that existed before the recording.", r.Setup)
+	}
+	b.WriteString(" Tokens and passwords were replaced.")
 	if o.KeepPersonal {
 		b.WriteString(" **Personal data was not.** Do not give this folder to others.")
 	}

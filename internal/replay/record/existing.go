@@ -1,6 +1,7 @@
 package record
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -31,7 +32,6 @@ type history struct {
 	mentioned map[string]map[string]bool // ID of a changed resource → words in the bodies that changed it
 	complete  map[string]bool            // IDs of groups whose members were shown
 	cursors   map[string]bool            // cursors in responses
-	found     map[string]map[string]bool // list without its page → IDs on its pages
 	conflicts []*existingResource        // names that a request could not use, without an ID
 }
 
@@ -40,15 +40,10 @@ type history struct {
 // finds. Each is created as the first response shows it. b.ids gets the IDs of all resources.
 func (b *recordingBuilder) addSetup(all []*exchange) []*exchange {
 	h := &history{byID: map[string]*existingResource{}, created: map[string]bool{}, names: map[string]bool{}, mentioned: map[string]map[string]bool{},
-		complete: map[string]bool{}, cursors: map[string]bool{}, found: map[string]map[string]bool{}}
+		complete: map[string]bool{}, cursors: map[string]bool{}}
 	for _, x := range all {
 		x.check(h)
 		h.add(x)
-	}
-	for _, x := range all {
-		if list := listKey(x); x.leftOut == "" && list != "" && x.total() > len(h.found[list]) {
-			x.leftOut = "The response counts resources that no response shows."
-		}
 	}
 	h.addConflicts()
 	b.ids = h.created
@@ -76,6 +71,10 @@ func (x *exchange) check(h *history) {
 		x.leftOut = fmt.Sprintf("The response depends on the token or the load (status %d).", status)
 	case timeFilter().MatchString(x.parameter("filter")):
 		x.leftOut = "The filter compares times or versions."
+	case x.total() > 0 && bareFilter().MatchString(x.parameter("filter")):
+		x.leftOut = "The filter has a name without quotes."
+	case x.isPage():
+		x.leftOut = "The response has only a part of the matches, and each server has another order."
 	case cursor != "" && status == http.StatusOK && !h.cursors[cursor]:
 		x.leftOut = "The cursor is older than the recording."
 	}
@@ -83,6 +82,11 @@ func (x *exchange) check(h *history) {
 
 var timeFilter = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\bmeta\.(created|lastModified|version)\b|\bmeta\[`)
+})
+
+// bareFilter matches a name without quotes, to which the player cannot add the suffix of the run.
+var bareFilter = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)\b(userName|displayName|externalId) +[a-z]{2} +[^"\s]`)
 })
 
 // parameter returns a parameter of a list, from the query or the body.
@@ -123,8 +127,10 @@ func (h *history) add(x *exchange) {
 			h.created[id] = true
 		}
 	}
-	if cursor, _ := body["nextCursor"].(string); cursor != "" {
-		h.cursors[cursor] = true
+	for _, name := range []string{"nextCursor", "previousCursor"} {
+		if cursor, _ := body[name].(string); cursor != "" {
+			h.cursors[cursor] = true
+		}
 	}
 	if !success || slices.Contains(discoveryEndpoints, x.endpoint) || body == nil {
 		return
@@ -181,12 +187,6 @@ func (h *history) show(x *exchange, shown map[string]any) {
 	}
 	if id == "" {
 		return
-	}
-	if list := listKey(x); list != "" {
-		if h.found[list] == nil {
-			h.found[list] = map[string]bool{}
-		}
-		h.found[list][id] = true
 	}
 	h.names[nameKey(endpoint, shown)] = true
 	r := h.note(id, endpoint)
@@ -295,15 +295,18 @@ func (r reference) endpoint(otherwise string) string {
 	return otherwise
 }
 
-// listKey identifies a list with a filter, or by POST, without its page. It returns "" for other requests.
-func listKey(x *exchange) string {
-	filter := x.parameter("filter")
-	if x.Response.Status != http.StatusOK || filter == "" && x.id != ".search" {
-		return ""
+// isPage reports whether a response has a part of the matches of a filter, or of a list by POST. Which part depends on
+// the order of the IDs that a server assigns. Lists without a filter are compared without regard to pages.
+func (x *exchange) isPage() bool {
+	var list struct {
+		TotalResults int
+		Resources    []json.RawMessage
 	}
-	return x.endpoint + "?" + filter
+	isList := x.Response.Status == http.StatusOK && (x.parameter("filter") != "" || x.id == ".search")
+	return isList && json.Unmarshal(x.Response.Body, &list) == nil && list.TotalResults > len(list.Resources)
 }
 
+// total returns how many resources a list has.
 func (x *exchange) total() int {
 	var list struct{ TotalResults int }
 	_ = json.Unmarshal(x.Response.Body, &list) // an error has no totalResults
@@ -323,17 +326,20 @@ func nameAttribute(endpoint string) string {
 	return "displayName"
 }
 
-// addConflict adds the resource with which a create or a replace was in conflict, unless it is known already.
+// addConflict adds the resources that have a name in a rejected body, unless they are known already.
 func (h *history) addConflict(x *exchange) {
-	var body map[string]any
-	if json.Unmarshal(x.RequestBody, &body) != nil || x.method == http.MethodPatch {
-		return
+	attribute := nameAttribute(x.endpoint)
+	w := walker{name: func(name string) string { return name }}
+	w.value = func(at []string, _ jsontext.Kind, text string) string {
+		if len(at) == 1 && at[0] == strings.ToLower(attribute) {
+			c := &existingResource{endpoint: x.endpoint, attributes: map[string]any{attribute: text}}
+			if !h.names[nameKey(c.endpoint, c.attributes)] {
+				h.conflicts = append(h.conflicts, c)
+			}
+		}
+		return text
 	}
-	name := nameAttribute(x.endpoint)
-	if h.names[nameKey(x.endpoint, body)] || body[name] == nil {
-		return
-	}
-	h.conflicts = append(h.conflicts, &existingResource{endpoint: x.endpoint, attributes: map[string]any{name: body[name]}})
+	w.walk(x.RequestBody, nil)
 }
 
 // addConflicts adds the resources of conflicts that no response has shown.
@@ -348,8 +354,10 @@ func (h *history) addConflicts() {
 	}
 }
 
-// inOrder returns the resources that existed before, each after those that it refers to.
+// inOrder returns the resources that existed before, each after those that it refers to, and otherwise in the order of
+// their creation. This server lists resources in that order.
 func (h *history) inOrder() (ordered []*existingResource) {
+	slices.SortStableFunc(h.existing, func(a, b *existingResource) int { return cmp.Compare(a.created(), b.created()) })
 	visited := map[string]bool{}
 	var visit func(*existingResource)
 	visit = func(r *existingResource) {
@@ -369,6 +377,13 @@ func (h *history) inOrder() (ordered []*existingResource) {
 		visit(r)
 	}
 	return ordered
+}
+
+// created returns when the resource was created, or "" if no response has shown it.
+func (r *existingResource) created() string {
+	meta, _ := r.attributes["meta"].(map[string]any)
+	created, _ := meta["created"].(string)
+	return created
 }
 
 // create returns an exchange that creates the resource, at the time of another exchange.

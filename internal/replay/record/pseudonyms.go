@@ -263,7 +263,7 @@ func (p *pseudonyms) code(code string) string {
 	return likeCode(code, p.lookUp(code, func() string {
 		lower := strings.ToLower(code)
 		letters := "abcdefghijklmnopqrstuvwxyz"
-		if strings.Contains(code, "-") && strings.Trim(lower, "0123456789abcdef-") == "" { // a GUID
+		if len(code) >= 8 && strings.Trim(lower, "0123456789abcdef-") == "" { // a GUID or a digest
 			letters = letters[:6]
 		}
 		prefix := 0

@@ -3,6 +3,7 @@ package record
 import (
 	"bytes"
 	"compress/gzip"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -205,20 +206,27 @@ func (r *Recorder) build(o Options) (map[string][]byte, Report, []Replacement, e
 }
 
 // sortExchanges sorts exchanges by the end of their responses, because a client can only use the IDs of responses that it
-// has received. Of creates at the same time, those that succeeded come first.
+// has received. Of creates with the same name at the same time, the one that succeeded comes first.
 func sortExchanges(all []*exchange) {
 	end := func(x *exchange) time.Time { return x.Time.Add(x.Duration) }
 	slices.SortStableFunc(all, func(a, b *exchange) int { return end(a).Compare(end(b)) })
-	for i, x := range all {
-		if x.Response.Status != http.StatusConflict {
+	for i, x := range slices.Backward(all) {
+		if x.Response.Status != http.StatusConflict || x.method != http.MethodPost {
 			continue
 		}
-		for j := i + 1; j < len(all); j++ {
-			if y := all[j]; y.Response.Status == http.StatusCreated && !y.Time.After(end(x)) {
-				copy(all[i:], all[i+1:j+1])
-				all[j] = x
-				i = j
-			}
+		created := func(y *exchange) bool {
+			return y.Response.Status == http.StatusCreated && !y.Time.After(end(x)) && y.postedName() == x.postedName()
+		}
+		if j := slices.IndexFunc(all[i:], created); j > 0 {
+			copy(all[i:], all[i+1:i+j+1])
+			all[i+j] = x
 		}
 	}
+}
+
+// postedName returns the unique name in the body of a request, with the endpoint.
+func (x *exchange) postedName() string {
+	var body map[string]any
+	_ = json.Unmarshal(x.RequestBody, &body) // another body has no name
+	return nameKey(x.endpoint, body)
 }

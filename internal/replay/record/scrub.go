@@ -19,8 +19,8 @@ var personalAttributes = map[string]string{
 	"name": "name", "givenname": "name", "familyname": "name", "middlename": "name", "formatted": "name",
 	"honorificprefix": "name", "honorificsuffix": "name", "nickname": "name", "displayname": "name", "display": "name",
 	"addresses": "address", "streetaddress": "address", "locality": "address", "region": "address", "postalcode": "address",
-	"title": "position", "employeenumber": "position", "costcenter": "position", "organization": "position",
-	"division": "position", "department": "position", "manager": "position",
+	"title": "job data", "employeenumber": "job data", "costcenter": "job data", "organization": "job data",
+	"division": "job data", "department": "job data", "manager": "job data",
 }
 
 // protocolAttributes are the attributes whose values are words of the protocol, choices, or set by the server.
@@ -135,7 +135,7 @@ func (s *scrubber) value(attribute []string, kind jsontext.Kind, text string) st
 		return s.version(text)
 	case last == "detail" && s.hidesDetail:
 		return s.note("detail", text, "scrubbed")
-	case last == "nextcursor" || last == "cursor":
+	case last == "nextcursor" || last == "previouscursor" || last == "cursor":
 		return s.cursor(text)
 	}
 	return s.text(attribute, text)
@@ -180,6 +180,8 @@ func (s *scrubber) text(attribute []string, text string) string {
 	kind := s.kind(attribute)
 	isReference := kind == "" || slices.Contains(attribute, "manager")
 	switch {
+	case !s.personal && len(attribute) > 0 && slices.Contains(protocolAttributes, attribute[len(attribute)-1]):
+		return s.token(text)
 	case !s.personal || s.ids[text] && isReference && !isPersonal:
 		return s.secret(text)
 	case s.learning:
@@ -191,7 +193,7 @@ func (s *scrubber) text(attribute []string, text string) string {
 	scope := known
 	switch last := slices.Concat([]string{""}, attribute)[len(attribute)]; {
 	case slices.Contains(protocolAttributes, last):
-		scope = suspicious
+		return s.note("other text", text, s.token(s.names.replace(text, suspicious)))
 	case last == "detail":
 	case isPersonal, len(text) > 16 && !isDate(text) && !strings.HasPrefix(text, "urn:"):
 		scope = everything
@@ -213,13 +215,19 @@ func (s *scrubber) learn(kind, text string) {
 	}
 }
 
-// secret returns a text without tokens and passwords.
-func (s *scrubber) secret(text string) string {
+// token returns a text without tokens.
+func (s *scrubber) token(text string) string {
 	for _, token := range longestFirst(s.tokens) {
 		if strings.Contains(text, token) {
 			text = s.note("token", text, strings.ReplaceAll(text, token, "scrubbed"))
 		}
 	}
+	return text
+}
+
+// secret returns a text without tokens, and without passwords of six or more characters.
+func (s *scrubber) secret(text string) string {
+	text = s.token(text)
 	for _, password := range longestFirst(s.secrets) {
 		if len(password) > 5 && strings.Contains(text, password) {
 			text = s.note("password", text, strings.ReplaceAll(text, password, s.secrets[password]))
@@ -280,9 +288,9 @@ var digestPattern = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCom
 func (s *scrubber) filter(text string) string {
 	return mapFilter(text, s.compared, func(rest string) string {
 		if !s.personal || s.learning {
-			return s.secret(rest)
+			return s.token(rest)
 		}
-		return s.secret(s.names.replace(rest, suspicious))
+		return s.token(s.names.replace(rest, suspicious))
 	})
 }
 
@@ -298,28 +306,28 @@ func (s *scrubber) compared(attribute []string, operator, text string) string {
 	case s.learning && isPart:
 		return text
 	case isPart && text != "":
-		return s.note(s.kind(attribute), text, s.part(operator, text))
+		return s.note(s.kind(attribute), text, s.part(attribute, operator, text))
 	case !s.learning && slices.Contains([]string{"gt", "ge", "lt", "le"}, operator):
-		s.failure = "it compares personal values by their order, which scrubbing changes"
+		s.failure = "The filter compares the order of personal values, which scrubbing changes."
 	}
 	return s.text(attribute, text)
 }
 
-// part returns the replacement of a part of a value. It must be the same part of the replacement of each value that the
-// response contains.
-func (s *scrubber) part(operator, part string) string {
+// part returns the replacement of a part of a value of an attribute. It must be the same part of the replacement of each
+// value in the response.
+func (s *scrubber) part(attribute []string, operator, part string) string {
 	result := ""
 	w := walker{name: func(name string) string { return name }}
-	w.value = func(attribute []string, kind jsontext.Kind, whole string) string {
+	w.value = func(at []string, kind jsontext.Kind, whole string) string {
 		begin, ok := partOf(operator, whole, part)
-		if !ok || kind != '"' || s.kind(attribute) == "" {
+		if !ok || kind != '"' || !slices.Equal(at, attribute) && !slices.Equal(at, append(attribute[:1:1], "value")) {
 			return whole
 		}
 		if result == "" {
 			result = s.names.replacePart(whole, begin, begin+len(part))
 		}
 		if _, found := partOf(operator, s.names.replace(whole, everything), result); !found {
-			s.failure = "it compares parts of personal values, which scrubbing changes"
+			s.failure = "The filter compares parts of personal values, which scrubbing changes."
 		}
 		return whole
 	}

@@ -45,7 +45,7 @@ func (s *scrubber) header(h http.Header, status int) http.Header {
 			for _, v := range values {
 				out.Add(name, s.headerValue(name, v))
 			}
-		default:
+		case name != "Content-Length" && name != "Connection":
 			s.note("header "+name, strings.Join(values, ", "), "(removed)")
 		}
 	}

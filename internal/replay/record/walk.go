@@ -119,34 +119,39 @@ func attributePath(path string) []string {
 	return strings.Split(path[strings.LastIndex(path, ":")+1:], ".")
 }
 
-// comparisonPattern matches what precedes the value of a comparison in a filter: an attribute and an operator.
-var comparisonPattern = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)([a-z$][\w$.:-]*) +(eq|ne|co|sw|ew|gt|ge|lt|le) +$`)
+// valuePattern matches the values in a filter: a quoted string, with the comparison before it if there is one, and a
+// value without quotes after a comparison, which some servers accept.
+var valuePattern = sync.OnceValue(func() *regexp.Regexp {
+	const comparison, quoted = `([a-z$][\w$.:-]*) +(eq|ne|co|sw|ew|gt|ge|lt|le) +`, `"(?:[^"\\]|\\.)*"`
+	return regexp.MustCompile(`(?i)(?:\b` + comparison + `)?(` + quoted + `)|\b` + comparison + `([^\s()\[\]"]+)`)
 })
 
-var quotedString = sync.OnceValue(func() *regexp.Regexp { return regexp.MustCompile(`"(?:[^"\\]|\\.)*"`) })
-
-// mapFilter returns a filter, or the path of a PATCH operation, with each string replaced by value of it, and the rest
-// by other. attribute is nil if the string is not compared with one.
+// mapFilter returns a filter, or the path of a PATCH operation, with each value replaced by value of it, and the rest
+// by other. attribute is nil if the value is not compared with one.
 func mapFilter(filter string, value func(attribute []string, operator, text string) string, other func(string) string) string {
 	var b strings.Builder
 	done := 0
-	for _, m := range quotedString().FindAllStringIndex(filter, -1) {
-		before := filter[done:m[0]]
+	for _, m := range valuePattern().FindAllStringSubmatchIndex(filter, -1) {
+		part := func(group int) string { return filter[max(0, m[2*group]):max(0, m[2*group+1])] }
+		begin, end := max(m[6], m[12]), max(m[7], m[13])
+		b.WriteString(other(filter[done:begin]))
 		var attribute []string
-		operator := ""
-		if c := comparisonPattern().FindStringSubmatch(before); c != nil {
-			attribute, operator = append(parentAttribute(filter[:m[0]]), attributePath(c[1])...), strings.ToLower(c[2])
+		if name := part(1) + part(4); name != "" {
+			attribute = append(parentAttribute(filter[:m[0]]), attributePath(name)...)
 		}
-		b.WriteString(other(before))
-		quoted := filter[m[0]:m[1]]
-		old := unquote(quoted)
-		if text := value(attribute, operator, old); text != old {
-			q, _ := jsontext.AppendQuote(nil, text)
-			quoted = string(q)
+		operator, text := strings.ToLower(part(2)+part(5)), filter[begin:end]
+		switch old := unquote(text); {
+		case text == "true" || text == "false" || text == "null":
+		case text[0] != '"':
+			text = value(attribute, operator, text)
+		default:
+			if replaced := value(attribute, operator, old); replaced != old {
+				q, _ := jsontext.AppendQuote(nil, replaced)
+				text = string(q)
+			}
 		}
-		b.WriteString(quoted)
-		done = m[1]
+		b.WriteString(text)
+		done = end
 	}
 	b.WriteString(other(filter[done:]))
 	return b.String()

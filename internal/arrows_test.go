@@ -23,7 +23,7 @@ var allowedImports = map[string][]string{
 	"directory":            {"query", "store", "patch", "scim", "filter", "table", "leniency"},
 	"query":                {"store", "scim", "filter", "table", "leniency"},
 	"fsck":                 {"store", "scim", "table"},
-	"console":              {"feed", "leniency", "replay", "table"},
+	"console":              {"feed", "leniency", "replay", "replay/record", "table"},
 	"feed":                 {"store", "scim", "table"},
 	"feed/eventbridge":     {"feed", "store", "scim", "table"},
 	"store":                {"table", "scim"},
@@ -84,7 +84,7 @@ func TestLambdaFunctionsLinkNothingThatOnlyTheLocalProgramNeeds(t *testing.T) {
 	t.Parallel()
 	localOnly := []string{module + "/internal/table/bolt", module + "/internal/table/tabletest", module + "/internal/console", "go.yaml.in/yaml/v3", "testing"}
 	localOnlyModules := []string{"go.etcd.io/", "github.com/klauspost/"} // API Gateway compresses responses itself
-	for _, function := range []string{"./functions/admin", "./functions/audit", "./functions/scim", "./functions/sweep"} {
+	for _, function := range []string{"./functions/admin", "./functions/audit", "./functions/feed", "./functions/scim", "./functions/sweep"} {
 		for _, p := range packages(t, "-deps", function) {
 			within := func(prefix string) bool { return strings.HasPrefix(p.ImportPath, prefix) }
 			if slices.Contains(localOnly, p.ImportPath) || slices.ContainsFunc(localOnlyModules, within) {

@@ -63,18 +63,18 @@ func newBrowserTest(t *testing.T) *browserTest {
 	return b
 }
 
-// play plays recorded conversations against the server.
-func (b *browserTest) play(folder string) (differing int) {
-	b.Helper()
+// play plays recorded conversations against a server with the token "browser". It returns how many responses differ.
+func (p *program) play(t *testing.T, folder string) int {
+	t.Helper()
 	conversations, err := replay.LoadConversations(folder)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
-	base, _ := strings.CutPrefix(b.program.announced[0], "SCIM base URL: ")
+	base, _ := strings.CutPrefix(p.announced[0], "SCIM base URL: ")
 	player := replay.Player{Target: replay.HTTPTarget(http.DefaultClient, base), Token: "browser", RunSuffix: "browser"}
-	differing, err = player.PlayAll(b.Context(), io.Discard, conversations)
+	differing, err := player.PlayAll(t.Context(), io.Discard, conversations)
 	if err != nil {
-		b.Fatal(err)
+		t.Fatal(err)
 	}
 	return differing
 }
@@ -170,11 +170,31 @@ func (b *browserTest) createUserInGroup() string {
 	return created.ID
 }
 
+// saveRecording stops the recording, saves it, and plays it.
+func (b *browserTest) saveRecording() {
+	b.Helper()
+	folder := filepath.Join(b.TempDir(), "recording")
+	b.open("/console/record")
+	b.page.MustElementR("button", "Stop").MustClick()
+	b.page.MustElementR("h2", "What is replaced")
+	b.capture("record")
+	b.page.MustElement(`input[name="folder"]`).MustSelectAllText().MustInput(folder)
+	b.page.MustElementR("button", "Save").MustClick()
+	b.page.MustElementR("p", "requests are saved")
+	if differing := b.program.play(b.T, folder); differing != 0 {
+		b.Errorf("%d responses differ from those of the recording", differing)
+	}
+}
+
 // An engineer who has only the address of the console sees what Okta's recorded traffic does, live.
 func TestConsoleInBrowser(t *testing.T) {
 	t.Parallel()
 	b := newBrowserTest(t)
-	if differing := b.play("../../events/okta"); differing != 0 {
+	b.open("/console/record")
+	b.page.MustElementR("button", "Start").MustClick()
+	b.page.MustElementR("button", "Stop")
+	b.open("/console/")
+	if differing := b.program.play(t, "../../events/okta"); differing != 0 {
 		t.Errorf("%d responses differ", differing)
 	}
 	b.page.MustWait(`() => document.querySelectorAll("#rows tr").length > 90`) // the list has filled without a reload
@@ -188,6 +208,8 @@ func TestConsoleInBrowser(t *testing.T) {
 	b.page.MustElement("#request")
 	b.requireText("Operations", "Items written", "Transaction")
 	b.capture("exchange")
+
+	b.saveRecording()
 
 	base := strings.TrimPrefix(b.program.announced[0], "SCIM base URL: ")
 	user := b.createUserInGroup()

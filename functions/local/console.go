@@ -3,9 +3,11 @@ package main
 import (
 	"context"
 	"crypto/rand"
+	"fmt"
 	"log/slog"
 	"net"
 	"net/http"
+	"os"
 	"strings"
 	"sync"
 
@@ -29,6 +31,31 @@ func newConsole(c directory.Config, a net.Addr) *console.Console {
 			_, err = check.RunExclusive(ctx)
 			return lines, err
 		}})
+}
+
+// consoleURL returns the address of the console of a server that listens at an address, or "" if the console is off.
+func consoleURL(con *console.Console, a net.Addr) string {
+	if con == nil {
+		return ""
+	}
+	return strings.TrimSuffix(baseURL(a), basePath) + console.Root + "?key=" + con.Key
+}
+
+// saveRecording saves the requests that were recorded, if -record was given.
+func (o options) saveRecording(con *console.Console) error {
+	if o.record == "" {
+		return nil
+	}
+	n, err := con.SaveRecording(o.record)
+	if err != nil {
+		return fmt.Errorf("the recording is lost: %w", err)
+	}
+	if n == 0 {
+		fmt.Fprintln(os.Stderr, "local: nothing was recorded that can be played")
+		return nil
+	}
+	fmt.Fprintf(os.Stderr, "local: saved %d requests in %s\n", n, o.record)
+	return nil
 }
 
 // observe returns a configuration whose table and log also tell the console what each request does.

@@ -6,6 +6,9 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -50,5 +53,24 @@ func TestConsoleHosts(t *testing.T) {
 		if con.Pages().ServeHTTP(w, r); w.Code != want {
 			t.Errorf("%s: %d, want %d", host, w.Code, want)
 		}
+	}
+}
+
+// With -record, the requests of a run are saved when it ends, and play on another server without a difference.
+func TestRecordSavesAtTheEnd(t *testing.T) {
+	t.Parallel()
+	folder := filepath.Join(t.TempDir(), "recording")
+	p := startProgram(t, "-db", ":memory:", "-record", folder)
+	p.send(t, "POST", "/Users", `{"userName":"leia@alderaan.example.org"}`)
+	p.send(t, "GET", "/Users?filter=userName+eq+%22leia@alderaan.example.org%22", "")
+	if err := p.cmd.Process.Signal(os.Interrupt); err != nil {
+		t.Fatal(err)
+	}
+	if err := p.cmd.Wait(); err != nil || !strings.Contains(p.stderr.String(), "saved 2 requests") {
+		t.Errorf("after Ctrl-C: %v\n%s", err, &p.stderr)
+	}
+	other := startProgram(t, "-db", ":memory:", "-token", "browser")
+	if differing := other.play(t, folder); differing != 0 {
+		t.Errorf("%d responses differ", differing)
 	}
 }

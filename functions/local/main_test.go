@@ -61,6 +61,7 @@ func TestInvalidArgumentsAreRejected(t *testing.T) {
 		"-budget 0": "-budget is 0", "-budget -5": "-budget is -5", "-budget x": "invalid value", "fsk": "unexpected argument",
 		"-rate -5": "-rate is -5", "-base example.com": `-base "example.com" is not a base URL`, "-base https://": "not a base URL",
 		"-base https://a.example/x?y": "not a base URL", "-h": "help requested", "-budget 1": "", "": "", "-rate 0": "",
+		"-record .": "exists already", "-record new -console=false": "needs the console", "-record new": "",
 	} {
 		f := flag.NewFlagSet("local", flag.ContinueOnError)
 		f.SetOutput(io.Discard)

@@ -2,6 +2,7 @@ package main
 
 import (
 	"crypto/rand"
+	"errors"
 	"flag"
 	"fmt"
 	"io/fs"
@@ -19,9 +20,9 @@ import (
 
 // options are the command-line flags.
 type options struct {
-	addr, base, db, token, endpoint, table, types, events string
-	budget, rate                                          int
-	console                                               bool
+	addr, base, db, token, endpoint, table, types, events, record string
+	budget, rate                                                  int
+	console                                                       bool
 }
 
 // parseServeOptions parses the arguments of a server.
@@ -32,6 +33,7 @@ func parseServeOptions(f *flag.FlagSet, arguments []string) (o options, err erro
 		"public `URL` of the server, such as the address of a tunnel (default: the address to listen on)")
 	f.StringVar(&o.token, "token", "", "bearer token (default: a new one for each run)")
 	f.BoolVar(&o.console, "console", true, "serve the console, which shows requests and data to a browser on this machine")
+	f.StringVar(&o.record, "record", "", "new `folder` in which the requests of this run are saved, without personal data, for functions/replay")
 	f.StringVar(&o.events, "events", "", "`file` to which each change is appended as a line of JSON; - for standard output")
 	f.IntVar(&o.budget, "budget", query.DefaultScanBudget,
 		"`candidates` that a request may test at most if no index selects the resources")
@@ -47,10 +49,24 @@ func parseServeOptions(f *flag.FlagSet, arguments []string) (o options, err erro
 		err = fmt.Errorf("-budget is %d; use at least 1", o.budget)
 	case o.rate < 0:
 		err = fmt.Errorf("-rate is %d; use at least 1 request per second, or 0 for no limit", o.rate)
-	case o.base != "":
+	case o.record != "":
+		err = o.checkRecord()
+	}
+	if err == nil && o.base != "" {
 		o.base, err = normalizeBase(o.base)
 	}
 	return o, err
+}
+
+// checkRecord returns an error if the requests cannot be recorded as -record says.
+func (o options) checkRecord() error {
+	if !o.console {
+		return errors.New("-record needs the console; leave out -console=false")
+	}
+	if _, err := os.Lstat(o.record); !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("-record %s exists already; name a new folder", o.record)
+	}
+	return nil
 }
 
 // basePath is the path of the base URL.

@@ -51,7 +51,7 @@ func (o options) serveAndWork(ctx context.Context, c directory.Config, stream ta
 		return err
 	}
 	base := cmp.Or(o.base, baseURL(listener.Addr()))
-	h, consoleURL, err := o.newServer(ctx, c, tokens, base, listener.Addr())
+	h, con, err := o.newServer(ctx, c, tokens, base, listener.Addr())
 	if err != nil {
 		return err
 	}
@@ -60,7 +60,7 @@ func (o options) serveAndWork(ctx context.Context, c directory.Config, stream ta
 		return err
 	}
 	defer closeEvents()
-	printConnection(base, secret, consoleURL)
+	printConnection(base, secret, consoleURL(con, listener.Addr()))
 	if o.base != "" {
 		fmt.Printf("Listening at %s\n\n", baseURL(listener.Addr()))
 	}
@@ -70,22 +70,24 @@ func (o options) serveAndWork(ctx context.Context, c directory.Config, stream ta
 	defer cancel()
 	working.Go(func() { sweepLoop(ctx, c) })
 	working.Go(func() { feedLoop(ctx, stream, publisher) })
-	return serve(ctx, listener, withWriteTimeout(h))
+	return errors.Join(serve(ctx, listener, withWriteTimeout(h)), o.saveRecording(con))
 }
 
-// newServer returns the handler of the SCIM API and, unless it is off, of the console, and the address of the console. The
-// console ends with ctx.
-func (o options) newServer(ctx context.Context, c directory.Config, tokens *token.Store, base string, a net.Addr) (h http.Handler, consoleURL string, err error) {
+// newServer returns the handler of the SCIM API and of the console. The console ends with ctx. It is nil if it is off.
+func (o options) newServer(ctx context.Context, c directory.Config, tokens *token.Store, base string, a net.Addr) (h http.Handler, con *console.Console, err error) {
 	if !o.console {
 		h, err = withCompression(newHandler(c, tokens, base, o.rate))
-		return h, "", err
+		return h, nil, err
 	}
-	con := newConsole(c, a)
+	con = newConsole(c, a)
 	con.SCIM, con.Tenants, con.Token = newHandler(observe(con, c), tokens, base, o.rate), tenantNames(tokens), newConsoleTokens(tokens).token
-	if h, err = withCompression(con.Capture(con.SCIM)); err != nil {
-		return nil, "", err
+	if o.record != "" {
+		con.Record()
 	}
-	return withPages(ctx, con, h), strings.TrimSuffix(baseURL(a), basePath) + console.Root + "?key=" + con.Key, nil
+	if h, err = withCompression(con.Capture(con.SCIM)); err != nil {
+		return nil, nil, err
+	}
+	return withPages(ctx, con, h), con, nil
 }
 
 func newHandler(c directory.Config, tokens *token.Store, base string, rate int) http.Handler {

@@ -37,8 +37,12 @@ func (c *Console) Capture(h http.Handler) http.Handler {
 		ctx, rules := leniency.Collect(context.WithValue(r.Context(), captureKey{}, own))
 		e.Header = newMasker(r.Header).header(r.Header)
 		e.Client = recognizeClient(e) // a fault may select by it; the body is not read yet
-		sent := &recordedBody{ReadCloser: r.Body}
-		got := &recordedResponse{ResponseWriter: w}
+		recorder, limit := c.recording.active(), maxBodyBytes
+		if recorder != nil {
+			limit = maxRecordedBodyBytes
+		}
+		sent := &recordedBody{ReadCloser: r.Body, limit: limit}
+		got := &recordedResponse{ResponseWriter: w, limit: limit}
 		r = r.WithContext(ctx)
 		r.Body = sent
 		fault := c.faults.take(e)
@@ -53,6 +57,9 @@ func (c *Console) Capture(h http.Handler) http.Handler {
 		e.Rules = rules()
 		e.Sentence = describe(e)
 		c.exchanges.add(e)
+		if recorder != nil && fault == nil {
+			e.record(recorder, r, sent, got)
+		}
 		if fault != nil && fault.Action.closes {
 			panic(http.ErrAbortHandler) // closes the connection
 		}
@@ -76,13 +83,14 @@ func (c *Console) complete(e *Exchange, r *http.Request, own *capture, sent *rec
 // A recordedBody is the body of a request of which a part is kept.
 type recordedBody struct {
 	io.ReadCloser
-	kept bytes.Buffer
-	size int
+	limit int
+	kept  bytes.Buffer
+	size  int
 }
 
 func (b *recordedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
-	keep(&b.kept, p[:n])
+	keep(&b.kept, p[:n], b.limit)
 	b.size += n
 	return n, err
 }
@@ -90,6 +98,7 @@ func (b *recordedBody) Read(p []byte) (int, error) {
 // A recordedResponse is a response of which a part is kept.
 type recordedResponse struct {
 	http.ResponseWriter
+	limit  int
 	kept   bytes.Buffer
 	size   int
 	status int
@@ -103,7 +112,7 @@ func (w *recordedResponse) WriteHeader(status int) {
 }
 
 func (w *recordedResponse) Write(p []byte) (int, error) {
-	keep(&w.kept, p)
+	keep(&w.kept, p, w.limit)
 	w.size += len(p)
 	return w.ResponseWriter.Write(p)
 }
@@ -111,8 +120,8 @@ func (w *recordedResponse) Write(p []byte) (int, error) {
 // Unwrap returns the wrapped writer to http.ResponseController.
 func (w *recordedResponse) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
-func keep(b *bytes.Buffer, p []byte) {
-	b.Write(p[:min(len(p), maxBodyBytes-b.Len())])
+func keep(b *bytes.Buffer, p []byte, limit int) {
+	b.Write(p[:min(len(p), limit-b.Len())])
 }
 
 // LogHandler returns a handler that passes lines of the log to another handler, and adds those of a captured request to

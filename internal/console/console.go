@@ -41,6 +41,7 @@ type Console struct {
 	Config
 	exchanges exchanges
 	faults    faults
+	recording recording
 	templates map[string]*template.Template // by page
 }
 
@@ -67,6 +68,8 @@ func (c *Console) Pages() http.Handler {
 	mux.HandleFunc("GET "+Root+"faults", func(w http.ResponseWriter, _ *http.Request) { c.faultsPage(w, "") })
 	mux.HandleFunc("POST "+Root+"faults", c.addFault)
 	mux.HandleFunc("POST "+Root+"faults/remove", c.removeFault)
+	mux.HandleFunc("GET "+Root+"record", func(w http.ResponseWriter, _ *http.Request) { c.recordPage(w, recordPage{}) })
+	mux.HandleFunc("POST "+Root+"record", c.recordCommand)
 	mux.HandleFunc("GET "+Root+"operate", c.operate)
 	mux.HandleFunc("POST "+Root+"operate", c.operateCommand)
 	mux.HandleFunc("POST "+Root+"check", c.check)
@@ -83,6 +86,7 @@ type page struct {
 	Title   string
 	Section string // of the navigation
 	Faults  int    // number of active faults, for the banner
+	Records bool   // traffic is recorded, for the banner
 	Status  int    // 0: 200
 	Content any
 }
@@ -105,7 +109,7 @@ func parseTemplates() map[string]*template.Template {
 // render writes a page. name is that of the template of its content.
 func (c *Console) render(w http.ResponseWriter, name string, p page) {
 	var b bytes.Buffer
-	p.Faults = len(c.faults.active())
+	p.Faults, p.Records = len(c.faults.active()), c.recording.active() != nil
 	if err := c.templates[name].ExecuteTemplate(&b, "layout.html", p); err != nil {
 		http.Error(w, "The page cannot be shown: "+err.Error(), http.StatusInternalServerError)
 		return

@@ -56,7 +56,7 @@ func (m masker) text(s string) string {
 
 // body returns what is kept of a body of JSON.
 func (m masker) body(b []byte, size int) Body {
-	s := m.text(strings.ToValidUTF8(string(b), "\uFFFD"))
+	s := m.text(strings.ToValidUTF8(string(b[:min(len(b), maxBodyBytes)]), "\uFFFD"))
 	if strings.Contains(strings.ToLower(s), "password") {
 		s = passwordMember.ReplaceAllString(s, `$1"`+masked+`"`)
 		s = passwordPath.ReplaceAllString(s, `$1"`+masked+`"`)

@@ -206,7 +206,7 @@ func TestConsoleInBrowser(t *testing.T) {
 	b.page.MustElement("#method").MustSelect("PATCH")
 	b.page.MustElement(`#rows tr[data-method="PATCH"]:not([hidden]) a`).MustClick()
 	b.page.MustElement("#request")
-	b.requireText("Operations", "Items written", "Transaction")
+	b.requireText("Operations", "Items written", "Transaction", "What GET /Changes tells")
 	b.capture("exchange")
 
 	b.saveRecording()

@@ -142,3 +142,23 @@ func listenFor(s *site, address, last, name string) (id string) {
 	s.Errorf("no event for %s", name)
 	return id
 }
+
+// The page of an exchange shows the changes that the exchange led to, and no others.
+func TestExchangeShowsWhatTheFeedTells(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "acme")
+	s.user("acme", "ada")
+	s.publish()
+	s.user("acme", "grace")
+	if page := s.page("/console/traffic/2", 200); !strings.Contains(page, "or not yet") || strings.Contains(page, "user.created") {
+		t.Errorf("before the change is in the log: %s", page)
+	}
+	s.publish()
+	for exchange, names := range map[string][2]string{"1": {"ada", "grace"}, "2": {"grace", "ada"}} {
+		page := s.page("/console/traffic/"+exchange, 200)
+		if !strings.Contains(page, "user.created") || !strings.Contains(page, ">"+names[0]+"</a>") || strings.Contains(page, ">"+names[1]+"</a>") {
+			t.Errorf("exchange %s: %s", exchange, page)
+		}
+	}
+	s.page("/console/traffic/3", 404)
+}

@@ -63,7 +63,7 @@ func (c *Console) Pages() http.Handler {
 	mux.Handle("GET "+Root+"assets/", http.StripPrefix(Root+"assets/", http.FileServerFS(assets)))
 	mux.HandleFunc("GET "+Root+"{$}", c.traffic)
 	mux.HandleFunc("GET "+Root+"traffic/live", c.live)
-	mux.HandleFunc("GET "+Root+"traffic/{id}", c.exchange)
+	mux.HandleFunc("GET "+Root+"traffic/{id}", c.show("traffic", "exchange.html", c.exchange))
 	mux.HandleFunc("POST "+Root+"traffic/clear", c.clear)
 	mux.HandleFunc("GET "+Root+"faults", func(w http.ResponseWriter, _ *http.Request) { c.faultsPage(w, "") })
 	mux.HandleFunc("POST "+Root+"faults", c.addFault)

@@ -69,7 +69,7 @@ func newSite(t *testing.T, tenants ...string) *site {
 		Tenants: func(context.Context) ([]string, error) { return tenants, nil },
 		Token:   func(_ context.Context, tenant string) (string, error) { return s.tokens[tenant], nil }})
 	log := slog.New(s.console.LogHandler(slog.NewTextHandler(io.Discard, nil)))
-	c := directory.Config{Store: store.Config{Table: tab, Types: scim.StandardTypes(), Now: time.Now, Random: rand.Reader, Log: log}}
+	c := directory.Config{Store: store.Config{Table: s.console.Table(tab), Types: scim.StandardTypes(), Now: time.Now, Random: rand.Reader, Log: log}}
 	s.console.Execute = admin.New(c).Execute
 	s.publisher = &feed.Publisher{Store: c.Store, IsActive: func(context.Context, string) (bool, error) { return true, nil }}
 	s.console.SCIM = server.New(server.Config{Directory: c, Tokens: tokens, Log: log, Timeout: time.Minute, BaseURL: "http://127.0.0.1:8080/scim/v2",

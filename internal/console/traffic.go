@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"serverless-scim/internal/feed"
 	"serverless-scim/internal/table"
 )
 
@@ -55,15 +56,24 @@ func writeEvent(w io.Writer, data string) {
 	fmt.Fprintf(w, "data: %s\n\n", strings.ReplaceAll(strings.TrimSpace(data), "\n", "\ndata: "))
 }
 
-// exchange serves one exchange.
-func (c *Console) exchange(w http.ResponseWriter, r *http.Request) {
+// An exchangePage is the content of the page of an exchange.
+type exchangePage struct {
+	*Exchange
+	Told logPage // the changes in the change feed to which the exchange led
+}
+
+// exchange returns the page of an exchange.
+func (c *Console) exchange(r *http.Request) (p page, err error) {
 	id, _ := strconv.Atoi(r.PathValue("id"))
 	e := c.exchanges.find(id)
 	if e == nil {
-		http.Error(w, "The exchange is not kept any more. The console keeps the last 500.", http.StatusNotFound)
-		return
+		return page{}, &problem{http.StatusNotFound, "The exchange is not kept any more. The console keeps the last 500."}
 	}
-	c.render(w, "exchange.html", page{Title: e.Sentence, Section: "traffic", Content: e})
+	content := exchangePage{Exchange: e}
+	if e.Tenant != "" && len(e.Items) > 0 {
+		content.Told, err = c.readLog(r.Context(), e.Tenant, "", func(change *feed.Change) bool { return change.Request == e.RequestID })
+	}
+	return page{Title: e.Sentence, Content: content}, err
 }
 
 func (c *Console) clear(w http.ResponseWriter, r *http.Request) {

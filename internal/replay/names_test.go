@@ -63,6 +63,9 @@ func TestNamesGetTheSuffix(t *testing.T) {
 		{`/Users?userName Eq "ann"`, ``, `userName Eq "ann-r"`},
 		{`/Users?username  sw "ann@b.c"`, ``, `username  sw "ann+r@b.c"`},
 		{`/Users?externalId eq "J\u00fcrgen"`, ``, `externalId eq "Jürgen-r"`},
+		{`/Users?userName sw "an" or userName eq "ann"`, ``, `userName sw "an" or userName eq "ann-r"`},
+		{`/Users?userName co "n@b" or userName eq "ann@b.c"`, ``, `userName co "n+r@b" or userName eq "ann+r@b.c"`},
+		{`/Users?userName eq "work" and emails[type eq "work"]`, ``, `userName eq "work-r" and emails[type eq "work"]`},
 		{`/Users?title eq "Dr"`, ``, `title eq "Dr"`},
 	} {
 		at, query, _ := strings.Cut(c.at, "?")

@@ -65,7 +65,8 @@ type recordedIdentity struct {
 
 // newEvent returns the event of a request. The header, the query, and the body are scrubbed. n makes the request IDs
 // differ, and sinceStart is the time since the first request.
-func newEvent(n int, method, target string, header http.Header, query url.Values, body []byte, sinceStart time.Duration) recordedEvent {
+func newEvent(n int, method, target string, header http.Header, query url.Values, body []byte,
+	sinceStart time.Duration) recordedEvent {
 	noise := sha256.Sum256(fmt.Append(nil, n))
 	id := fmt.Sprintf("%x", noise[:16])
 	at := time.Date(2026, 1, 1, 0, 0, 1, 0, time.UTC).Add(sinceStart)
@@ -163,7 +164,7 @@ func splitTarget(base, escapedPath string) (endpoint, id string, ok bool) {
 	return endpoint, id, ok && target == strings.TrimPrefix(path.Clean("/"+target), "/") && !strings.Contains(id, "/")
 }
 
-// writeJSON returns a value as an indented JSON text.
+// indentedJSON returns a value as an indented JSON text.
 func indentedJSON(v any) ([]byte, error) {
 	var b strings.Builder
 	e := json.NewEncoder(&b)

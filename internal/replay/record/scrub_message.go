@@ -6,6 +6,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // target returns the path of a request from the endpoint on.
@@ -85,11 +87,25 @@ func (s *scrubber) query(q url.Values) url.Values {
 var recordedParameters = []string{"filter", "startindex", "count", "cursor", "attributes", "excludedattributes", "sortby",
 	"sortorder", "aadoptscim062020"}
 
-// reply returns the checked headers and the body of a response. The body of a discovery endpoint describes the server,
-// so it stays.
+// discovery returns the body of a discovery endpoint, which describes the server. Only the server's address is replaced.
+func (s *scrubber) discovery(body []byte) []byte {
+	w := walker{name: func(name string) string { return name }}
+	w.value = func(attribute []string, _ jsontext.Kind, text string) string {
+		if attribute[len(attribute)-1] == "location" {
+			return s.location(text)
+		}
+		return s.token(text)
+	}
+	out, _ := w.walk(body, []string{""})
+	return out
+}
+
+// reply returns the checked headers and the body of a response.
 func (s *scrubber) reply(x *exchange) (header map[string]string, body []byte) {
 	body, header = x.Response.Body, map[string]string{}
-	if x.Response.Status != http.StatusOK || !slices.Contains(discoveryEndpoints, x.endpoint) {
+	if x.Response.Status == http.StatusOK && slices.Contains(discoveryEndpoints, x.endpoint) {
+		body = s.discovery(body)
+	} else {
 		s.hidesDetail = s.masked
 		body = s.json(body)
 		s.hidesDetail = false

@@ -163,6 +163,7 @@ func TestHostileValues(t *testing.T) {
 		`GET /Users?filter=emails[type eq "work" and value eq "work@corp-frob.test"]`,
 		`GET /Users?filter=displayName eq "He said \"Quux\" <script>alert(1)</script>"`,
 		`GET /Users?filter=name.formatted co "Übermüller"`,
+		`GET /Users?filter=emails[type eq "work" and value eq "Quuxz"]`,
 		`GET /Groups?filter=displayName eq "boss@corp-frob.test"`,
 		"PATCH /Users/{b}\n"+patch(`{"op":"replace","path":"emails[type eq \"work\"].value","value":"annabel@corp-frob.test"},{"op":"replace","path":"active","value":"False"}`),
 		"PATCH /Users/{b}\n"+patch(`{"value":{"emails[type eq \"work\"].value":"ann.frobnicator@eu.corp-frob.test","name.familyName":"Quuxington"},"op":"replace"}`),
@@ -179,7 +180,7 @@ func TestHostileValues(t *testing.T) {
 		"PATCH /Users/{c}\n"+patch(`{"op":"add","value":{"unknown":{"secret":"hunter2hunter2","note":"Quuxington of corp-frob.test, 8a6e0804-2bd0-4672-b79d-d97027f9071a"}}}`),
 		`GET /Users?filter=userName eq Quuxington`, `GET /Users?filter=userName eq work`, `GET /Users?filter=active eq true`,
 		`GET /Users?filter=userName eq "quux&access_token=Sup3rS3cret`,
-		`GET /Users?access_token=Sup3rS3cret&filter=userName eq "nobody@corp-frob.test"`,
+		`GET /Users?access_token=Quux0pen&filter=userName eq "nobody@corp-frob.test"`,
 		"DELETE /Groups/{g}",
 	)
 	report, saved := saveAndPlay(t, r, record.Options{})

@@ -49,7 +49,6 @@ func (b *recordingBuilder) learn(s *scrubber, all []*exchange) {
 		s.query(x.query)
 		s.segment(x.endpoint, x.id)
 	}
-	s.names.sortDomains()
 	s.learning = false
 }
 

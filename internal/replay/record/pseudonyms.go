@@ -1,7 +1,6 @@
 package record
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"fmt"
@@ -327,13 +326,6 @@ func (p *pseudonyms) domain(domain string) string {
 
 func (p *pseudonyms) isKnownDomain(lower string) bool {
 	return slices.ContainsFunc(p.domains, func(d string) bool { return lower == d || strings.HasSuffix(lower, "."+d) })
-}
-
-// sortDomains puts a domain before its subdomains.
-func (p *pseudonyms) sortDomains() {
-	slices.SortStableFunc(p.domains, func(a, b string) int {
-		return cmp.Compare(strings.Count(a, "."), strings.Count(b, "."))
-	})
 }
 
 // address returns the IP address that replaces an IP address. It is reserved for documentation (RFC 5737, RFC 3849).

@@ -241,12 +241,16 @@ func saveOnly(t *testing.T, o record.Options, exchanges ...record.Exchange) stri
 	return savedText(t, dir)
 }
 
-// The order is that of the responses, whatever the order of the calls of Add.
+// The order is that of the responses, whatever the order of the calls of Add. The response to HEAD has no body.
 func TestOrderIsThatOfTheResponses(t *testing.T) {
 	t.Parallel()
 	saved := saveOnly(t, record.Options{},
+		newExchange(4, "HEAD", "/Users/7", nil, "", 200, `{"id":"7","userName":"ann"}`),
 		newExchange(3, "GET", "/Users/7", nil, "", 200, `{"id":"7","userName":"ann"}`),
 		newExchange(1, "POST", "/Users", nil, `{"userName":"ann"}`, 201, `{"id":"7","userName":"ann"}`))
+	if strings.Count(saved, `"body": {`) != 2 {
+		t.Error("HEAD has a body")
+	}
 	if !strings.Contains(saved, "01-create-user.json") || !strings.Contains(saved, "02-read-user.json") || strings.Contains(saved, "setup") {
 		t.Error("the create is not first")
 	}

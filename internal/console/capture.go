@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 
+	"serverless-scim/internal/console/traffic"
 	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/table"
 )
@@ -16,8 +17,8 @@ import (
 // A capture collects what the parts of the server do for one request. It is in the context of the request.
 type capture struct {
 	mu           sync.Mutex
-	log          []LogLine
-	items        []ItemChange
+	log          []traffic.LogLine
+	items        []traffic.ItemChange
 	transactions int
 	request      map[string]string // attributes of the line "request" of the log
 }
@@ -32,11 +33,11 @@ func captureOf(ctx context.Context) *capture {
 // Capture returns a handler that records each exchange of the SCIM handler h.
 func (c *Console) Capture(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e := &Exchange{Begin: c.Now(), Method: r.Method, Host: r.Host, Path: strings.TrimPrefix(r.URL.Path, c.BasePath), Query: r.URL.RawQuery}
+		e := &traffic.Exchange{Begin: c.Now(), Method: r.Method, Host: r.Host, Path: strings.TrimPrefix(r.URL.Path, c.BasePath), Query: r.URL.RawQuery}
 		own := &capture{}
 		ctx, rules := leniency.Collect(context.WithValue(r.Context(), captureKey{}, own))
 		e.Header = newMasker(r.Header).header(r.Header)
-		e.Client = recognizeClient(e) // a fault may select by it; the body is not read yet
+		e.Client = traffic.RecognizeClient(e) // a fault may select by it; the body is not read yet
 		recorder, limit := c.recording.active(), maxBodyBytes
 		if recorder != nil {
 			limit = maxRecordedBodyBytes
@@ -55,10 +56,10 @@ func (c *Console) Capture(h http.Handler) http.Handler {
 		e.Duration = c.Now().Sub(e.Begin)
 		c.complete(e, r, own, sent, got)
 		e.Rules = rules()
-		e.Sentence = describe(e)
+		e.Sentence = traffic.Describe(e)
 		c.exchanges.add(e)
 		if recorder != nil && fault == nil {
-			e.record(recorder, r, sent, got)
+			recordExchange(recorder, e, r, sent, got)
 		}
 		if fault != nil && fault.Action.closes {
 			panic(http.ErrAbortHandler) // closes the connection
@@ -67,10 +68,10 @@ func (c *Console) Capture(h http.Handler) http.Handler {
 }
 
 // complete adds to an exchange what was captured, without secrets.
-func (c *Console) complete(e *Exchange, r *http.Request, own *capture, sent *recordedBody, got *recordedResponse) {
+func (c *Console) complete(e *traffic.Exchange, r *http.Request, own *capture, sent *recordedBody, got *recordedResponse) {
 	m := newMasker(r.Header)
 	e.Body = m.body(sent.kept.Bytes(), sent.size)
-	e.Client = recognizeClient(e)
+	e.Client = traffic.RecognizeClient(e)
 	e.Reply, e.Content, e.Status = m.header(got.Header()), m.body(got.kept.Bytes(), got.size), max(got.status, http.StatusOK)
 	e.Path, e.Query = m.text(e.Path), m.text(e.Query)
 	own.mu.Lock()
@@ -143,8 +144,8 @@ func (h logHandler) WithAttrs(attrs []slog.Attr) slog.Handler {
 func (h logHandler) WithGroup(name string) slog.Handler { return logHandler{h.Handler.WithGroup(name)} }
 
 func (c *capture) addLine(r slog.Record) {
-	line := LogLine{Level: r.Level.String(), Message: r.Message}
-	r.Attrs(func(a slog.Attr) bool { line.add("", a); return true })
+	line := traffic.LogLine{Level: r.Level.String(), Message: r.Message}
+	r.Attrs(func(a slog.Attr) bool { line.Attributes = appendAttribute(line.Attributes, "", a); return true })
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.log = append(c.log, line)
@@ -156,16 +157,16 @@ func (c *capture) addLine(r slog.Record) {
 	}
 }
 
-// add adds an attribute. The name of an attribute in a group is group.name.
-func (l *LogLine) add(prefix string, a slog.Attr) {
+// appendAttribute appends an attribute of a line of the log. The name of an attribute in a group is group.name.
+func appendAttribute(to []traffic.Attribute, prefix string, a slog.Attr) []traffic.Attribute {
 	v := a.Value.Resolve()
 	if v.Kind() != slog.KindGroup {
-		l.Attributes = append(l.Attributes, Attribute{prefix + a.Key, v.String()})
-		return
+		return append(to, traffic.Attribute{Name: prefix + a.Key, Value: v.String()})
 	}
 	for _, member := range v.Group() {
-		l.add(prefix+a.Key+".", member)
+		to = appendAttribute(to, prefix+a.Key+".", member)
 	}
+	return to
 }
 
 // Table returns a table that adds the writes of a captured request to its exchange.
@@ -218,7 +219,7 @@ func (c *capture) addWrites(writes []table.Write, before map[table.Key]table.Ite
 		if len(c.items) == maxKeptItems {
 			return
 		}
-		i := ItemChange{Key: w.Target(), Old: before[w.Target()], Transaction: c.transactions}
+		i := traffic.ItemChange{Key: w.Target(), Old: before[w.Target()], Transaction: c.transactions}
 		switch w := w.(type) {
 		case table.Put:
 			i.New = w.Item
@@ -235,9 +236,9 @@ func (c *capture) addWrites(writes []table.Write, before map[table.Key]table.Ite
 type exchanges struct {
 	mu        sync.Mutex
 	last      int // ID of the newest
-	list      []*Exchange
+	list      []*traffic.Exchange
 	bytes     int
-	listeners map[chan *Exchange]bool
+	listeners map[chan *traffic.Exchange]bool
 }
 
 const (
@@ -246,14 +247,14 @@ const (
 )
 
 // add adds an exchange, and drops the oldest ones that do not fit.
-func (x *exchanges) add(e *Exchange) {
+func (x *exchanges) add(e *traffic.Exchange) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.last++
 	e.ID = x.last
-	x.list, x.bytes = append(x.list, e), x.bytes+e.size()
+	x.list, x.bytes = append(x.list, e), x.bytes+sizeOf(e)
 	for len(x.list) > maxExchanges || x.bytes > maxExchangeBytes && len(x.list) > 1 {
-		x.bytes -= x.list[0].size()
+		x.bytes -= sizeOf(x.list[0])
 		x.list = x.list[1:]
 	}
 	for l := range x.listeners {
@@ -264,8 +265,8 @@ func (x *exchanges) add(e *Exchange) {
 	}
 }
 
-// size estimates the memory of an exchange.
-func (e *Exchange) size() int {
+// sizeOf estimates the memory of an exchange.
+func sizeOf(e *traffic.Exchange) int {
 	n := 4096 + len(e.Body.Text) + len(e.Content.Text)
 	for _, i := range e.Items {
 		n += 2 * (table.ItemSize(i.Old) + table.ItemSize(i.New))
@@ -274,10 +275,10 @@ func (e *Exchange) size() int {
 }
 
 // snapshot returns the exchanges, the newest first.
-func (x *exchanges) snapshot() []*Exchange {
+func (x *exchanges) snapshot() []*traffic.Exchange {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	list := make([]*Exchange, 0, len(x.list))
+	list := make([]*traffic.Exchange, 0, len(x.list))
 	for i := len(x.list) - 1; i >= 0; i-- {
 		list = append(list, x.list[i])
 	}
@@ -285,7 +286,7 @@ func (x *exchanges) snapshot() []*Exchange {
 }
 
 // find returns the exchange with an ID, or nil.
-func (x *exchanges) find(id int) *Exchange {
+func (x *exchanges) find(id int) *traffic.Exchange {
 	for _, e := range x.snapshot() {
 		if e.ID == id {
 			return e
@@ -301,12 +302,12 @@ func (x *exchanges) clear() {
 }
 
 // listen returns a channel of new exchanges, and a function that ends it.
-func (x *exchanges) listen() (<-chan *Exchange, func()) {
-	l := make(chan *Exchange, maxExchanges)
+func (x *exchanges) listen() (<-chan *traffic.Exchange, func()) {
+	l := make(chan *traffic.Exchange, maxExchanges)
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	if x.listeners == nil {
-		x.listeners = map[chan *Exchange]bool{}
+		x.listeners = map[chan *traffic.Exchange]bool{}
 	}
 	x.listeners[l] = true
 	return l, func() {

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"serverless-scim/internal/console/traffic"
 	"strings"
 	"testing"
 	"time"
@@ -130,13 +131,13 @@ func TestMemoryIsBounded(t *testing.T) {
 	t.Parallel()
 	var x exchanges
 	for range 1200 {
-		x.add(&Exchange{})
+		x.add(&traffic.Exchange{})
 	}
 	if list := x.snapshot(); len(list) != maxExchanges || list[0].ID != 1200 {
 		t.Errorf("%d exchanges, the newest is %d", len(list), list[0].ID)
 	}
 	for range 1200 {
-		x.add(&Exchange{Body: Body{Text: strings.Repeat("x", maxBodyBytes)}, Content: Body{Text: strings.Repeat("x", maxBodyBytes)}})
+		x.add(&traffic.Exchange{Body: traffic.Body{Text: strings.Repeat("x", maxBodyBytes)}, Content: traffic.Body{Text: strings.Repeat("x", maxBodyBytes)}})
 	}
 	if x.bytes > maxExchangeBytes || len(x.snapshot()) < 100 {
 		t.Errorf("%d exchanges have %d bytes", len(x.snapshot()), x.bytes)

@@ -10,12 +10,11 @@
 //
 //	console.go    Config, New, the addresses of all pages
 //	security.go   who may see the pages
-//	capture.go    the middleware that records exchanges; exchange.go and mask.go say what is kept
-//	client.go     which identity provider sent a request
-//	words.go      an exchange in a sentence; words_read.go, words_write.go and words_patch.go have the verbs
-//	document.go   reads JSON, also if it is cut off; text.go makes text of clients fit for a sentence
-//	difference.go the difference of two JSON documents
-//	traffic.go    the start page: the list of exchanges, live, and one exchange
+//	capture.go    the middleware that keeps exchanges; mask.go masks secrets in them
+//	traffic.go    the start page: the list of exchanges, live, and one exchange; package traffic finds the words
+//	faults.go     faults that a user injects
+//	recording.go  recordings of traffic, which package record makes
+//	operate.go    tenants, tokens and checks
 //	directory.go  search and resources, which the SCIM server of the process returns
 //	items.go      the items of a partition; keys.go has the keys, as text
 //	changes.go    the change feed, live

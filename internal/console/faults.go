@@ -3,6 +3,7 @@ package console
 import (
 	"fmt"
 	"net/http"
+	"serverless-scim/internal/console/traffic"
 	"slices"
 	"strconv"
 	"strings"
@@ -40,7 +41,7 @@ type fault struct {
 	Remaining            int // number of requests that it still changes
 }
 
-func (f *fault) matches(e *Exchange) bool {
+func (f *fault) matches(e *traffic.Exchange) bool {
 	return (f.Method == "" || f.Method == e.Method) && strings.HasPrefix(e.Path, f.Path) && (f.Client == "" || f.Client == e.Client)
 }
 
@@ -54,7 +55,7 @@ type faults struct {
 const maxFaultRequests, maxFaultSeconds = 1000, 60
 
 // take returns the first fault that matches, or nil, and counts the request.
-func (x *faults) take(e *Exchange) *fault {
+func (x *faults) take(e *traffic.Exchange) *fault {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for i, f := range x.list {

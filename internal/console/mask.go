@@ -3,6 +3,7 @@ package console
 import (
 	"net/http"
 	"regexp"
+	"serverless-scim/internal/console/traffic"
 	"strings"
 )
 
@@ -55,14 +56,14 @@ func (m masker) text(s string) string {
 }
 
 // body returns what is kept of a body of JSON.
-func (m masker) body(b []byte, size int) Body {
+func (m masker) body(b []byte, size int) traffic.Body {
 	s := m.text(strings.ToValidUTF8(string(b[:min(len(b), maxBodyBytes)]), "\uFFFD"))
 	if strings.Contains(strings.ToLower(s), "password") {
 		s = passwordMember.ReplaceAllString(s, `$1"`+masked+`"`)
 		s = passwordPath.ReplaceAllString(s, `$1"`+masked+`"`)
 		s = passwordValue.ReplaceAllString(s, `$1"`+masked+`"$3`)
 	}
-	return Body{s, size}
+	return traffic.Body{Text: s, Size: size}
 }
 
 // header returns a copy of a header without secrets.

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 
+	"serverless-scim/internal/console/traffic"
 	"serverless-scim/internal/replay"
 	"serverless-scim/internal/replay/record"
 )
@@ -61,8 +62,8 @@ func (c *Console) SaveRecording(folder string) (requests int, err error) {
 	return report.Steps, err
 }
 
-// record adds an exchange to a recording, unless a part of it is missing.
-func (e *Exchange) record(to *record.Recorder, r *http.Request, sent *recordedBody, got *recordedResponse) {
+// recordExchange adds an exchange to a recording, unless a part of it is missing.
+func recordExchange(to *record.Recorder, e *traffic.Exchange, r *http.Request, sent *recordedBody, got *recordedResponse) {
 	if sent.kept.Len() < sent.size || got.kept.Len() < got.size {
 		return
 	}

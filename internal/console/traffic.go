@@ -17,6 +17,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"serverless-scim/internal/console/traffic"
 	"serverless-scim/internal/feed"
 	"serverless-scim/internal/table"
 )
@@ -58,7 +59,7 @@ func writeEvent(w io.Writer, data string) {
 
 // An exchangePage is the content of the page of an exchange.
 type exchangePage struct {
-	*Exchange
+	*traffic.Exchange
 	Told logPage // the changes in the change feed to which the exchange led
 }
 
@@ -96,8 +97,8 @@ func functions() template.FuncMap {
 		"key":       maskedKey,
 		"curl":      curlCommand,
 		"statusOf":  http.StatusText,
-		"isChanged": func(i ItemChange) string { return changeKind(i) },
-		"before":    func(i ItemChange) string { return itemText(i.Old) },
+		"isChanged": func(i traffic.ItemChange) string { return changeKind(i) },
+		"before":    func(i traffic.ItemChange) string { return itemText(i.Old) },
 	}
 }
 
@@ -134,10 +135,10 @@ func prettyJSON(text string) string {
 }
 
 // headerLines returns a header as lines, sorted by name.
-func headerLines(h http.Header) (lines []Attribute) {
+func headerLines(h http.Header) (lines []traffic.Attribute) {
 	for _, name := range slices.Sorted(maps.Keys(h)) {
 		for _, v := range h[name] {
-			lines = append(lines, Attribute{name, v})
+			lines = append(lines, traffic.Attribute{Name: name, Value: v})
 		}
 	}
 	return lines
@@ -180,22 +181,22 @@ func valueText(v types.AttributeValue) string {
 // A resourceDifference is what an exchange changed in the document of one resource.
 type resourceDifference struct {
 	Name  string // resource type and ID
-	Lines []DiffLine
+	Lines []traffic.DiffLine
 }
 
 // resourceDifferences returns what an exchange changed in the documents of resources.
-func resourceDifferences(e *Exchange) (list []resourceDifference) {
+func resourceDifferences(e *traffic.Exchange) (list []resourceDifference) {
 	for _, i := range e.Items {
 		parts := strings.Split(i.Key.PK, "#")
 		before, after := valueText(i.Old["doc"]), valueText(i.New["doc"])
 		if i.Key.SK == "@" && len(parts) == 3 && before != after {
-			list = append(list, resourceDifference{parts[1] + " " + parts[2], differences(before, after)})
+			list = append(list, resourceDifference{parts[1] + " " + parts[2], traffic.Differences(before, after)})
 		}
 	}
 	return list
 }
 
-func changeKind(i ItemChange) string {
+func changeKind(i traffic.ItemChange) string {
 	switch {
 	case i.Old == nil && i.New == nil:
 		return "absent"
@@ -209,7 +210,7 @@ func changeKind(i ItemChange) string {
 }
 
 // curlCommand returns a command that sends the request of an exchange again, with the variables BASE and TOKEN.
-func curlCommand(e *Exchange) string {
+func curlCommand(e *traffic.Exchange) string {
 	quote := func(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }
 	target := e.Path
 	if e.Query != "" {
@@ -226,7 +227,7 @@ func curlCommand(e *Exchange) string {
 }
 
 // costOf returns the cost in the line "request" of the log.
-func costOf(request map[string]string) (c Cost) {
+func costOf(request map[string]string) (c traffic.Cost) {
 	c.Calls, _ = strconv.Atoi(request["table.calls"])
 	c.RoundTrips, _ = strconv.Atoi(request["table.waits"])
 	c.ReadUnits, _ = strconv.ParseFloat(cmp.Or(request["table.readUnits"], "0"), 64)

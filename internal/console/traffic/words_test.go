@@ -1,4 +1,4 @@
-package console
+package traffic
 
 import (
 	"fmt"
@@ -27,7 +27,7 @@ func TestSentencesOfRecordedConversations(t *testing.T) {
 	}
 	exchanges := recordedExchanges(t)
 	for _, step := range slices.Sorted(maps.Keys(exchanges)) {
-		if got := describe(exchanges[step]); got != want[step] {
+		if got := Describe(exchanges[step]); got != want[step] {
 			t.Errorf("%s:\n got %q\nwant %q", step, got, want[step])
 		}
 		delete(want, step)
@@ -137,7 +137,7 @@ func TestSentencesOfRequests(t *testing.T) {
 		{"PATCH " + userPath, `[1,null,{"Operations":{}}]`, 400, errorOf("invalidSyntax", "Operations must be an array of at least one operation."), "cannot change the user u06…05fg: operations must be an array of at least one operation (400 invalidSyntax)"},
 		{"PATCH " + userPath, `{"Operations":[null,1,"x",{"op":1,"path":2,"value":[1]},{"op":"add","value":null}]}`, 200, ``, "changes the user u06…05fg"},
 	} {
-		if got := describe(exchangeOf(c.request, c.body, c.status, c.response)); got != "Okta "+c.want {
+		if got := Describe(exchangeOf(c.request, c.body, c.status, c.response)); got != "Okta "+c.want {
 			t.Errorf("%s %s:\n got %q\nwant %q", c.request, c.body, got, "Okta "+c.want)
 		}
 	}
@@ -148,7 +148,7 @@ func TestRandomUserNameTestsAConnectionOnlyIfThereIsNone(t *testing.T) {
 	t.Parallel()
 	e := exchangeOf("GET /Users?filter=userName+eq+%226382b3cc-8814-12b7-7bfc-aeed026001c0%22", "", 200, `{"totalResults":1}`)
 	e.Client = "Entra ID"
-	if got := describe(e); got != "Entra ID looks for a user by userName 6382b3cc-8814-12b7-7bfc-aeed026001c0: 1 found" {
+	if got := Describe(e); got != "Entra ID looks for a user by userName 6382b3cc-8814-12b7-7bfc-aeed026001c0: 1 found" {
 		t.Errorf("got %q", got)
 	}
 }
@@ -161,7 +161,7 @@ func TestSubjectOfASentence(t *testing.T) {
 	} {
 		e := exchangeOf("GET /Changes?cursor=a", "", 200, `{"changes":[{}]}`)
 		e.Client = client
-		if got := describe(e); got != want+" reads 1 change" {
+		if got := Describe(e); got != want+" reads 1 change" {
 			t.Errorf("%q: got %q", client, got)
 		}
 	}
@@ -170,11 +170,11 @@ func TestSubjectOfASentence(t *testing.T) {
 func TestFailureToAuthenticateIsTheWholeSentence(t *testing.T) {
 	t.Parallel()
 	e := exchangeOf("POST /Users", `{"userName":"ada"}`, 401, errorOf("", "Send a valid token, as Authorization: Bearer TOKEN."))
-	if got := describe(e); got != "Okta sends no valid token (401)" {
+	if got := Describe(e); got != "Okta sends no valid token (401)" {
 		t.Errorf("with another token: got %q", got)
 	}
 	e.Header.Del("Authorization")
-	if got := describe(e); got != "Okta sends no token (401)" {
+	if got := Describe(e); got != "Okta sends no token (401)" {
 		t.Errorf("without a token: got %q", got)
 	}
 }
@@ -188,7 +188,7 @@ func TestThrottledClientReadsWhenToRetry(t *testing.T) {
 		"Fri": "Okta cannot create the user ada: the table is busy, retry after Fri (429)",
 	} {
 		e.Reply.Set("Retry-After", wait)
-		if got := describe(e); got != want {
+		if got := Describe(e); got != want {
 			t.Errorf("Retry-After %q: got %q, want %q", wait, got, want)
 		}
 	}
@@ -228,7 +228,7 @@ func TestSentenceTellsWhatChangedInTheTable(t *testing.T) {
 		e.Cost.Calls = 1
 		_, target, _ := strings.Cut(c.request, " ")
 		e.Items = head(target, c.old, c.new)
-		if got := describe(e); got != "Okta "+c.want {
+		if got := Describe(e); got != "Okta "+c.want {
 			t.Errorf("%s %s: got %q, want %q", c.request, c.body, got, c.want)
 		}
 	}
@@ -239,21 +239,21 @@ func TestNothingChangesIsSaidOnlyIfTheTableWasAskedAndNothingWritten(t *testing.
 	const said = ": nothing changes"
 	for _, request := range []string{"PUT " + userPath, "PATCH " + userPath} {
 		e := exchangeOf(request, `{"userName":"ada"}`, 200, `{"userName":"ada"}`)
-		if got := describe(e); strings.Contains(got, said) {
+		if got := Describe(e); strings.Contains(got, said) {
 			t.Errorf("%s: the calls are not known: got %q", request, got)
 		}
 		e.Cost.Calls = 2
-		if got := describe(e); !strings.HasSuffix(got, said) {
+		if got := Describe(e); !strings.HasSuffix(got, said) {
 			t.Errorf("%s: nothing was written: got %q", request, got)
 		}
 		e.Items = make([]ItemChange, 1)
-		if got := describe(e); strings.Contains(got, said) {
+		if got := Describe(e); strings.Contains(got, said) {
 			t.Errorf("%s: an item was written: got %q", request, got)
 		}
 	}
 	e := exchangeOf("GET "+userPath, "", 200, `{"userName":"ada"}`)
 	e.Cost.Calls = 1
-	if got := describe(e); got != "Okta reads the user ada" {
+	if got := Describe(e); got != "Okta reads the user ada" {
 		t.Errorf("a request that only reads: got %q", got)
 	}
 }
@@ -268,7 +268,7 @@ func TestHostileNameCannotPretendToBeASentence(t *testing.T) {
 		"<script>":                       `Okta creates the user "<script>"`,
 	} {
 		e := exchangeOf("POST /Users", fmt.Sprintf(`{"userName":%s}`, quoteJSON(value)), 201, "")
-		if got := describe(e); got != want {
+		if got := Describe(e); got != want {
 			t.Errorf("%q: got %q, want %q", value, got, want)
 		}
 	}
@@ -278,7 +278,7 @@ func TestHostileNameCannotPretendToBeASentence(t *testing.T) {
 func TestLongSentenceKeepsItsEnding(t *testing.T) {
 	t.Parallel()
 	e := exchangeOf("POST /Users", `{"userName":"`+strings.Repeat("a", 60)+`"}`, 400, errorOf("invalidValue", strings.Repeat("é ", 200)))
-	got := describe(e)
+	got := Describe(e)
 	if !strings.HasSuffix(got, "… (400 invalidValue)") || utf8.RuneCountInString(got) > maxSentenceLength {
 		t.Errorf("got %q", got)
 	}
@@ -292,7 +292,7 @@ func TestPasswordIsInNoSentence(t *testing.T) {
 		patchOf(`{"op":"add","path":"members","value":"hunter2"}`), patchOf(`{"op":"hunter2"}`),
 	} {
 		for _, request := range []string{"POST /Users", "PUT " + userPath, "PATCH " + userPath, "PATCH " + groupPath, "POST /Bulk"} {
-			if got := describe(exchangeOf(request, body, 200, body)); strings.Contains(got, "hunter2") {
+			if got := Describe(exchangeOf(request, body, 200, body)); strings.Contains(got, "hunter2") {
 				t.Errorf("%s %s: got %q", request, body, got)
 			}
 		}
@@ -307,11 +307,11 @@ func FuzzDescribe(f *testing.F) {
 	f.Add("x", "POST", "/s/.search", "", strings.Repeat("[", 100000), 200, strings.Repeat(`{"a":`, 100000))
 	f.Fuzz(func(t *testing.T, client, method, path, query, body string, status int, content string) {
 		e := &Exchange{Client: client, Method: method, Path: path, Query: query, Body: Body{Text: body}, Status: status, Content: Body{Text: content}}
-		got := describe(e)
+		got := Describe(e)
 		if !utf8.ValidString(got) || utf8.RuneCountInString(got) > maxSentenceLength || clean(got) != got {
 			t.Errorf("got %q, %d characters", got, utf8.RuneCountInString(got))
 		}
-		if got := recognizeClient(&Exchange{Header: http.Header{"User-Agent": {client}}, Path: path, Query: query, Body: Body{Text: body}}); got == "" || len([]rune(got)) > 30 {
+		if got := RecognizeClient(&Exchange{Header: http.Header{"User-Agent": {client}}, Path: path, Query: query, Body: Body{Text: body}}); got == "" || len([]rune(got)) > 30 {
 			t.Errorf("client %q", got)
 		}
 	})

@@ -1,4 +1,4 @@
-package console
+package traffic
 
 import (
 	"fmt"
@@ -16,22 +16,6 @@ func (s story) read() action {
 		return simple("read", object, ": not modified (304)")
 	}
 	return simple("read", object, "")
-}
-
-// isInactive reports whether a resource has been deactivated. Some clients send a boolean as a string.
-func isInactive(resource any) bool {
-	active, known := boolean(member(resource, "active"))
-	return known && !active
-}
-
-func boolean(v any) (value, known bool) {
-	switch v := v.(type) {
-	case bool:
-		return v, true
-	case string:
-		return strings.EqualFold(v, "true"), strings.EqualFold(v, "true") || strings.EqualFold(v, "false")
-	}
-	return false, false
 }
 
 // readChanges returns the action of a GET of the change feed. Its first pages list all resources.

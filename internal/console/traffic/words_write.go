@@ -1,4 +1,4 @@
-package console
+package traffic
 
 import (
 	"fmt"

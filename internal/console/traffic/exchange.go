@@ -1,4 +1,4 @@
-package console
+package traffic
 
 import (
 	"net/http"
@@ -9,14 +9,14 @@ import (
 )
 
 // An Exchange is one request to the SCIM server and its response, without tokens and passwords. It does not change after
-// it was added to the list, except for Changes.
+// it was added to the list.
 type Exchange struct {
 	ID       int // from 1, in the order of arrival
 	Begin    time.Time
 	Duration time.Duration
 	Tenant   string // "" if the token is not valid
-	Client   string // name of the identity provider or tool: see recognizeClient
-	Sentence string // what the exchange means: see describe
+	Client   string // name of the identity provider or tool: see RecognizeClient
+	Sentence string // what the exchange means: see Describe
 
 	Method  string
 	Path    string // from the endpoint on, such as /Users/u06…
@@ -36,7 +36,7 @@ type Exchange struct {
 	Cost      Cost
 }
 
-// A Body is the body of a request or a response. Text has at most maxBodyBytes.
+// A Body is the body of a request or a response. Text is its beginning.
 type Body struct {
 	Text string
 	Size int // of the whole body, which may be more than Text has

@@ -1,4 +1,4 @@
-package console
+package traffic
 
 import (
 	"regexp"
@@ -9,10 +9,10 @@ import (
 // unknownClient is the name of a client that sends no User-Agent and whose request has no special form.
 const unknownClient = "unknown"
 
-// recognizeClient returns the name of the identity provider or tool that sent a request. It reads the header, path, query
+// RecognizeClient returns the name of the identity provider or tool that sent a request. It reads the header, path, query
 // and body. The User-Agent decides if it names a provider or a tool. If it names only a library, or nothing, the form of the
 // request decides. Otherwise the name is the first product of the User-Agent (RFC 9110 §10.1.5).
-func recognizeClient(e *Exchange) string {
+func RecognizeClient(e *Exchange) string {
 	agent := strings.ToLower(e.Header.Get("User-Agent"))
 	if name := clientByAgent(agent); name != "" {
 		return name

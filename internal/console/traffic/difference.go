@@ -1,4 +1,4 @@
-package console
+package traffic
 
 import (
 	"cmp"
@@ -36,14 +36,14 @@ const (
 	minFold      = 4 // lines that are worth folding
 )
 
-// differences returns the difference of two JSON documents, as the lines of their indented form with sorted names. The lines
+// Differences returns the difference of two JSON documents, as the lines of their indented form with sorted names. The lines
 // that are the same or added are the document after. The lines that are the same or removed are the document before, except
 // for commas at line ends: an unchanged line has the comma of the document after. An empty document has no lines.
 //
 // Elements of an array are matched by their value, or their id, or else by their whole text. So a changed element does not
 // change the lines of other elements. If a document is not JSON, its lines are compared as they are. The time grows with the
 // size of the documents, and by its logarithm.
-func differences(before, after string) []DiffLine {
+func Differences(before, after string) []DiffLine {
 	old, complete := parseJSON(before)
 	current, completeAfter := parseJSON(after)
 	var d differ

@@ -1,4 +1,4 @@
-package console
+package traffic
 
 import (
 	"bytes"
@@ -101,7 +101,7 @@ func TestDifferenceAppliedToADocumentIsTheOther(t *testing.T) {
 		v := anyJSON().Draw(t, "before")
 		before, _ := json.Marshal(v)
 		after, _ := json.Marshal(changeJSON(t, v))
-		lines := differences(string(before), string(after))
+		lines := Differences(string(before), string(after))
 		if got, want := apply(lines, Added), indented(t, string(after)); !slices.Equal(got, want) {
 			t.Errorf("after:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 		}
@@ -117,7 +117,7 @@ func TestEqualDocumentsHaveNoDifference(t *testing.T) {
 		document, _ := json.Marshal(anyJSON().Draw(t, "document"))
 		var spaced bytes.Buffer
 		json.Indent(&spaced, document, "", "\t")
-		for _, line := range differences(string(document), spaced.String()) {
+		for _, line := range Differences(string(document), spaced.String()) {
 			if line.Kind != Same {
 				t.Errorf("%s: %s", line.Kind, line.Text)
 			}
@@ -169,7 +169,7 @@ func TestDifferenceHasOnlyWhatChanges(t *testing.T) {
 		{"too deep", deep, deep + " ", "- " + deep + "\n+ " + deep},
 		{"two values", `{}{}`, `{}`, "- {}{}\n+ {}"},
 	} {
-		if got := changedLines(differences(c.before, c.after)); got != c.want {
+		if got := changedLines(Differences(c.before, c.after)); got != c.want {
 			t.Errorf("%s: got\n%s\nwant\n%s", c.rule, got, c.want)
 		}
 	}
@@ -190,7 +190,7 @@ func groupDocument(n, changed int) string {
 
 func TestChangedMemberOfALargeGroupIsOneChange(t *testing.T) {
 	t.Parallel()
-	lines := differences(groupDocument(5000, -1), groupDocument(5000, 2500))
+	lines := Differences(groupDocument(5000, -1), groupDocument(5000, 2500))
 	if got, want := changedLines(lines), "- \"display\": \"member.2500@example.com\",\n+ \"display\": \"changed\","; got != want {
 		t.Errorf("got %s, want %s", got, want)
 	}
@@ -245,7 +245,7 @@ func FuzzDifferences(f *testing.F) {
 	f.Add("a\nb", "b\nc\n")
 	f.Add("\"\xff\"", `{"a":1`)
 	f.Fuzz(func(t *testing.T, before, after string) {
-		lines := differences(before, after)
+		lines := Differences(before, after)
 		if got, want := apply(lines, Added), documentLines(after); !slices.Equal(got, want) {
 			t.Errorf("after: got %q, want %q", got, want)
 		}
@@ -265,7 +265,7 @@ func BenchmarkDifferences(b *testing.B) {
 		b.Run(name, func(b *testing.B) {
 			b.SetBytes(int64(len(before) + len(after)))
 			for b.Loop() {
-				differences(before, after)
+				Differences(before, after)
 			}
 		})
 	}

@@ -1,4 +1,4 @@
-package console
+package traffic
 
 import (
 	"encoding/json"
@@ -25,7 +25,7 @@ func parseJSON(text string) (value any, complete bool) {
 	return value, err == io.EOF
 }
 
-var errTooDeep = errors.New("console: the JSON is nested too deeply")
+var errTooDeep = errors.New("traffic: the JSON is nested too deeply")
 
 // readValue reads the next value. With an error, it returns the part of the value that it has read.
 func readValue(d *jsontext.Decoder, depth int) (any, error) {

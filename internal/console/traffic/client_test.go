@@ -1,4 +1,4 @@
-package console
+package traffic
 
 import (
 	"net/http"
@@ -47,7 +47,7 @@ func TestClientIsRecognizedByItsUserAgent(t *testing.T) {
 		"":                         "unknown",
 	} {
 		e := &Exchange{Method: "GET", Path: "/Users", Header: http.Header{"User-Agent": {agent}}}
-		if got := recognizeClient(e); got != want {
+		if got := RecognizeClient(e); got != want {
 			t.Errorf("%q: got %q, want %q", agent, got, want)
 		}
 	}
@@ -73,7 +73,7 @@ func TestFormOfARequestDecidesOnlyIfNoProductIsNamed(t *testing.T) {
 		{"curl reads the changes", "curl/8.14.1", "/Changes", "", "", "curl"},
 	} {
 		e := &Exchange{Path: c.path, Query: c.query, Body: Body{Text: c.body}, Header: http.Header{"User-Agent": {c.agent}}}
-		if got := recognizeClient(e); got != c.want {
+		if got := RecognizeClient(e); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.rule, got, c.want)
 		}
 	}
@@ -84,7 +84,7 @@ func TestClientsOfRecordedConversations(t *testing.T) {
 	t.Parallel()
 	recognized := 0
 	for id, e := range recordedExchanges(t) {
-		got := recognizeClient(e)
+		got := RecognizeClient(e)
 		if e.Client == "Okta" && got != "Okta" || e.Client == "Entra ID" && got != "Entra ID" && got != "unknown" {
 			t.Errorf("%s: got %q", id, got)
 		}
@@ -101,7 +101,7 @@ func TestClientsOfRecordedConversations(t *testing.T) {
 func recordedExchanges(t testing.TB) map[string]*Exchange {
 	exchanges := map[string]*Exchange{}
 	for folder, client := range map[string]string{"okta": "Okta", "entra": "Entra ID"} {
-		conversations, err := replay.LoadConversations(filepath.Join("..", "..", "events", folder))
+		conversations, err := replay.LoadConversations(filepath.Join("..", "..", "..", "events", folder))
 		if err != nil {
 			t.Fatal(err)
 		}

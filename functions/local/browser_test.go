@@ -209,6 +209,11 @@ func TestConsoleInBrowser(t *testing.T) {
 	b.requireText("Operations", "Items written", "Transaction", "What GET /Changes tells")
 	b.capture("exchange")
 
+	b.page.MustElementR("summary", "Send again").MustClick()
+	b.page.MustElementR("button", "^Send$").MustClick()
+	b.page.MustElementR("h1", "^Sent again$")
+	b.capture("repeat")
+
 	b.saveRecording()
 
 	base := strings.TrimPrefix(b.program.announced[0], "SCIM base URL: ")

@@ -33,38 +33,43 @@ func captureOf(ctx context.Context) *capture {
 // Capture returns a handler that records each exchange of the SCIM handler h.
 func (c *Console) Capture(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		e := &traffic.Exchange{Begin: c.Now(), Method: r.Method, Host: r.Host, Path: strings.TrimPrefix(r.URL.Path, c.BasePath), Query: r.URL.RawQuery}
-		own := &capture{}
-		ctx, rules := leniency.Collect(context.WithValue(r.Context(), captureKey{}, own))
-		e.Header = newMasker(r.Header).header(r.Header)
-		e.Client = traffic.RecognizeClient(e) // a fault may select by it; the body is not read yet
-		recorder, limit := c.recording.active(), maxBodyBytes
-		if recorder != nil {
-			limit = maxRecordedBodyBytes
-		}
-		sent := &recordedBody{ReadCloser: r.Body, limit: limit}
-		got := &recordedResponse{ResponseWriter: w, limit: limit}
-		r = r.WithContext(ctx)
-		r.Body = sent
-		fault := c.faults.take(e)
-		if fault == nil {
-			h.ServeHTTP(got, r)
-		} else {
-			e.Fault = fault.Action.Label
-			fault.inject(got, r, h)
-		}
-		e.Duration = c.Now().Sub(e.Begin)
-		c.complete(e, r, own, sent, got)
-		e.Rules = rules()
-		e.Sentence = traffic.Describe(e)
-		c.exchanges.add(e)
-		if recorder != nil && fault == nil {
-			recordExchange(recorder, e, r, sent, got)
-		}
-		if fault != nil && fault.Action.closes {
+		if _, fault := c.capture(h, w, r); fault != nil && fault.Action.closes {
 			panic(http.ErrAbortHandler) // closes the connection
 		}
 	})
+}
+
+// capture serves a request and returns the exchange, and the fault that was injected into it, or nil.
+func (c *Console) capture(h http.Handler, w http.ResponseWriter, r *http.Request) (*traffic.Exchange, *fault) {
+	e := &traffic.Exchange{Begin: c.Now(), Method: r.Method, Host: r.Host, Path: strings.TrimPrefix(r.URL.Path, c.BasePath), Query: r.URL.RawQuery}
+	own := &capture{}
+	ctx, rules := leniency.Collect(context.WithValue(r.Context(), captureKey{}, own))
+	e.Header = newMasker(r.Header).header(r.Header)
+	e.Client = traffic.RecognizeClient(e) // a fault may select by it; the body is not read yet
+	recorder, limit := c.recording.active(), maxBodyBytes
+	if recorder != nil {
+		limit = maxRecordedBodyBytes
+	}
+	sent := &recordedBody{ReadCloser: r.Body, limit: limit}
+	got := &recordedResponse{ResponseWriter: w, limit: limit}
+	r = r.WithContext(ctx)
+	r.Body = sent
+	fault := c.faults.take(e)
+	if fault == nil {
+		h.ServeHTTP(got, r)
+	} else {
+		e.Fault = fault.Action.Label
+		fault.inject(got, r, h)
+	}
+	e.Duration = c.Now().Sub(e.Begin)
+	c.complete(e, r, own, sent, got)
+	e.Rules = rules()
+	e.Sentence = traffic.Describe(e)
+	c.exchanges.add(e)
+	if recorder != nil && fault == nil {
+		recordExchange(recorder, e, r, sent, got)
+	}
+	return e, fault
 }
 
 // complete adds to an exchange what was captured, without secrets.

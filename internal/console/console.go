@@ -65,6 +65,7 @@ func (c *Console) Pages() http.Handler {
 	mux.HandleFunc("GET "+Root+"traffic/live", c.live)
 	mux.HandleFunc("GET "+Root+"traffic/{id}", c.show("traffic", "exchange.html", c.exchange))
 	mux.HandleFunc("POST "+Root+"traffic/clear", c.clear)
+	mux.HandleFunc("POST "+Root+"traffic/{id}", c.show("traffic", "repeat.html", c.repeat))
 	mux.HandleFunc("GET "+Root+"faults", func(w http.ResponseWriter, _ *http.Request) { c.faultsPage(w, "") })
 	mux.HandleFunc("POST "+Root+"faults", c.addFault)
 	mux.HandleFunc("POST "+Root+"faults/remove", c.removeFault)

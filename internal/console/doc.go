@@ -12,6 +12,7 @@
 //	security.go   who may see the pages
 //	capture.go    the middleware that keeps exchanges; mask.go masks secrets in them
 //	traffic.go    the start page: the list of exchanges, live, and one exchange; package traffic finds the words
+//	repeat.go     sends a request again, changed if the user likes, and compares the responses
 //	faults.go     faults that a user injects
 //	recording.go  recordings of traffic, which package record makes
 //	operate.go    tenants, tokens and checks

@@ -57,10 +57,13 @@ func writeEvent(w io.Writer, data string) {
 	fmt.Fprintf(w, "data: %s\n\n", strings.ReplaceAll(strings.TrimSpace(data), "\n", "\ndata: "))
 }
 
+const exchangeLost = "The exchange is not kept any more. The console keeps the last 500."
+
 // An exchangePage is the content of the page of an exchange.
 type exchangePage struct {
 	*traffic.Exchange
 	Told logPage // the changes in the change feed to which the exchange led
+	Form repeatForm
 }
 
 // exchange returns the page of an exchange.
@@ -68,9 +71,9 @@ func (c *Console) exchange(r *http.Request) (p page, err error) {
 	id, _ := strconv.Atoi(r.PathValue("id"))
 	e := c.exchanges.find(id)
 	if e == nil {
-		return page{}, &problem{http.StatusNotFound, "The exchange is not kept any more. The console keeps the last 500."}
+		return page{}, &problem{http.StatusNotFound, exchangeLost}
 	}
-	content := exchangePage{Exchange: e}
+	content := exchangePage{Exchange: e, Form: newRepeatForm(e)}
 	if e.Tenant != "" && len(e.Items) > 0 {
 		content.Told, err = c.readLog(r.Context(), e.Tenant, "", func(change *feed.Change) bool { return change.Request == e.RequestID })
 	}

@@ -39,7 +39,7 @@ func clientByAgent(agent string) string {
 		{"azure", "Entra ID"}, {"microsoft", "Entra ID"}, {"entra id", "Entra ID"},
 		{"google", "Google"}, {"pingfederate", "Ping"}, {"pingone", "Ping"}, {"ping identity", "Ping"},
 		{"authentik", "authentik"}, {"keycloak", "Keycloak"},
-		{"postman", "Postman"}, {"edg/", "Edge"}, {"firefox/", "Firefox"},
+		{"postman", "Postman"}, {"scim console", "console"}, {"edg/", "Edge"}, {"firefox/", "Firefox"},
 		{"chrome/", "Chrome"}, {"safari/", "Safari"}, // Chrome also names Safari, and Edge names both
 	} {
 		if strings.Contains(agent, c.part) {

@@ -26,6 +26,8 @@ func subject(client string) string {
 	switch client = shorten(clean(client), 30); {
 	case client == "" || client == unknownClient:
 		return "an unknown client"
+	case client == "console":
+		return "the console"
 	case client == "application":
 		return "an application"
 	case client == "browser" || strings.HasSuffix(client, " client"):

@@ -85,18 +85,6 @@ func (c *Console) addEntries(l *logPage, entries []table.Item, wanted func(*feed
 	return false
 }
 
-// idOf returns the ID of the exchange with a request ID, or 0.
-func (x *exchanges) idOf(request string) int {
-	x.mu.Lock()
-	defer x.mu.Unlock()
-	for _, e := range x.list {
-		if request != "" && e.RequestID == request {
-			return e.ID
-		}
-	}
-	return 0
-}
-
 const (
 	maxGroups = 10  // joined, and left, that a change shows
 	maxLabels = 400 // names that a page reads
@@ -148,7 +136,8 @@ func (l *loggedChange) links(ids []string) (links []resourceLink) {
 
 // JoinedLinks and LeftLinks return the first groups that the resource joined and left.
 func (l *loggedChange) JoinedLinks() []resourceLink { return l.links(l.Joined) }
-func (l *loggedChange) LeftLinks() []resourceLink   { return l.links(l.Left) }
+
+func (l *loggedChange) LeftLinks() []resourceLink { return l.links(l.Left) }
 
 // MoreGroups returns the number of groups that JoinedLinks and LeftLinks leave out.
 func (l *loggedChange) MoreGroups() int {

@@ -8,10 +8,11 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"serverless-scim/internal/console/traffic"
 	"strings"
 	"testing"
 	"time"
+
+	"serverless-scim/internal/console/traffic"
 )
 
 const key = "k3y"

@@ -8,16 +8,18 @@
 //
 // # Files
 //
-//	console.go    Config, New, the addresses of all pages
+//	pages.go      the addresses of all pages
+//	console.go    Config, New, and how a page is rendered; render.go has the functions of the templates
 //	security.go   who may see the pages
-//	capture.go    the middleware that keeps exchanges; mask.go masks secrets in them
-//	traffic.go    the start page: the list of exchanges, live, and one exchange; package traffic finds the words
-//	repeat.go     sends a request again, changed if the user likes, and compares the responses
-//	faults.go     faults that a user injects
-//	recording.go  recordings of traffic, which package record makes
-//	operate.go    tenants, tokens and checks
-//	directory.go  search and resources, which the SCIM server of the process returns
+//	capture.go    the middleware that keeps exchanges; observe.go adds log lines and items, mask.go masks secrets
+//	exchanges.go  the last exchanges, in memory
+//	traffic.go    the start page: the list of exchanges, live; package traffic finds the words
+//	exchange.go   one exchange; repeat.go sends its request again and compares the responses
+//	directory.go  search and resources, which the SCIM server of the process returns to ask.go
 //	items.go      the items of a partition; keys.go has the keys, as text
 //	changes.go    the change feed, live
+//	faults.go     faults that a user injects; faults_page.go is their page
+//	recording.go  the recording, which package record makes; record.go is its page
+//	operate.go    tenants, tokens and checks
 //	assets        style sheet, scripts, templates
 package console

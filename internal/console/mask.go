@@ -3,8 +3,9 @@ package console
 import (
 	"net/http"
 	"regexp"
-	"serverless-scim/internal/console/traffic"
 	"strings"
+
+	"serverless-scim/internal/console/traffic"
 )
 
 // masked replaces a token or a password.

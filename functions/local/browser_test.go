@@ -198,6 +198,9 @@ func TestConsoleInBrowser(t *testing.T) {
 		t.Errorf("%d responses differ", differing)
 	}
 	b.page.MustWait(`() => document.querySelectorAll("#rows tr").length > 90`) // the list has filled without a reload
+	if strings.Contains(b.text(), "favicon") {
+		t.Error("the pages themselves cause traffic")
+	}
 	b.capture("traffic")
 
 	b.page.MustElement("#class").MustSelect("4xx")

@@ -55,7 +55,7 @@ func (c *Console) login(w http.ResponseWriter, r *http.Request) {
 	// A redirect of the browser would count as one from another site, to which a strict cookie is not sent.
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("Refresh", "0; url="+r.URL.Path)
-	w.Write([]byte("<!doctype html><title>Console</title>Opening the console."))
+	w.Write([]byte("<!doctype html><link rel=icon href=assets/icon.svg><title>Console</title>Opening the console."))
 }
 
 func (c *Console) hasKey(r *http.Request) bool {

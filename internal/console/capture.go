@@ -15,17 +15,17 @@ import (
 	"serverless-scim/internal/replay/record"
 )
 
-// Capture returns a handler that records each exchange of the SCIM handler h.
+// Capture returns a handler that keeps each exchange of the SCIM handler h.
 func (c *Console) Capture(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if _, fault := c.capture(h, w, r); fault != nil && fault.Action.closes {
+		if _, fault := c.serve(h, w, r); fault != nil && fault.Action.closes {
 			panic(http.ErrAbortHandler) // closes the connection
 		}
 	})
 }
 
-// capture serves a request and returns the exchange, and the fault that was injected into it, or nil.
-func (c *Console) capture(h http.Handler, w http.ResponseWriter, r *http.Request) (*traffic.Exchange, *fault) {
+// serve serves a request and returns the exchange, and the fault that was injected into it, or nil.
+func (c *Console) serve(h http.Handler, w http.ResponseWriter, r *http.Request) (*traffic.Exchange, *fault) {
 	e := &traffic.Exchange{Begin: c.Now(), Method: r.Method, Host: r.Host, Path: strings.TrimPrefix(r.URL.Path, c.BasePath), Query: r.URL.RawQuery}
 	own := &capture{}
 	ctx, rules := leniency.Collect(context.WithValue(r.Context(), captureKey{}, own))
@@ -35,8 +35,8 @@ func (c *Console) capture(h http.Handler, w http.ResponseWriter, r *http.Request
 	if recorder != nil {
 		limit = maxRecordedBodyBytes
 	}
-	sent := &recordedBody{ReadCloser: r.Body, limit: limit}
-	got := &recordedResponse{ResponseWriter: w, limit: limit}
+	sent := &keptBody{ReadCloser: r.Body, limit: limit}
+	got := &keptResponse{ResponseWriter: w, limit: limit}
 	r = r.WithContext(ctx)
 	r.Body = sent
 	fault := c.faults.take(e)
@@ -58,7 +58,7 @@ func (c *Console) capture(h http.Handler, w http.ResponseWriter, r *http.Request
 }
 
 // complete adds to an exchange what was captured, without secrets.
-func (c *Console) complete(e *traffic.Exchange, r *http.Request, own *capture, sent *recordedBody, got *recordedResponse) {
+func (c *Console) complete(e *traffic.Exchange, r *http.Request, own *capture, sent *keptBody, got *keptResponse) {
 	m := newMasker(r.Header)
 	e.Body = m.body(sent.kept.Bytes(), sent.size)
 	e.Client = traffic.RecognizeClient(e)
@@ -71,23 +71,23 @@ func (c *Console) complete(e *traffic.Exchange, r *http.Request, own *capture, s
 	e.Cost = costOf(own.request)
 }
 
-// A recordedBody is the body of a request of which a part is kept.
-type recordedBody struct {
+// A keptBody is the body of a request of which a part is kept.
+type keptBody struct {
 	io.ReadCloser
 	limit int
 	kept  bytes.Buffer
 	size  int
 }
 
-func (b *recordedBody) Read(p []byte) (int, error) {
+func (b *keptBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	keep(&b.kept, p[:n], b.limit)
 	b.size += n
 	return n, err
 }
 
-// A recordedResponse is a response of which a part is kept.
-type recordedResponse struct {
+// A keptResponse is a response of which a part is kept.
+type keptResponse struct {
 	http.ResponseWriter
 	limit  int
 	kept   bytes.Buffer
@@ -95,21 +95,21 @@ type recordedResponse struct {
 	status int
 }
 
-func (w *recordedResponse) WriteHeader(status int) {
+func (w *keptResponse) WriteHeader(status int) {
 	if w.status == 0 {
 		w.status = status
 	}
 	w.ResponseWriter.WriteHeader(status)
 }
 
-func (w *recordedResponse) Write(p []byte) (int, error) {
+func (w *keptResponse) Write(p []byte) (int, error) {
 	keep(&w.kept, p, w.limit)
 	w.size += len(p)
 	return w.ResponseWriter.Write(p)
 }
 
 // Unwrap returns the wrapped writer to http.ResponseController.
-func (w *recordedResponse) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+func (w *keptResponse) Unwrap() http.ResponseWriter { return w.ResponseWriter }
 
 func keep(b *bytes.Buffer, p []byte, limit int) {
 	b.Write(p[:min(len(p), limit-b.Len())])
@@ -128,10 +128,10 @@ func costOf(request map[string]string) (c traffic.Cost) {
 const maxRecordedBodyBytes = 8 << 20
 
 // recordExchange adds an exchange to a recording, unless a part of it is missing.
-func recordExchange(to *record.Recorder, e *traffic.Exchange, r *http.Request, sent *recordedBody, got *recordedResponse) {
+func recordExchange(to *record.Recorder, e *traffic.Exchange, r *http.Request, sent *keptBody, got *keptResponse) {
 	if sent.kept.Len() < sent.size || got.kept.Len() < got.size {
 		return
 	}
-	to.Add(record.Exchange{Request: r, RequestBody: bytes.Clone(sent.kept.Bytes()), Time: e.Begin, Duration: e.Duration,
-		Response: replay.Response{Status: max(got.status, http.StatusOK), Header: got.Header().Clone(), Body: bytes.Clone(got.kept.Bytes())}})
+	to.Add(record.Exchange{Request: r, RequestBody: sent.kept.Bytes(), Time: e.Begin, Duration: e.Duration,
+		Response: replay.Response{Status: max(got.status, http.StatusOK), Header: got.Header().Clone(), Body: got.kept.Bytes()}})
 }

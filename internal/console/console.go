@@ -36,7 +36,7 @@ type Config struct {
 	Fsck    func(ctx context.Context, repair bool) ([]string, error)
 }
 
-// A Console records exchanges and serves the pages. It is safe for concurrent use.
+// A Console keeps exchanges and serves the pages. It is safe for concurrent use.
 type Console struct {
 	Config
 	exchanges exchanges

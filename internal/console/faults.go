@@ -97,7 +97,7 @@ func (x *faults) active() (list []fault) {
 	return list
 }
 
-// inject serves a request as a fault says. A close ends the connection when the exchange has been recorded.
+// inject serves a request as a fault says. A close ends the connection when the exchange has been kept.
 func (f *fault) inject(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	a := f.Action
 	if a.delays {

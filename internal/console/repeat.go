@@ -71,6 +71,6 @@ func (c *Console) send(ctx context.Context, tenant string, f repeatForm) (*traff
 	if f.ContentType != "" {
 		r.Header.Set("Content-Type", f.ContentType)
 	}
-	e, _ := c.capture(c.SCIM, &memoryWriter{header: http.Header{}}, r)
+	e, _ := c.serve(c.SCIM, &memoryWriter{header: http.Header{}}, r)
 	return e, nil
 }

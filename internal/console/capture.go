@@ -29,7 +29,8 @@ func (c *Console) serve(h http.Handler, w http.ResponseWriter, r *http.Request) 
 	e := &traffic.Exchange{Begin: c.Now(), Method: r.Method, Host: r.Host, Path: strings.TrimPrefix(r.URL.Path, c.BasePath), Query: r.URL.RawQuery}
 	own := &capture{}
 	ctx, rules := leniency.Collect(context.WithValue(r.Context(), captureKey{}, own))
-	e.Header = newMasker(r.Header).header(r.Header)
+	m := newMasker(r.Header)
+	e.Header = m.header(r.Header)
 	e.Client = traffic.RecognizeClient(e) // a fault may select by it; the body is not read yet
 	recorder, limit := c.recording.active(), maxBodyBytes
 	if recorder != nil {
@@ -47,9 +48,8 @@ func (c *Console) serve(h http.Handler, w http.ResponseWriter, r *http.Request) 
 		fault.inject(got, r, h)
 	}
 	e.Duration = c.Now().Sub(e.Begin)
-	c.complete(e, r, own, sent, got)
+	complete(e, m, own, sent, got)
 	e.Rules = rules()
-	e.Sentence = traffic.Describe(e)
 	c.exchanges.add(e)
 	if recorder != nil && fault == nil {
 		recordExchange(recorder, e, r, sent, got)
@@ -58,8 +58,7 @@ func (c *Console) serve(h http.Handler, w http.ResponseWriter, r *http.Request) 
 }
 
 // complete adds to an exchange what was captured, without secrets.
-func (c *Console) complete(e *traffic.Exchange, r *http.Request, own *capture, sent *keptBody, got *keptResponse) {
-	m := newMasker(r.Header)
+func complete(e *traffic.Exchange, m masker, own *capture, sent *keptBody, got *keptResponse) {
 	e.Body = m.body(sent.kept.Bytes(), sent.size)
 	e.Client = traffic.RecognizeClient(e)
 	e.Reply, e.Content, e.Status = m.header(got.Header()), m.body(got.kept.Bytes(), got.size), max(got.status, http.StatusOK)

@@ -26,5 +26,5 @@ func (c *Console) exchange(r *http.Request) (p page, err error) {
 	if e.Tenant != "" && len(e.Items) > 0 {
 		content.Told, err = c.readLog(r.Context(), e.Tenant, "", func(change *feed.Change) bool { return change.Request == e.RequestID })
 	}
-	return page{Title: e.Sentence, Content: content}, err
+	return page{Title: e.Sentence(), Content: content}, err
 }

@@ -16,7 +16,7 @@ const maxBodyBytes = 256 << 10
 
 // A masker replaces secrets in what the console keeps of one exchange.
 type masker struct {
-	secrets *strings.Replacer // nil: none
+	secrets []string
 }
 
 var (
@@ -30,25 +30,21 @@ var (
 )
 
 // newMasker returns the masker of a request: its token is masked wherever it occurs.
-func newMasker(h http.Header) masker {
-	var pairs []string
+func newMasker(h http.Header) (m masker) {
 	for _, v := range h.Values("Authorization") {
 		for _, part := range strings.Fields(v) {
 			if len(part) >= 8 && !strings.EqualFold(part, "Bearer") {
-				pairs = append(pairs, part, masked)
+				m.secrets = append(m.secrets, part)
 			}
 		}
 	}
-	if pairs == nil {
-		return masker{}
-	}
-	return masker{strings.NewReplacer(pairs...)}
+	return m
 }
 
 // text returns a text without secrets.
 func (m masker) text(s string) string {
-	if m.secrets != nil {
-		s = m.secrets.Replace(s)
+	for _, secret := range m.secrets {
+		s = strings.ReplaceAll(s, secret, masked)
 	}
 	if strings.Contains(s, "scim_") {
 		s = generatedToken.ReplaceAllLiteralString(s, masked)

@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"net/http"
+	"sync"
 	"time"
 
 	"serverless-scim/internal/leniency"
@@ -16,7 +17,6 @@ type Exchange struct {
 	Duration time.Duration
 	Tenant   string // "" if the token is not valid
 	Client   string // name of the identity provider or tool: see RecognizeClient
-	Sentence string // what the exchange means: see Describe
 
 	Method  string
 	Path    string // from the endpoint on, such as /Users/u06…
@@ -34,6 +34,15 @@ type Exchange struct {
 	Log       []LogLine       // lines of the log
 	Items     []ItemChange    // items that the request wrote, in order
 	Cost      Cost
+
+	described sync.Once
+	sentence  string
+}
+
+// Sentence returns what Describe returns. It is found when it is first asked for, because most exchanges are never shown.
+func (e *Exchange) Sentence() string {
+	e.described.Do(func() { e.sentence = Describe(e) })
+	return e.sentence
 }
 
 // A Body is the body of a request or a response. Text is its beginning.

@@ -219,7 +219,7 @@ func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 	}
 }
 
-// told is what other systems could see of the changes.
+// told has the log entries and events with which other systems learn of changes.
 type told struct{ records, events, notices bytes.Buffer }
 
 // publishForCanary publishes all changes, and returns the stream records, and the events with and without resources.

@@ -104,7 +104,7 @@ func (c *Console) ask(ctx context.Context, tenant, path string, query url.Values
 	return w.Bytes(), json.Unmarshal(w.Bytes(), value)
 }
 
-// A resourceType is what the console needs to know of a resource type.
+// A resourceType has the attributes of a resource type that the console reads.
 type resourceType struct {
 	Name     string `json:"name"`
 	Endpoint string `json:"endpoint"`
@@ -177,5 +177,5 @@ const pageSize = 50
 // A resourceLink names a resource on a page.
 type resourceLink struct{ Type, ID, Label string }
 
-// exchangeLost is the detail of a problem.
+// exchangeLost is the detail of the problem that an exchange is not kept.
 const exchangeLost = "The exchange is not kept any more. The console keeps the last 500."

@@ -50,7 +50,7 @@ func New(c Config) *Console {
 	return &Console{Config: c, templates: parseTemplates()}
 }
 
-// A page is what the layout shows.
+// A page has the values of the template of the layout.
 type page struct {
 	Title   string
 	Section string // of the navigation

@@ -13,7 +13,7 @@ import (
 	"serverless-scim/internal/scim"
 )
 
-// A word searches names, and a filter is sent as it is.
+// A word searches names. A filter is sent unchanged.
 func TestSearch(t *testing.T) {
 	t.Parallel()
 	s := newSite(t, "acme")

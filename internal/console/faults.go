@@ -12,7 +12,7 @@ import (
 	"serverless-scim/internal/console/traffic"
 )
 
-// An faultAction is what happens to a request that a fault selects.
+// A faultAction is what happens to a request that a fault selects.
 type faultAction struct {
 	Name, Label string
 	status      int  // of the response; 0: none

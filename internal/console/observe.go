@@ -78,8 +78,8 @@ type capturedTable struct{ table.Table }
 // maxKeptItems is the number of items of an exchange that are kept.
 const maxKeptItems = 200
 
-// Write reads the items before it writes them. Another request may change an item in between; then the exchange shows the
-// item as it was before both.
+// Write reads the items before it writes them. Another request may change an item in between. The exchange then shows the
+// item before both changes.
 func (t capturedTable) Write(ctx context.Context, writes ...table.Write) error {
 	own := captureOf(ctx)
 	if own == nil {

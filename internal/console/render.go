@@ -29,7 +29,7 @@ func writeEvent(w io.Writer, data string) {
 func functions() template.FuncMap {
 	return template.FuncMap{
 		"clock":     func(t time.Time) string { return t.Format("15:04:05.000") },
-		"day":       func(t any) string { return dayOf(t) },
+		"day":       dayOf,
 		"ms":        func(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) },
 		"class":     func(status int) string { return fmt.Sprintf("s%d", status/100) },
 		"decoded":   decodeQuery,
@@ -40,8 +40,7 @@ func functions() template.FuncMap {
 		"key":       maskedKey,
 		"curl":      curlCommand,
 		"statusOf":  http.StatusText,
-		"isChanged": func(i traffic.ItemChange) string { return changeKind(i) },
-		"before":    func(i traffic.ItemChange) string { return itemText(i.Old) },
+		"isChanged": changeKind,
 	}
 }
 

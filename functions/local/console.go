@@ -13,6 +13,7 @@ import (
 
 	"serverless-scim/internal/admin"
 	"serverless-scim/internal/console"
+	"serverless-scim/internal/console/capture"
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/fsck"
 	"serverless-scim/internal/token"
@@ -25,7 +26,7 @@ func newConsole(c directory.Config, a net.Addr) *console.Console {
 	for _, name := range []string{"localhost", "127.0.0.1", "::1"} {
 		hosts = append(hosts, net.JoinHostPort(name, port))
 	}
-	return console.New(console.Config{Now: c.Store.Now, BasePath: basePath, Key: rand.Text(), Hosts: hosts, Table: c.Store.Table,
+	return console.New(console.Config{Now: c.Store.Now, BasePath: basePath, Key: rand.Text(), Hosts: hosts, Table: c.Store.Table, Traffic: capture.New(c.Store.Now, basePath),
 		Execute: admin.New(c).Execute, Fsck: func(ctx context.Context, repair bool) (lines []string, err error) {
 			check := fsck.Checker{Config: c.Store, Repair: repair, Report: func(f fsck.Finding) { lines = append(lines, f.String()) }}
 			_, err = check.RunExclusive(ctx)
@@ -58,10 +59,10 @@ func (o options) saveRecording(con *console.Console) error {
 	return nil
 }
 
-// observe returns a configuration whose table and log also tell the console what each request does.
-func observe(con *console.Console, c directory.Config) directory.Config {
-	c.Store.Table = con.Table(c.Store.Table)
-	c.Store.Log = slog.New(con.LogHandler(c.Store.Log.Handler()))
+// observed returns a configuration whose table and log add what a request does to its exchange.
+func observed(c directory.Config) directory.Config {
+	c.Store.Table = capture.Table(c.Store.Table)
+	c.Store.Log = slog.New(capture.LogHandler(c.Store.Log.Handler()))
 	return c
 }
 

@@ -80,11 +80,11 @@ func (o options) newServer(ctx context.Context, c directory.Config, tokens *toke
 		return h, nil, err
 	}
 	con = newConsole(c, a)
-	con.SCIM, con.Tenants, con.Token = newHandler(observe(con, c), tokens, base, o.rate), tenantNames(tokens), newConsoleTokens(tokens).token
+	con.SCIM, con.Tenants, con.Token = newHandler(observed(c), tokens, base, o.rate), tenantNames(tokens), newConsoleTokens(tokens).token
 	if o.record != "" {
 		con.Record()
 	}
-	if h, err = withCompression(con.Capture(con.SCIM)); err != nil {
+	if h, err = withCompression(con.Traffic.Handler(con.SCIM)); err != nil {
 		return nil, nil, err
 	}
 	return withPages(ctx, con, h), con, nil

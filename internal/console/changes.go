@@ -75,7 +75,7 @@ func (c *Console) addEntries(l *logPage, entries []table.Item, wanted func(*feed
 		}
 		for i := range slices.Backward(changes) {
 			if wanted(&changes[i]) {
-				l.Changes = append(l.Changes, &loggedChange{Change: changes[i], Tenant: l.Tenant, Exchange: c.exchanges.idOf(changes[i].Request)})
+				l.Changes = append(l.Changes, &loggedChange{Change: changes[i], Tenant: l.Tenant, Exchange: c.Traffic.FindRequest(changes[i].Request)})
 			}
 		}
 		if len(l.Changes) >= pageSize {

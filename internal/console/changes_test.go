@@ -37,7 +37,7 @@ func TestChanges(t *testing.T) {
 	if body = s.page("/console/directory/resource?type=User&id="+ada, 404); !strings.Contains(body, "user.deleted") || !strings.Contains(body, "does not exist any more") {
 		t.Errorf("a deleted resource has its history: %s", body)
 	}
-	s.console.exchanges.clear()
+	s.console.Traffic.Clear()
 	if body = s.page("/console/changes", 200); strings.Contains(body, "/console/traffic/") {
 		t.Error("a change links to an exchange that is not kept")
 	}

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"serverless-scim/internal/console/capture"
 	"serverless-scim/internal/table"
 )
 
@@ -25,7 +26,8 @@ type Config struct {
 	Key      string   // in the address that is printed; whoever has it may use the console
 	Hosts    []string // values of the header Host that are accepted, such as 127.0.0.1:8080
 
-	SCIM    http.Handler // the SCIM server, without Capture: pages ask it for resources and changes
+	Traffic *capture.Traffic
+	SCIM    http.Handler // the SCIM server, whose exchanges are not kept: pages ask it for resources and changes
 	Table   table.Table  // the table itself, for the pages of items
 	Tenants func(context.Context) ([]string, error)
 	// Token returns a token of a tenant, for requests to SCIM.
@@ -36,16 +38,13 @@ type Config struct {
 	Fsck    func(ctx context.Context, repair bool) ([]string, error)
 }
 
-// A Console keeps exchanges and serves the pages. It is safe for concurrent use.
+// A Console serves the pages. It is safe for concurrent use.
 type Console struct {
 	Config
-	exchanges exchanges
-	faults    faults
-	recording recording
 	templates map[string]*template.Template // by page
 }
 
-// New returns a console without exchanges.
+// New returns a console.
 func New(c Config) *Console {
 	return &Console{Config: c, templates: parseTemplates()}
 }
@@ -78,7 +77,8 @@ func parseTemplates() map[string]*template.Template {
 // render writes a page. name is that of the template of its content.
 func (c *Console) render(w http.ResponseWriter, name string, p page) {
 	var b bytes.Buffer
-	p.Faults, p.Records = len(c.faults.active()), c.recording.active() != nil
+	recorder, stopped := c.Traffic.Recording.State()
+	p.Faults, p.Records = len(c.Traffic.Faults.Active()), recorder != nil && !stopped
 	if err := c.templates[name].ExecuteTemplate(&b, "layout.html", p); err != nil {
 		http.Error(w, "The page cannot be shown: "+err.Error(), http.StatusInternalServerError)
 		return

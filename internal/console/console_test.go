@@ -12,17 +12,18 @@ import (
 	"testing"
 	"time"
 
-	"serverless-scim/internal/console/traffic"
+	"serverless-scim/internal/console/capture"
 )
 
 const key = "k3y"
 
 // newConsole returns a console around a handler, as functions/local wires it.
 func newConsole(scim http.HandlerFunc) (*Console, http.Handler) {
-	c := New(Config{Now: time.Now, BasePath: "/scim/v2", Key: key, Hosts: []string{"127.0.0.1:8080"}})
+	c := New(Config{Now: time.Now, BasePath: "/scim/v2", Key: key, Hosts: []string{"127.0.0.1:8080"},
+		Traffic: capture.New(time.Now, "/scim/v2")})
 	mux := http.NewServeMux()
 	mux.Handle(Root, c.Pages())
-	mux.Handle("/", c.Capture(scim))
+	mux.Handle("/", c.Traffic.Handler(scim))
 	return c, mux
 }
 
@@ -119,29 +120,11 @@ func TestSecretsAreMasked(t *testing.T) {
 		r.Header.Set("X-Copy", token)
 		h.ServeHTTP(httptest.NewRecorder(), r)
 	}
-	for _, e := range c.exchanges.snapshot() {
+	for _, e := range c.Traffic.Exchanges() {
 		text := strings.Join([]string{e.Path, e.Query, e.Body.Text, e.Content.Text, curlCommand(e), e.Header.Get("X-Copy"), e.Header.Get("Authorization")}, "\n")
 		if strings.Contains(text, token) || strings.Contains(text, password) {
 			t.Errorf("an exchange contains a secret: %s", text)
 		}
-	}
-}
-
-// The list has at most 500 exchanges and 64 MB, the newest ones.
-func TestMemoryIsBounded(t *testing.T) {
-	t.Parallel()
-	var x exchanges
-	for range 1200 {
-		x.add(&traffic.Exchange{})
-	}
-	if list := x.snapshot(); len(list) != maxExchanges || list[0].ID != 1200 {
-		t.Errorf("%d exchanges, the newest is %d", len(list), list[0].ID)
-	}
-	for range 1200 {
-		x.add(&traffic.Exchange{Body: traffic.Body{Text: strings.Repeat("x", maxBodyBytes)}, Content: traffic.Body{Text: strings.Repeat("x", maxBodyBytes)}})
-	}
-	if x.bytes > maxExchangeBytes || len(x.snapshot()) < 100 {
-		t.Errorf("%d exchanges have %d bytes", len(x.snapshot()), x.bytes)
 	}
 }
 

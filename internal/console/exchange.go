@@ -18,7 +18,7 @@ type exchangePage struct {
 // exchange returns the page of an exchange.
 func (c *Console) exchange(r *http.Request) (p page, err error) {
 	id, _ := strconv.Atoi(r.PathValue("id"))
-	e := c.exchanges.find(id)
+	e := c.Traffic.Find(id)
 	if e == nil {
 		return page{}, &problem{http.StatusNotFound, exchangeLost}
 	}

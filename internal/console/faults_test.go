@@ -64,10 +64,10 @@ func TestFaults(t *testing.T) {
 					t.Errorf("status %d, executed %d times; want %d, %t", got, executed.Load(), want.status, want.executed)
 				}
 			}
-			if got := send("/Users"); got != 201 || len(c.faults.active()) != 0 {
-				t.Errorf("after two requests: %d, %v", got, c.faults.active())
+			if got := send("/Users"); got != 201 || len(c.Traffic.Faults.Active()) != 0 {
+				t.Errorf("after two requests: %d, %v", got, c.Traffic.Faults.Active())
 			}
-			if e := c.exchanges.find(2); e.Fault == "" {
+			if e := c.Traffic.Find(2); e.Fault == "" {
 				t.Error("the exchange does not say that a fault was injected")
 			}
 		})
@@ -82,8 +82,8 @@ func TestInvalidFaultsAreRejected(t *testing.T) {
 		{"action": {"x"}, "count": {"1"}, "seconds": {"1"}}, {"action": {"500"}, "count": {"0"}, "seconds": {"1"}},
 		{"action": {"500"}, "count": {"1"}, "seconds": {"1000"}}, {"action": {"500"}, "count": {""}, "seconds": {"1"}}, {},
 	} {
-		if w := post(t, h, Root+"faults", form); w.Code != 200 || !strings.Contains(w.Body.String(), `role="alert"`) || len(c.faults.active()) != 0 {
-			t.Errorf("%v: %d %v", form, w.Code, c.faults.active())
+		if w := post(t, h, Root+"faults", form); w.Code != 200 || !strings.Contains(w.Body.String(), `role="alert"`) || len(c.Traffic.Faults.Active()) != 0 {
+			t.Errorf("%v: %d %v", form, w.Code, c.Traffic.Faults.Active())
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"serverless-scim/internal/console/capture"
 	"serverless-scim/internal/feed"
 	"serverless-scim/internal/table"
 )
@@ -50,7 +51,7 @@ var (
 // maskedKey returns a partition key without the hash of a token.
 func maskedKey(pk string) string {
 	if tokenKey.MatchString(pk) {
-		return "token#" + masked
+		return "token#" + capture.Masked
 	}
 	return pk
 }

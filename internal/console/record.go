@@ -6,16 +6,17 @@ import (
 	"net/http"
 	"strings"
 
+	"serverless-scim/internal/console/capture"
 	"serverless-scim/internal/replay/record"
 )
 
 // Record starts a recording of the traffic. It discards the previous one.
-func (c *Console) Record() { c.recording.set(record.NewRecorder(c.BasePath), false) }
+func (c *Console) Record() { c.Traffic.Recording.Start(record.NewRecorder(c.BasePath)) }
 
 // SaveRecording saves the recording to a folder that must not exist, as a conversation without personal data, and returns
 // how many requests it contains. They are 0 if there is nothing to save.
 func (c *Console) SaveRecording(folder string) (requests int, err error) {
-	recorder, _ := c.recording.state()
+	recorder, _ := c.Traffic.Recording.State()
 	if recorder == nil {
 		return 0, nil
 	}
@@ -42,7 +43,7 @@ const maxShownReplacements = 500
 
 // recordPage shows the state of the recording. When it has stopped, the page lists what Save would replace.
 func (c *Console) recordPage(w http.ResponseWriter, p recordPage) {
-	recorder, stopped := c.recording.state()
+	recorder, stopped := c.Traffic.Recording.State()
 	p.Recording, p.Stopped = recorder != nil && !stopped, recorder != nil && stopped
 	if recorder != nil {
 		p.Exchanges = recorder.Len()
@@ -68,9 +69,9 @@ func maskOriginals(list []record.Replacement) {
 	for i, r := range list {
 		if r.Kind == "token" || r.Kind == "password" || strings.HasPrefix(r.Kind, "header ") {
 			for _, word := range strings.Fields(r.Original) {
-				secrets = append(secrets, word, masked)
+				secrets = append(secrets, word, capture.Masked)
 			}
-			list[i].Original = masked
+			list[i].Original = capture.Masked
 		}
 	}
 	replacer := strings.NewReplacer(secrets...)
@@ -81,14 +82,14 @@ func maskOriginals(list []record.Replacement) {
 
 // recordCommand starts, stops, saves or discards the recording.
 func (c *Console) recordCommand(w http.ResponseWriter, r *http.Request) {
-	recorder, _ := c.recording.state()
+	recorder, _ := c.Traffic.Recording.State()
 	switch command := r.PostFormValue("command"); {
 	case command == "start":
 		c.Record()
 	case command == "discard":
-		c.recording.set(nil, false)
+		c.Traffic.Recording.Discard()
 	case command == "stop" && recorder != nil:
-		c.recording.set(recorder, true)
+		c.Traffic.Recording.Stop()
 	case command == "save" && recorder != nil:
 		c.recordPage(w, save(recorder, r.PostFormValue("folder"), r.PostFormValue("keep") == "yes"))
 		return

@@ -16,6 +16,7 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"serverless-scim/internal/console/capture"
 	"serverless-scim/internal/console/traffic"
 	"serverless-scim/internal/table"
 )
@@ -95,7 +96,7 @@ func itemText(it table.Item) string {
 		}
 		text := valueText(it[name])
 		if isSecret(name) {
-			text = masked
+			text = capture.Masked
 		}
 		if strings.HasPrefix(text, "{") || strings.HasPrefix(text, "[{") {
 			text = prettyJSON(text)

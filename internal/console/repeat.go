@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"serverless-scim/internal/console/capture"
 	"serverless-scim/internal/console/traffic"
 )
 
@@ -24,7 +25,7 @@ func newRepeatForm(e *traffic.Exchange) repeatForm {
 	switch {
 	case e.Tenant == "":
 		f.Problem = "The request had no valid token, so its tenant is not known."
-	case len(e.Body.Text) >= maxBodyBytes:
+	case e.Body.Size > capture.MaxBodyBytes:
 		f.Problem = "The console has kept only the beginning of the body."
 	}
 	return f
@@ -40,7 +41,7 @@ type repeatPage struct {
 // repeat sends the request of a form with a token of the console to the tenant of an exchange, and compares the responses.
 func (c *Console) repeat(r *http.Request) (page, error) {
 	id, _ := strconv.Atoi(r.PathValue("id"))
-	first := c.exchanges.find(id)
+	first := c.Traffic.Find(id)
 	if first == nil {
 		return page{}, &problem{http.StatusNotFound, exchangeLost}
 	}
@@ -71,6 +72,5 @@ func (c *Console) send(ctx context.Context, tenant string, f repeatForm) (*traff
 	if f.ContentType != "" {
 		r.Header.Set("Content-Type", f.ContentType)
 	}
-	e, _ := c.serve(c.SCIM, &memoryWriter{header: http.Header{}}, r)
-	return e, nil
+	return c.Traffic.Send(c.SCIM, &memoryWriter{header: http.Header{}}, r), nil
 }

@@ -25,7 +25,7 @@ func TestRequestIsSentAgain(t *testing.T) {
 			t.Errorf("the comparison has no %q: %s", part, page)
 		}
 	}
-	if e := s.console.exchanges.find(2); e == nil || e.Tenant != "other" || e.Client != "console" || e.Status != 409 {
+	if e := s.console.Traffic.Find(2); e == nil || e.Tenant != "other" || e.Client != "console" || e.Status != 409 {
 		t.Errorf("the new exchange is %+v", e)
 	}
 	form.Set("body", `{"userName":"grace"}`)
@@ -58,7 +58,7 @@ func TestRequestIsNotSentAgain(t *testing.T) {
 			t.Errorf("%s %v: %d, want %d", c.exchange, c.form, w.Code, c.status)
 		}
 	}
-	if s.console.exchanges.find(3) != nil {
+	if s.console.Traffic.Find(3) != nil {
 		t.Error("a request was sent")
 	}
 	if w := post(t, s.handler, Root+"traffic/1", valid); w.Code != http.StatusOK {

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"serverless-scim/internal/admin"
+	"serverless-scim/internal/console/capture"
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/feed"
 	"serverless-scim/internal/scim"
@@ -65,18 +66,18 @@ func newSite(t *testing.T, tenants ...string) *site {
 			t.Fatal(err)
 		}
 	}
-	s.console = New(Config{Now: time.Now, BasePath: "/scim/v2", Key: key, Hosts: []string{"127.0.0.1:8080"}, Table: readOnly{tab, t},
+	s.console = New(Config{Now: time.Now, BasePath: "/scim/v2", Key: key, Hosts: []string{"127.0.0.1:8080"}, Table: readOnly{tab, t}, Traffic: capture.New(time.Now, "/scim/v2"),
 		Tenants: func(context.Context) ([]string, error) { return tenants, nil },
 		Token:   func(_ context.Context, tenant string) (string, error) { return s.tokens[tenant], nil }})
-	log := slog.New(s.console.LogHandler(slog.NewTextHandler(io.Discard, nil)))
-	c := directory.Config{Store: store.Config{Table: s.console.Table(tab), Types: scim.StandardTypes(), Now: time.Now, Random: rand.Reader, Log: log}}
+	log := slog.New(capture.LogHandler(slog.NewTextHandler(io.Discard, nil)))
+	c := directory.Config{Store: store.Config{Table: capture.Table(tab), Types: scim.StandardTypes(), Now: time.Now, Random: rand.Reader, Log: log}}
 	s.console.Execute = admin.New(c).Execute
 	s.publisher = &feed.Publisher{Store: c.Store, IsActive: func(context.Context, string) (bool, error) { return true, nil }}
 	s.console.SCIM = server.New(server.Config{Directory: c, Tokens: tokens, Log: log, Timeout: time.Minute, BaseURL: "http://127.0.0.1:8080/scim/v2",
 		Limiter: &token.Limiter{Table: tab, Now: time.Now, Log: log}, RequestID: func(*http.Request) string { return rand.Text() }})
 	mux := http.NewServeMux()
 	mux.Handle(Root, s.console.Pages())
-	mux.Handle("/", s.console.Capture(s.console.SCIM))
+	mux.Handle("/", s.console.Traffic.Handler(s.console.SCIM))
 	s.handler = mux
 	return s
 }

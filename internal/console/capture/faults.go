@@ -1,4 +1,4 @@
-package console
+package capture
 
 import (
 	"fmt"
@@ -8,12 +8,10 @@ import (
 	"strings"
 	"sync"
 	"time"
-
-	"serverless-scim/internal/console/traffic"
 )
 
-// A faultAction is what happens to a request that a fault selects.
-type faultAction struct {
+// An Action is what happens to a request that a fault selects.
+type Action struct {
 	Name, Label string
 	status      int  // of the response; 0: none
 	delays      bool // the request waits first
@@ -21,9 +19,9 @@ type faultAction struct {
 	executes    bool // the request takes effect
 }
 
-// actions returns all actions, in the order of the form.
-func actions() []faultAction {
-	return []faultAction{
+// Actions returns all actions.
+func Actions() []Action {
+	return []Action{
 		{Name: "429", Label: "answer 429 with Retry-After", status: 429},
 		{Name: "500", Label: "answer 500", status: 500},
 		{Name: "503", Label: "answer 503", status: 503},
@@ -33,34 +31,35 @@ func actions() []faultAction {
 	}
 }
 
-// A fault changes what happens to the next requests that match. Empty fields match every request.
-type fault struct {
+// A Fault changes what happens to the next requests that match. Empty fields match every request.
+type Fault struct {
 	ID                   int
 	Method, Path, Client string // Path is the beginning of the path, such as /Users
-	Action               faultAction
+	Action               Action
 	Seconds              int // of Retry-After, or of the delay
 	Remaining            int // number of requests that it still changes
 }
 
-func (f *fault) matches(e *traffic.Exchange) bool {
-	return (f.Method == "" || f.Method == e.Method) && strings.HasPrefix(e.Path, f.Path) && (f.Client == "" || f.Client == e.Client)
+func (f *Fault) matches(c *captured) bool {
+	return (f.Method == "" || f.Method == c.method) && strings.HasPrefix(c.path, f.Path) && (f.Client == "" || f.Client == c.client())
 }
 
-// faults are the active faults.
-type faults struct {
+// Faults are the active faults.
+type Faults struct {
 	mu   sync.Mutex
 	last int
-	list []*fault
+	list []*Fault
 }
 
-const maxFaultRequests, maxFaultSeconds = 1000, 60
+// Limits of a fault.
+const MaxFaultRequests, MaxFaultSeconds = 1000, 60
 
 // take returns the first fault that matches, or nil, and counts the request.
-func (x *faults) take(e *traffic.Exchange) *fault {
+func (x *Faults) take(c *captured) *Fault {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for i, f := range x.list {
-		if !f.matches(e) {
+		if !f.matches(c) {
 			continue
 		}
 		if f.Remaining--; f.Remaining == 0 {
@@ -72,7 +71,8 @@ func (x *faults) take(e *traffic.Exchange) *fault {
 	return nil
 }
 
-func (x *faults) add(f fault) {
+// Add activates a fault. It sets its ID.
+func (x *Faults) Add(f Fault) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.last++
@@ -80,15 +80,15 @@ func (x *faults) add(f fault) {
 	x.list = append(x.list, &f)
 }
 
-// remove removes the fault with an ID, or all faults if it is 0.
-func (x *faults) remove(id int) {
+// Remove removes the fault with an ID, or all faults if it is 0.
+func (x *Faults) Remove(id int) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
-	x.list = slices.DeleteFunc(x.list, func(f *fault) bool { return id == 0 || f.ID == id })
+	x.list = slices.DeleteFunc(x.list, func(f *Fault) bool { return id == 0 || f.ID == id })
 }
 
-// active returns copies of the active faults.
-func (x *faults) active() (list []fault) {
+// Active returns copies of the active faults.
+func (x *Faults) Active() (list []Fault) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	for _, f := range x.list {
@@ -98,7 +98,7 @@ func (x *faults) active() (list []fault) {
 }
 
 // inject serves a request as a fault says. A close ends the connection when the exchange has been kept.
-func (f *fault) inject(w http.ResponseWriter, r *http.Request, h http.Handler) {
+func (f *Fault) inject(w http.ResponseWriter, r *http.Request, h http.Handler) {
 	a := f.Action
 	if a.delays {
 		select {
@@ -117,7 +117,7 @@ func (f *fault) inject(w http.ResponseWriter, r *http.Request, h http.Handler) {
 }
 
 // respond writes an error as the server would.
-func (f *fault) respond(w http.ResponseWriter) {
+func (f *Fault) respond(w http.ResponseWriter) {
 	w.Header().Set("Content-Type", "application/scim+json")
 	if f.Action.status == http.StatusTooManyRequests {
 		w.Header().Set("Retry-After", strconv.Itoa(f.Seconds))

@@ -1,4 +1,4 @@
-package console
+package capture
 
 import (
 	"net/http"
@@ -8,11 +8,8 @@ import (
 	"serverless-scim/internal/console/traffic"
 )
 
-// masked replaces a token or a password.
-const masked = "•••"
-
-// maxBodyBytes is the part of a body that is kept.
-const maxBodyBytes = 256 << 10
+// Masked replaces a token or a password.
+const Masked = "•••"
 
 // A masker replaces secrets in what the console keeps of one exchange.
 type masker struct {
@@ -44,21 +41,21 @@ func newMasker(h http.Header) (m masker) {
 // text returns a text without secrets.
 func (m masker) text(s string) string {
 	for _, secret := range m.secrets {
-		s = strings.ReplaceAll(s, secret, masked)
+		s = strings.ReplaceAll(s, secret, Masked)
 	}
 	if strings.Contains(s, "scim_") {
-		s = generatedToken.ReplaceAllLiteralString(s, masked)
+		s = generatedToken.ReplaceAllLiteralString(s, Masked)
 	}
 	return s
 }
 
 // body returns what is kept of a body of JSON.
 func (m masker) body(b []byte, size int) traffic.Body {
-	s := m.text(strings.ToValidUTF8(string(b[:min(len(b), maxBodyBytes)]), "\uFFFD"))
+	s := m.text(strings.ToValidUTF8(string(b[:min(len(b), MaxBodyBytes)]), "\uFFFD"))
 	if strings.Contains(strings.ToLower(s), "password") {
-		s = passwordMember.ReplaceAllString(s, `$1"`+masked+`"`)
-		s = passwordPath.ReplaceAllString(s, `$1"`+masked+`"`)
-		s = passwordValue.ReplaceAllString(s, `$1"`+masked+`"$3`)
+		s = passwordMember.ReplaceAllString(s, `$1"`+Masked+`"`)
+		s = passwordPath.ReplaceAllString(s, `$1"`+Masked+`"`)
+		s = passwordValue.ReplaceAllString(s, `$1"`+Masked+`"$3`)
 	}
 	return traffic.Body{Text: s, Size: size}
 }
@@ -70,7 +67,7 @@ func (m masker) header(h http.Header) http.Header {
 		for _, v := range values {
 			switch name {
 			case "Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie", "X-Api-Key":
-				v = masked
+				v = Masked
 			}
 			kept[name] = append(kept[name], m.text(v))
 		}

@@ -1,4 +1,4 @@
-package console
+package capture
 
 import (
 	"io"
@@ -12,10 +12,10 @@ import (
 
 // The console adds this to the cost of each request.
 func BenchmarkCapture(b *testing.B) {
-	c := New(Config{Now: time.Now, BasePath: "/scim/v2", Key: key})
-	log := slog.New(c.LogHandler(slog.NewTextHandler(io.Discard, nil)))
+	c := New(time.Now, "/scim/v2")
+	log := slog.New(LogHandler(slog.NewTextHandler(io.Discard, nil)))
 	body := `{"schemas":["urn:ietf:params:scim:schemas:core:2.0:User"],"id":"u06h2hgpok3o36g416qbb4t05fg","active":true,"emails":[{"primary":true,"type":"work","value":"ada@example.com"}],"name":{"familyName":"Lovelace","givenName":"Ada"},"userName":"Ada@example.com","meta":{"resourceType":"User","created":"2026-11-29T19:23:32.384Z"}}`
-	h := c.Capture(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := c.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(io.Discard, r.Body)
 		w.Header().Set("Content-Type", "application/scim+json")
 		w.Header().Set("Etag", `W/"1"`)

@@ -26,5 +26,18 @@ type Stream interface {
 	Receive(ctx context.Context, handle func(context.Context, []Record) error) (int, error)
 }
 
+// An ImageWriter is a Table that knows the items before and after a transaction without another read.
+type ImageWriter interface {
+	// WriteImages does what Write does. If the transaction takes effect, it returns the items before and after it.
+	WriteImages(ctx context.Context, writes ...Write) (Images, error)
+}
+
+// Images are the items before and after a transaction.
+type Images struct {
+	// Decode returns a record for each write except ConditionCheck, in the order of the writes.
+	Decode func() []Record
+	Bytes  int // size of the items until they are decoded
+}
+
 // MaxStreamBatch is the maximum number of records in a batch.
 const MaxStreamBatch = 100

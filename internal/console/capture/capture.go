@@ -84,9 +84,7 @@ func (c *captured) record(to *record.Recorder, r *http.Request) {
 
 // release drops what the request needed and its exchange does not.
 func (c *captured) release() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	c.sent.ReadCloser, c.got.ResponseWriter, c.read = nil, nil, nil
+	c.sent.ReadCloser, c.got.ResponseWriter = nil, nil
 	c.sent.kept, c.got.kept = cut(c.sent.kept), cut(c.got.kept)
 }
 

@@ -15,7 +15,7 @@ import (
 
 // captured is what a request has collected. It is in the context of the request. It contains secrets.
 type captured struct {
-	id                        int // of the exchange
+	id, size                  int // of the exchange: its ID, and an estimate of its memory in bytes
 	begin                     time.Time
 	duration                  time.Duration
 	method, host, path, query string
@@ -27,20 +27,18 @@ type captured struct {
 
 	mu           sync.Mutex
 	lines        []slog.Record
-	read         []table.Item // items that the request read or wrote, the oldest first
-	writes       []captureWrite
-	transactions int
+	transactions []table.Images
+	items, bytes int // of the transactions: their number, and their size
 
-	once  sync.Once
-	made  *traffic.Exchange
-	bytes int // of memory, estimated
+	once sync.Once
+	made *traffic.Exchange
 }
 
 // exchange returns the exchange, without secrets.
 func (c *captured) exchange() *traffic.Exchange {
 	c.once.Do(func() {
 		c.made = c.makeExchange()
-		c.header, c.reply, c.sent.kept, c.got.kept, c.lines, c.writes = nil, nil, nil, nil, nil, nil
+		c.header, c.reply, c.sent.kept, c.got.kept, c.lines, c.transactions = nil, nil, nil, nil, nil, nil
 	})
 	return c.made
 }
@@ -59,9 +57,7 @@ func (c *captured) makeExchange() *traffic.Exchange {
 	for _, r := range c.lines {
 		e.Log = append(e.Log, newLogLine(r))
 	}
-	for _, w := range c.writes {
-		e.Items = append(e.Items, w.ItemChange)
-	}
+	e.Items = c.changes()
 	request := requestAttributes(e.Log)
 	e.Tenant, e.RequestID, e.Cost = request["tenant"], request["requestId"], costOf(request)
 	return e

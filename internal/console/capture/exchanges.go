@@ -4,7 +4,6 @@ import (
 	"sync"
 
 	"serverless-scim/internal/console/traffic"
-	"serverless-scim/internal/table"
 )
 
 // exchanges keeps the last exchanges.
@@ -26,11 +25,10 @@ func (x *exchanges) add(c *captured) {
 	x.mu.Lock()
 	defer x.mu.Unlock()
 	x.last++
-	c.id = x.last
-	c.bytes = sizeOf(c)
-	x.list, x.bytes = append(x.list, c), x.bytes+c.bytes
+	c.id, c.size = x.last, sizeOf(c)
+	x.list, x.bytes = append(x.list, c), x.bytes+c.size
 	for len(x.list) > maxExchanges || x.bytes > maxExchangeBytes && len(x.list) > 1 {
-		x.bytes -= x.list[0].bytes
+		x.bytes -= x.list[0].size
 		x.list[0], x.list = nil, x.list[1:]
 	}
 	for l := range x.listeners {
@@ -43,11 +41,9 @@ func (x *exchanges) add(c *captured) {
 
 // sizeOf estimates the memory of an exchange.
 func sizeOf(c *captured) int {
-	n := 4096 + len(c.sent.kept) + len(c.got.kept)
-	for _, w := range c.writes {
-		n += 2 * (table.ItemSize(w.Old) + table.ItemSize(w.New))
-	}
-	return n
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return 4096 + len(c.sent.kept) + len(c.got.kept) + 2*c.bytes
 }
 
 func (x *exchanges) snapshot() []*captured {

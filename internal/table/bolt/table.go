@@ -38,12 +38,15 @@ type Table struct {
 	calls  sync.WaitGroup // calls in progress; none begins after closed is set
 }
 
-// A writeRequest is a Write in the queue of commitLoop. Until done is closed, only commitLoop may use units and err.
+// A writeRequest is a Write in the queue of commitLoop. Until done is closed, only commitLoop may use units, err,
+// and images.
 type writeRequest struct {
-	writes []table.Write
-	units  int   // request units to charge
-	err    error // result of the Write
-	done   chan struct{}
+	writes      []table.Write
+	keepsImages bool
+	units       int          // request units to charge
+	err         error        // result of the Write
+	images      []itemChange // with index, old, and item, if keepsImages
+	done        chan struct{}
 }
 
 // beginCall registers a call. If it returns nil, the caller must call t.calls.Done at the end.

@@ -17,10 +17,15 @@ import (
 // Write still waits. If the file turns out to be corrupt, commitLoop may never return. Write then returns the
 // corruption error, and the outcome of the writes is unknown.
 func (t *Table) Write(ctx context.Context, writes ...table.Write) error {
-	if err := table.ValidateWrites(writes); err != nil {
+	return t.submit(ctx, &writeRequest{writes: writes})
+}
+
+// submit validates a request and executes it.
+func (t *Table) submit(ctx context.Context, r *writeRequest) error {
+	if err := table.ValidateWrites(r.writes); err != nil {
 		return err
 	}
-	r := &writeRequest{writes: writes, done: make(chan struct{})}
+	r.done = make(chan struct{})
 	err := t.enqueue(ctx, r)
 	table.AddConsumedCapacity(ctx, 0, float64(r.units))
 	return err
@@ -137,6 +142,9 @@ func (t *Table) applyRequest(tx *bbolt.Tx, r *writeRequest) (wrote bool, err err
 	for _, c := range changes {
 		if err := t.appendRecord(tx, r.writes[c.index].Target(), c.old, c.item); err != nil {
 			return false, err
+		}
+		if r.keepsImages {
+			r.images = append(r.images, itemChange{index: c.index, old: bytes.Clone(c.old), item: c.item})
 		}
 		if err := c.apply(tx.Bucket(items)); err != nil {
 			return false, err

@@ -7,17 +7,31 @@ import (
 	"strconv"
 
 	"serverless-scim/internal/console/capture"
+	"serverless-scim/internal/console/traffic"
 )
 
 // faultsPage is the content of the page of faults.
 type faultsPage struct {
 	Active  []capture.Fault
 	Actions []capture.Action
+	Clients []string // that a fault can select
 	Error   string
 }
 
 func (c *Console) faultsPage(w http.ResponseWriter, problem string) {
-	c.render(w, "faults.html", page{Title: "Faults", Section: "faults", Content: faultsPage{c.Traffic.Faults.Active(), capture.Actions(), problem}})
+	c.render(w, "faults.html", page{Title: "Faults", Section: "faults", Content: faultsPage{c.Traffic.Faults.Active(), capture.Actions(), c.clients(), problem}})
+}
+
+// clients returns the names of the clients in the list of exchanges, and then those of the others that are known.
+func (c *Console) clients() []string {
+	var names []string
+	for _, e := range c.Traffic.Exchanges() {
+		names = append(names, e.Client)
+	}
+	slices.Sort(names)
+	names = slices.Compact(names)
+	known := slices.DeleteFunc(traffic.KnownClients(), func(name string) bool { return slices.Contains(names, name) })
+	return append(names, known...)
 }
 
 // addFault adds the fault of a form.

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+
+	"serverless-scim/internal/console/traffic"
 )
 
 // post sends a form to the console.
@@ -84,6 +86,21 @@ func TestInvalidFaultsAreRejected(t *testing.T) {
 	} {
 		if w := post(t, h, Root+"faults", form); w.Code != 200 || !strings.Contains(w.Body.String(), `role="alert"`) || len(c.Traffic.Faults.Active()) != 0 {
 			t.Errorf("%v: %d %v", form, w.Code, c.Traffic.Faults.Active())
+		}
+	}
+}
+
+// A fault can select every client that the console recognizes, and every client that has sent a request.
+func TestFaultsOfferClients(t *testing.T) {
+	t.Parallel()
+	_, h := newConsole(http.NotFound)
+	r := httptest.NewRequest("GET", "/scim/v2/Users", nil)
+	r.Header.Set("User-Agent", "acme&sync/2")
+	h.ServeHTTP(httptest.NewRecorder(), r)
+	body := get(t, h, Root+"faults")
+	for _, name := range append(traffic.KnownClients(), "acme&amp;sync") {
+		if strings.Count(body, "<option>"+name+"</option>") != 1 {
+			t.Errorf("the page does not offer %s once: %s", name, body)
 		}
 	}
 }

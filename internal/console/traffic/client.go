@@ -2,12 +2,14 @@ package traffic
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
 
-// unknownClient is the name of a client that sends no User-Agent and whose request has no special form.
-const unknownClient = "unknown"
+// unknownClient is the name of a client that sends no User-Agent and whose request has no special form. The others are the
+// names of clients that the form of a request shows.
+const unknownClient, entraClient, oneLoginClient, applicationClient = "unknown", "Entra ID", "OneLogin", "application"
 
 // RecognizeClient returns the name of the identity provider or tool that sent a request. It reads the header, path, query
 // and body. The User-Agent decides if it names a provider or a tool. If it names only a library, or nothing, the form of the
@@ -32,23 +34,54 @@ func RecognizeClient(e *Exchange) string {
 	return library
 }
 
-// clientByAgent returns the provider, tool or browser that a User-Agent in lower case names, or "".
-func clientByAgent(agent string) string {
-	for _, c := range []struct{ part, name string }{
+// An agentRule names the client of a User-Agent in lower case that contains text, or begins with it.
+type agentRule struct{ text, name string }
+
+// agentParts, agentPrefixes and libraryPrefixes are the rules for providers, tools, browsers and HTTP libraries. The first
+// rule that matches decides.
+var (
+	agentParts = []agentRule{
 		{"okta", "Okta"}, {"onelogin", "OneLogin"}, {"jumpcloud", "JumpCloud"},
 		{"azure", "Entra ID"}, {"microsoft", "Entra ID"}, {"entra id", "Entra ID"},
 		{"google", "Google"}, {"pingfederate", "Ping"}, {"pingone", "Ping"}, {"ping identity", "Ping"},
 		{"authentik", "authentik"}, {"keycloak", "Keycloak"},
 		{"postman", "Postman"}, {"scim console", "console"}, {"edg/", "Edge"}, {"firefox/", "Firefox"},
 		{"chrome/", "Chrome"}, {"safari/", "Safari"}, // Chrome also names Safari, and Edge names both
-	} {
-		if strings.Contains(agent, c.part) {
-			return c.name
+	}
+	agentPrefixes   = []agentRule{{"curl/", "curl"}, {"ping/", "Ping"}, {"mozilla/", "browser"}}
+	libraryPrefixes = []agentRule{
+		{"go-http-client", "Go client"}, {"go-resty", "Go client"},
+		{"python", "Python client"}, {"aiohttp", "Python client"},
+		{"node", "Node client"}, {"axios", "Node client"}, {"undici", "Node client"}, {"got ", "Node client"}, {"got/", "Node client"},
+		{"java", "Java client"}, {"apache-httpclient", "Java client"}, {"okhttp", "Java client"},
+		{"ruby", "Ruby client"}, {"faraday", "Ruby client"},
+	}
+)
+
+// KnownClients returns the names that RecognizeClient returns besides products of a User-Agent, sorted.
+func KnownClients() []string {
+	names := []string{unknownClient, entraClient, oneLoginClient, applicationClient}
+	for _, r := range slices.Concat(agentParts, agentPrefixes, libraryPrefixes) {
+		names = append(names, r.name)
+	}
+	slices.SortFunc(names, func(a, b string) int { return strings.Compare(strings.ToLower(a), strings.ToLower(b)) })
+	return slices.Compact(names)
+}
+
+// clientByAgent returns the provider, tool or browser that a User-Agent in lower case names, or "".
+func clientByAgent(agent string) string {
+	for _, r := range agentParts {
+		if strings.Contains(agent, r.text) {
+			return r.name
 		}
 	}
-	for _, c := range []struct{ prefix, name string }{{"curl/", "curl"}, {"ping/", "Ping"}, {"mozilla/", "browser"}} {
-		if strings.HasPrefix(agent, c.prefix) {
-			return c.name
+	return clientByPrefix(agentPrefixes, agent)
+}
+
+func clientByPrefix(rules []agentRule, agent string) string {
+	for _, r := range rules {
+		if strings.HasPrefix(agent, r.text) {
+			return r.name
 		}
 	}
 	return ""
@@ -56,20 +89,7 @@ func clientByAgent(agent string) string {
 
 // libraryByAgent returns the language whose HTTP library sent a User-Agent in lower case, or "". Libraries send these values
 // unless the program sets its own.
-func libraryByAgent(agent string) string {
-	for _, c := range []struct{ prefix, name string }{
-		{"go-http-client", "Go client"}, {"go-resty", "Go client"},
-		{"python", "Python client"}, {"aiohttp", "Python client"},
-		{"node", "Node client"}, {"axios", "Node client"}, {"undici", "Node client"}, {"got ", "Node client"}, {"got/", "Node client"},
-		{"java", "Java client"}, {"apache-httpclient", "Java client"}, {"okhttp", "Java client"},
-		{"ruby", "Ruby client"}, {"faraday", "Ruby client"},
-	} {
-		if strings.HasPrefix(agent, c.prefix) {
-			return c.name
-		}
-	}
-	return ""
-}
+func libraryByAgent(agent string) string { return clientByPrefix(libraryPrefixes, agent) }
 
 // entraOperation matches an operation as Entra ID writes it without the flag aadOptscim062020.
 var entraOperation = sync.OnceValue(func() *regexp.Regexp {
@@ -82,11 +102,11 @@ func clientByForm(e *Exchange) string {
 	case strings.Contains(e.Query, "aadOptscim062020"),
 		strings.Contains(e.Body.Text, "http://schemas.microsoft.com/2006/11/ResourceManagement/ADSCIM/"),
 		entraOperation().MatchString(e.Body.Text):
-		return "Entra ID"
+		return entraClient
 	case strings.Contains(e.Body.Text, `"urn:scim:schemas:`):
-		return "OneLogin"
+		return oneLoginClient
 	case endpoint == "changes":
-		return "application"
+		return applicationClient
 	}
 	return ""
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/url"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -75,6 +76,9 @@ func TestFormOfARequestDecidesOnlyIfNoProductIsNamed(t *testing.T) {
 		e := &Exchange{Path: c.path, Query: c.query, Body: Body{Text: c.body}, Header: http.Header{"User-Agent": {c.agent}}}
 		if got := RecognizeClient(e); got != c.want {
 			t.Errorf("%s: got %q, want %q", c.rule, got, c.want)
+		}
+		if got := RecognizeClient(e); got != "acme-sync" && !slices.Contains(KnownClients(), got) {
+			t.Errorf("%s is not a known client: %v", got, KnownClients())
 		}
 	}
 }

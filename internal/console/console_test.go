@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -159,5 +160,45 @@ func TestOperate(t *testing.T) {
 	}
 	if w := post(t, h, Root+"operate", url.Values{"command": {"revoke-token"}, "tenant": {"acme"}}); !strings.Contains(w.Body.String(), "refused &lt;b&gt;") {
 		t.Errorf("%s", w.Body)
+	}
+}
+
+var commandForm = regexp.MustCompile(`(?s)<form.*?</form>`)
+
+// Each command says what it does and whether it can be undone. A command that ends something asks for confirmation.
+func TestCommandsAreExplained(t *testing.T) {
+	t.Parallel()
+	c, h := newConsole(http.NotFound)
+	for state, want := range map[string]string{
+		`"created":"2026-01-02T03:04:05Z"`:  "rotate-token revoke-token! create-token disable-tenant! reset-feed! delete-tenant! create-tenant",
+		`"disabled":"2026-01-02T03:04:05Z"`: "rotate-token revoke-token! create-token enable-tenant reset-feed! delete-tenant! create-tenant",
+		`"deleted":"2026-01-02T03:04:05Z"`:  "rotate-token revoke-token! create-token enable-tenant reset-feed! create-tenant",
+		`"stopped":"2026-01-02T03:04:05Z"`:  "release-tenant rotate-token revoke-token! create-token disable-tenant! reset-feed! delete-tenant! create-tenant",
+	} {
+		c.Execute = func(_ context.Context, event json.RawMessage) (any, error) {
+			if strings.Contains(string(event), "list-tokens") {
+				return json.RawMessage(`{"tokens":[{"id":"0123456789abcdef","label":"okta"}]}`), nil
+			}
+			return json.RawMessage(`{"tenants":[{"tenant":"acme",` + state + `}]}`), nil
+		}
+		var got []string
+		body := get(t, h, Root+"operate")
+		for _, form := range commandForm.FindAllString(body, -1) {
+			if _, name, found := strings.Cut(form, `name="command" value="`); found {
+				name, _, _ = strings.Cut(name, `"`)
+				if strings.Contains(form, `type="checkbox" required`) {
+					name += "!"
+				}
+				got = append(got, name)
+			}
+		}
+		if strings.Join(got, " ") != want {
+			t.Errorf("%s: %s, want %s", state, got, want)
+		}
+		for _, part := range strings.Split(body, "<dd>")[1:] {
+			if text, _, _ := strings.Cut(part, "<form"); !strings.Contains(text, "undo") {
+				t.Errorf("a command does not say whether it can be undone: %s", text)
+			}
+		}
 	}
 }

@@ -1,7 +1,6 @@
 package console
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -239,11 +238,8 @@ func (c *Console) sendEntries(ctx context.Context, w http.ResponseWriter, tenant
 		c.addEntries(&l, []table.Item{it}, func(*feed.Change) bool { return true })
 		c.addLabels(ctx, l.Changes)
 		after = it.Key().SK
-		var b bytes.Buffer
-		if c.templates["changerows.html"].ExecuteTemplate(&b, "changerows.html", l) == nil {
-			fmt.Fprintf(w, "id: %s\n", after)
-			writeEvent(w, b.String())
-		}
+		fmt.Fprintf(w, "id: %s\n", after)
+		c.sendEvent(w, "changerows.html", l)
 	}
 	fmt.Fprint(w, ": alive\n\n")
 	return after

@@ -46,7 +46,7 @@ type Console struct {
 
 // New returns a console.
 func New(c Config) *Console {
-	return &Console{Config: c, templates: parseTemplates()}
+	return &Console{Config: c, templates: parseTemplates(c.Now)}
 }
 
 // A page has the values of the template of the layout.
@@ -60,12 +60,12 @@ type page struct {
 }
 
 // parseTemplates returns a template for each page: the layout with the content of the page.
-func parseTemplates() map[string]*template.Template {
+func parseTemplates(now func() time.Time) map[string]*template.Template {
 	names, err := fs.Glob(files, "assets/*.html")
 	pages := map[string]*template.Template{}
 	for _, path := range names {
 		name := strings.TrimPrefix(path, "assets/")
-		t := template.Must(template.New("").Funcs(functions()).ParseFS(files, "assets/*.html"))
+		t := template.Must(template.New("").Funcs(functions(now)).ParseFS(files, "assets/*.html"))
 		pages[name] = template.Must(t.New("content").Parse(`{{template "` + name + `" .Content}}`))
 	}
 	if err != nil {

@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"fmt"
 	"html/template"
-	"io"
 	"maps"
 	"net/http"
 	"net/url"
@@ -21,15 +20,11 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// writeEvent writes the data of a server-sent event.
-func writeEvent(w io.Writer, data string) {
-	fmt.Fprintf(w, "data: %s\n\n", strings.ReplaceAll(strings.TrimSpace(data), "\n", "\ndata: "))
-}
-
-// functions returns the functions of the templates.
-func functions() template.FuncMap {
+// functions returns the functions of the templates. Times are in the zone of now.
+func functions(now func() time.Time) template.FuncMap {
 	return template.FuncMap{
-		"clock":     func(t time.Time) string { return t.Format("15:04:05.000") },
+		"moment":    func(t time.Time) moment { return newMoment(t, now()) },
+		"zone":      func() string { return now().Format("UTC-07:00") },
 		"day":       dayOf,
 		"ms":        func(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) },
 		"class":     func(status int) string { return fmt.Sprintf("s%d", status/100) },
@@ -43,6 +38,18 @@ func functions() template.FuncMap {
 		"statusOf":  http.StatusText,
 		"isChanged": changeKind,
 	}
+}
+
+// A moment is a point in time as pages show it. The clock alone is enough today.
+type moment struct {
+	Stamp, Full, Day, Clock string
+	IsToday                 bool
+}
+
+func newMoment(t, now time.Time) moment {
+	t = t.In(now.Location())
+	return moment{t.Format("2006-01-02T15:04:05.000Z07:00"), t.Format("2006-01-02 15:04:05.000 UTC-07:00"),
+		t.Format(time.DateOnly), t.Format("15:04:05.000"), t.Format(time.DateOnly) == now.Format(time.DateOnly)}
 }
 
 // dayOf returns the day of a time.Time or *time.Time.

@@ -17,6 +17,12 @@ function addClient(name) {
   if (name && ![...select.options].some((option) => option.value === name)) select.add(new Option(name, name));
 }
 
+// showDays shows the day of the times that are not of the same day as the newest, which has just arrived.
+function showDays(list) {
+  const days = [...list.querySelectorAll("time span")];
+  for (const day of days) day.hidden = day.textContent === days[0].textContent;
+}
+
 function listen() {
   const held = [];
   let paused = false;
@@ -28,10 +34,13 @@ function listen() {
     addClient(row.dataset.client);
     applyFilters(row);
     rows.prepend(row);
+    showDays(rows);
     while (rows.rows.length > 500) rows.lastElementChild.remove();
     $("empty").hidden = true;
   };
-  new EventSource("/console/traffic/live").onmessage = (event) => (paused ? held.push(event.data) : add(event.data));
+  const source = new EventSource("/console/traffic/live");
+  source.onmessage = (event) => (paused ? held.push(event.data) : add(event.data));
+  source.addEventListener("counts", (event) => { $("counts").innerHTML = event.data; }); // the server has escaped all data
   $("pause").addEventListener("click", () => {
     paused = !paused;
     $("pause").setAttribute("aria-pressed", paused);
@@ -84,6 +93,7 @@ if (live) new EventSource(live.dataset.liveUrl).onmessage = (event) => {
   const body = document.createElement("tbody");
   body.innerHTML = event.data; // the server has escaped all data
   live.prepend(...body.rows);
+  showDays(live);
   while (live.rows.length > 500) live.lastElementChild.remove();
   if ($("empty")) $("empty").hidden = true;
 };

@@ -11,6 +11,7 @@ import (
 	"strings"
 	"time"
 
+	"serverless-scim/internal/console/traffic"
 	"serverless-scim/internal/feed"
 	"serverless-scim/internal/table"
 )
@@ -74,7 +75,7 @@ func (c *Console) addEntries(l *logPage, entries []table.Item, wanted func(*feed
 		}
 		for i := range slices.Backward(changes) {
 			if wanted(&changes[i]) {
-				l.Changes = append(l.Changes, &loggedChange{Change: changes[i], Tenant: l.Tenant, Exchange: c.Traffic.FindRequest(changes[i].Request)})
+				l.Changes = append(l.Changes, &loggedChange{Change: changes[i], Tenant: l.Tenant, Exchange: c.exchangeOf(l.Tenant, &changes[i])})
 			}
 		}
 		if len(l.Changes) >= pageSize {
@@ -82,6 +83,27 @@ func (c *Console) addEntries(l *logPage, entries []table.Item, wanted func(*feed
 		}
 	}
 	return false
+}
+
+// exchangeOf returns the ID of the exchange that led to a change, or 0.
+func (c *Console) exchangeOf(tenant string, change *feed.Change) int {
+	if change.Request != "" || !change.Has(feed.Deleted) {
+		return c.Traffic.FindRequest(change.Request)
+	}
+	for _, e := range c.Traffic.Exchanges() {
+		if deletes(e, tenant, change) {
+			return e.ID
+		}
+	}
+	return 0
+}
+
+// deletes reports whether an exchange led to a deletion that names no request. Usually a deletion names none, because the
+// head item, which has the request, is deleted. No other resource had its key.
+func deletes(e *traffic.Exchange, tenant string, change *feed.Change) bool {
+	head := table.Key{PK: resourcePartition(tenant, change.ResourceType, change.ResourceID), SK: headSortKey}
+	return change.Request == "" && change.Has(feed.Deleted) &&
+		slices.ContainsFunc(e.Items, func(i traffic.ItemChange) bool { return i.Key == head && i.New == nil })
 }
 
 const (
@@ -175,6 +197,9 @@ func (l *loggedChange) groupsPart() string {
 	}
 	return "has other groups"
 }
+
+// IsDeletion reports whether the resource was deleted.
+func (l *loggedChange) IsDeletion() bool { return l.Has(feed.Deleted) }
 
 func groupsText(n int) string {
 	if n == 1 {

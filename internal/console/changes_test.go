@@ -162,3 +162,29 @@ func TestExchangeShowsWhatTheFeedTells(t *testing.T) {
 	}
 	s.page("/console/traffic/3", 404)
 }
+
+// A deletion leads to the exchange that deleted the resource. If the exchange is not kept, the page says why none is known.
+func TestDeletionsLeadToTheirExchange(t *testing.T) {
+	t.Parallel()
+	s := newSite(t, "acme", "other")
+	ada, grace := s.user("acme", "ada"), s.user("acme", "grace")
+	s.publish()
+	bulk := map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:BulkRequest"}, "Operations": []any{map[string]any{"method": "DELETE", "path": "/Users/" + grace}}}
+	s.scim("acme", "DELETE", "/Users/"+ada, nil)
+	s.scim("acme", "POST", "/Bulk", bulk)
+	s.user("acme", "linus")
+	s.publish()
+	for exchange, id := range map[string]string{"/console/traffic/3": ada, "/console/traffic/4": grace} {
+		history := s.page("/console/directory/resource?type=User&id="+id, 404)
+		if row, _, _ := strings.Cut(history, "was created"); !strings.Contains(row, `href="`+exchange+`"`) || strings.Contains(row, "not known") {
+			t.Errorf("no link to %s: %s", exchange, history)
+		}
+		if page := s.page(exchange, 200); strings.Count(page, "user.deleted") != 1 || !strings.Contains(page, "id="+id) {
+			t.Errorf("%s does not show the change: %s", exchange, page)
+		}
+	}
+	s.console.Traffic.Clear()
+	if body := s.page("/console/changes", 200); strings.Count(body, "a deletion does not name its request") != 2 {
+		t.Error(body)
+	}
+}

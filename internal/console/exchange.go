@@ -24,7 +24,9 @@ func (c *Console) exchange(r *http.Request) (p page, err error) {
 	}
 	content := exchangePage{Exchange: e, Form: newRepeatForm(e)}
 	if e.Tenant != "" && len(e.Items) > 0 {
-		content.Told, err = c.readLog(r.Context(), e.Tenant, "", func(change *feed.Change) bool { return change.Request == e.RequestID })
+		content.Told, err = c.readLog(r.Context(), e.Tenant, "", func(change *feed.Change) bool {
+			return change.Request == e.RequestID || deletes(e, e.Tenant, change)
+		})
 	}
 	return page{Title: e.Sentence(), Content: content}, err
 }

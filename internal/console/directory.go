@@ -58,11 +58,16 @@ func filterOf(text string, t resourceType) string {
 	if text == "" || operator.MatchString(text) {
 		return text
 	}
+	return t.nameAttribute() + " co " + quoted(text)
+}
+
+// quoted returns a string as a value of a filter.
+func quoted(text string) string {
 	var b strings.Builder
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
 	e.Encode(text)
-	return t.nameAttribute() + " co " + strings.TrimSpace(b.String())
+	return strings.TrimSpace(b.String())
 }
 
 // A directoryPage is the content of the page that searches a directory.

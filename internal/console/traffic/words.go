@@ -181,6 +181,26 @@ func nameAttribute(endpoint string) string {
 
 func nameOf(endpoint string, resource any) string { return text(resource, nameAttribute(endpoint)) }
 
+// RefusedName returns the endpoint and the name that a request asked for, if its response is that another resource has the
+// name. attribute is "" if the response is another. value is "" if what is kept of the request does not show the name.
+func RefusedName(e *Exchange) (endpoint, attribute, value string) {
+	s := newStory(e)
+	attribute = nameAttribute(s.endpoint)
+	if e.Status != http.StatusConflict || text(s.reply, "scimType") != "uniqueness" || !strings.Contains(text(s.reply, "detail"), " this "+attribute+" ") {
+		return "", "", ""
+	}
+	if !s.requestComplete {
+		return s.endpoint, attribute, ""
+	}
+	value = text(s.request, attribute)
+	for _, m := range modifications(s.request) {
+		if name, isString := m.value.(string); isString && m.attribute() == strings.ToLower(attribute) {
+			value = name
+		}
+	}
+	return s.endpoint, attribute, value
+}
+
 // stored returns the documents in the head item of the resource, before the first write and after the last.
 func (s story) stored() (before, after any) {
 	first := true

@@ -27,7 +27,7 @@ func newConsole(c directory.Config, a net.Addr) *console.Console {
 		hosts = append(hosts, net.JoinHostPort(name, port))
 	}
 	return console.New(console.Config{Now: c.Store.Now, BasePath: basePath, Key: rand.Text(), Hosts: hosts, Table: c.Store.Table, Traffic: capture.New(c.Store.Now, basePath),
-		Execute: admin.New(c).Execute, Fsck: func(ctx context.Context, repair bool) (lines []string, err error) {
+		IndexKeys: fsck.IndexKeys(c.Store), Execute: admin.New(c).Execute, Fsck: func(ctx context.Context, repair bool) (lines []string, err error) {
 			check := fsck.Checker{Config: c.Store, Repair: repair, Report: func(f fsck.Finding) { lines = append(lines, f.String()) }}
 			_, err = check.RunExclusive(ctx)
 			return lines, err

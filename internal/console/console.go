@@ -29,7 +29,9 @@ type Config struct {
 	Traffic *capture.Traffic
 	SCIM    http.Handler // the SCIM server, whose exchanges are not kept: pages ask it for resources and changes
 	Table   table.Table  // the table itself, for the pages of items
-	Tenants func(context.Context) ([]string, error)
+	// IndexKeys returns the keys of the items that a resource needs in other partitions, except edges.
+	IndexKeys func(tenant, resourceType, id, document string) ([]table.Key, error)
+	Tenants   func(context.Context) ([]string, error)
 	// Token returns a token of a tenant, for requests to SCIM.
 	Token func(ctx context.Context, tenant string) (string, error)
 

@@ -146,6 +146,7 @@ type resourcePage struct {
 	Partition         string
 	Groups            []resourceLink
 	Members           resourceList // only users: no other type has the attribute groups
+	Items             resourceItems
 	History           logPage
 }
 
@@ -162,6 +163,9 @@ func (c *Console) resource(r *http.Request) (page, error) {
 	}
 	d.Type, d.Partition = t, resourcePartition(d.Tenant, t.Name, d.ID)
 	missing := c.readResource(r, &d, types)
+	if missing == nil {
+		d.Items = c.readItems(r.Context(), d.Tenant, t.Name, d.ID)
+	}
 	p, isProblem := errors.AsType[*problem](missing)
 	if missing != nil && (!isProblem || p.Status != http.StatusNotFound) {
 		return page{}, missing

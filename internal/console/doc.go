@@ -13,7 +13,7 @@
 //	traffic.go    the start page: the list of exchanges, live; package traffic finds the words
 //	exchange.go   one exchange; repeat.go sends its request again and compares the responses
 //	directory.go  search and resources, which the SCIM server of the process returns to ask.go
-//	items.go      the items of a partition; keys.go has the keys, as text
+//	items.go      the items of a partition; keys.go has the keys, as text; resource_items.go finds all items of a resource
 //	changes.go    the change feed, live
 //	faults.go     faults that a user injects
 //	record.go     the recording, which package record makes

@@ -18,6 +18,7 @@ import (
 	"serverless-scim/internal/console/capture"
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/feed"
+	"serverless-scim/internal/fsck"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/server"
 	"serverless-scim/internal/store"
@@ -71,6 +72,7 @@ func newSite(t *testing.T, tenants ...string) *site {
 		Token:   func(_ context.Context, tenant string) (string, error) { return s.tokens[tenant], nil }})
 	log := slog.New(capture.LogHandler(slog.NewTextHandler(io.Discard, nil)))
 	c := directory.Config{Store: store.Config{Table: capture.Table(tab), Types: scim.StandardTypes(), Now: time.Now, Random: rand.Reader, Log: log}}
+	s.console.IndexKeys = fsck.IndexKeys(c.Store)
 	s.console.Execute = admin.New(c).Execute
 	s.publisher = &feed.Publisher{Store: c.Store, IsActive: func(context.Context, string) (bool, error) { return true, nil }}
 	s.console.SCIM = server.New(server.Config{Directory: c, Tokens: tokens, Log: log, Timeout: time.Minute, BaseURL: "http://127.0.0.1:8080/scim/v2",
@@ -170,7 +172,7 @@ func (s *site) crawl(skip func(path string) bool, paths ...string) map[string]st
 	pages := map[string]string{}
 	for len(paths) > 0 {
 		path := paths[0]
-		if paths = paths[1:]; pages[path] != "" || skip(path) {
+		if paths = paths[1:]; pages[path] != "" || path[0] == '#' || skip(path) {
 			continue
 		}
 		r := httptest.NewRequest("GET", path, nil)

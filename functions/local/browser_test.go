@@ -59,6 +59,9 @@ func newBrowserTest(t *testing.T) *browserTest {
 		}
 	}
 	b := &browserTest{t, p, browser.MustPage(consoleURL)}
+	for strings.Contains(b.page.MustInfo().URL, "key=") { // the page that sets the cookie leads to another
+		time.Sleep(10 * time.Millisecond)
+	}
 	b.page.MustElement("#rows")
 	return b
 }
@@ -201,10 +204,14 @@ func TestConsoleInBrowser(t *testing.T) {
 	if strings.Contains(b.text(), "favicon") {
 		t.Error("the pages themselves cause traffic")
 	}
+	b.page.MustElementR("#counts", `Okta.*2xx.*4xx`)
 	b.capture("traffic")
 
 	b.page.MustElement("#class").MustSelect("4xx")
 	b.page.MustWait(`() => [...document.querySelectorAll("#rows tr")].every((row) => row.hidden || row.dataset.class === "s4")`)
+	b.page.MustElementR("#rows td.status", "^409$").MustParent().MustElement("a").MustClick()
+	b.page.MustElementR("p", "has this (userName|displayName)")
+	b.page.MustElement("#back").MustClick()
 	b.page.MustElement("#class").MustSelect("all")
 	b.page.MustElement("#method").MustSelect("PATCH")
 	b.page.MustElement(`#rows tr[data-method="PATCH"]:not([hidden]) a`).MustClick()
@@ -231,6 +238,7 @@ func TestConsoleInBrowser(t *testing.T) {
 	b.capture("resource")
 	b.page.MustElementR("a", "Compilers").MustClick()
 	b.page.MustElementR("h1", "Compilers|Group")
+	b.page.MustElementR("#owned ~ table", "edge of a member")
 	b.requireText("grace@example.com")
 	b.open("/console/items?pk=" + url.QueryEscape("default#User#"+user))
 	b.requireText("head", "grace@example.com")
@@ -253,6 +261,7 @@ func TestConsoleInBrowser(t *testing.T) {
 
 	b.open("/console/operate")
 	b.requireText("Tenant default", "given")
+	b.page.MustElementR("summary", "More commands").MustClick()
 	b.capture("operate")
 
 	b.page.MustElement("#mask").MustClick()

@@ -98,11 +98,11 @@ func (c *Console) exchangeOf(tenant string, change *feed.Change) int {
 	return 0
 }
 
-// deletes reports whether an exchange led to a deletion that names no request. Usually a deletion names none, because the
-// head item, which has the request, is deleted. No other resource had its key.
+// deletes reports whether an exchange led to a deletion, because it deleted the head item of the resource. Usually a deletion
+// names no request, because the head item has it. No other resource had the key.
 func deletes(e *traffic.Exchange, tenant string, change *feed.Change) bool {
 	head := table.Key{PK: resourcePartition(tenant, change.ResourceType, change.ResourceID), SK: headSortKey}
-	return change.Request == "" && change.Has(feed.Deleted) &&
+	return change.Has(feed.Deleted) &&
 		slices.ContainsFunc(e.Items, func(i traffic.ItemChange) bool { return i.Key == head && i.New == nil })
 }
 

@@ -184,6 +184,9 @@ func TestDeletionsLeadToTheirExchange(t *testing.T) {
 			t.Errorf("%s does not show the change: %s", exchange, page)
 		}
 	}
+	if page := s.page("/console/traffic/1", 200); strings.Contains(page, "user.deleted") || !strings.Contains(page, "user.created") {
+		t.Errorf("the exchange that created the user deletes it: %s", page)
+	}
 	s.console.Traffic.Clear()
 	if body := s.page("/console/changes", 200); strings.Count(body, "a deletion does not name its request") != 2 {
 		t.Error(body)

@@ -316,3 +316,16 @@ func FuzzDescribe(f *testing.F) {
 		}
 	})
 }
+
+// A response that another attribute than the name is not unique does not refuse the name.
+func TestRefusedName(t *testing.T) {
+	t.Parallel()
+	for detail, want := range map[string]string{"There is a User with this userName already.": "users userName ada", "There is a User with this externalId already.": "  ", "": "  "} {
+		e := &Exchange{Method: "POST", Path: "/Users", Body: Body{Text: `{"userName":"ada","externalId":"1"}`}, Status: 409,
+			Content: Body{Text: `{"scimType":"uniqueness","detail":"` + detail + `"}`}}
+		endpoint, attribute, value := RefusedName(e)
+		if got := endpoint + " " + attribute + " " + value; got != want {
+			t.Errorf("%s: %q, want %q", detail, got, want)
+		}
+	}
+}

@@ -66,16 +66,19 @@ func (s *Store) Authenticate(ctx context.Context, authorization []string) (Ident
 func (s *Store) lookUp(ctx context.Context, hash, tenant string) (cacheEntry, error) {
 	s.mu.Lock()
 	e, ok := s.cache[hash]
+	inMemory, isInMemory := s.inMemory[hash]
 	s.mu.Unlock()
 	if ok && s.Now().Before(e.expiresAt) {
 		return e, nil
 	}
-	e, err := s.load(ctx, hash, tenant)
+	var err error
+	if isInMemory {
+		e, err = s.loadInMemory(ctx, inMemory)
+	} else if e, err = s.load(ctx, hash, tenant); err == nil && s.Now().Unix() < e.token.ExpiresAt {
+		s.recordUse(ctx, &e.token)
+	}
 	if err != nil {
 		return cacheEntry{}, err
-	}
-	if s.Now().Unix() < e.token.ExpiresAt {
-		s.recordUse(ctx, &e.token)
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -113,23 +116,12 @@ func (s *Store) load(ctx context.Context, hash, tenant string) (e cacheEntry, er
 	if !e.token.Scope.IsKnown() {
 		return e, ErrUnauthorized
 	}
-	if it = found[tenantKey(e.token.Tenant)]; it == nil {
-		if items, err = t.Get(ctx, nil, tenantKey(e.token.Tenant)); err != nil || len(items) == 0 {
-			return e, orUnauthorized(err)
-		}
-		it = items[0]
-	}
-	if e.tenant, err = decodeTenant(it); err == nil && !e.tenant.isActive() {
-		err = ErrUnauthorized
+	if it = found[tenantKey(e.token.Tenant)]; it != nil {
+		err = e.setTenant(it)
+	} else {
+		err = e.loadTenant(ctx, t)
 	}
 	return e, err
-}
-
-func orUnauthorized(err error) error {
-	if err == nil {
-		return ErrUnauthorized
-	}
-	return err
 }
 
 // recordUse writes the time of a token's last use, at most once per lastUseInterval. The conditions keep a late write

@@ -2,6 +2,8 @@
 // table stores only its unsalted SHA-256 hash. Every token belongs to one tenant, has a scope, and expires. The package
 // also counts requests for rate limits, and deprovisioned users. It does not read or write SCIM resources.
 //
+// A token of IssueInMemory is not stored: it is valid in one process, and does not expire.
+//
 // # Items
 //
 // The package stores five kinds of items. <tenant> is the tenant's name, escaped by [table.EscapeKeyPart]. <token ID>

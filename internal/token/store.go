@@ -13,8 +13,9 @@ type Store struct {
 	Table table.Table
 	Now   func() time.Time
 
-	mu    sync.Mutex
-	cache map[string]cacheEntry // by the hash of the token
+	mu       sync.Mutex
+	cache    map[string]cacheEntry    // by the hash of the token
+	inMemory map[string]inMemoryToken // by the hash of the token
 }
 
 // A cacheEntry holds a token and its tenant, as they were in the table when they were read.

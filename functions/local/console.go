@@ -9,7 +9,6 @@ import (
 	"net/http"
 	"os"
 	"strings"
-	"sync"
 
 	"serverless-scim/internal/admin"
 	"serverless-scim/internal/console"
@@ -97,28 +96,7 @@ func tenantNames(tokens *token.Store) func(context.Context) ([]string, error) {
 	}
 }
 
-// consoleTokens are the tokens with which the console asks the SCIM API, one for each tenant and run.
-type consoleTokens struct {
-	store *token.Store
-	mu    sync.Mutex
-	names map[string]string // token, by tenant
-}
-
-func newConsoleTokens(s *token.Store) *consoleTokens {
-	return &consoleTokens{store: s, names: map[string]string{}}
-}
-
-// token returns the token of a tenant. It replaces the one of the previous run.
-func (c *consoleTokens) token(ctx context.Context, tenant string) (string, error) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if secret := c.names[tenant]; secret != "" {
-		return secret, nil
-	}
-	secret := token.New(tenant)
-	if err := c.store.ReplaceToken(ctx, tenant, "console", secret); err != nil {
-		return "", err
-	}
-	c.names[tenant] = secret
-	return secret, nil
+// consoleToken returns the function that issues the tokens with which the console asks the SCIM API.
+func consoleToken(tokens *token.Store, scope token.Scope) func(tenant string) string {
+	return func(tenant string) string { return tokens.IssueInMemory(tenant, "console", scope) }
 }

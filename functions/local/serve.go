@@ -80,7 +80,7 @@ func (o options) newServer(ctx context.Context, c directory.Config, tokens *toke
 		return h, nil, err
 	}
 	con = newConsole(c, a)
-	con.SCIM, con.Tenants, con.Token = newHandler(observed(c), tokens, base, o.rate), tenantNames(tokens), newConsoleTokens(tokens).token
+	con.SCIM, con.Tenants, con.Token = newHandler(observed(c), tokens, base, o.rate), tenantNames(tokens), consoleToken(tokens, token.ScopeAll)
 	if o.record != "" {
 		con.Record()
 	}

@@ -33,7 +33,7 @@ type Config struct {
 	IndexKeys func(tenant, resourceType, id, document string) ([]table.Key, error)
 	Tenants   func(context.Context) ([]string, error)
 	// Token returns a token of a tenant, for requests to SCIM.
-	Token func(ctx context.Context, tenant string) (string, error)
+	Token func(tenant string) string
 
 	// Execute runs an operator's command, and Fsck checks the table. Fsck returns a line for each finding.
 	Execute func(ctx context.Context, event json.RawMessage) (any, error)

@@ -59,15 +59,11 @@ func (c *Console) repeat(r *http.Request) (page, error) {
 
 // send sends the request of a form to the SCIM server in this process, and returns the exchange.
 func (c *Console) send(ctx context.Context, tenant string, f repeatForm) (*traffic.Exchange, error) {
-	secret, err := c.Token(ctx, tenant)
-	if err != nil {
-		return nil, err
-	}
 	r, err := http.NewRequestWithContext(ctx, f.Method, "http://localhost"+c.BasePath+f.Target, strings.NewReader(f.Body))
 	if err != nil || !strings.HasPrefix(f.Target, "/") {
 		return nil, &problem{http.StatusBadRequest, "The method or the path is not valid. A path begins with /, as in /Users?count=1."}
 	}
-	r.Header.Set("Authorization", "Bearer "+secret)
+	r.Header.Set("Authorization", "Bearer "+c.Token(tenant))
 	r.Header.Set("User-Agent", "SCIM console")
 	if f.ContentType != "" {
 		r.Header.Set("Content-Type", f.ContentType)

@@ -69,7 +69,7 @@ func newSite(t *testing.T, tenants ...string) *site {
 	}
 	s.console = New(Config{Now: time.Now, BasePath: "/scim/v2", Key: key, Hosts: []string{"127.0.0.1:8080"}, Table: readOnly{tab, t}, Traffic: capture.New(time.Now, "/scim/v2"),
 		Tenants: func(context.Context) ([]string, error) { return tenants, nil },
-		Token:   func(_ context.Context, tenant string) (string, error) { return s.tokens[tenant], nil }})
+		Token:   func(tenant string) string { return s.tokens[tenant] }})
 	log := slog.New(capture.LogHandler(slog.NewTextHandler(io.Discard, nil)))
 	c := directory.Config{Store: store.Config{Table: capture.Table(tab), Types: scim.StandardTypes(), Now: time.Now, Random: rand.Reader, Log: log}}
 	s.console.IndexKeys = fsck.IndexKeys(c.Store)

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"serverless-scim/internal/console"
+	"serverless-scim/internal/console/capture"
 )
 
 // An open page that listens for new requests does not delay the end of the server.
@@ -21,7 +22,7 @@ func TestLivePageEndsWithServer(t *testing.T) {
 	t.Parallel()
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
-		pages := withPages(ctx, console.New(console.Config{Now: time.Now, Key: "key", Hosts: []string{"localhost"}}), nil)
+		pages := withPages(ctx, console.New(console.Config{Now: time.Now, Key: "key", Hosts: []string{"localhost"}, Traffic: capture.New(time.Now, basePath)}), nil)
 		r := httptest.NewRequest(http.MethodGet, console.Root+"traffic/live", nil)
 		r.Host = "localhost"
 		r.AddCookie(&http.Cookie{Name: "console", Value: "key"})

@@ -65,7 +65,7 @@ func (x *execution) decodePosition(text []byte, into any, p *position) error {
 	return nil
 }
 
-// saveBookmark stores the position of the page that begins at an index.
+// saveBookmark stores the position of the page that begins at an index, unless the table is read-only.
 func (x *execution) saveBookmark(ctx context.Context, index, total int, p position) error {
 	if x.speculative {
 		return nil
@@ -80,5 +80,5 @@ func (x *execution) saveBookmark(ctx context.Context, index, total int, p positi
 		x.engine.cache.bookmarks.put(b)
 		return nil
 	}
-	return x.engine.store.Table.Write(ctx, table.Put{Item: store.MarshalItem(b)})
+	return table.IgnoreReadOnly(x.engine.store.Table.Write(ctx, table.Put{Item: store.MarshalItem(b)}))
 }

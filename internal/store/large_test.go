@@ -197,3 +197,29 @@ func TestDeleteFromManyGroupsDuringAdds(t *testing.T) {
 		f.CheckIdle()
 	})
 }
+
+// A reader of a read-only table waits until another process has finished the pending change of a group, or until the
+// deadline.
+func TestReadOnlyReaderWaitsForAPendingChange(t *testing.T) {
+	t.Parallel()
+	f := directorytest.New(t, directorytest.NewTable(t))
+	setLimits(f, largeFromFiveMembers)
+	users := f.NewUsers(9)
+	g := f.NewGroup("g")
+	ctx, cancel := context.WithTimeout(f.Ctx, store.DeadlineReserve-time.Second)
+	defer cancel()
+	f.Must(withContext(ctx, f).Patch(f.Group, g, addMembers(users...)))
+	finished := 0
+	readOnly := f.With(func(c *directory.Config) {
+		c.Store.Table = table.ReadOnly{Table: c.Store.Table}
+		c.Store.Backoff.Sleep = func(context.Context, time.Duration) error {
+			finished++
+			f.CheckMembers(g, users) // finishes the change
+			return nil
+		}
+	})
+	if readOnly.CheckMembers(g, users); finished != 1 {
+		t.Errorf("the reader waited %d times, want 1", finished)
+	}
+	f.CheckIdle()
+}

@@ -70,12 +70,12 @@ func (s *Store) ReadHeads(ctx context.Context, rt *scim.ResourceType, ids []stri
 }
 
 // RequireNoPending returns nil if h has no pending change. Otherwise it finishes the change and returns
-// table.ErrConflict, and the caller must read the group again.
+// table.ErrConflict, and the caller must read the group again. If the table is read-only, another process finishes it.
 func (s *Store) RequireNoPending(ctx context.Context, rt *scim.ResourceType, h *HeadItem) error {
 	if h == nil || h.PendingChange == "" {
 		return nil
 	}
-	if err := s.FinishChange(ctx, rt, h.ResourceID(), h.PendingChange); err != nil {
+	if err := table.IgnoreReadOnly(s.FinishChange(ctx, rt, h.ResourceID(), h.PendingChange)); err != nil {
 		return err
 	}
 	return table.ErrConflict

@@ -16,7 +16,8 @@
 //   - *TransientError: the context ended first. A write may or may not have taken effect.
 //   - Another error: the table is missing, access is denied, or the file is damaged, for example.
 //
-// Scoped and Metered wrap a Table: one limits the keys that a call can reach, the other counts calls and cost.
+// Scoped, Metered and ReadOnly wrap a Table: the first limits the keys that a call can reach, the second counts calls and
+// cost, and the third rejects writes.
 //
 // The package does not know SCIM or tenants. It offers no secondary index, no eventually consistent read, no write
 // outside a transaction, and no expression strings.

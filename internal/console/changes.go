@@ -87,6 +87,9 @@ func (c *Console) addEntries(l *logPage, entries []table.Item, wanted func(*feed
 
 // exchangeOf returns the ID of the exchange that led to a change, or 0.
 func (c *Console) exchangeOf(tenant string, change *feed.Change) int {
+	if c.Traffic == nil {
+		return 0
+	}
 	if change.Request != "" || !change.Has(feed.Deleted) {
 		return c.Traffic.FindRequest(change.Request)
 	}

@@ -26,9 +26,10 @@ type Config struct {
 	Key      string   // in the address that is printed; whoever has it may use the console
 	Hosts    []string // values of the header Host that are accepted, such as 127.0.0.1:8080
 
-	Traffic *capture.Traffic
-	SCIM    http.Handler // the SCIM server, whose exchanges are not kept: pages ask it for resources and changes
-	Table   table.Table  // the table itself, for the pages of items
+	Traffic  *capture.Traffic // nil: there are no pages of traffic, faults, and recordings
+	ReadOnly bool             // commands and repairs are rejected, and no page offers them
+	SCIM     http.Handler     // the SCIM server, whose exchanges are not kept: pages ask it for resources and changes
+	Table    table.Table      // the table itself, for the pages of items
 	// IndexKeys returns the keys of the items that a resource needs in other partitions, except edges.
 	IndexKeys func(tenant, resourceType, id, document string) ([]table.Key, error)
 	Tenants   func(context.Context) ([]string, error)
@@ -55,6 +56,7 @@ func New(c Config) *Console {
 type page struct {
 	Title   string
 	Section string // of the navigation
+	Traffic bool   // there are pages of traffic, for the navigation
 	Faults  int    // number of active faults, for the banner
 	Records bool   // traffic is recorded, for the banner
 	Status  int    // 0: 200
@@ -79,8 +81,10 @@ func parseTemplates(now func() time.Time) map[string]*template.Template {
 // render writes a page. name is that of the template of its content.
 func (c *Console) render(w http.ResponseWriter, name string, p page) {
 	var b bytes.Buffer
-	recorder, stopped := c.Traffic.Recording.State()
-	p.Faults, p.Records = len(c.Traffic.Faults.Active()), recorder != nil && !stopped
+	if p.Traffic = c.Traffic != nil; p.Traffic {
+		recorder, stopped := c.Traffic.Recording.State()
+		p.Faults, p.Records = len(c.Traffic.Faults.Active()), recorder != nil && !stopped
+	}
 	if err := c.templates[name].ExecuteTemplate(&b, "layout.html", p); err != nil {
 		http.Error(w, "The page cannot be shown: "+err.Error(), http.StatusInternalServerError)
 		return

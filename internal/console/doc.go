@@ -3,7 +3,7 @@
 // Lambda function links it.
 //
 // The package writes nothing to disk unless a recording is saved. It does not authenticate identity providers, and it
-// answers no SCIM request itself.
+// answers no SCIM request itself. Without traffic, the pages show the table alone, such as one of a stack in AWS.
 //
 // # Files
 //

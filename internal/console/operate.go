@@ -9,6 +9,8 @@ import (
 
 // operatePage is the content of the page of tenants and tokens.
 type operatePage struct {
+	Status   int  // 0: 200
+	ReadOnly bool // there are no commands
 	Tenants  []operatedTenant
 	Secret   string   // a new token, which is shown only here
 	Message  string   // result of a command
@@ -64,7 +66,13 @@ func (c *Console) showOperate(w http.ResponseWriter, r *http.Request, p operateP
 	if p.Tenants = list.Tenants; err != nil {
 		p.Error = err.Error()
 	}
-	c.render(w, "operate.html", page{Title: "Operate", Section: "operate", Content: p})
+	p.ReadOnly = c.ReadOnly
+	c.render(w, "operate.html", page{Title: "Operate", Section: "operate", Status: p.Status, Content: p})
+}
+
+// refuse shows that a command is refused, because the console is read-only.
+func (c *Console) refuse(w http.ResponseWriter, r *http.Request) {
+	c.showOperate(w, r, operatePage{Status: http.StatusForbidden, Error: "The console is read-only. To run the command, start it with -write."})
 }
 
 // commandFields are the fields of the commands that the page offers.
@@ -78,6 +86,10 @@ func commandFields() map[string][]string {
 
 // operateCommand runs the command of a form.
 func (c *Console) operateCommand(w http.ResponseWriter, r *http.Request) {
+	if c.ReadOnly {
+		c.refuse(w, r)
+		return
+	}
 	name := r.PostFormValue("command")
 	fields, known := commandFields()[name]
 	if !known {
@@ -99,7 +111,12 @@ func (c *Console) operateCommand(w http.ResponseWriter, r *http.Request) {
 
 // check checks the table, and repairs it if the form says so.
 func (c *Console) check(w http.ResponseWriter, r *http.Request) {
-	findings, err := c.Fsck(r.Context(), r.PostFormValue("repair") == "yes")
+	repair := r.PostFormValue("repair") == "yes"
+	if repair && c.ReadOnly {
+		c.refuse(w, r)
+		return
+	}
+	findings, err := c.Fsck(r.Context(), repair)
 	p := operatePage{Findings: findings, Message: "The table is clean."}
 	if len(findings) > 0 {
 		p.Message = "The check has these findings:"

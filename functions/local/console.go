@@ -18,14 +18,15 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// newConsole returns the console of a server that listens at an address. Its key is new in each run.
+// newConsole returns a console of a table, without traffic, for a server that listens at an address. Its key is new in
+// each run.
 func newConsole(c directory.Config, a net.Addr) *console.Console {
 	host, port, _ := net.SplitHostPort(a.String())
 	hosts := []string{net.JoinHostPort(host, port)}
 	for _, name := range []string{"localhost", "127.0.0.1", "::1"} {
 		hosts = append(hosts, net.JoinHostPort(name, port))
 	}
-	return console.New(console.Config{Now: c.Store.Now, BasePath: basePath, Key: rand.Text(), Hosts: hosts, Table: c.Store.Table, Traffic: capture.New(c.Store.Now, basePath),
+	return console.New(console.Config{Now: c.Store.Now, BasePath: basePath, Key: rand.Text(), Hosts: hosts, Table: c.Store.Table,
 		IndexKeys: fsck.IndexKeys(c.Store), Execute: admin.New(c).Execute, Fsck: func(ctx context.Context, repair bool) (lines []string, err error) {
 			check := fsck.Checker{Config: c.Store, Repair: repair, Report: func(f fsck.Finding) { lines = append(lines, f.String()) }}
 			_, err = check.RunExclusive(ctx)
@@ -86,6 +87,7 @@ func withPages(ctx context.Context, con *console.Console, scim http.Handler) htt
 	return mux
 }
 
+// tenantNames returns the function that lists the tenants, also those that are disabled.
 func tenantNames(tokens *token.Store) func(context.Context) ([]string, error) {
 	return func(ctx context.Context) (names []string, err error) {
 		tenants, err := tokens.Tenants(ctx)

@@ -70,37 +70,16 @@ func (p *program) awaitChanges(t *testing.T, cursor string, n int) (changes []fe
 	return changes
 }
 
-// The program publishes the changes of its table: in the log, and as lines of JSON.
-func TestFeedOfProgram(t *testing.T) {
-	t.Parallel()
+// onEachTable runs a test with the flags of a new file, and with those of a new table at each DynamoDB endpoint.
+func onEachTable(t *testing.T, test func(t *testing.T, flags []string)) {
 	tables := map[string][]string{"file": {"-db", filepath.Join(t.TempDir(), "scim.db")}}
 	for _, endpoint := range directorytest.Endpoints() {
-		tables[endpoint] = []string{"-endpoint", endpoint, "-table", "feed-" + rand.Text()}
+		tables[endpoint] = []string{"-endpoint", endpoint, "-table", "local-" + rand.Text()}
 	}
-	for name, arguments := range tables {
+	for name, flags := range tables {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			file := filepath.Join(t.TempDir(), "events")
-			p := startProgram(t, append(arguments, "-events", file)...)
-			_, cursor := p.readChanges(t, "")
-			p.send(t, "POST", "/Users", `{"userName":"ada"}`)
-			if m := p.awaitChanges(t, cursor, 1)[0]; m.Type[0] != "user.created" || m.Request == "" || m.Token == "" {
-				t.Errorf("the change is %+v", m)
-			}
-			events, err := os.Open(file)
-			if err != nil {
-				t.Fatal(err)
-			}
-			defer events.Close()
-			lines := bufio.NewScanner(events)
-			var m feed.Message
-			for !lines.Scan() {
-				time.Sleep(20 * time.Millisecond) // the log has the change before the file
-				lines = bufio.NewScanner(events)
-			}
-			if err := json.Unmarshal(lines.Bytes(), &m); err != nil || m.Tenant != "default" || m.ChangeID == "" || m.Type[0] != "user.created" {
-				t.Errorf("the line is %s, %v", lines.Bytes(), err)
-			}
+			test(t, flags)
 		})
 	}
 	if len(tables) == 1 {
@@ -108,6 +87,34 @@ func TestFeedOfProgram(t *testing.T) {
 			t.Skipf("set %s to the address of a DynamoDB emulator", directorytest.EndpointsVariable)
 		})
 	}
+}
+
+// The program publishes the changes of its table: in the log, and as lines of JSON.
+func TestFeedOfProgram(t *testing.T) {
+	t.Parallel()
+	onEachTable(t, func(t *testing.T, flags []string) {
+		file := filepath.Join(t.TempDir(), "events")
+		p := startProgram(t, append(flags, "-events", file)...)
+		_, cursor := p.readChanges(t, "")
+		p.send(t, "POST", "/Users", `{"userName":"ada"}`)
+		if m := p.awaitChanges(t, cursor, 1)[0]; m.Type[0] != "user.created" || m.Request == "" || m.Token == "" {
+			t.Errorf("the change is %+v", m)
+		}
+		events, err := os.Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer events.Close()
+		lines := bufio.NewScanner(events)
+		var m feed.Message
+		for !lines.Scan() {
+			time.Sleep(20 * time.Millisecond) // the log has the change before the file
+			lines = bufio.NewScanner(events)
+		}
+		if err := json.Unmarshal(lines.Bytes(), &m); err != nil || m.Tenant != "default" || m.ChangeID == "" || m.Type[0] != "user.created" {
+			t.Errorf("the line is %s, %v", lines.Bytes(), err)
+		}
+	})
 }
 
 // Changes that were not published when the program ended are published when it starts again.

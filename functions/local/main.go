@@ -3,13 +3,15 @@
 // it to a network.
 //
 // With fsck as its first argument, the command checks a table instead, and repairs it with -repair. With admin as its
-// first argument, it executes an operator's command.
+// first argument, it executes an operator's command. With console as its first argument, it serves the console of a table,
+// such as one in AWS, without the SCIM API.
 package main
 
 import (
 	"context"
 	"flag"
 	"fmt"
+	"io"
 	"os"
 	"os/signal"
 	"runtime/debug"
@@ -22,11 +24,12 @@ func main() {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
-	if len(os.Args) > 1 && os.Args[1] == "fsck" {
-		os.Exit(runFsck(ctx, os.Args[2:], os.Stdout, os.Stderr))
-	}
-	if len(os.Args) > 1 && os.Args[1] == "admin" {
-		os.Exit(runAdmin(ctx, os.Args[2:], os.Stdout, os.Stderr))
+	if len(os.Args) > 1 {
+		runCommand := map[string]func(ctx context.Context, arguments []string, stdout, stderr io.Writer) (status int){
+			"fsck": runFsck, "admin": runAdmin, "console": runConsole}[os.Args[1]]
+		if runCommand != nil {
+			os.Exit(runCommand(ctx, os.Args[2:], os.Stdout, os.Stderr))
+		}
 	}
 	o, err := parseServeOptions(flag.NewFlagSet("local", flag.ExitOnError), os.Args[1:])
 	if err == nil {

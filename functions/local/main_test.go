@@ -78,7 +78,7 @@ func TestUsageListsSubcommandsAndCommands(t *testing.T) {
 	f := flag.NewFlagSet("local", flag.ContinueOnError)
 	f.SetOutput(&out)
 	parseServeOptions(f, []string{"-h"})
-	for _, want := range []string{"local admin [flags] COMMAND", "local fsck [flags]", "-base URL", "-addr address"} {
+	for _, want := range []string{"local admin [flags] COMMAND", "local fsck [flags]", "local console [flags]", "-base URL", "-addr address"} {
 		if !strings.Contains(out.String(), want) {
 			t.Errorf("no %q in\n%s", want, &out)
 		}

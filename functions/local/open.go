@@ -17,6 +17,9 @@ import (
 	"serverless-scim/internal/table/dynamo"
 )
 
+// openTimeout limits the time of the first calls to a table.
+const openTimeout = 20 * time.Second
+
 // openOrCreate opens the table of the options, and creates it if it does not exist. It also returns the function that
 // closes the table.
 func openOrCreate(ctx context.Context, o options) (table.Table, func() error, error) {
@@ -27,7 +30,7 @@ func openOrCreate(ctx context.Context, o options) (table.Table, func() error, er
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, 20*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
 	if err := t.Create(ctx); err != nil {
 		return nil, nil, fmt.Errorf("cannot create the table at %s: %w", o.endpoint, err)
@@ -82,6 +85,9 @@ func (o options) connect() (*dynamo.Table, error) {
 	if err := checkReachable(o.endpoint); err != nil {
 		return nil, err
 	}
+	if err := o.checkCredentials(); err != nil {
+		return nil, err
+	}
 	return dynamo.New(dynamo.NewClient(o.clientConfig()), o.table, func(o *dynamo.Options) { o.Stream = true }), nil
 }
 
@@ -94,6 +100,15 @@ func (o options) clientConfig() dynamo.ClientConfig {
 	return dynamo.ClientConfig{Endpoint: o.endpoint, Region: os.Getenv("AWS_REGION"),
 		AccessKey: os.Getenv("AWS_ACCESS_KEY_ID"), SecretKey: os.Getenv("AWS_SECRET_ACCESS_KEY"),
 		SessionToken: os.Getenv("AWS_SESSION_TOKEN")}
+}
+
+// checkCredentials returns an error if the endpoint uses https and the environment has no credentials.
+func (o options) checkCredentials() error {
+	if c := o.clientConfig(); strings.HasPrefix(o.endpoint, "https:") && (c.AccessKey == "" || c.SecretKey == "" || c.Region == "") {
+		return fmt.Errorf("the environment has no credentials for %s: set AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, "+
+			"and AWS_SESSION_TOKEN if they are temporary", o.endpoint)
+	}
+	return nil
 }
 
 // reachTimeout limits the time for a connection to an endpoint.

@@ -22,7 +22,7 @@ import (
 type options struct {
 	addr, base, db, token, endpoint, table, types, events, record string
 	budget, rate                                                  int
-	console                                                       bool
+	console, write                                                bool
 }
 
 // parseServeOptions parses the arguments of a server.
@@ -90,6 +90,7 @@ func printUsage(f *flag.FlagSet) {
   local [flags]                serves until Ctrl-C
   local admin [flags] COMMAND  manages tenants and tokens; see local admin -h
   local fsck [flags]           checks and repairs the table; see local fsck -h
+  local console [flags]        serves the console of a table, also of one in AWS; see local console -h
 
 Flags of a server:
 

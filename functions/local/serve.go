@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"serverless-scim/internal/console"
+	"serverless-scim/internal/console/capture"
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/server"
 	"serverless-scim/internal/table"
@@ -29,9 +30,9 @@ func run(ctx context.Context, o options) error {
 	if err != nil {
 		return err
 	}
-	listener, err := net.Listen("tcp", o.addr) // first, because the next step may create a file
+	listener, err := listen(o.addr) // first, because the next step may create a file
 	if err != nil {
-		return fmt.Errorf("%w; choose another address with -addr, such as -addr 127.0.0.1:8081", err)
+		return err
 	}
 	defer listener.Close()
 	t, closeTable, err := openOrCreate(ctx, o)
@@ -41,6 +42,14 @@ func run(ctx context.Context, o options) error {
 	defer closeTable()
 	c.Store.Table = t
 	return runUntilCorrupt(ctx, t, func(ctx context.Context) error { return o.serveAndWork(ctx, c, o.stream(t), listener) })
+}
+
+func listen(address string) (net.Listener, error) {
+	listener, err := net.Listen("tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("%w; choose another address with -addr, such as -addr 127.0.0.1:8081", err)
+	}
+	return listener, nil
 }
 
 // serveAndWork serves requests, sweeps the table, and publishes the changes of the stream until ctx ends.
@@ -80,6 +89,7 @@ func (o options) newServer(ctx context.Context, c directory.Config, tokens *toke
 		return h, nil, err
 	}
 	con = newConsole(c, a)
+	con.Traffic = capture.New(c.Store.Now, basePath)
 	con.SCIM, con.Tenants, con.Token = newHandler(observed(c), tokens, base, o.rate), tenantNames(tokens), consoleToken(tokens, token.ScopeAll)
 	if o.record != "" {
 		con.Record()

@@ -128,7 +128,7 @@ func valueText(v types.AttributeValue) string {
 	}
 }
 
-// A resourceDifference is what an exchange changed in the document of one resource.
+// A resourceDifference has the differences between the documents of one resource before and after an exchange.
 type resourceDifference struct {
 	Name  string // resource type and ID
 	Lines []traffic.DiffLine

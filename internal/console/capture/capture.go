@@ -88,7 +88,7 @@ func (c *captured) release() {
 	c.sent.kept, c.got.kept = cut(c.sent.kept), cut(c.got.kept)
 }
 
-// cut returns the part of a body that is kept, in memory of its own if that is less than the body.
+// cut returns the part of a body that is kept. It copies the part of a larger body, so that the rest can be freed.
 func cut(b []byte) []byte {
 	if len(b) <= MaxBodyBytes {
 		return b

@@ -13,7 +13,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// captured is what a request has collected. It is in the context of the request. It contains secrets.
+// captured collects the data of a request, from which its exchange is made. It is in the context of the request, and contains
+// secrets.
 type captured struct {
 	id, size                  int // of the exchange: its ID, and an estimate of its memory in bytes
 	begin                     time.Time

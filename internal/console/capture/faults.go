@@ -10,7 +10,7 @@ import (
 	"time"
 )
 
-// An Action is what happens to a request that a fault selects.
+// An Action says what happens to a request that a fault selects.
 type Action struct {
 	Name, Label string
 	status      int  // of the response; 0: none

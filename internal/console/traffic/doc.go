@@ -4,7 +4,7 @@
 //
 // # Files
 //
-//	exchange.go   what is known of an exchange
+//	exchange.go   the data of an exchange
 //	client.go     which identity provider sent a request
 //	describe.go   an exchange in a sentence; words.go has its parts, and words_read.go, words_write.go and words_patch.go
 //	              have the verbs

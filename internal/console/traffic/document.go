@@ -14,7 +14,7 @@ import (
 const maxDepth = 32
 
 // parseJSON returns the value of a JSON text: nil, bool, string, json.Number, []any, or map[string]any. If the text is cut
-// off or not valid, complete is false and the value is what comes before the fault.
+// off or not valid, complete is false and the value has the part before the error.
 func parseJSON(text string) (value any, complete bool) {
 	d := jsontext.NewDecoder(strings.NewReader(text))
 	value, err := readValue(d, maxDepth)

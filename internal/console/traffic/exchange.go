@@ -60,7 +60,7 @@ type LogLine struct {
 // An Attribute is an attribute of a log line.
 type Attribute struct{ Name, Value string }
 
-// An ItemChange is an item that a request wrote: as it was before, and as it is after. nil: it does not exist.
+// An ItemChange has an item before and after a write of a request. nil: it does not exist.
 type ItemChange struct {
 	Key         table.Key
 	Old, New    table.Item

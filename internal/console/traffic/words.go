@@ -36,7 +36,7 @@ func subject(client string) string {
 	return client
 }
 
-// An action is what a request asks for: a list of phrases about one object.
+// An action describes a request: a list of phrases about one object.
 type action struct {
 	object  string // the user ada@example.com
 	phrases []phrase

@@ -19,6 +19,7 @@ func settingForms() map[string]string {
 		"resourceTypes":  `a list of names such as ["User"]`,
 		"rateLimit":      "a whole number of requests per second",
 		"deprovisioning": "a whole number of percent",
+		"profile":        `"lenient" or "interop"`,
 	}
 }
 
@@ -52,6 +53,9 @@ func (a Admin) mergeSettings(current token.Settings, changes json.RawMessage) (s
 	if err != nil {
 		return s, fmt.Errorf("admin: %w", err)
 	}
+	if s.Profile == token.ProfileLenient { // the default, which commands omit
+		s.Profile = ""
+	}
 	return s, a.validateSettings(s)
 }
 
@@ -72,7 +76,7 @@ func checkSetting(name string, value json.RawMessage) error {
 
 func describeSettings(forms map[string]string) string {
 	var described []string
-	for _, name := range []string{"strictMembers", "noContent", "resourceTypes", "rateLimit", "deprovisioning"} {
+	for _, name := range []string{"strictMembers", "noContent", "resourceTypes", "rateLimit", "deprovisioning", "profile"} {
 		described = append(described, name+" ("+forms[name]+")")
 	}
 	return strings.Join(described, ", ")
@@ -94,6 +98,8 @@ func (a Admin) validateSettings(s token.Settings) error {
 			"limit of the service", *s.RateLimit)
 	case s.Deprovisioning < 0 || s.Deprovisioning > 100:
 		return fmt.Errorf("deprovisioning is %d; it must be from 1 to 100 percent, or 0 for no limit", s.Deprovisioning)
+	case s.Profile != "" && s.Profile != token.ProfileInterop:
+		return fmt.Errorf("profile is %.100q; it must be %q or %q", s.Profile, token.ProfileLenient, token.ProfileInterop)
 	}
 	return nil
 }

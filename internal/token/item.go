@@ -24,7 +24,18 @@ type Settings struct {
 	// Deprovisioning is the percentage of users that may be deactivated or deleted within ten minutes. 0 means no
 	// limit.
 	Deprovisioning int `json:"deprovisioning,omitempty"`
+	// Profile says which requests the server accepts. Empty means ProfileLenient.
+	Profile Profile `json:"profile,omitempty"`
 }
+
+// A Profile is a set of rules for the requests of a tenant's clients. Package leniency describes the profiles.
+type Profile string
+
+// The profiles.
+const (
+	ProfileLenient Profile = "lenient" // accepts what identity providers send
+	ProfileInterop Profile = "interop" // follows draft-zollner-scim-interop-profile
+)
 
 // A Tenant is an organization, or one connection of an identity provider. The times other than Created are zero if the
 // tenant is not in the state that they name.

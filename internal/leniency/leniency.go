@@ -1,6 +1,19 @@
 // Package leniency names the rules by which the server accepts requests that depart from RFC 7643, RFC 7644, and the RFCs
 // on which they build. The package that applies a rule records it in the Set of the request, next to the code that is
 // lenient. A rule is a constant, so it contains nothing that a client sent.
+//
+// # Profiles
+//
+// A request has the profile of its tenant. The profile lenient, the default, accepts all rules. The profile interop follows
+// draft-zollner-scim-interop-profile, which forbids some of what the rules accept, and some of what the RFCs allow:
+//
+//   - It refuses a few rules: what the draft calls undefined attributes and schema URIs. Apply is the place at which a rule
+//     is recorded or refused, so code that is lenient does not know the profile.
+//   - It has requirements of its own, such as a path in each PATCH operation. The code that reads the path, the filter, or
+//     the schema asks IsInterop, because a request that misses a requirement departs from no RFC and needs no rule.
+//
+// The Set carries the profile, because it reaches every package that decodes a request, also for the operations of a bulk
+// request. The draft leaves the other rules to the server, so they stay the same in both profiles.
 package leniency
 
 import (
@@ -27,9 +40,12 @@ func All() []Rule {
 
 // A Set holds the rules that were applied to one request, each of them once. The zero value is empty. A nil *Set records
 // nothing. A Set is safe for concurrent use, and Add does not allocate.
-type Set struct{ bits atomic.Uint64 }
+type Set struct {
+	bits    atomic.Uint64
+	interop bool
+}
 
-// Add records that a rule was applied.
+// Add records that a rule was applied. Use Apply for a rule that a profile can refuse.
 func (s *Set) Add(r Rule) {
 	if bit := uint64(1) << r; s != nil && s.bits.Load()&bit == 0 {
 		s.bits.Or(bit)

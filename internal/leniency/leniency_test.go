@@ -1,6 +1,7 @@
 package leniency
 
 import (
+	"errors"
 	"regexp"
 	"slices"
 	"strings"
@@ -49,13 +50,39 @@ func TestSetsHoldRulesOnce(t *testing.T) {
 	}
 }
 
+// A rule is recorded, or refused if the profile interop refuses it. The error for the log does not have the client's text.
+func TestProfileInteropRefusesSomeRules(t *testing.T) {
+	t.Parallel()
+	var lenient, interop Set
+	interop.UseInterop()
+	for _, r := range All() {
+		if err := lenient.Apply(r, "x"); err != nil {
+			t.Errorf("the profile lenient refuses %s: %v", r.Name(), err)
+		}
+		err := interop.Apply(r, "secret")
+		var refused *RefusedError
+		if errors.As(err, &refused) && (refused.Rule != r || !strings.Contains(refused.Detail, `"secret"`) ||
+			!strings.HasSuffix(refused.Detail, InteropReason) || strings.Contains(err.Error(), "secret")) {
+			t.Errorf("%s: %v: %s", r.Name(), err, refused.Detail)
+		}
+		if recorded := slices.Contains(interop.Rules(), r); recorded != (err == nil) {
+			t.Errorf("%s is recorded: %v, and refused: %v", r.Name(), recorded, err)
+		}
+	}
+	if !slices.Equal(lenient.Rules(), All()) || len(interop.Rules()) != len(All())-5 {
+		t.Errorf("the rules are %s and %s", &lenient, &interop)
+	}
+	if err := (*Set)(nil).Apply(UnknownAttribute, "x"); err != nil {
+		t.Errorf("a nil set refuses a rule: %v", err)
+	}
+}
+
 func TestRequestsWithoutARuleAllocateNothing(t *testing.T) { // not parallel, because AllocsPerRun requires that
 	message := map[string]any{"Schemas": []any{"urn:X"}, "operations": nil}
 	s := &Set{}
 	if n := testing.AllocsPerRun(10, func() {
-		RecordMessage(s, message, "urn:x", "schemas", "Operations")
-		if s.String() != "" {
-			t.Error(s)
+		if err := RecordMessage(s, message, "urn:x", "schemas", "Operations"); err != nil || s.String() != "" {
+			t.Error(s, err)
 		}
 	}); n > 0 {
 		t.Errorf("%v allocations", n)

@@ -42,7 +42,7 @@ func applyToAttribute(w work, c scim.Object, a *scim.Attribute, op string, raw a
 }
 
 // applyToComplex applies an add or replace to the sub-attributes that raw has. The other sub-attributes keep their
-// values (RFC 7644 §3.5.2.3).
+// values (RFC 7644 §3.5.2.3), except that a replace in the profile interop sets the whole value.
 func applyToComplex(w work, c scim.Object, a *scim.Attribute, op string, raw any) error {
 	in, ok := raw.(scim.Object)
 	if !ok { // Entra ID sends the manager as a bare ID, which replaces the whole value
@@ -53,10 +53,15 @@ func applyToComplex(w work, c scim.Object, a *scim.Attribute, op string, raw any
 		return setAttribute(c, a, v)
 	}
 	return editObject(c, a.Name, func(v scim.Object) error {
+		if op == Replace && w.leniency.IsInterop() {
+			maps.DeleteFunc(v, func(name string, _ any) bool { return a.Sub(name) == nil || a.Sub(name).Mutability != "immutable" })
+		}
 		for _, name := range slices.Sorted(maps.Keys(in)) {
 			sub := a.Sub(name)
-			if sub == nil {
-				w.leniency.Add(leniency.UnknownAttribute)
+			if !sub.IsDefined(w.leniency) {
+				if err := w.leniency.Apply(leniency.UnknownAttribute, name); err != nil {
+					return err
+				}
 				continue
 			}
 			if sub.Mutability == "readOnly" {

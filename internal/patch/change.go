@@ -39,6 +39,10 @@ func (t target) applyToElements(w work, c scim.Object, op string, raw any) error
 			result = append(result, e)
 			continue
 		}
+		if matched && t.match != nil && w.leniency.IsInterop() {
+			return scim.BadRequest(scim.InvalidFilter, "More than one value of %s matches %s. Send a filter that matches one value%s",
+				t.ref.Attr.Name, t.filter, leniency.InteropReason)
+		}
 		matched = true
 		e, err := t.applyToElement(w, e, op, raw)
 		if err != nil {

@@ -32,8 +32,8 @@ const PatchOpSchema = "urn:ietf:params:scim:api:messages:2.0:PatchOp"
 const maxOperations = 1000
 
 // Decode decodes the body of a PATCH request. The error is a *scim.Error with status 400, or with status 413 if the
-// request has more than 1,000 operations. Decode, and the functions that take the operations, record in l how the request
-// departs from the RFCs; l may be nil.
+// request has more than 1,000 operations, or a *leniency.RefusedError. Decode, and the functions that take the operations,
+// record in l how the request departs from the RFCs; l may be nil.
 func Decode(body []byte, l *leniency.Set) ([]Operation, error) {
 	o, err := scim.ParseObject(body)
 	if err != nil {
@@ -42,7 +42,9 @@ func Decode(body []byte, l *leniency.Set) ([]Operation, error) {
 	if urns := o.Get("schemas"); urns != nil && !containsURN(urns, PatchOpSchema) {
 		return nil, scim.BadRequest(scim.InvalidSyntax, "schemas does not contain %s. Add this URN.", PatchOpSchema)
 	}
-	leniency.RecordMessage(l, o, PatchOpSchema, "schemas", "Operations")
+	if err := leniency.RecordMessage(l, o, PatchOpSchema, "schemas", "Operations"); err != nil {
+		return nil, err
+	}
 	list, _ := o.Get("Operations").([]any)
 	if len(list) == 0 {
 		return nil, scim.BadRequest(scim.InvalidSyntax, "Operations must be an array of at least one operation.")
@@ -77,7 +79,9 @@ func decodeOperation(raw any, l *leniency.Set) (op Operation, err error) {
 	if !ok {
 		return op, scim.BadRequest(scim.InvalidSyntax, "Each element of Operations must be an object.")
 	}
-	leniency.RecordUnknownNames(l, o, "op", "path", "value")
+	if err := leniency.RecordUnknownNames(l, o, "op", "path", "value"); err != nil {
+		return op, err
+	}
 	name, _ := o.Get("op").(string)
 	if op.Op = strings.ToLower(name); op.Op != name { // Entra ID sends Add, Replace, Remove
 		l.Add(leniency.OpCase)
@@ -87,6 +91,10 @@ func decodeOperation(raw any, l *leniency.Set) (op Operation, err error) {
 	}
 	if op.Path, err = decodePath(o.Get("path"), l); err != nil {
 		return op, err
+	}
+	if op.Path == nil && l.IsInterop() {
+		return op, scim.BadRequest(scim.InvalidSyntax, "The operation %s has no path. Send an operation with a path for each attribute%s",
+			op.Op, leniency.InteropReason)
 	}
 	if op.Path == nil && op.Op == Remove {
 		return op, scim.BadRequest(scim.NoTarget, "The operation remove has no path. Send the path of an attribute.")

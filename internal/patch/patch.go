@@ -13,7 +13,8 @@ import (
 )
 
 // Apply applies the operations in order to a copy of the resource and returns the copy. If one operation fails, Apply
-// returns its error and no resource. The error is a *scim.Error with status 400 or 413, or the error of ctx.
+// returns its error and no resource. The error is a *scim.Error with status 400 or 413, a
+// *leniency.RefusedError, or the error of ctx.
 //
 // 1,000 operations can each compare 1,000 values. The work is bounded by scim.DefaultEvaluationBudget, and a value is
 // folded once for all operations.

@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 )
 
@@ -121,6 +122,35 @@ func (c testCase) run(t *testing.T) {
 	if c.argument != "once" {
 		if again, err := Apply(context.Background(), c.rt, got, ops); err != nil || !scim.Equal(again, want) {
 			t.Fatalf("applied again: %s, %v\nwant no change", text(again), err)
+		}
+	}
+}
+
+// In the profile interop, a replace of a complex attribute keeps only immutable sub-attributes that the value omits.
+func TestProfileInteropReplacesTheWholeComplexValue(t *testing.T) {
+	t.Parallel()
+	types, err := scim.Load(os.DirFS("testdata/types"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rt := types.ByName("Thing")
+	resource := func(owner string) scim.Object {
+		return decodeResource(t, rt, `{"tags": ["t"], "urn:example:more:2.0:Thing": {"grade": "A"}, "owner": `+owner+`}`)
+	}
+	l := &leniency.Set{}
+	l.UseInterop()
+	for operation, want := range map[string]string{
+		`{"op": "replace", "path": "owner", "value": {"names": ["b"]}}`: `{"value": "v", "names": ["b"]}`,
+		`{"op": "replace", "path": "owner", "value": {}}`:               `{"value": "v"}`,
+		`{"op": "add", "path": "owner", "value": {}}`:                   `{"value": "v", "names": ["a"]}`,
+	} {
+		ops, err := Decode([]byte(`{"schemas": ["`+PatchOpSchema+`"], "Operations": [`+operation+`]}`), l)
+		if err != nil {
+			t.Fatal(err)
+		}
+		got, err := Apply(t.Context(), rt, resource(`{"value": "v", "names": ["a"]}`), ops)
+		if err != nil || !scim.Equal(got, resource(want)) {
+			t.Errorf("%s: got %s %v, want %s", operation, text(got), err, want)
 		}
 	}
 }

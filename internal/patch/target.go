@@ -19,8 +19,13 @@ type target struct {
 
 // resolveTarget resolves a path. It returns a 400 error if the path names no attribute or has an invalid filter.
 func resolveTarget(rt *scim.ResourceType, p filter.Path, l *leniency.Set) (target, error) {
-	scim.RecordDraftURN(l, p.Attr.URN)
+	if err := scim.RecordDraftURN(l, p.Attr.URN); err != nil {
+		return target{}, err
+	}
 	ref, ok := rt.Resolve(p.Attr)
+	if leaf := ref.Leaf(); l.IsInterop() && (!ok || leaf != nil && !leaf.IsDefined(l)) {
+		return target{}, l.Apply(leniency.UnknownAttribute, p.String())
+	}
 	if !ok {
 		return target{}, scim.BadRequest(scim.InvalidPath, "%s is not an attribute of %s. See /Schemas.", p, rt.Name)
 	}
@@ -30,6 +35,10 @@ func resolveTarget(rt *scim.ResourceType, p filter.Path, l *leniency.Set) (targe
 	}
 	if ref.Attr == nil || !ref.Attr.MultiValued {
 		return t, scim.BadRequest(scim.InvalidPath, "%s is not multi-valued. Leave out the filter.", p)
+	}
+	if ref.Sub == nil && l.IsInterop() {
+		return t, scim.BadRequest(scim.InvalidPath, "%s is a whole value. Name a sub-attribute after the brackets, or send %s without a filter%s",
+			p, p.Attr, leniency.InteropReason)
 	}
 	var err error
 	t.match, err = ref.Attr.ElementMatcher(p.Filter, l)
@@ -81,7 +90,9 @@ func assignments(rt *scim.ResourceType, urn string, raw any, l *leniency.Set) ([
 			_, known = rt.Resolve(path.Attr)
 		}
 		if !known {
-			l.Add(leniency.UnknownAttribute)
+			if err := l.Apply(leniency.UnknownAttribute, name); err != nil {
+				return nil, err
+			}
 			continue
 		}
 		t, err := resolveTarget(rt, path, l)
@@ -93,7 +104,9 @@ func assignments(rt *scim.ResourceType, urn string, raw any, l *leniency.Set) ([
 			continue
 		}
 		if t.filter != nil || t.ref.Sub != nil || hasURN && t.ref.Attr != nil {
-			l.Add(leniency.PathAsName)
+			if err := l.Apply(leniency.PathAsName, name); err != nil {
+				return nil, err
+			}
 		}
 		list = append(list, assignment{name, t, value[name]})
 	}

@@ -1,6 +1,7 @@
 package scim
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
@@ -15,27 +16,23 @@ import (
 // Decode decodes and validates the body of a create or replace request. The result is in canonical form. Decode drops
 // unknown attributes, attributes that only the server writes, and writeOnly attributes (RFC 7643 §2.2), because
 // passwords are not stored. It records departures from the RFCs in l, which may be nil. The error is an *Error with status
-// 400 or 413.
+// 400 or 413, or a *leniency.RefusedError.
 func (rt *ResourceType) Decode(body []byte, l *leniency.Set) (Object, error) {
 	raw, err := ParseObject(body)
 	if err != nil {
 		return nil, err
 	}
-	rt.recordSchemas(l, raw)
+	if err := rt.recordSchemas(l, raw); err != nil {
+		return nil, err
+	}
 	o := Object{}
 	for name, v := range raw {
 		if ext := rt.extension(name); ext != nil {
-			rt.recordExtension(l, raw, name, ext)
-			if err := decodeExtension(o, ext, v, l); err != nil {
-				return nil, err
-			}
-			continue
+			err = cmp.Or(rt.recordExtension(l, raw, name, ext), decodeExtension(o, ext, v, l))
+		} else {
+			err = decodeInto(o, cmp.Or(rt.core.Attribute(name), rt.common.Attribute(name)), name, v, l)
 		}
-		a := rt.core.Attribute(name)
-		if a == nil {
-			a = rt.common.Attribute(name)
-		}
-		if err := decodeInto(o, a, v, l); err != nil {
+		if err != nil {
 			return nil, err
 		}
 	}
@@ -45,15 +42,12 @@ func (rt *ResourceType) Decode(body []byte, l *leniency.Set) (Object, error) {
 // decodeExtension decodes the object of an extension and puts it into o, unless it is empty.
 func decodeExtension(o Object, ext *Schema, v any, l *leniency.Set) error {
 	raw, ok := v.(Object)
-	if !ok {
-		if v == nil {
-			return nil
-		}
+	if !ok && v != nil {
 		return BadRequest(InvalidValue, "The value of %s must be an object.", ext.ID)
 	}
 	c := Object{}
 	for name, v := range raw {
-		if err := decodeInto(c, ext.Attribute(name), v, l); err != nil {
+		if err := decodeInto(c, ext.Attribute(name), name, v, l); err != nil {
 			return err
 		}
 	}
@@ -64,11 +58,10 @@ func decodeExtension(o Object, ext *Schema, v any, l *leniency.Set) error {
 }
 
 // decodeInto sets one attribute of an object. It does nothing if the attribute is unknown (nil), readOnly, or
-// unassigned. It checks a writeOnly attribute and does not set it.
-func decodeInto(o Object, a *Attribute, raw any, l *leniency.Set) error {
-	if a == nil {
-		l.Add(leniency.UnknownAttribute)
-		return nil
+// unassigned. It checks a writeOnly attribute and does not set it. The profile can refuse an unknown attribute.
+func decodeInto(o Object, a *Attribute, name string, raw any, l *leniency.Set) error {
+	if !a.IsDefined(l) {
+		return l.Apply(leniency.UnknownAttribute, name)
 	}
 	if a.Mutability == "readOnly" { // RFC 7644 §3.3, §3.5.1
 		return nil
@@ -192,14 +185,17 @@ func (a *Attribute) canonicalComplex(raw any, l *leniency.Set) (any, error) {
 	if !ok {
 		return nil, BadRequest(InvalidValue, "A value of %s must be an object.", a.Name)
 	}
-	if a.IsMembership {
+	if a.IsMembership && !l.IsInterop() {
 		in = Object{"value": in.Get("value")}
 	}
 	out := Object{}
 	for name, v := range in {
-		if err := decodeInto(out, a.Sub(name), v, l); err != nil {
+		if err := decodeInto(out, a.Sub(name), name, v, l); err != nil {
 			return nil, err
 		}
+	}
+	if v, ok := out["value"]; ok && a.IsMembership && len(out) > 1 { // the server adds the other sub-attributes
+		out = Object{"value": v}
 	}
 	if len(out) > 0 {
 		return out, nil

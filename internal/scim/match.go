@@ -92,9 +92,8 @@ func (c *compiler) ValuePath(f *filter.ValuePath) Predicate {
 // resolveForFilter resolves a name. It returns a 400 invalidFilter if the name is unknown. It also rejects attributes
 // that are never returned, because a filter would reveal their values.
 func resolveForFilter(n filter.Attr, resolve resolver, l *leniency.Set) (AttributeRef, error) {
-	RecordDraftURN(l, n.URN)
 	r, ok := resolve(n)
-	if !ok {
+	if RecordDraftURN(l, n.URN) != nil || !ok {
 		return r, BadRequest(InvalidFilter, "The filter has the unknown attribute %s. See /Schemas.", n)
 	}
 	if leaf := r.Leaf(); leaf != nil && leaf.Returned == "never" {

@@ -42,10 +42,9 @@ func NewProjection(types []*ResourceType, attributes, excluded string, l *lenien
 // addName adds the attributes that have a name in one of types. It reports whether there are any.
 func (p *Projection) addName(types []*ResourceType, name string, l *leniency.Set) (known bool) {
 	a, err := filter.ParseAttr(name, l)
-	if err != nil {
+	if err != nil || RecordDraftURN(l, a.URN) != nil {
 		return false
 	}
-	RecordDraftURN(l, a.URN)
 	for _, rt := range types {
 		if r, ok := rt.Resolve(a); ok {
 			known = true

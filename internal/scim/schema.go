@@ -7,6 +7,8 @@ package scim
 import (
 	"cmp"
 	"slices"
+
+	"serverless-scim/internal/leniency"
 )
 
 // An Attribute defines one attribute (RFC 7643 §7). Characteristics that its file omits have the defaults of RFC 7643
@@ -36,6 +38,11 @@ type Attribute struct {
 // Sub returns the sub-attribute with a name, in any case. It returns nil if there is none.
 func (a *Attribute) Sub(name string) *Attribute { return a.subIndex.find(name) }
 
+// IsDefined reports whether the profile of l has the attribute. No profile has nil, and interop has nothing writeOnly.
+func (a *Attribute) IsDefined(l *leniency.Set) bool {
+	return a != nil && (a.Mutability != "writeOnly" || !l.IsInterop())
+}
+
 // A Schema is a set of attributes under a URN (RFC 7643 §7).
 type Schema struct {
 	ID          string       `json:"id"`
@@ -50,6 +57,30 @@ type Schema struct {
 
 // Attribute returns the attribute with a name, in any case. It returns nil if there is none.
 func (s *Schema) Attribute(name string) *Attribute { return s.attributes.find(name) }
+
+// ForProfile returns the schema as the profile of l defines it. In the profile interop, it has no writeOnly attributes, and
+// the type of each multi-valued attribute has canonical values.
+func (s *Schema) ForProfile(l *leniency.Set) *Schema {
+	if !l.IsInterop() {
+		return s
+	}
+	return &Schema{ID: s.ID, Name: s.Name, Description: s.Description, Attributes: interopAttributes(s.Attributes, false)}
+}
+
+// interopAttributes returns copies of the attributes of a schema, or of the sub-attributes of an attribute.
+func interopAttributes(attributes []*Attribute, ofElement bool) (list []*Attribute) {
+	for _, a := range attributes {
+		c := *a
+		c.SubAttributes = interopAttributes(a.SubAttributes, a.MultiValued)
+		if ofElement && a.Name == "type" && a.CanonicalValues == nil {
+			c.CanonicalValues = []string{"work", "home", "other"} // RFC 7643 §2.4 suggests them
+		}
+		if a.Mutability != "writeOnly" {
+			list = append(list, &c)
+		}
+	}
+	return list
+}
 
 // An attributeIndex finds attributes by name. Attribute names are ASCII and case-insensitive (RFC 7643 §2.1).
 type attributeIndex map[string]*Attribute

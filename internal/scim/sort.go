@@ -20,10 +20,9 @@ type Sorter struct {
 // have the attribute, or its attribute has another data type, its resources have no sort value. Sorter returns a 400
 // invalidPath if no type can be sorted by the attribute. It records departures from the RFCs in l, which may be nil.
 func (rt *ResourceType) Sorter(by filter.Attr, descending bool, l *leniency.Set, types ...*ResourceType) (s Sorter, err error) {
-	RecordDraftURN(l, by.URN)
 	s.descending = descending
 	for _, t := range slices.Concat(types, []*ResourceType{rt}) {
-		r, invalid := t.sortable(by, nil)
+		r, invalid := t.sortable(by, l)
 		if invalid == nil {
 			s.leaf, err = r.Leaf(), nil
 			break
@@ -41,7 +40,7 @@ func (rt *ResourceType) Sorter(by filter.Attr, descending bool, l *leniency.Set,
 // sortable returns the attribute with a name. It returns a 400 invalidPath if resources cannot be sorted by it.
 func (rt *ResourceType) sortable(by filter.Attr, l *leniency.Set) (AttributeRef, error) {
 	r, ok := rt.Resolve(by)
-	if !ok || r.Attr == nil {
+	if RecordDraftURN(l, by.URN) != nil || !ok || r.Attr == nil {
 		return AttributeRef{}, BadRequest(InvalidPath, "sortBy has the unknown attribute %s. See /Schemas.", by)
 	}
 	if r.Leaf().Type == "complex" {

@@ -87,7 +87,7 @@ func (s *specializer) Present(f *filter.Present) specialized { return s.comparis
 func (s *specializer) ValuePath(f *filter.ValuePath) specialized {
 	elements := &specializer{leniency: s.leniency}
 	for _, resolve := range s.resolvers {
-		if r, err := valuePathAttribute(f, resolve, nil); err == nil {
+		if r, err := valuePathAttribute(f, resolve, s.leniency); err == nil {
 			elements.resolvers = append(elements.resolvers, r.Attr.resolveElement)
 		}
 	}
@@ -125,7 +125,7 @@ func (s *specializer) comparison(f filter.Expr, n filter.Attr, absent bool) spec
 func (s *specializer) checkComparableInAny(f filter.Expr, n filter.Attr) {
 	var err error
 	for _, resolve := range s.resolvers {
-		_, invalid := compile(f, resolve, nil)
+		_, invalid := compile(f, resolve, s.leniency)
 		if invalid == nil {
 			return
 		}

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/token"
 )
@@ -18,6 +19,10 @@ func (s *server) serve(r *request, target route) (resp *response, err error) {
 	}
 	if target.writes && !r.identity.Scope.AllowsWrites() {
 		return nil, readOnlyTokenError(r.identity.Scope)
+	}
+	if r.leniency.IsInterop() && r.Method != http.MethodGet && r.Method != http.MethodHead && r.URL.Query().Has("filter") {
+		return nil, scim.BadRequest(scim.InvalidFilter, "The URL of a %s request has a filter. Send filters with GET only%s",
+			r.Method, leniency.InteropReason)
 	}
 	return target.handler(r, target)
 }

@@ -61,11 +61,12 @@ func (j *bulkJob) decode() error {
 	if !slices.ContainsFunc(urns, isBulkRequest) { // RFC 7644 §3.7
 		return scim.BadRequest(scim.InvalidSyntax, "schemas does not contain %s. Add it to the request.", bulkRequest)
 	}
-	leniency.RecordMessage(j.leniency, o, bulkRequest, "schemas", "failOnErrors", "Operations")
+	if err := leniency.RecordMessage(j.leniency, o, bulkRequest, "schemas", "failOnErrors", "Operations"); err != nil {
+		return err
+	}
 	list, _ := o.Get("Operations").([]any)
 	if len(list) == 0 {
-		return scim.BadRequest(scim.InvalidSyntax,
-			"The bulk request contains no Operations. Send an array of at least one operation.")
+		return scim.BadRequest(scim.InvalidSyntax, "The bulk request contains no Operations. Send an array of at least one operation.")
 	}
 	if len(list) > maxBulkOperations {
 		return bulkTooLargeError("maxOperations", maxBulkOperations)
@@ -109,19 +110,17 @@ func parseFailOnErrors(raw any) (int, error) {
 func (j *bulkJob) parseOperation(raw any) (op bulkOperation) {
 	o, ok := raw.(scim.Object)
 	if !ok {
-		op.err = scim.BadRequest(scim.InvalidSyntax,
-			"The operation is not an object. Send an object with a method and a path.")
+		op.err = scim.BadRequest(scim.InvalidSyntax, "The operation is not an object. Send an object with a method and a path.")
 		return op
 	}
 	text := func(name string) string {
 		s, ok := o.Get(name).(string)
 		if !ok && o.Get(name) != nil {
-			op.err = scim.BadRequest(scim.InvalidSyntax,
-				"The %s of the operation is not a string. Send a string.", name)
+			op.err = scim.BadRequest(scim.InvalidSyntax, "The %s of the operation is not a string. Send a string.", name)
 		}
 		return s
 	}
-	leniency.RecordUnknownNames(j.leniency, o, "method", "path", "bulkId", "version", "data")
+	op.err = leniency.RecordUnknownNames(j.leniency, o, "method", "path", "bulkId", "version", "data")
 	method, path := text("method"), text("path")
 	op.method, op.path = strings.ToUpper(method), strings.Trim(path, "/")
 	if op.method != method {
@@ -152,8 +151,7 @@ func (j *bulkJob) check(op *bulkOperation, data any) (err error) {
 	}
 	if op.method == http.MethodPost {
 		if op.bulkID == "" {
-			return scim.BadRequest(scim.InvalidSyntax,
-				"The POST operation has no bulkId. Send one that is unique in the bulk request.")
+			return scim.BadRequest(scim.InvalidSyntax, "The POST operation has no bulkId. Send one that is unique in the bulk request.")
 		}
 		if _, taken := j.postByBulkID[op.bulkID]; taken {
 			return scim.BadRequest(scim.InvalidSyntax,

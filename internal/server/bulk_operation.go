@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"slices"
@@ -130,9 +131,12 @@ func (j *bulkJob) addDeferred(op *bulkOperation, deferred scim.Object) error {
 		return outOfTimeError()
 	}
 	substituter{op.resourceType, j.resolve}.inAttributes("", deferred)
-	add := scim.Object{"op": patch.Add, "value": deferred}
+	var operations []any
+	for _, name := range slices.Sorted(maps.Keys(deferred)) { // each with a path, for the profile interop
+		operations = append(operations, scim.Object{"op": patch.Add, "path": name, "value": deferred[name]})
+	}
 	resp, err := j.dispatchOperation(*j.request, http.MethodPatch, op.path+"/"+op.id, "",
-		scim.Object{"schemas": []any{patch.PatchOpSchema}, "Operations": []any{add}})
+		scim.Object{"schemas": []any{patch.PatchOpSchema}, "Operations": operations})
 	if err == nil {
 		op.result["version"] = resp.header["ETag"]
 	}
@@ -219,8 +223,7 @@ func (j *bulkJob) dispatchOperation(r request, method, path, version string, dat
 		r.Header.Set("If-Match", version)
 	}
 	if strings.ContainsAny(path, "?#") {
-		return nil, scim.BadRequest(scim.InvalidSyntax,
-			"The path of the operation contains a query or a fragment. Send the path without it.")
+		return nil, scim.BadRequest(scim.InvalidSyntax, "The path of the operation contains a query or a fragment. Send the path without it.")
 	}
 	segments := strings.SplitN(path, "/", 2)
 	if target, err = j.server.bulkRoutes.find(j.types, method, segments); err != nil {

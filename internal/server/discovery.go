@@ -15,7 +15,7 @@ import (
 func serviceProviderConfig(r *request, _ route) (*response, error) {
 	supported := func(v bool) scim.Object { return scim.Object{"supported": v} }
 	bulk := scim.Object{"supported": true, "maxOperations": maxBulkOperations, "maxPayloadSize": maxBodyBytes}
-	return &response{status: http.StatusOK, body: scim.Object{
+	config := scim.Object{
 		"schemas":          []string{"urn:ietf:params:scim:schemas:core:2.0:ServiceProviderConfig"},
 		"documentationUri": "https://www.rfc-editor.org/rfc/rfc7644",
 		"patch":            supported(true),
@@ -39,7 +39,11 @@ func serviceProviderConfig(r *request, _ route) (*response, error) {
 		}},
 		"securityEvents": scim.Object{"asyncRequest": "none", "eventUris": feed.EventURIs()}, // RFC 9967
 		"meta":           r.meta("ServiceProviderConfig", "/ServiceProviderConfig"),
-	}}, nil
+	}
+	if r.leniency.IsInterop() {
+		config["interopProfileConformant"] = true
+	}
+	return &response{status: http.StatusOK, body: config}, nil
 }
 
 // resourceTypes serves GET on /ResourceTypes and /ResourceTypes/{name} (RFC 7643 §6).
@@ -55,7 +59,7 @@ func resourceTypes(r *request, target route) (*response, error) {
 func schemas(r *request, target route) (*response, error) {
 	var items []discoveryItem
 	for _, s := range r.types.Schemas {
-		items = append(items, discoveryItem{s.ID, s})
+		items = append(items, discoveryItem{s.ID, s.ForProfile(r.leniency)})
 	}
 	return r.discoveryResponse(target, "Schema", items)
 }
@@ -73,8 +77,7 @@ func (r *request) discoveryResponse(target route, resourceType string, items []d
 		return nil, err
 	}
 	if _, ok := p["filter"]; ok { // RFC 7644 §4
-		return nil, &scim.Error{Status: http.StatusForbidden,
-			Detail: "This endpoint does not support filters. Omit filter."}
+		return nil, &scim.Error{Status: http.StatusForbidden, Detail: "This endpoint does not support filters. Omit filter."}
 	}
 	list := []any{}
 	for _, item := range items {

@@ -96,5 +96,5 @@
 //	dialects                requests of identity providers that depart from the RFCs
 //	                        code:  next to the rule that is relaxed, with the name of the provider; package leniency
 //	                               lists the rules of leniency, and the log line of a request names those it needed
-//	                        tests: dialect_test.go, lenient_test.go, patch/testdata/dialects.txtar
+//	                        tests: dialect_test.go, lenient_test.go, profile_test.go, patch/testdata/dialects.txtar
 package server

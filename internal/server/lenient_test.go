@@ -26,10 +26,21 @@ type message struct {
 // send sends the message, and returns the status and the names of the rules in the log line.
 func (m message) send(c *client, ids *strings.Replacer) (status int, names string) {
 	c.Helper()
+	status, names, _ = m.exchange(c, ids)
+	return status, names
+}
+
+// exchange is send with the response. It replaces the placeholders of the header too.
+func (m message) exchange(c *client, ids *strings.Replacer) (status int, names string, resp clientResponse) {
+	c.Helper()
 	method, path, _ := strings.Cut(ids.Replace(m.line), " ")
+	var header []string
+	for _, h := range m.header {
+		header = append(header, ids.Replace(h))
+	}
 	c.log.reset()
-	resp := c.do(method, strings.NewReplacer(" ", "%20", `"`, "%22", "[", "%5B", "]", "%5D", "\t", "%09").Replace(path), ids.Replace(m.body), m.header...)
-	return resp.status, strings.Join(loggedRules(c.log.String()), ",")
+	resp = c.do(method, strings.NewReplacer(" ", "%20", `"`, "%22", "[", "%5B", "]", "%5D", "\t", "%09").Replace(path), ids.Replace(m.body), header...)
+	return resp.status, strings.Join(loggedRules(c.log.String()), ","), resp
 }
 
 var lenientField = regexp.MustCompile(`msg=request .*lenient=(\S+)`)
@@ -199,10 +210,6 @@ func TestRequestsLogTheRulesTheyNeed(t *testing.T) {
 			}
 			for want, m := range map[string]message{want: test.lenient, "": test.strict} {
 				c, ids := newLeniencyClient(t)
-				m.header = slices.Clone(m.header)
-				for i := range m.header {
-					m.header[i] = ids.Replace(m.header[i])
-				}
 				status, names := m.send(c, ids)
 				if names != want || status/100 != 2 {
 					t.Errorf("%s %s %v: %d with the rules %q, want %q", m.line, m.body, m.header, status, names, want)

@@ -115,8 +115,7 @@ func (r *request) parseCount(p map[string]string) (int, error) {
 	// page.
 	if _, byCursor := p["cursor"]; byCursor && (err != nil || n < 1) {
 		return 0, scim.BadRequest(scim.InvalidCount,
-			"With a cursor, count must be a positive integer. Send an integer from 1 to %d, "+
-				"or omit count.", maxCount)
+			"With a cursor, count must be a positive integer. Send an integer from 1 to %d, or omit count.", maxCount)
 	}
 	return min(max(n, 0), maxCount), err // RFC 7644 §3.4.2.4: a negative value is interpreted as 0
 }
@@ -133,8 +132,7 @@ func (r *request) parseSort(by, direction string) (a filter.Attr, descending boo
 	case "descending":
 		descending = true
 	default:
-		return a, false, scim.BadRequest(scim.InvalidValue,
-			"The value of sortOrder is not valid. Send ascending or descending.")
+		return a, false, scim.BadRequest(scim.InvalidValue, "The value of sortOrder is not valid. Send ascending or descending.")
 	}
 	if by == "" {
 		return a, false, nil

@@ -107,12 +107,10 @@ func (r *request) queryParameters() (map[string]string, error) {
 			v, err = url.QueryUnescape(v)
 		}
 		if err != nil {
-			return nil, scim.BadRequest(scim.InvalidValue,
-				"The query string is not properly encoded. Percent-encode its values.")
+			return nil, scim.BadRequest(scim.InvalidValue, "The query string is not properly encoded. Percent-encode its values.")
 		}
-		sent := name
+		r.recordParameter(name)
 		name = strings.ToLower(name)
-		r.recordParameter(sent)
 		if _, repeated := p[name]; repeated && isParameter(name) {
 			return nil, scim.BadRequest(scim.InvalidValue,
 				"The query string contains the parameter %s twice. Send it once.", name)

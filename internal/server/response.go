@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/token"
 )
@@ -129,6 +130,7 @@ func tooManyRequests(seconds int, format string, args ...any) error {
 // failure after which Okta repeats a request by itself. Okta requires Retry-After in whole seconds.
 func errorResponse(err error) *response {
 	var known *scim.Error
+	var refused *leniency.RefusedError
 	var method *methodNotAllowedError
 	var extended *errorWithHeader
 	switch {
@@ -136,6 +138,8 @@ func errorResponse(err error) *response {
 		return newErrorResponse(extended.err, map[string]string{extended.name: extended.value})
 	case errors.As(err, &known):
 		return newErrorResponse(known, nil)
+	case errors.As(err, &refused):
+		return newErrorResponse(scim.BadRequest(scim.InvalidSyntax, "%s", refused.Detail), nil)
 	case errors.Is(err, token.ErrUnauthorized):
 		known = &scim.Error{Status: http.StatusUnauthorized,
 			Detail: "Send a valid token, as Authorization: Bearer TOKEN."}

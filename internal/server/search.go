@@ -21,7 +21,9 @@ func search(r *request, target route) (*response, error) {
 	if err != nil {
 		return nil, err
 	}
-	leniency.RecordMessage(r.leniency, o, searchRequest, searchNames[:]...)
+	if err := leniency.RecordMessage(r.leniency, o, searchRequest, searchNames[:]...); err != nil {
+		return nil, err
+	}
 	p := map[string]string{}
 	for name, v := range o {
 		text, ok := parameterText(v)

@@ -92,8 +92,7 @@ func (s *server) handle(r *request) (resp *response, target route, err error) {
 	if r.identity, err = s.Tokens.Authenticate(r.Context(), r.Header.Values("Authorization")); err != nil {
 		return nil, target, err
 	}
-	r.identity.RecordScheme(r.leniency)
-	if err = s.checkRateLimit(r); err != nil {
+	if err = cmp.Or(s.checkRateLimit(r), r.identity.ApplyProfile(r.leniency)); err != nil {
 		return nil, target, err
 	}
 	segments, ok := s.openDirectory(r)

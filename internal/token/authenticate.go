@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"fmt"
 	"time"
 
 	"serverless-scim/internal/leniency"
@@ -29,14 +30,21 @@ type Identity struct {
 	scheme string // with which the token was sent: bearer, basic, or "" for the token alone
 }
 
-// RecordScheme records that the token was not sent as a bearer token, the only form that ServiceProviderConfig announces.
-func (i Identity) RecordScheme(l *leniency.Set) {
-	switch i.scheme {
-	case "":
+// ApplyProfile gives a request the profile of its tenant. It records that the token was not sent as a bearer token, the only
+// form that ServiceProviderConfig announces. For a token as a password, the profile interop returns ErrUnauthorized.
+func (i Identity) ApplyProfile(l *leniency.Set) error {
+	if i.Tenant.Settings.Profile == ProfileInterop {
+		l.UseInterop()
+	}
+	switch {
+	case i.scheme == "":
 		l.Add(leniency.TokenAlone)
-	case "basic":
+	case i.scheme == "basic" && l.IsInterop():
+		return fmt.Errorf("%w: the profile interop refuses HTTP Basic authentication", ErrUnauthorized)
+	case i.scheme == "basic":
 		l.Add(leniency.TokenAsPassword)
 	}
+	return nil
 }
 
 // Authenticate returns the identity that belongs to the Authorization headers of a request. It returns

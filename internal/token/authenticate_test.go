@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/tabletest"
 )
@@ -163,5 +164,21 @@ func TestRecordUseDoesNotBringARevokedTokenBack(t *testing.T) {
 	}
 	if s.cache = nil; s.accepts(secret) {
 		t.Error("a revoked token is accepted again")
+	}
+}
+
+// The profile interop accepts a token as a bearer token or alone, and refuses it as a password.
+func TestProfilesAcceptFormsOfTheToken(t *testing.T) {
+	t.Parallel()
+	for profile, refused := range map[Profile]string{"": "", ProfileLenient: "", ProfileInterop: "basic"} {
+		for _, scheme := range []string{"bearer", "", "basic"} {
+			i, l := Identity{Tenant: Tenant{Settings: Settings{Profile: profile}}, scheme: scheme}, &leniency.Set{}
+			if err := i.ApplyProfile(l); errors.Is(err, ErrUnauthorized) != (profile == ProfileInterop && scheme == refused) {
+				t.Errorf("profile %q, scheme %q: %v", profile, scheme, err)
+			}
+			if l.IsInterop() != (profile == ProfileInterop) {
+				t.Errorf("profile %q: interop is %v", profile, l.IsInterop())
+			}
+		}
 	}
 }

@@ -81,10 +81,11 @@ func (r *cycleRun) send(what string, after bool) clientResponse {
 		return func(tabletest.Call) error {
 			r.mu.Lock()
 			defer r.mu.Unlock()
-			if !isAfter {
-				r.calls++
+			if isAfter != after {
+				return nil
 			}
-			if isAfter != after || r.calls != r.n && !(what == "the process is killed" && r.calls > r.n) {
+			r.calls++ // counted where the incident happens, because calls can overlap
+			if r.calls != r.n && !(what == "the process is killed" && r.calls > r.n) {
 				return nil
 			}
 			r.happened = true

@@ -70,6 +70,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status == http.StatusInternalServerError {
 		level = slog.LevelError
 	}
+	attrs = q.identity.AppendClient(attrs)
 	if scope := q.identity.Scope; scope != "" && scope != token.ScopeAll {
 		attrs = append(attrs, slog.String("scope", string(scope)))
 	}

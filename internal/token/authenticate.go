@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/subtle"
 	"errors"
+	"log/slog"
 	"time"
 
 	"serverless-scim/internal/leniency"
@@ -29,6 +30,14 @@ type Identity struct {
 	Scope  Scope  // of the token
 	Client string // ID of the client of an access token; "" for another token
 	scheme string // with which the token was sent: bearer, basic, or "" for the token alone
+}
+
+// AppendClient appends the client of an access token to the attributes of a log line.
+func (i Identity) AppendClient(attrs []slog.Attr) []slog.Attr {
+	if i.Client == "" {
+		return attrs
+	}
+	return append(attrs, slog.String("client", i.Client))
 }
 
 // RecordScheme records that the token was not sent as a bearer token, the only form that ServiceProviderConfig announces.

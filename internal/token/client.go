@@ -240,9 +240,6 @@ func (s *Store) AddClientSecret(
 
 // clientOf reads a client of a tenant, also if the tenant is not active.
 func (s *Store) clientOf(ctx context.Context, tenant, id string) (Client, error) {
-	if name, ok := TenantOfClient(id); !ok || name != tenant {
-		return Client{}, ErrNoClient
-	}
 	items, err := s.Table.Get(ctx, nil, clientKey(tenant, id))
 	if err == nil && len(items) == 0 {
 		err = ErrNoClient

@@ -21,6 +21,7 @@ import (
 	"testing"
 	"time"
 
+	"serverless-scim/internal/admin"
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/feed"
 	"serverless-scim/internal/gateway"
@@ -44,7 +45,7 @@ type canary struct {
 
 	mu        sync.Mutex
 	personal  map[string]bool // values that identify a person
-	secrets   map[string]bool // the token and passwords
+	secrets   map[string]bool // tokens, client secrets, and passwords
 	requests  int
 	responses bytes.Buffer // bodies of the responses to the modified copies
 }
@@ -138,7 +139,7 @@ func forms(v string) []string {
 		string(quoted[1 : len(quoted)-1]), base64.StdEncoding.EncodeToString([]byte(v)), fmt.Sprintf("%x", v)}
 }
 
-// Logs, table, stream records, events, and responses contain no token and no password. Logs and notices of changes contain
+// Logs, table, stream records, events, and responses contain no token, no client secret, and no password. Logs and notices of changes contain
 // no personal value. This also holds for invalid requests and for errors of the table.
 func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 	t.Parallel()
@@ -161,8 +162,11 @@ func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 		personal: map[string]bool{}, secrets: map[string]bool{secret: true}}
 	config := newConfig(t, tab, io.Discard)
 	config.Store.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	clientSecret, access := addCanaryClient(t, config, tokens)
+	c.secrets[clientSecret], c.secrets[access] = true, true
 	var calls atomic.Int64
-	play := func(withFaults bool) {
+	play := func(credential string, withFaults bool) {
+		c.secret = credential
 		config.Store.Table = tabletest.Faults{Table: tab, Before: func(tabletest.Call) error {
 			if n := calls.Add(1); withFaults && n%7 == 0 {
 				faults := []error{&table.TransientError{Err: errors.New("throttled")}, &table.InvalidError{Reason: "x"}}
@@ -174,22 +178,22 @@ func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 			Limiter:   &token.Limiter{Table: tab, Now: time.Now, Log: config.Store.Log},
 			RequestID: gateway.RequestID, Timeout: 25 * time.Second, Log: config.Store.Log})
 		target := replay.FunctionTarget(gateway.New(c).Invoke)
-		player := replay.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("canary", withFaults)}
+		player := replay.Player{Target: target, Token: credential, RunSuffix: fmt.Sprint("canary", withFaults)}
 		for _, conversation := range conversations {
 			if _, err := player.Play(t.Context(), conversation); err != nil && !withFaults {
 				t.Errorf("%s: %v", conversation.Name(), err)
 			}
 		}
 	}
-	play(false)
-	play(true)
+	play(secret, false)
+	play(access, true)
 	config.Store.Table = tab
 	told := publishForCanary(t, tab, config, tokens)
 	c.responses.WriteString(c.readChanges(t))
 
 	items := tableJSON(t, tab)
 	for v := range c.secrets {
-		random := strings.TrimPrefix(v, "scim_default_")
+		random := strings.TrimPrefix(strings.TrimPrefix(v, "scim_default_"), "scimsecret_")
 		for _, form := range forms(random[:min(len(random), 40)]) {
 			for where, text := range map[string]string{"log": log.String(), "table": items, "responses": c.responses.String(),
 				"stream": told.records.String(), "events": told.events.String(), "notices": told.notices.String()} {
@@ -214,9 +218,32 @@ func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 	lines := strings.Count(log.String(), "\n")
 	t.Logf("%d requests, %d lines, %d personal values, %d secrets, %d bytes in the table",
 		c.requests, lines, len(c.personal), len(c.secrets), len(items))
-	if c.requests < 300 || lines < 300 || len(c.personal) < 30 || len(c.secrets) < 2 {
+	if c.requests < 300 || lines < 300 || len(c.personal) < 30 || len(c.secrets) < 4 {
 		t.Error("too few requests or values for a meaningful test")
 	}
+}
+
+// addCanaryClient creates a client by commands, which are logged, and returns its secret and an access token.
+func addCanaryClient(t *testing.T, c directory.Config, tokens *token.Store) (secret, access string) {
+	t.Helper()
+	out, err := admin.New(c).Execute(t.Context(), json.RawMessage(`{"command":"create-client","tenant":"default","label":"canary"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := out.(admin.Client).ID
+	out, err = admin.New(c).Execute(t.Context(), json.RawMessage(`{"command":"rotate-client-secret","tenant":"default","client":"`+id+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, tenant, err := tokens.Client(t.Context(), id)
+	if err == nil {
+		access = token.New(tenant.Name)
+		_, err = tokens.IssueAccessToken(t.Context(), client, access, token.ScopeAll, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.(admin.Client).Secret, access
 }
 
 // told has the log entries and events with which other systems learn of changes.

@@ -15,7 +15,7 @@
 //	tenant            tenant            name of the tenant, not escaped
 //	token             token#<hash>      @
 //	token list entry  <tenant>#token    <token ID>
-//	request counter   <tenant>#counter  rate#<token ID>
+//	request counter   <tenant>#counter  rate#<token ID>, or rate#<client ID> for all access tokens of a client
 //	deprovisioning    <tenant>#counter  deprovisioned#<minute>
 //	client            <tenant>#client   <client ID>
 //	access entry      <tenant>#access   <client ID>#<token ID>

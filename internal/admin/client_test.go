@@ -332,3 +332,17 @@ func TestExpireWarnsAboutClientSecretsThatEndSoon(t *testing.T) {
 		t.Errorf("no %s in %s", want, at.log.String())
 	}
 }
+
+// The secret that ends last counts, also if it is not the newest.
+func TestExpireWarnsAboutTheSecretThatEndsLast(t *testing.T) {
+	t.Parallel()
+	at := newAdminTest(t)
+	at.mustExecute(`{"command":"create-tenant","tenant":"acme"}`)
+	c := at.client(`{"command":"create-client","tenant":"acme","label":"a"}`)
+	at.client(fmt.Sprintf(`{"command":"rotate-client-secret","tenant":"acme","client":%q,"hours":720,"days":1}`, c.ID))
+	at.now = at.now.Add(9 * day)
+	result, err := at.Expire(t.Context())
+	if err != nil || result.ExpiringTokens != 1 || !strings.Contains(at.log.String(), `"days":21`) {
+		t.Errorf("%+v, %v, %s", result, err, at.log.String())
+	}
+}

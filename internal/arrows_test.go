@@ -31,6 +31,7 @@ var allowedImports = map[string][]string{
 	"store":                {"table", "scim"},
 	"patch":                {"scim", "filter", "leniency"},
 	"scim":                 {"filter", "leniency"},
+	"oauth":                {"token"},
 	"token":                {"table", "leniency"},
 	"replay":               {"gateway"},
 	"replay/record":        {"replay"},

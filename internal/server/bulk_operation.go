@@ -15,6 +15,7 @@ import (
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/patch"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/server/bulkid"
 )
 
 // bulkDeadlineReserve is the time before the deadline in which no operation starts, so that no operation is
@@ -99,7 +100,7 @@ func (j *bulkJob) execute(r *request, op *bulkOperation) (resp *response, deferr
 	}
 	op.substitute(j.resolve)
 	if op.method == http.MethodPost && op.resourceType != nil {
-		deferred = deferReferences(op.resourceType, "", op.data.(scim.Object))
+		deferred = bulkid.Defer(op.resourceType, "", op.data.(scim.Object))
 	}
 	resp, err = j.dispatchOperation(*r, op.method, op.path, op.version, op.data)
 	if err == nil && op.method == http.MethodPost {
@@ -129,7 +130,7 @@ func (j *bulkJob) addDeferred(op *bulkOperation, deferred scim.Object) error {
 	if deadlineNear(j.Context()) {
 		return outOfTimeError()
 	}
-	substituter{op.resourceType, j.resolve}.inAttributes("", deferred)
+	bulkid.Substituter{ResourceType: op.resourceType, To: j.resolve}.InAttributes("", deferred)
 	add := scim.Object{"op": patch.Add, "value": deferred}
 	resp, err := j.dispatchOperation(*j.request, http.MethodPatch, op.path+"/"+op.id, "",
 		scim.Object{"schemas": []any{patch.PatchOpSchema}, "Operations": []any{add}})

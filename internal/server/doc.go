@@ -67,8 +67,9 @@
 //	                        code:  delete.go, directory/delete.go
 //	                        tests: directory/lifecycle_test.go
 //	RFC 7644 §3.7           bulk operations
-//	                        code:  bulk.go, bulk_operation.go, bulk_reference.go, directory/create_set.go
-//	                        tests: bulk_test.go, bulk_operation_test.go, bulk_reference_test.go, bulk_cycle_test.go
+//	                        code:  bulk.go, bulk_operation.go, bulk_reference.go, bulkid, directory/create_set.go
+//	                        tests: bulk_test.go, bulk_operation_test.go, bulk_reference_test.go, bulk_cycle_test.go,
+//	                               bulkid/bulkid_test.go
 //	RFC 7644 §3.9           attributes and excludedAttributes
 //	                        code:  scim/project.go, directory/render.go
 //	                        tests: scim/match_test.go

@@ -20,7 +20,6 @@ import (
 var allowedImports = map[string][]string{
 	"server":               {"directory", "feed", "oauth", "server/bulkid", "token", "patch", "scim", "filter", "leniency"},
 	"server/bulkid":        {"filter", "scim"},
-	"oauth":                {"table", "token"},
 	"admin":                {"directory", "feed", "token", "table"},
 	"directory":            {"query", "store", "patch", "scim", "filter", "table", "leniency"},
 	"query":                {"store", "scim", "filter", "table", "leniency"},
@@ -32,8 +31,8 @@ var allowedImports = map[string][]string{
 	"feed/eventbridge":     {"feed", "store", "scim", "table"},
 	"store":                {"table", "scim"},
 	"patch":                {"scim", "filter", "leniency"},
+	"oauth":                {"table", "token"},
 	"scim":                 {"filter", "leniency"},
-	"oauth":                {"token"},
 	"token":                {"table", "leniency"},
 	"replay":               {"gateway"},
 	"replay/record":        {"replay"},

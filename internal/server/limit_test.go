@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/token"
 )
@@ -42,6 +43,7 @@ func newClientWithClock(t *testing.T, change ...func(*Config)) (*client, *clock)
 		table := c.Tokens.Table
 		c.Tokens = &token.Store{Table: table, Now: k.now}
 		c.Limiter = &token.Limiter{Table: table, Now: k.now, Log: c.Log}
+		c.OAuth = oauth.New(c.Tokens, c.Limiter, nil)
 	})...), k
 }
 

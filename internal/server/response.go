@@ -11,6 +11,7 @@ import (
 	"strings"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/token"
 )
@@ -150,6 +151,18 @@ func errorResponse(err error) *response {
 	}
 	return newErrorResponse(&scim.Error{Status: http.StatusInternalServerError,
 		Detail: "An internal error occurred. Contact the operator, who finds the cause in the log."}, nil)
+}
+
+// errorResponse returns the response to an error of the route, in the form that its clients expect.
+func (target *route) errorResponse(err error) *response {
+	if target.oauth {
+		return oauthResponse(oauth.ErrorResponse(err))
+	}
+	return errorResponse(err)
+}
+
+func oauthResponse(resp oauth.Response) *response {
+	return &response{status: resp.Status, header: resp.Header, body: resp.Body}
 }
 
 func newErrorResponse(e *scim.Error, header map[string]string) *response {

@@ -108,9 +108,6 @@ func (e *Endpoint) authenticate(ctx context.Context, sent credentials, baseURL s
 		}
 		return c, nil, nil
 	}
-	if c.Assertion == nil {
-		return c, nil, &clientError{"the client does not exist, or has no assertions"}
-	}
 	used, err = e.Verifier.Verify(ctx, c, []string{baseURL + TokenPath, baseURL}, sent.assertion)
 	if errors.Is(err, ErrAssertion) && !errors.Is(err, errFetch) {
 		err = &clientError{strings.TrimPrefix(err.Error(), "oauth: ")}

@@ -129,7 +129,7 @@ func (f form) credentials(authorization []string) (c credentials, err error) {
 }
 
 // complete takes the ID of the client from the assertion if the request does not have it (RFC 7521 §4.2). It returns an error
-// if the ID, the secret, or the assertion is malformed.
+// if the secret or the assertion is malformed. A malformed ID costs no call either: Store.Client rejects it.
 func (c *credentials) complete() error {
 	if c.assertion != "" {
 		subject := SubjectOf(c.assertion)
@@ -141,9 +141,6 @@ func (c *credentials) complete() error {
 		}
 	} else if !token.IsClientSecret(c.secret) {
 		return &clientError{"the secret is missing or malformed"}
-	}
-	if _, ok := token.TenantOfClient(c.clientID); !ok {
-		return &clientError{"the ID of the client is missing or malformed"}
 	}
 	return nil
 }

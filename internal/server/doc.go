@@ -1,7 +1,8 @@
 // Package server implements the SCIM protocol over net/http. It decodes requests, calls the operations of package
 // directory, and encodes the responses. There is one file for each verb of RFC 7644.
 //
-// A request passes these steps. ServeHTTP authenticates it and checks the rate limit of its token. The routeTable finds
+// A request passes these steps. ServeHTTP passes a request to the token endpoint or its metadata on to package oauth, whose
+// responses are not SCIM messages. It authenticates any other request and checks the rate limit of its token. The routeTable finds
 // the route, which names the handler, the resource type, and the ID. A route that writes requires a token whose scope
 // permits that. The handler returns a response or an error. ServeHTTP writes the response and logs the request.
 //
@@ -43,6 +44,9 @@
 //	                        code:  audit.go, token/authenticate.go, token/scope.go, token/issue.go
 //	                        tests: token/authenticate_test.go, token/scope_test.go, token/issue_test.go, matrix_test.go,
 //	                               rotation_test.go
+//	RFC 6749, RFC 8414      the token endpoint and its metadata, which need no token
+//	                        code:  server.go, oauth
+//	                        tests: oauth_test.go, matrix_test.go, oauth/endpoint_test.go
 //	RFC 7644 §3.3           create a resource
 //	                        code:  create.go, directory/create.go
 //	                        tests: directory/lifecycle_test.go, okta_test.go

@@ -107,6 +107,7 @@ func TestProtection(t *testing.T) {
 func TestSecretsAreMasked(t *testing.T) {
 	t.Parallel()
 	const token, password = "scim_default_0123456789abcdefghijklmnopqrstuv0123456789abcdefghijklmnop", "hunter2!"
+	const clientSecret, assertion = "scimsecret_0123456789abcdefghijklmnopqrstuv0123456789abcdefghijklmnop", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 	c, h := newConsole(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(w, r.Body)
 	})
@@ -115,6 +116,8 @@ func TestSecretsAreMasked(t *testing.T) {
 		`{"Operations":[{"op":"replace","path":"password","value":"` + password + `"}]}`,
 		`{"Operations":[{"op":"replace","value":"` + password + `","path":"password"}]}`,
 		`{"Operations":[{"op":"replace","value":{"password":"` + password + `"}}]}`,
+		`{"access_token":"` + token + `","token_type":"Bearer"}`, `grant_type=client_credentials&client_secret=` + clientSecret + `&client_id=x`,
+		`client_secret=` + password, `{"client_secret":"` + clientSecret + `"}`, `client_assertion=` + assertion + `&scope=scim`, `{"client_assertion":"` + assertion + `"}`,
 	} {
 		r := httptest.NewRequest("POST", "/scim/v2/Users?access_token="+token, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -123,7 +126,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 	for _, e := range c.Traffic.Exchanges() {
 		text := strings.Join([]string{e.Path, e.Query, e.Body.Text, e.Content.Text, curlCommand(e), e.Header.Get("X-Copy"), e.Header.Get("Authorization")}, "\n")
-		if strings.Contains(text, token) || strings.Contains(text, password) {
+		if strings.Contains(text, token) || strings.Contains(text, password) || strings.Contains(text, clientSecret[:30]) || strings.Contains(text, assertion[20:]) {
 			t.Errorf("an exchange contains a secret: %s", text)
 		}
 	}

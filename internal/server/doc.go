@@ -1,10 +1,10 @@
 // Package server implements the SCIM protocol over net/http. It decodes requests, calls the operations of package
 // directory, and encodes the responses. There is one file for each verb of RFC 7644.
 //
-// A request passes these steps. ServeHTTP passes a request to the token endpoint or its metadata on to package oauth, whose
-// responses are not SCIM messages. It authenticates any other request and checks the rate limit of its token. The routeTable finds
+// A request passes these steps. ServeHTTP authenticates it and checks the rate limit of its token. The routeTable finds
 // the route, which names the handler, the resource type, and the ID. A route that writes requires a token whose scope
-// permits that. The handler returns a response or an error. ServeHTTP writes the response and logs the request.
+// permits that. The handler returns a response or an error. ServeHTTP writes the response and logs the request. Package oauth
+// handles requests to the token endpoint and its metadata, which need no token and are not SCIM messages.
 //
 // The package does not store anything, does not read the environment, and does not depend on Lambda or API Gateway,
 // except for their size limits. A handler never writes to the connection.

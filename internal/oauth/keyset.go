@@ -29,11 +29,11 @@ const (
 	minRSABits      = 2048        // RFC 7518 §3.3
 )
 
-// A keySet holds the public keys of a JWKS that sign.
+// A keySet holds the keys of a JWKS that sign.
 type keySet []jose.JSONWebKey
 
 // parseKeySet parses a JWKS. It leaves out keys that it cannot parse, because an issuer can add keys of another type
-// (RFC 7517 §5). It also leaves out private keys, which others can have read.
+// (RFC 7517 §5).
 func parseKeySet(b []byte) (keySet, error) {
 	var document struct {
 		Keys []json.RawMessage `json:"keys"`
@@ -44,7 +44,7 @@ func parseKeySet(b []byte) (keySet, error) {
 	set := keySet{}
 	for _, raw := range document.Keys {
 		var key jose.JSONWebKey
-		if key.UnmarshalJSON(raw) == nil && key.IsPublic() && (key.Use == "" || key.Use == "sig") {
+		if key.UnmarshalJSON(raw) == nil && (key.Use == "" || key.Use == "sig") {
 			set = append(set, key)
 		}
 	}
@@ -65,7 +65,8 @@ func (s keySet) find(kid, algorithm string) (keys []any) {
 	return keys
 }
 
-// fits reports whether signatures of the algorithm can be verified with the key.
+// fits reports whether signatures of the algorithm can be verified with the key. A private key fits none, because everybody
+// can have read it.
 func fits(key jose.JSONWebKey, algorithm jose.SignatureAlgorithm) bool {
 	if key.Algorithm != "" && key.Algorithm != string(algorithm) {
 		return false

@@ -25,6 +25,7 @@ import (
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/feed"
 	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/replay"
 	"serverless-scim/internal/server"
 	"serverless-scim/internal/table"
@@ -165,19 +166,21 @@ func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 	clientSecret, access := addCanaryClient(t, config, tokens)
 	c.secrets[clientSecret], c.secrets[access] = true, true
 	var calls atomic.Int64
+	var ended atomic.Bool // no more faults
 	play := func(credential string, withFaults bool) {
 		c.secret = credential
 		config.Store.Table = tabletest.Faults{Table: tab, Before: func(tabletest.Call) error {
-			if n := calls.Add(1); withFaults && n%7 == 0 {
+			if n := calls.Add(1); withFaults && !ended.Load() && n%7 == 0 {
 				faults := []error{&table.TransientError{Err: errors.New("throttled")}, &table.InvalidError{Reason: "x"}}
 				return faults[n/7%2]
 			}
 			return nil
 		}}
-		c.Handler = server.New(server.Config{Directory: config, Tokens: tokens,
-			Limiter:   &token.Limiter{Table: tab, Now: time.Now, Log: config.Store.Log},
+		limiter := &token.Limiter{Table: tab, Now: time.Now, Log: config.Store.Log}
+		c.Handler = server.New(server.Config{Directory: config, Tokens: tokens, Limiter: limiter, OAuth: oauth.New(tokens, limiter, nil),
 			RequestID: gateway.RequestID, Timeout: 25 * time.Second, Log: config.Store.Log})
 		target := replay.FunctionTarget(gateway.New(c).Invoke)
+		c.requestToken(t, tokens)
 		player := replay.Player{Target: target, Token: credential, RunSuffix: fmt.Sprint("canary", withFaults)}
 		for _, conversation := range conversations {
 			if _, err := player.Play(t.Context(), conversation); err != nil && !withFaults {
@@ -187,6 +190,7 @@ func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 	}
 	play(secret, false)
 	play(access, true)
+	ended.Store(true)
 	config.Store.Table = tab
 	told := publishForCanary(t, tab, config, tokens)
 	c.responses.WriteString(c.readChanges(t))
@@ -280,6 +284,24 @@ func publishForCanary(t *testing.T, tab *bolt.Table, c directory.Config, tokens 
 		t.Errorf("%d changes are too few for a meaningful test", changes)
 	}
 	return &out
+}
+
+// requestToken gets an access token of a new client, and records the token and the secret of the client.
+func (c *canary) requestToken(t *testing.T, tokens *token.Store) {
+	t.Helper()
+	id, secret := (&oauthProvider{tokens: tokens}).createClient(t, nil)
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}}
+	r := httptest.NewRequest("POST", "/scim/v2"+oauth.TokenPath, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	c.ServeHTTP(w, r)
+	var body struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.AccessToken == "" {
+		t.Fatalf("%s, %v", w.Body, err)
+	}
+	c.secrets[secret], c.secrets[body.AccessToken] = true, true
 }
 
 // readChanges returns the first page of /Changes.

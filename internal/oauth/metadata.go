@@ -31,7 +31,7 @@ type ServerMetadata struct {
 	Issuer                string        `json:"issuer"`
 	TokenEndpoint         string        `json:"token_endpoint"`
 	Scopes                []token.Scope `json:"scopes_supported"`
-	ResponseTypes         []string      `json:"response_types_supported"` // required, and empty: there is no authorization endpoint
+	ResponseTypes         []string      `json:"response_types_supported"` // required by §2 and empty, although §3.2 omits empty lists
 	GrantTypes            []string      `json:"grant_types_supported"`
 	AuthenticationMethods []string      `json:"token_endpoint_auth_methods_supported"`
 	SigningAlgorithms     []string      `json:"token_endpoint_auth_signing_alg_values_supported"`

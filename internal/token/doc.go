@@ -15,7 +15,8 @@
 //	tenant            tenant            name of the tenant, not escaped
 //	token             token#<hash>      @
 //	token list entry  <tenant>#token    <token ID>
-//	request counter   <tenant>#counter  rate#<token ID>, or rate#<client ID> for all access tokens of a client
+//	request counter   <tenant>#counter  rate#<token ID>, or rate#<client ID> for all access tokens of a client, or
+//	                                    rate#<client ID>#tokens for its requests to the token endpoint
 //	deprovisioning    <tenant>#counter  deprovisioned#<minute>
 //	client            <tenant>#client   <client ID>
 //	access entry      <tenant>#access   <client ID>#<token ID>

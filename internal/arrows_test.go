@@ -18,7 +18,8 @@ import (
 
 // allowedImports lists the packages of this module that each package may import. Programs and tests may import any.
 var allowedImports = map[string][]string{
-	"server":               {"directory", "feed", "token", "patch", "scim", "filter", "leniency"},
+	"server":               {"directory", "feed", "oauth", "server/bulkid", "token", "patch", "scim", "filter", "leniency"},
+	"server/bulkid":        {"filter", "scim"},
 	"admin":                {"directory", "feed", "token", "table"},
 	"directory":            {"query", "store", "patch", "scim", "filter", "table", "leniency"},
 	"query":                {"store", "scim", "filter", "table", "leniency"},
@@ -30,6 +31,7 @@ var allowedImports = map[string][]string{
 	"feed/eventbridge":     {"feed", "store", "scim", "table"},
 	"store":                {"table", "scim"},
 	"patch":                {"scim", "filter", "leniency"},
+	"oauth":                {"table", "token"},
 	"scim":                 {"filter", "leniency"},
 	"token":                {"table", "leniency"},
 	"replay":               {"gateway"},

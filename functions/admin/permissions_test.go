@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"encoding/json"
 	"io"
 	"strings"
@@ -23,6 +24,8 @@ func TestPermissions(t *testing.T) {
 			`{"command":"set","tenant":"acme","settings":{"noContent":true}}`, `{"command":"show-tenant","tenant":"acme"}`,
 			`{"command":"create-token","tenant":"acme","label":"okta"}`, `{"command":"list-tokens","tenant":"acme"}`,
 			`{"command":"rotate-token","tenant":"acme","token":"ID"}`, `{"command":"revoke-token","tenant":"acme","token":"ID"}`,
+			`{"command":"create-client","tenant":"acme","label":"entra"}`, `{"command":"list-clients","tenant":"acme"}`,
+			`{"command":"rotate-client-secret","tenant":"acme","client":"ID"}`, `{"command":"revoke-client","tenant":"acme","client":"ID"}`,
 			`{"command":"disable-tenant","tenant":"acme"}`, `{"command":"enable-tenant","tenant":"acme"}`,
 			`{"command":"release-tenant","tenant":"acme"}`, `{"command":"delete-tenant","tenant":"acme"}`,
 		} {
@@ -30,9 +33,12 @@ func TestPermissions(t *testing.T) {
 			if err != nil {
 				t.Fatalf("%s: %v", command, err)
 			}
-			var result struct{ ID string }
-			if text, _ := json.Marshal(out); json.Unmarshal(text, &result) == nil && result.ID != "" {
-				id = result.ID
+			var result struct {
+				ID     string
+				Client string `json:"client_id"`
+			}
+			if text, _ := json.Marshal(out); json.Unmarshal(text, &result) == nil {
+				id = cmp.Or(result.ID, result.Client, id)
 			}
 		}
 	})

@@ -21,9 +21,11 @@ import (
 	"testing"
 	"time"
 
+	"serverless-scim/internal/admin"
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/feed"
 	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/replay"
 	"serverless-scim/internal/server"
 	"serverless-scim/internal/table"
@@ -44,7 +46,7 @@ type canary struct {
 
 	mu        sync.Mutex
 	personal  map[string]bool // values that identify a person
-	secrets   map[string]bool // the token and passwords
+	secrets   map[string]bool // tokens, client secrets, and passwords
 	requests  int
 	responses bytes.Buffer // bodies of the responses to the modified copies
 }
@@ -138,7 +140,7 @@ func forms(v string) []string {
 		string(quoted[1 : len(quoted)-1]), base64.StdEncoding.EncodeToString([]byte(v)), fmt.Sprintf("%x", v)}
 }
 
-// Logs, table, stream records, events, and responses contain no token and no password. Logs and notices of changes contain
+// Logs, table, stream records, events, and responses contain no token, no client secret, and no password. Logs and notices of changes contain
 // no personal value. This also holds for invalid requests and for errors of the table.
 func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 	t.Parallel()
@@ -161,35 +163,41 @@ func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 		personal: map[string]bool{}, secrets: map[string]bool{secret: true}}
 	config := newConfig(t, tab, io.Discard)
 	config.Store.Log = slog.New(slog.NewJSONHandler(&log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	clientSecret, access := addCanaryClient(t, config, tokens)
+	c.secrets[clientSecret], c.secrets[access] = true, true
 	var calls atomic.Int64
-	play := func(withFaults bool) {
+	var ended atomic.Bool // no more faults
+	play := func(credential string, withFaults bool) {
+		c.secret = credential
 		config.Store.Table = tabletest.Faults{Table: tab, Before: func(tabletest.Call) error {
-			if n := calls.Add(1); withFaults && n%7 == 0 {
+			if n := calls.Add(1); withFaults && !ended.Load() && n%7 == 0 {
 				faults := []error{&table.TransientError{Err: errors.New("throttled")}, &table.InvalidError{Reason: "x"}}
 				return faults[n/7%2]
 			}
 			return nil
 		}}
-		c.Handler = server.New(server.Config{Directory: config, Tokens: tokens,
-			Limiter:   &token.Limiter{Table: tab, Now: time.Now, Log: config.Store.Log},
+		limiter := &token.Limiter{Table: tab, Now: time.Now, Log: config.Store.Log}
+		c.Handler = server.New(server.Config{Directory: config, Tokens: tokens, Limiter: limiter, OAuth: oauth.New(tokens, limiter, nil),
 			RequestID: gateway.RequestID, Timeout: 25 * time.Second, Log: config.Store.Log})
 		target := replay.FunctionTarget(gateway.New(c).Invoke)
-		player := replay.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("canary", withFaults)}
+		c.requestToken(t, tokens)
+		player := replay.Player{Target: target, Token: credential, RunSuffix: fmt.Sprint("canary", withFaults)}
 		for _, conversation := range conversations {
 			if _, err := player.Play(t.Context(), conversation); err != nil && !withFaults {
 				t.Errorf("%s: %v", conversation.Name(), err)
 			}
 		}
 	}
-	play(false)
-	play(true)
+	play(secret, false)
+	play(access, true)
+	ended.Store(true)
 	config.Store.Table = tab
 	told := publishForCanary(t, tab, config, tokens)
 	c.responses.WriteString(c.readChanges(t))
 
 	items := tableJSON(t, tab)
 	for v := range c.secrets {
-		random := strings.TrimPrefix(v, "scim_default_")
+		random := strings.TrimPrefix(strings.TrimPrefix(v, "scim_default_"), "scimsecret_")
 		for _, form := range forms(random[:min(len(random), 40)]) {
 			for where, text := range map[string]string{"log": log.String(), "table": items, "responses": c.responses.String(),
 				"stream": told.records.String(), "events": told.events.String(), "notices": told.notices.String()} {
@@ -214,9 +222,32 @@ func TestLogsTableAndResponsesHoldNoSecrets(t *testing.T) {
 	lines := strings.Count(log.String(), "\n")
 	t.Logf("%d requests, %d lines, %d personal values, %d secrets, %d bytes in the table",
 		c.requests, lines, len(c.personal), len(c.secrets), len(items))
-	if c.requests < 300 || lines < 300 || len(c.personal) < 30 || len(c.secrets) < 2 {
+	if c.requests < 300 || lines < 300 || len(c.personal) < 30 || len(c.secrets) < 4 {
 		t.Error("too few requests or values for a meaningful test")
 	}
+}
+
+// addCanaryClient creates a client by commands, which are logged, and returns its secret and an access token.
+func addCanaryClient(t *testing.T, c directory.Config, tokens *token.Store) (secret, access string) {
+	t.Helper()
+	out, err := admin.New(c).Execute(t.Context(), json.RawMessage(`{"command":"create-client","tenant":"default","label":"canary"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	id := out.(admin.Client).ID
+	out, err = admin.New(c).Execute(t.Context(), json.RawMessage(`{"command":"rotate-client-secret","tenant":"default","client":"`+id+`"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	client, tenant, err := tokens.Client(t.Context(), id)
+	if err == nil {
+		access = token.New(tenant.Name)
+		_, err = tokens.IssueAccessToken(t.Context(), client, access, token.ScopeAll, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out.(admin.Client).Secret, access
 }
 
 // told has the log entries and events with which other systems learn of changes.
@@ -253,6 +284,24 @@ func publishForCanary(t *testing.T, tab *bolt.Table, c directory.Config, tokens 
 		t.Errorf("%d changes are too few for a meaningful test", changes)
 	}
 	return &out
+}
+
+// requestToken gets an access token of a new client, and records the token and the secret of the client.
+func (c *canary) requestToken(t *testing.T, tokens *token.Store) {
+	t.Helper()
+	id, secret := (&oauthProvider{tokens: tokens}).createClient(t, nil)
+	form := url.Values{"grant_type": {"client_credentials"}, "client_id": {id}, "client_secret": {secret}}
+	r := httptest.NewRequest("POST", "/scim/v2"+oauth.TokenPath, strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	c.ServeHTTP(w, r)
+	var body struct {
+		AccessToken string `json:"access_token"`
+	}
+	if err := json.Unmarshal(w.Body.Bytes(), &body); err != nil || body.AccessToken == "" {
+		t.Fatalf("%s, %v", w.Body, err)
+	}
+	c.secrets[secret], c.secrets[body.AccessToken] = true, true
 }
 
 // readChanges returns the first page of /Changes.

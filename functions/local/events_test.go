@@ -83,17 +83,27 @@ func TestEventsNoticeWhatAServerIgnores(t *testing.T) {
 // newProvider returns a handler on a new table, and a token for it. The base URL is the address of each request.
 func newProvider(t *testing.T) (http.Handler, string) {
 	t.Helper()
+	h, tokens := newProviderOf(t)
+	secret, err := issueToken(t.Context(), tokens, "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return h, secret
+}
+
+// newProviderOf returns a handler on a new table with a tenant, and the tokens and clients of the table.
+func newProviderOf(t *testing.T) (http.Handler, *token.Store) {
+	t.Helper()
 	tab, err := bolt.Open(":memory:")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { tab.Close() })
 	tokens := &token.Store{Table: tab, Now: time.Now}
-	secret, err := issueToken(t.Context(), tokens, "")
-	if err != nil {
+	if _, err := tokens.CreateTenant(t.Context(), tenant); err != nil {
 		t.Fatal(err)
 	}
-	return newHandler(newConfig(t, tab, io.Discard), tokens, "", 0), secret
+	return newHandler(newConfig(t, tab, io.Discard), tokens, "", 0), tokens
 }
 
 // newConfig returns a configuration of directories on a table. The log gets text lines.

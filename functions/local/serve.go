@@ -16,6 +16,7 @@ import (
 	"serverless-scim/internal/console"
 	"serverless-scim/internal/console/capture"
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/server"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/token"
@@ -101,10 +102,12 @@ func (o options) newServer(ctx context.Context, c directory.Config, tokens *toke
 }
 
 func newHandler(c directory.Config, tokens *token.Store, base string, rate int) http.Handler {
+	limiter := &token.Limiter{Table: c.Store.Table, Now: c.Store.Now, Log: c.Store.Log}
 	return server.New(server.Config{
 		Directory: c,
 		Tokens:    tokens,
-		Limiter:   &token.Limiter{Table: c.Store.Table, Now: c.Store.Now, Log: c.Store.Log},
+		Limiter:   limiter,
+		OAuth:     oauth.New(tokens, limiter, oauth.NewClient(oauth.ClientOptions{})),
 		RateLimit: rate,
 		RequestID: func(*http.Request) string { return rand.Text() },
 		BaseURL:   base,

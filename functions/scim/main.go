@@ -14,6 +14,7 @@ import (
 	"serverless-scim/functions/internal/environment"
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/gateway"
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/server"
 	"serverless-scim/internal/token"
 )
@@ -25,10 +26,13 @@ func newHandler(env func(string) string, c directory.Config) (any, error) {
 	if err != nil {
 		return nil, err
 	}
+	tokens := &token.Store{Table: c.Store.Table, Now: c.Store.Now}
+	limiter := &token.Limiter{Table: c.Store.Table, Now: c.Store.Now, Log: c.Store.Log}
 	return gateway.New(server.New(server.Config{
 		Directory: c,
-		Tokens:    &token.Store{Table: c.Store.Table, Now: c.Store.Now},
-		Limiter:   &token.Limiter{Table: c.Store.Table, Now: c.Store.Now, Log: c.Store.Log},
+		Tokens:    tokens,
+		Limiter:   limiter,
+		OAuth:     oauth.New(tokens, limiter, oauth.NewClient(oauth.ClientOptions{})),
 		RateLimit: rate,
 		RequestID: gateway.RequestID,
 		BaseURL:   strings.TrimRight(env("BASE_URL"), "/"),

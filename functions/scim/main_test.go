@@ -137,6 +137,19 @@ func TestFunction(t *testing.T) {
 		env, secret := newStore(t)
 		testUsers(t, functiontest.StartInstance(t, binary, env...), secret)
 	})
+	t.Run("OAuth clients get tokens", func(t *testing.T) {
+		t.Parallel()
+		env, tokens := newTokenStore(t)
+		secret := token.NewClientSecret()
+		c, err := tokens.CreateClient(t.Context(), token.Client{Label: "entra", Tenant: "default", Scope: token.ScopeAll, TokenLifetime: time.Hour})
+		if err == nil {
+			c, err = tokens.AddClientSecret(t.Context(), "default", c.ID, secret, token.DefaultSecretLifetime, 0)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		testOAuth(t, functiontest.StartInstance(t, binary, env...), c.ID, secret)
+	})
 	t.Run("BASE_URL is the base of locations", func(t *testing.T) {
 		t.Parallel()
 		env, secret := newStore(t)
@@ -182,11 +195,22 @@ func testUsers(t *testing.T, i *functiontest.Instance, secret string) {
 
 // newStore creates a table with a token and returns the variables that name the table.
 func newStore(t *testing.T) (env []string, secret string) {
-	table, endpoint, name := functiontest.NewDynamoTable(t)
+	t.Helper()
+	env, tokens := newTokenStore(t)
 	secret = token.New("default")
-	tokens := &token.Store{Table: table, Now: time.Now}
 	if err := tokens.ReplaceToken(t.Context(), "default", "test", secret); err != nil {
 		t.Fatal(err)
 	}
-	return []string{"TABLE_NAME=" + name, "DYNAMODB_ENDPOINT=" + endpoint}, secret
+	return env, secret
+}
+
+// newTokenStore creates a table with the tenant default and returns the variables that name the table.
+func newTokenStore(t *testing.T) (env []string, tokens *token.Store) {
+	t.Helper()
+	table, endpoint, name := functiontest.NewDynamoTable(t)
+	tokens = &token.Store{Table: table, Now: time.Now}
+	if _, err := tokens.CreateTenant(t.Context(), "default"); err != nil {
+		t.Fatal(err)
+	}
+	return []string{"TABLE_NAME=" + name, "DYNAMODB_ENDPOINT=" + endpoint}, tokens
 }

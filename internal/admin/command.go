@@ -25,6 +25,7 @@ type command struct {
 func commands() map[string]command {
 	tenant := []string{"tenant"}
 	tenantAndSettings, tenantAndToken := []string{"tenant", "settings"}, []string{"tenant", "token"}
+	tenantAndClient := []string{"tenant", "client"}
 	return map[string]command{
 		"create-tenant":  {tenant, []string{"settings"}, Admin.createTenant, "Creates a tenant."},
 		"list-tenants":   {nil, nil, Admin.listTenants, "Returns all tenants with their settings."},
@@ -37,8 +38,13 @@ func commands() map[string]command {
 		"create-token":   {[]string{"tenant", "label"}, []string{"days", "scope"}, Admin.createToken, "Returns a new token of scope scim, or scim.read."},
 		"list-tokens":    {tenant, nil, Admin.listTokens, "Returns the IDs, labels, scopes, and last uses of tokens."},
 		"revoke-token":   {tenantAndToken, nil, Admin.revokeToken, "Invalidates the token with this ID."},
-		"reset-feed":     {nil, tenant, Admin.resetFeed, "Lets readers of /Changes begin again, of all tenants without tenant."},
-		"rotate-token":   {tenantAndToken, []string{"hours"}, Admin.rotateToken, "Replaces the token with this ID."},
+		"create-client": {[]string{"tenant", "label"}, []string{"scope", "minutes", "days", "keys", "federation"},
+			Admin.createClient, "Returns a new OAuth client, with a secret unless it has keys or a federation."},
+		"list-clients":         {tenant, nil, Admin.listClients, "Returns the OAuth clients, and when their secrets expire."},
+		"rotate-client-secret": {tenantAndClient, []string{"hours", "days"}, Admin.rotateClientSecret, "Returns a new secret of the client with this ID."},
+		"revoke-client":        {tenantAndClient, nil, Admin.revokeClient, "Invalidates the client with this ID and its access tokens."},
+		"reset-feed":           {nil, tenant, Admin.resetFeed, "Lets readers of /Changes begin again, of all tenants without tenant."},
+		"rotate-token":         {tenantAndToken, []string{"hours"}, Admin.rotateToken, "Replaces the token with this ID."},
 	}
 }
 
@@ -51,7 +57,7 @@ func Usage() string {
 		for _, optional := range all[name].optional {
 			fields += " [" + optional + "]"
 		}
-		fmt.Fprintf(&b, "  %-14s  %-28s  %s\n", name, strings.TrimSpace(fields), all[name].effect)
+		fmt.Fprintf(&b, "  %-20s  %-59s  %s\n", name, strings.TrimSpace(fields), all[name].effect)
 	}
 	return b.String()
 }
@@ -66,12 +72,7 @@ func (a Admin) Execute(ctx context.Context, event json.RawMessage) (any, error) 
 	ctx, cost := directory.MeasureUsage(ctx)
 	out, err := c.run(a, ctx, in)
 	attrs := []slog.Attr{slog.String("command", in.Command), slog.String("tenant", in.Tenant), slog.Any("table", cost())}
-	if created, ok := out.(Token); ok {
-		attrs = append(attrs, slog.String("token", created.ID), slog.String("label", created.Label),
-			slog.String("scope", string(created.Scope)))
-	} else if in.Token != "" {
-		attrs = append(attrs, slog.String("token", in.Token))
-	}
+	attrs = append(attrs, auditedSubject(out, in)...)
 	outcome := "done"
 	if err != nil {
 		outcome = "failed"
@@ -79,6 +80,27 @@ func (a Admin) Execute(ctx context.Context, event json.RawMessage) (any, error) 
 	}
 	a.Log.LogAttrs(ctx, slog.LevelInfo, "audit", append(attrs, slog.String("outcome", outcome))...)
 	return out, explainError(err, in)
+}
+
+// auditedSubject returns what the audit log says about the token or client of a command. A result has more than the input.
+func auditedSubject(out any, in commandInput) []slog.Attr {
+	describe := func(kind, id, label string, scope token.Scope) []slog.Attr {
+		return []slog.Attr{slog.String(kind, id), slog.String("label", label), slog.String("scope", string(scope))}
+	}
+	switch created := out.(type) {
+	case Token:
+		return describe("token", created.ID, created.Label, created.Scope)
+	case Client:
+		return describe("client", created.ID, created.Label, created.Scope)
+	}
+	var attrs []slog.Attr
+	if in.Token != "" {
+		attrs = append(attrs, slog.String("token", in.Token))
+	}
+	if in.Client != "" {
+		attrs = append(attrs, slog.String("client", in.Client))
+	}
+	return attrs
 }
 
 // parseEvent decodes an event. It rejects fields that the command does not accept, because the operator would otherwise
@@ -126,6 +148,18 @@ func explainError(err error, in commandInput) error {
 	case errors.Is(err, token.ErrRotated):
 		return fmt.Errorf("token %s of tenant %s is being rotated already; use the token that replaced it, see list-tokens, "+
 			"or end the rotated one with revoke-token", in.Token, in.Tenant)
+	case errors.Is(err, token.ErrLabelTaken) && in.Command == "create-client":
+		return fmt.Errorf("tenant %s has a client with the label %q; replace its secret with rotate-client-secret, or use another "+
+			"label for another connection", in.Tenant, in.Label)
+	case errors.Is(err, token.ErrNoClient):
+		return fmt.Errorf("tenant %s has no client %s; see list-clients", in.Tenant, in.Client)
+	case errors.Is(err, token.ErrNoSecrets):
+		return fmt.Errorf("client %s authenticates by assertions and has no secret; to change its keys, create another client", in.Client)
+	case errors.Is(err, token.ErrTooManyClients):
+		return fmt.Errorf("tenant %s has %d clients, which is the maximum; revoke one with revoke-client", in.Tenant, token.MaxClients)
+	case errors.Is(err, token.ErrTooManySecrets):
+		return fmt.Errorf("client %s has %d valid secrets, which is the maximum; reduce the overlap with hours", in.Client,
+			token.MaxClientSecrets)
 	case errors.Is(err, token.ErrLabelTaken):
 		return fmt.Errorf("tenant %s has a valid token with the label %q; replace it with rotate-token, or use another "+
 			"label for another connection", in.Tenant, in.Label)

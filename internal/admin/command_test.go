@@ -57,7 +57,7 @@ func TestInvalidEventsAreRejectedAndChangeNothing(t *testing.T) {
 	for event, want := range map[string]string{
 		``:                   `not a JSON object; `,
 		`[]`:                 `not a JSON object; `,
-		`{}`:                 `there is no command ""; the commands are create-tenant, create-token, `,
+		`{}`:                 `there is no command ""; the commands are create-client, create-tenant, `,
 		`{"command":"drop"}`: `there is no command "drop"`,
 		`{"command":7}`:      `cannot read the event`,
 		`{"command":"list-tenants","tenant":"acme"}`:                                       `list-tenants does not accept tenant; it accepts only command`,
@@ -182,7 +182,7 @@ func TestUsageDescribesAllCommands(t *testing.T) {
 			t.Errorf("%s is not described:\n%s", name, usage)
 		}
 	}
-	if want := "  create-token    tenant, label [days] [scope]  "; !strings.Contains(usage, want) {
+	if want := "  create-token          tenant, label [days] [scope]  "; !strings.Contains(usage, want) {
 		t.Errorf("want %q in\n%s", want, usage)
 	}
 	columns := map[int]bool{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"slices"
 	"strings"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -13,17 +14,19 @@ import (
 )
 
 const (
-	expiryWarningAge     = 30 * day // how long before the end of a token the warnings begin
+	expiryWarningAge     = 30 * day // how long before the end of a token or client secret the warnings begin
 	maxConcurrentDeletes = 16
 )
 
 // An ExpireResult counts what a call of Expire found.
 type ExpireResult struct {
-	ExpiringTokens int `json:"ending"` // tokens that end within expiryWarningAge and have no successor with their label
+	// ExpiringTokens counts tokens and client secrets that end within expiryWarningAge and have no successor: a later token
+	// with the same label, or a later secret of the same client.
+	ExpiringTokens int `json:"ending"`
 	PurgedTenants  int `json:"purged"` // tenants whose items were all deleted
 }
 
-// Expire logs a warning for each token that ends soon, purges tenants that have been deleted for DeletedRetention, starts
+// Expire logs a warning for each token and client secret that ends soon, purges tenants that have been deleted for DeletedRetention, starts
 // backfills for attributes that have become indexed, and renews change logs. It must be called every hour. If a call fails or runs out
 // of time, the next call continues.
 func (a Admin) Expire(ctx context.Context) (result ExpireResult, err error) {
@@ -40,7 +43,12 @@ func (a Admin) Expire(ctx context.Context) (result ExpireResult, err error) {
 			result.PurgedTenants++
 		case t.DeletedAt.IsZero() && t.DisabledAt.IsZero():
 			n, err := a.warnExpiring(ctx, t)
-			if result.ExpiringTokens += n; err == nil {
+			result.ExpiringTokens += n
+			if err == nil {
+				n, err = a.warnExpiringSecrets(ctx, t)
+				result.ExpiringTokens += n
+			}
+			if err == nil {
 				err = a.directoryFor(t.Name).SyncIndexes(ctx)
 			}
 			if err == nil {
@@ -65,13 +73,36 @@ func (a Admin) warnExpiring(ctx context.Context, t token.Tenant) (expiring int, 
 		}
 	}
 	for label, tok := range last {
-		if remaining := tok.ExpiresAt.Sub(a.Directory.Store.Now()); remaining > 0 && remaining <= expiryWarningAge {
+		if days, soon := a.endsSoon(tok.ExpiresAt); soon {
 			expiring++
-			a.Log.WarnContext(ctx, "a token ends soon",
-				"tenant", t.Name, "token", tok.ID, "label", label, "days", int(remaining/day))
+			a.Log.WarnContext(ctx, "a token ends soon", "tenant", t.Name, "token", tok.ID, "label", label, "days", days)
 		}
 	}
 	return expiring, err
+}
+
+// warnExpiringSecrets logs a warning for each client of a tenant whose last secret ends soon, and returns their number.
+func (a Admin) warnExpiringSecrets(ctx context.Context, t token.Tenant) (expiring int, err error) {
+	clients, err := a.Tokens.Clients(ctx, t.Name)
+	for _, c := range clients {
+		var end time.Time
+		for _, secret := range c.Secrets {
+			if secret.ExpiresAt.After(end) {
+				end = secret.ExpiresAt
+			}
+		}
+		if days, soon := a.endsSoon(end); soon {
+			expiring++
+			a.Log.WarnContext(ctx, "a client secret ends soon", "tenant", t.Name, "client", c.ID, "label", c.Label, "days", days)
+		}
+	}
+	return expiring, err
+}
+
+// endsSoon reports whether a time is within expiryWarningAge, and in how many days it is.
+func (a Admin) endsSoon(end time.Time) (days int, soon bool) {
+	remaining := end.Sub(a.Directory.Store.Now())
+	return int(remaining / day), remaining > 0 && remaining <= expiryWarningAge
 }
 
 // purge deletes every item of a tenant. It needs no conditions, because the tokens of the tenant have been rejected for

@@ -9,6 +9,7 @@ import (
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/table"
+	"serverless-scim/internal/token"
 )
 
 func TestExpireWarnsAboutTokensThatEndSoon(t *testing.T) {
@@ -84,6 +85,15 @@ func (at *adminTest) fillTenant(tenant string) {
 		}
 	}
 	at.mustExecute(fmt.Sprintf(`{"command":"create-token","tenant":%q,"label":"okta","days":400}`, tenant))
+	c := at.client(fmt.Sprintf(`{"command":"create-client","tenant":%q,"label":"entra"}`, tenant))
+	client, _, err := at.Tokens.Client(at.Context(), c.ID)
+	if err == nil {
+		used := &token.UsedAssertion{Issuer: c.ID, ID: "1", ExpiresAt: at.now.Add(time.Hour)}
+		_, err = at.Tokens.IssueAccessToken(at.Context(), client, token.New(tenant), token.ScopeAll, used)
+	}
+	if err != nil {
+		at.Fatal(err)
+	}
 	if _, err := at.Tokens.AddDeprovisioned(at.Context(), tenant, 1); err != nil {
 		at.Fatal(err)
 	}
@@ -95,7 +105,8 @@ func TestADeletedTenantIsPurgedAfterItsRetention(t *testing.T) {
 	at.mustExecute(`{"command":"create-tenant","tenant":"acme"}`)
 	at.fillTenant("acme")
 	before := at.listItems()
-	if len(before) < 2000 || !strings.Contains(before, "acme#page#") || !strings.Contains(before, "acme#cursor") {
+	if len(before) < 2000 || !strings.Contains(before, "acme#page#") || !strings.Contains(before, "acme#cursor") ||
+		!strings.Contains(before, "acme#client|") || strings.Count(before, "acme#access|") != 2 {
 		t.Fatalf("the tenant lacks items to purge: %s", before)
 	}
 	for _, name := range []string{"acme-2", "ac"} {

@@ -12,8 +12,11 @@ import (
 	"serverless-scim/internal/token"
 )
 
-// maxOverlap is the longest time for which a token stays valid after it has been rotated.
-const maxOverlap = 30 * day
+const (
+	maxOverlap      = 30 * day // the longest time for which a token or secret stays valid after it has been rotated
+	minTokenMinutes = int(token.MinTokenLifetime / time.Minute)
+	maxTokenMinutes = int(token.MaxTokenLifetime / time.Minute)
+)
 
 // A commandInput holds the fields of an event, which is the payload of a Lambda invocation. Each command accepts some of the
 // fields, and Execute rejects the others.
@@ -22,10 +25,16 @@ type commandInput struct {
 	Tenant   string          `json:"tenant"`
 	Label    string          `json:"label"`
 	Token    string          `json:"token"`    // ID of a token, as list-tokens shows it
-	Scope    *token.Scope    `json:"scope"`    // of a new token; nil: token.ScopeAll
-	Days     *int            `json:"days"`     // lifetime of a new token; nil: token.DefaultLifetime
-	Hours    *int            `json:"hours"`    // how long a rotated token stays valid; nil: token.DefaultOverlap
+	Client   string          `json:"client"`   // ID of a client, as list-clients shows it
+	Scope    *token.Scope    `json:"scope"`    // of a new token or client; nil: token.ScopeAll
+	Days     *int            `json:"days"`     // lifetime of a new token or client secret; nil: the default of package token
+	Minutes  *int            `json:"minutes"`  // lifetime of the access tokens of a new client; nil: token.MinTokenLifetime
+	Hours    *int            `json:"hours"`    // how long a rotated token or secret stays valid; nil: token.DefaultOverlap
 	Settings json.RawMessage `json:"settings"` // object with the settings to change; null as a value means the default
+
+	// How a new client authenticates: by its own keys, by assertions of another issuer, or, without both, by a secret.
+	Keys       json.RawMessage `json:"keys"`
+	Federation json.RawMessage `json:"federation"`
 }
 
 var (
@@ -48,12 +57,29 @@ func (in commandInput) validate() error {
 	case in.Scope != nil && !in.Scope.IsKnown():
 		return fmt.Errorf("scope %q is not valid; it must be %s, to read and write, or %s, to read only",
 			*in.Scope, token.ScopeAll, token.ScopeRead)
-	case in.Days != nil && (*in.Days < 1 || *in.Days > int(token.MaxLifetime/day)):
-		return fmt.Errorf("days is %d; it must be from 1 to %d", *in.Days, token.MaxLifetime/day)
+	case in.Client != "" && !isClientID(in.Client): // the error does not repeat the value, which can be a secret
+		return errors.New("client is not a client ID; an ID begins with client_, see list-clients")
+	case in.Days != nil && (*in.Days < 1 || *in.Days > in.maxDays()):
+		return fmt.Errorf("days is %d; it must be from 1 to %d", *in.Days, in.maxDays())
+	case in.Minutes != nil && (*in.Minutes < minTokenMinutes || *in.Minutes > maxTokenMinutes):
+		return fmt.Errorf("minutes is %d; it must be from %d to %d", *in.Minutes, minTokenMinutes, maxTokenMinutes)
 	case in.Hours != nil && (*in.Hours < 0 || *in.Hours > int(maxOverlap/time.Hour)):
 		return fmt.Errorf("hours is %d; it must be from 0 to %d", *in.Hours, maxOverlap/time.Hour)
 	}
 	return nil
+}
+
+func isClientID(s string) bool {
+	_, ok := token.TenantOfClient(s)
+	return ok
+}
+
+// maxDays returns the longest lifetime of what the command creates.
+func (in commandInput) maxDays() int {
+	if in.Command == "create-token" {
+		return int(token.MaxLifetime / day)
+	}
+	return int(token.MaxSecretLifetime / day)
 }
 
 // explainDecodeError describes an error of package json in the words of an operator, who does not know Go's types. The

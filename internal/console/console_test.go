@@ -107,6 +107,7 @@ func TestProtection(t *testing.T) {
 func TestSecretsAreMasked(t *testing.T) {
 	t.Parallel()
 	const token, password = "scim_default_0123456789abcdefghijklmnopqrstuv0123456789abcdefghijklmnop", "hunter2!"
+	const clientSecret, assertion = "scimsecret_0123456789abcdefghijklmnopqrstuv0123456789abcdefghijklmnop", "eyJhbGciOiJSUzI1NiJ9.eyJzdWIiOiIxIn0.c2lnbmF0dXJl"
 	c, h := newConsole(func(w http.ResponseWriter, r *http.Request) {
 		io.Copy(w, r.Body)
 	})
@@ -115,6 +116,8 @@ func TestSecretsAreMasked(t *testing.T) {
 		`{"Operations":[{"op":"replace","path":"password","value":"` + password + `"}]}`,
 		`{"Operations":[{"op":"replace","value":"` + password + `","path":"password"}]}`,
 		`{"Operations":[{"op":"replace","value":{"password":"` + password + `"}}]}`,
+		`{"access_token":"` + token + `","token_type":"Bearer"}`, `grant_type=client_credentials&client_secret=` + clientSecret + `&client_id=x`,
+		`client_secret=` + password, `{"client_secret":"` + clientSecret + `"}`, `client_assertion=` + assertion + `&scope=scim`, `{"client_assertion":"` + assertion + `"}`,
 	} {
 		r := httptest.NewRequest("POST", "/scim/v2/Users?access_token="+token, strings.NewReader(body))
 		r.Header.Set("Authorization", "Bearer "+token)
@@ -123,7 +126,7 @@ func TestSecretsAreMasked(t *testing.T) {
 	}
 	for _, e := range c.Traffic.Exchanges() {
 		text := strings.Join([]string{e.Path, e.Query, e.Body.Text, e.Content.Text, curlCommand(e), e.Header.Get("X-Copy"), e.Header.Get("Authorization")}, "\n")
-		if strings.Contains(text, token) || strings.Contains(text, password) {
+		if strings.Contains(text, token) || strings.Contains(text, password) || strings.Contains(text, clientSecret[:30]) || strings.Contains(text, assertion[20:]) {
 			t.Errorf("an exchange contains a secret: %s", text)
 		}
 	}
@@ -141,18 +144,30 @@ func TestOperate(t *testing.T) {
 			return json.RawMessage(`{"tenants":[{"tenant":"acme","created":"2026-01-02T03:04:05Z"}]}`), nil
 		case strings.Contains(string(event), "list-tokens"):
 			return json.RawMessage(`{"tokens":[{"id":"0123456789abcdef","label":"okta","scope":"scim","expires":"2027-01-02T03:04:05Z"}]}`), nil
+		case strings.Contains(string(event), "list-clients"):
+			return json.RawMessage(`{"clients":[{"client_id":"client_acme_1","label":"entra","secrets":[{"id":"fedcba9876543210","expires":"2027-01-02T03:04:05Z"}]},
+				{"client_id":"client_acme_2","keys":{}},{"client_id":"client_acme_3","federation":{"issuer":"https://issuer.example"}}]}`), nil
+		case strings.Contains(string(event), "create-client"):
+			return json.RawMessage(`{"client_id":"client_acme_1","client_secret":"scimsecret_x"}`), nil
 		case strings.Contains(string(event), "create-token"):
 			return json.RawMessage(`{"token":"scim_acme_secret"}`), nil
 		}
 		return nil, errors.New("refused <b>")
 	}
-	if body := get(t, h, Root+"operate"); !strings.Contains(body, "0123456789abcdef") || strings.Contains(body, "scim_acme_secret") {
-		t.Errorf("the page is %s", body)
+	body := get(t, h, Root+"operate")
+	for _, want := range []string{"0123456789abcdef", "secret <code>fedcba9876543210</code>, expires", "assertions of https://issuer.example", "assertions with its own keys"} {
+		if !strings.Contains(body, want) || strings.Contains(body, "scim_acme_secret") {
+			t.Errorf("the page has no %s: %s", want, body)
+		}
 	}
 	events = nil
 	w := post(t, h, Root+"operate", url.Values{"command": {"create-token"}, "tenant": {"acme"}, "label": {"x"}, "scope": {"scim.read"}, "days": {"9"}})
 	if events[0] != `{"command":"create-token","label":"x","scope":"scim.read","tenant":"acme"}` || !strings.Contains(w.Body.String(), "scim_acme_secret") {
 		t.Errorf("%s, %s", events[0], w.Body)
+	}
+	w = post(t, h, Root+"operate", url.Values{"command": {"create-client"}, "tenant": {"acme"}, "label": {"x"}, "scope": {"scim"}, "keys": {"{}"}})
+	if body := w.Body.String(); !strings.Contains(body, "scimsecret_x") || !strings.Contains(body, "The client ID is <code>client_acme_1</code>") {
+		t.Errorf("%s", body)
 	}
 	events = nil
 	if w := post(t, h, Root+"operate", url.Values{"command": {"purge"}}); !strings.Contains(w.Body.String(), `role="alert"`) || strings.Contains(events[0], "purge") {
@@ -170,14 +185,17 @@ func TestCommandsAreExplained(t *testing.T) {
 	t.Parallel()
 	c, h := newConsole(http.NotFound)
 	for state, want := range map[string]string{
-		`"created":"2026-01-02T03:04:05Z"`:  "rotate-token revoke-token! create-token disable-tenant! reset-feed! delete-tenant! create-tenant",
-		`"disabled":"2026-01-02T03:04:05Z"`: "rotate-token revoke-token! create-token enable-tenant reset-feed! delete-tenant! create-tenant",
-		`"deleted":"2026-01-02T03:04:05Z"`:  "rotate-token revoke-token! create-token enable-tenant reset-feed! create-tenant",
-		`"stopped":"2026-01-02T03:04:05Z"`:  "release-tenant rotate-token revoke-token! create-token disable-tenant! reset-feed! delete-tenant! create-tenant",
+		`"created":"2026-01-02T03:04:05Z"`:  "rotate-token revoke-token! rotate-client-secret revoke-client! create-token create-client disable-tenant! reset-feed! delete-tenant! create-tenant",
+		`"disabled":"2026-01-02T03:04:05Z"`: "rotate-token revoke-token! rotate-client-secret revoke-client! create-token create-client enable-tenant reset-feed! delete-tenant! create-tenant",
+		`"deleted":"2026-01-02T03:04:05Z"`:  "rotate-token revoke-token! rotate-client-secret revoke-client! create-token create-client enable-tenant reset-feed! create-tenant",
+		`"stopped":"2026-01-02T03:04:05Z"`:  "release-tenant rotate-token revoke-token! rotate-client-secret revoke-client! create-token create-client disable-tenant! reset-feed! delete-tenant! create-tenant",
 	} {
 		c.Execute = func(_ context.Context, event json.RawMessage) (any, error) {
-			if strings.Contains(string(event), "list-tokens") {
+			switch {
+			case strings.Contains(string(event), "list-tokens"):
 				return json.RawMessage(`{"tokens":[{"id":"0123456789abcdef","label":"okta"}]}`), nil
+			case strings.Contains(string(event), "list-clients"):
+				return json.RawMessage(`{"clients":[{"client_id":"client_acme_1","secrets":[{"id":"fedcba9876543210"}]}]}`), nil
 			}
 			return json.RawMessage(`{"tenants":[{"tenant":"acme",` + state + `}]}`), nil
 		}

@@ -48,7 +48,7 @@ func newItemRow(it table.Item) itemRow {
 		i.Links = append(i.Links, partitionLink(pk, pk, ""))
 	}
 	i.More = len(i.Partitions) - len(i.Links)
-	if i.Kind == "token list entry" {
+	if i.Kind == "token list entry" || i.Kind == "access entry" {
 		q := url.Values{"token": {i.SK}, "list": {i.PK}}
 		i.Links = append(i.Links, link{"token", itemsPath + "?" + q.Encode()})
 	}
@@ -104,7 +104,7 @@ func (c *Console) partition(r *http.Request) (page, error) {
 	return page{Title: "Items", Content: &p}, nil
 }
 
-// hashOfToken returns the hash in an entry of the list of a tenant's tokens. So no address of a page contains the hash.
+// hashOfToken returns the hash in an entry that names a token of a tenant. So no address of a page contains the hash.
 func (c *Console) hashOfToken(ctx context.Context, entry table.Key) (string, error) {
 	items, err := c.Config.Table.Get(ctx, nil, entry)
 	if err == nil && len(items) == 0 {
@@ -143,6 +143,8 @@ func (c *Console) partitions(r *http.Request) (page, error) {
 	add("Change log", changesPartition(chosen.Tenant), "")
 	add("Unfinished changes and deletes", intentPartition, t+"#")
 	add("Tokens", tokenPartition(chosen.Tenant), "")
+	add("Clients", clientPartition(chosen.Tenant), "")
+	add("Access tokens and used assertions of clients", accessPartition(chosen.Tenant), "")
 	add("Counters of requests and deprovisioned users", t+"#counter", "")
 	add("Key of the cursors", t+"#cursor", "")
 	add("Tenants", tenantPartition, "")

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"html"
 	"net/url"
 	"strings"
@@ -21,7 +22,7 @@ func TestStoredSecretsAreMasked(t *testing.T) {
 		if hash, isToken := strings.CutPrefix(k.PK, "token#"); isToken {
 			secrets, keys = append(secrets, hash), append(keys, "/console/items?pk="+url.QueryEscape(k.PK))
 		}
-		if secret := table.StringValue(it["secret"]); secret != "" {
+		if secret := cmp.Or(table.StringValue(it["secret"]), table.StringValue(it["secrets"])); secret != "" {
 			secrets = append(secrets, secret)
 		}
 	}
@@ -33,8 +34,12 @@ func TestStoredSecretsAreMasked(t *testing.T) {
 			}
 		}
 	}
+	access := s.page(s.link(s.page("/console/items?pk=another%23access", 200), "token"), 200)
+	if !strings.Contains(access, "token#•••") || !strings.Contains(access, "client: client_another_") {
+		t.Errorf("the page of an access token is %s", access)
+	}
 	body := s.page(s.link(s.page("/console/items?pk=acme%23token", 200), "token"), 200)
-	if len(secrets) != 3 || !strings.Contains(body, "token#•••") || !strings.Contains(body, "label: test") {
+	if len(secrets) != 5 || !strings.Contains(body, "token#•••") || !strings.Contains(body, "label: test") {
 		t.Errorf("%d secrets; %s", len(secrets), body)
 	}
 }
@@ -60,7 +65,7 @@ func TestEveryKeyIsRecognized(t *testing.T) {
 	for _, it := range s.dump() {
 		kinds[describeItem(it).Kind] = true
 	}
-	for _, kind := range []string{"tenant", "token", "token list entry", "log entry", "log state", "head", "edge", "name", "index", "all", "counter", "cursor key"} {
+	for _, kind := range []string{"tenant", "token", "token list entry", "client", "access token", "access entry", "used assertion", "log entry", "log state", "head", "edge", "name", "index", "all", "counter", "cursor key"} {
 		if !kinds[kind] {
 			t.Errorf("no item is a %s: %v", kind, kinds)
 		}

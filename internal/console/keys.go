@@ -31,6 +31,9 @@ import (
 //	token list entry   t#token                   <token ID>
 //	request counter    t#counter                 rate#<token ID>
 //	deprovisioning     t#counter                 deprovisioned#<minute>
+//	client             t#client                  <client ID>
+//	access entry       t#access                  <client ID>#<token ID>
+//	used assertion     t#access                  <client ID>#<digest>#used
 //	log entry          t#changes                 number, 16 digits
 //	log state          t#changes                 state
 const (
@@ -57,10 +60,14 @@ func maskedKey(pk string) string {
 }
 
 // isSecret reports whether an attribute of an item holds a secret, or the hash of one.
-func isSecret(attribute string) bool { return attribute == "hash" || attribute == "secret" }
+func isSecret(attribute string) bool {
+	return attribute == "hash" || attribute == "secret" || attribute == "secrets"
+}
 
 func changesPartition(tenant string) string { return table.EscapeKeyPart(tenant) + "#changes" }
 func tokenPartition(tenant string) string   { return table.EscapeKeyPart(tenant) + "#token" }
+func clientPartition(tenant string) string  { return table.EscapeKeyPart(tenant) + "#client" }
+func accessPartition(tenant string) string  { return table.EscapeKeyPart(tenant) + "#access" }
 
 // resourcePartition returns the partition key of a resource.
 func resourcePartition(tenant, resourceType, id string) string {
@@ -79,9 +86,11 @@ func describeItem(it table.Item) description {
 	k := it.Key()
 	switch parts := strings.SplitN(k.PK, "#", 4); {
 	case k.PK == tenantPartition:
-		return description{Kind: "tenant", Partitions: []string{tokenPartition(k.SK), changesPartition(k.SK)}}
+		return description{Kind: "tenant", Partitions: []string{tokenPartition(k.SK), clientPartition(k.SK), changesPartition(k.SK)}}
 	case k.PK == intentPartition:
 		return describeMarker(k.SK)
+	case tokenKey.MatchString(k.PK) && it["client"] != nil:
+		return description{Kind: "access token", Partitions: []string{accessPartition(table.StringValue(it["tenant"]))}}
 	case tokenKey.MatchString(k.PK):
 		return description{Kind: "token", Partitions: []string{tokenPartition(table.StringValue(it["tenant"]))}}
 	case len(parts) == 2:
@@ -110,6 +119,12 @@ func describeTenantItem(it table.Item, t, name string) description {
 		return description{Kind: "cursor key"}
 	case name == "token":
 		return description{Kind: "token list entry"}
+	case name == "client":
+		return description{Kind: "client", Partitions: []string{t + "#access"}}
+	case name == "access" && strings.HasSuffix(sk, "#used"):
+		return description{Kind: "used assertion"}
+	case name == "access":
+		return description{Kind: "access entry"}
 	case name == "counter" && strings.HasPrefix(sk, "rate#"):
 		return description{Kind: "request counter"}
 	case name == "counter":

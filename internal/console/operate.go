@@ -1,18 +1,20 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"net/http"
 	"time"
 )
 
-// operatePage is the content of the page of tenants and tokens.
+// operatePage is the content of the page of tenants, tokens, and clients.
 type operatePage struct {
 	Status   int  // 0: 200
 	ReadOnly bool // there are no commands
 	Tenants  []operatedTenant
-	Secret   string   // a new token, which is shown only here
+	Secret   string   // a new token or client secret, which is shown only here
+	ClientID string   // of a new client secret
 	Message  string   // result of a command
 	Error    string   // of a command
 	Findings []string // of a check
@@ -23,6 +25,7 @@ type operatedTenant struct {
 	Tenant                              string
 	Created, Disabled, Deleted, Stopped *time.Time
 	Tokens                              []operatedToken
+	Clients                             []operatedClient
 }
 
 // An operatedToken is a token as the command list-tokens returns it.
@@ -31,6 +34,18 @@ type operatedToken struct {
 	Expires          time.Time
 	Used, Rotated    *time.Time
 	Expired          bool
+}
+
+// An operatedClient is an OAuth client as the command list-clients returns it.
+type operatedClient struct {
+	ID           string `json:"client_id"`
+	Label, Scope string
+	Secrets      []struct {
+		ID      string
+		Expires time.Time
+		Expired bool
+	}
+	Federation *struct{ Issuer string } // nil: the client has secrets or keys
 }
 
 // execute runs an operator's command, and decodes its result into out.
@@ -50,7 +65,7 @@ func (c *Console) execute(ctx context.Context, command map[string]string, out an
 	return json.Unmarshal(encoded, out)
 }
 
-// operate serves the page of tenants and tokens.
+// operate serves the page of tenants, tokens, and clients.
 func (c *Console) operate(w http.ResponseWriter, r *http.Request) { c.showOperate(w, r, operatePage{}) }
 
 // showOperate shows the page with the result of a command.
@@ -58,9 +73,10 @@ func (c *Console) showOperate(w http.ResponseWriter, r *http.Request, p operateP
 	var list struct{ Tenants []operatedTenant }
 	err := c.execute(r.Context(), map[string]string{"command": "list-tenants"}, &list)
 	for i := range list.Tenants {
-		if err == nil {
-			command := map[string]string{"command": "list-tokens", "tenant": list.Tenants[i].Tenant}
-			err = c.execute(r.Context(), command, &list.Tenants[i])
+		for _, command := range []string{"list-tokens", "list-clients"} {
+			if err == nil {
+				err = c.execute(r.Context(), map[string]string{"command": command, "tenant": list.Tenants[i].Tenant}, &list.Tenants[i])
+			}
 		}
 	}
 	if p.Tenants = list.Tenants; err != nil {
@@ -77,10 +93,11 @@ func (c *Console) refuse(w http.ResponseWriter, r *http.Request) {
 
 // commandFields are the fields of the commands that the page offers.
 func commandFields() map[string][]string {
-	tenant, token := []string{"tenant"}, []string{"tenant", "token"}
+	tenant, token, client := []string{"tenant"}, []string{"tenant", "token"}, []string{"tenant", "client"}
 	return map[string][]string{
 		"create-tenant": tenant, "disable-tenant": tenant, "enable-tenant": tenant, "release-tenant": tenant, "delete-tenant": tenant,
 		"reset-feed": tenant, "create-token": {"tenant", "label", "scope"}, "rotate-token": token, "revoke-token": token,
+		"create-client": {"tenant", "label", "scope"}, "rotate-client-secret": client, "revoke-client": client,
 	}
 }
 
@@ -100,12 +117,16 @@ func (c *Console) operateCommand(w http.ResponseWriter, r *http.Request) {
 	for _, field := range fields {
 		command[field] = r.PostFormValue(field)
 	}
-	var result struct{ Token string }
+	var result struct {
+		Token    string
+		Secret   string `json:"client_secret"`
+		ClientID string `json:"client_id"`
+	}
 	p := operatePage{Message: name + " is done."}
 	if err := c.execute(r.Context(), command, &result); err != nil {
 		p = operatePage{Error: err.Error()}
 	}
-	p.Secret = result.Token
+	p.Secret, p.ClientID = cmp.Or(result.Token, result.Secret), result.ClientID
 	c.showOperate(w, r, p)
 }
 

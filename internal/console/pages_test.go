@@ -10,9 +10,11 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"serverless-scim/internal/feed"
 	"serverless-scim/internal/table"
+	"serverless-scim/internal/token"
 )
 
 // The pages of a tenant never show a resource of another tenant.
@@ -53,7 +55,26 @@ func newFullSite(t *testing.T, tenant, text string) *site {
 	s.publish()
 	s.scim(tenant, "DELETE", "/Users/"+bob, nil)
 	s.publish()
+	s.addClient("another")
 	return s
+}
+
+// addClient adds a client with a secret, and an access token for which an assertion was used.
+func (s *site) addClient(tenant string) {
+	s.Helper()
+	tokens := &token.Store{Table: s.table, Now: time.Now}
+	c := token.Client{Tenant: tenant, Label: "entra", Scope: token.ScopeAll, TokenLifetime: time.Hour}
+	err := c.AddSecret(token.NewClientSecret(), time.Now(), time.Hour, 0)
+	if err == nil {
+		c, err = tokens.CreateClient(s.Context(), c)
+	}
+	if err == nil {
+		used := &token.UsedAssertion{Issuer: c.ID, ID: "1", ExpiresAt: time.Now()}
+		_, err = tokens.IssueAccessToken(s.Context(), c, token.New(tenant), token.ScopeAll, used)
+	}
+	if err != nil {
+		s.Fatal(err)
+	}
 }
 
 // No page writes to the table.

@@ -25,6 +25,8 @@ func TestRecordingIsSavedWithoutPersonalDataAndPlays(t *testing.T) {
 	user := s.scim("acme", "POST", "/Users", map[string]any{"userName": "obi-wan@jedi.example.org", "password": "high ground", "active": true})
 	s.scim("acme", "PATCH", "/Users/"+user, map[string]any{"schemas": []string{"urn:ietf:params:scim:api:messages:2.0:PatchOp"},
 		"Operations": []any{map[string]any{"op": "replace", "value": map[string]any{"active": false}}}})
+	token := httptest.NewRequest("POST", "/scim/v2/oauth/token", strings.NewReader("client_secret=swordfish")) // is not recorded
+	s.handler.ServeHTTP(httptest.NewRecorder(), token)
 	s.post("/console/record", url.Values{"command": {"stop"}})
 	s.user("acme", "after@example.org")
 
@@ -47,7 +49,7 @@ func TestRecordingIsSavedWithoutPersonalDataAndPlays(t *testing.T) {
 	if page := s.post("/console/record", url.Values{"command": {"save"}, "folder": {folder}}); !strings.Contains(page, "exists") {
 		t.Error(page)
 	}
-	for _, secret := range []string{"obi-wan", "jedi", "high ground", s.tokens["acme"], "after@"} {
+	for _, secret := range []string{"obi-wan", "jedi", "high ground", s.tokens["acme"], "after@", "swordfish", "oauth"} {
 		requireNowhere(t, folder, secret)
 	}
 	other := newSite(t, "other")

@@ -30,7 +30,7 @@
 //
 // fsck does not repair what it would have to guess: a corrupt item (except a cursor key), an item with an invalid ID in
 // place of a group or member, a head item with the tenant of another key, or two resources with the same name. It only
-// reports them. It ignores bookmarks, tokens, tenants, and all items that are not part of the item layout of package
+// reports them. It ignores bookmarks, tokens, clients, tenants, and all items that are not part of the item layout of package
 // store.
 //
 // # Findings and repairs

@@ -94,6 +94,22 @@ func TestAuditLogsWritesBeyondTheScope(t *testing.T) {
 	}
 }
 
+// Audit lines and request lines name the client of an access token. Those of another token name none.
+func TestLinesNameTheClientOfAnAccessToken(t *testing.T) {
+	t.Parallel()
+	c := newClient(t)
+	c.create("/Users", `{"userName":"ada"}`)
+	if strings.Contains(c.log.String(), "client=") {
+		t.Errorf("a line names a client: %s", c.log)
+	}
+	id, access := c.accessToken("test")
+	c.secret = access
+	c.create("/Users", `{"userName":"bob"}`)
+	if log := c.log.String(); strings.Count(log, "client="+id) != 2 || strings.Count(log, "label=entra") != 1 || strings.Contains(log, access) {
+		t.Errorf("an audit line and a request line must name the client:\n%s", log)
+	}
+}
+
 // Audit lines and request lines name the tenant in the same way, so that one filter finds both.
 func TestRequestLinesNameTheTenantAsAuditLinesDo(t *testing.T) {
 	t.Parallel()

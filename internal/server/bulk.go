@@ -12,6 +12,7 @@ import (
 	"serverless-scim/internal/leniency"
 	"serverless-scim/internal/patch"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/server/bulkid"
 )
 
 const (
@@ -138,7 +139,7 @@ func (j *bulkJob) parseOperation(raw any) (op bulkOperation) {
 	if op.err == nil {
 		op.substitute(func(bulkID string) string {
 			op.bulkIDRefs = append(op.bulkIDRefs, bulkID)
-			return bulkIDPrefix + bulkID
+			return bulkid.Prefix + bulkID
 		})
 	}
 	return op

@@ -16,6 +16,7 @@ import (
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/patch"
 	"serverless-scim/internal/scim"
+	"serverless-scim/internal/server/bulkid"
 )
 
 // bulkDeadlineReserve is the time before the deadline in which no operation starts, so that no operation is
@@ -100,7 +101,7 @@ func (j *bulkJob) execute(r *request, op *bulkOperation) (resp *response, deferr
 	}
 	op.substitute(j.resolve)
 	if op.method == http.MethodPost && op.resourceType != nil {
-		deferred = deferReferences(op.resourceType, "", op.data.(scim.Object))
+		deferred = bulkid.Defer(op.resourceType, "", op.data.(scim.Object))
 	}
 	resp, err = j.dispatchOperation(*r, op.method, op.path, op.version, op.data)
 	if err == nil && op.method == http.MethodPost {
@@ -130,7 +131,7 @@ func (j *bulkJob) addDeferred(op *bulkOperation, deferred scim.Object) error {
 	if deadlineNear(j.Context()) {
 		return outOfTimeError()
 	}
-	substituter{op.resourceType, j.resolve}.inAttributes("", deferred)
+	bulkid.Substituter{ResourceType: op.resourceType, To: j.resolve}.InAttributes("", deferred)
 	var operations []any
 	for _, name := range slices.Sorted(maps.Keys(deferred)) { // each with a path, for the profile interop
 		operations = append(operations, scim.Object{"op": patch.Add, "path": name, "value": deferred[name]})

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/token"
 )
@@ -15,6 +16,8 @@ type Config struct {
 	Directory directory.Config
 	Tokens    *token.Store
 	Limiter   *token.Limiter
+	// OAuth answers the token endpoint and serves its metadata. If it is nil, both paths have no endpoint.
+	OAuth *oauth.Endpoint
 	// RateLimit is the number of requests a second that each token may send, unless its tenant has a limit of its own.
 	// Zero means no limit.
 	RateLimit int

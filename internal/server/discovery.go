@@ -8,11 +8,12 @@ import (
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/feed"
 	"serverless-scim/internal/leniency"
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/scim"
 )
 
 // serviceProviderConfig serves GET on /ServiceProviderConfig (RFC 7643 §5).
-func serviceProviderConfig(r *request, _ route) (*response, error) {
+func (s *server) serviceProviderConfig(r *request, _ route) (*response, error) {
 	supported := func(v bool) scim.Object { return scim.Object{"supported": v} }
 	bulk := scim.Object{"supported": true, "maxOperations": maxBulkOperations, "maxPayloadSize": maxBodyBytes}
 	config := scim.Object{
@@ -29,21 +30,37 @@ func serviceProviderConfig(r *request, _ route) (*response, error) {
 			"defaultPageSize": defaultCount, "maxPageSize": maxCount,
 			"cursorTimeout": int(directory.PageTimeout.Seconds()),
 		},
-		"authenticationSchemes": []any{scim.Object{
-			"type": "oauthbearertoken",
-			"name": "Bearer token",
-			"description": "A token from the operator of the service, sent as Authorization: Bearer TOKEN. " +
-				"A token of scope scim may read and write, and a token of scope scim.read may only read.",
-			"specUri": "https://www.rfc-editor.org/info/rfc6750",
-			"primary": true,
-		}},
-		"securityEvents": scim.Object{"asyncRequest": "none", "eventUris": feed.EventURIs()}, // RFC 9967
-		"meta":           r.meta("ServiceProviderConfig", "/ServiceProviderConfig"),
+		"authenticationSchemes": s.authenticationSchemes(r),
+		"securityEvents":        scim.Object{"asyncRequest": "none", "eventUris": feed.EventURIs()}, // RFC 9967
+		"meta":                  r.meta("ServiceProviderConfig", "/ServiceProviderConfig"),
 	}
 	if r.leniency.IsInterop() {
 		config["interopProfileConformant"] = true
 	}
 	return &response{status: http.StatusOK, body: config}, nil
+}
+
+// authenticationSchemes returns how a client can authenticate: by a token, or by an access token of package oauth.
+func (s *server) authenticationSchemes(r *request) []any {
+	schemes := []any{scim.Object{
+		"type": "oauthbearertoken",
+		"name": "Bearer token",
+		"description": "A token from the operator of the service, sent as Authorization: Bearer TOKEN. " +
+			"A token of scope scim may read and write, and a token of scope scim.read may only read.",
+		"specUri": "https://www.rfc-editor.org/info/rfc6750",
+		"primary": true,
+	}}
+	if s.OAuth != nil {
+		schemes = append(schemes, scim.Object{
+			"type": "oauth2",
+			"name": "OAuth 2.0 client credentials",
+			"description": "An access token from " + r.baseURL + oauth.TokenPath + ", for a client that the operator " +
+				"creates. It is sent as a bearer token.",
+			"specUri": "https://www.rfc-editor.org/info/rfc6749",
+			"primary": false,
+		})
+	}
+	return schemes
 }
 
 // resourceTypes serves GET on /ResourceTypes and /ResourceTypes/{name} (RFC 7643 §6).

@@ -3,7 +3,8 @@
 //
 // A request passes these steps. ServeHTTP authenticates it and checks the rate limit of its token. The routeTable finds
 // the route, which names the handler, the resource type, and the ID. A route that writes requires a token whose scope
-// permits that. The handler returns a response or an error. ServeHTTP writes the response and logs the request.
+// permits that. The handler returns a response or an error. ServeHTTP writes the response and logs the request. Package oauth
+// handles requests to the token endpoint and its metadata, which need no token and are not SCIM messages.
 //
 // The package does not store anything, does not read the environment, and does not depend on Lambda or API Gateway,
 // except for their size limits. A handler never writes to the connection.
@@ -43,6 +44,9 @@
 //	                        code:  audit.go, token/authenticate.go, token/scope.go, token/issue.go
 //	                        tests: token/authenticate_test.go, token/scope_test.go, token/issue_test.go, matrix_test.go,
 //	                               rotation_test.go
+//	RFC 6749, RFC 8414      the token endpoint and its metadata, which need no token
+//	                        code:  server.go, oauth
+//	                        tests: oauth_test.go, matrix_test.go, oauth/endpoint_test.go
 //	RFC 7644 §3.3           create a resource
 //	                        code:  create.go, directory/create.go
 //	                        tests: directory/lifecycle_test.go, okta_test.go
@@ -67,8 +71,9 @@
 //	                        code:  delete.go, directory/delete.go
 //	                        tests: directory/lifecycle_test.go
 //	RFC 7644 §3.7           bulk operations
-//	                        code:  bulk.go, bulk_operation.go, bulk_reference.go, directory/create_set.go
-//	                        tests: bulk_test.go, bulk_operation_test.go, bulk_reference_test.go, bulk_cycle_test.go
+//	                        code:  bulk.go, bulk_operation.go, bulk_reference.go, bulkid, directory/create_set.go
+//	                        tests: bulk_test.go, bulk_operation_test.go, bulk_reference_test.go, bulk_cycle_test.go,
+//	                               bulkid/bulkid_test.go
 //	RFC 7644 §3.9           attributes and excludedAttributes
 //	                        code:  scim/project.go, directory/render.go
 //	                        tests: scim/match_test.go

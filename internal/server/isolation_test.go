@@ -7,13 +7,14 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/token"
 )
 
 // tenantSecrets are IDs and other values that only their tenant can know.
-type tenantSecrets struct{ user, group, cursor, changesCursor, version string }
+type tenantSecrets struct{ user, group, cursor, changesCursor, version, access string }
 
 // requestsWithSecrets returns requests that contain secrets of another tenant: method, path, body, and If-Match.
 func requestsWithSecrets(secrets tenantSecrets) (all [][4]string) {
@@ -121,6 +122,7 @@ func TestOtherTenantsResourcesLookNonexistent(t *testing.T) {
 				own[i] = tenants[i].createTenant(t, names[i])
 			}
 			a, b := own[0], own[1]
+			tenants[1].secret = b.access
 			never := tenantSecrets{user: "u" + strings.Repeat("7", 26), group: "g" + strings.Repeat("7", 26), cursor: strings.Repeat("A", len(a.cursor)), changesCursor: strings.Repeat("A", len(a.changesCursor)), version: "9"}
 			before, requests := tenants[0].dumpTenant(names[0]), 0
 			foreign, nonexistent := append(requestsWithSecrets(a), ownRequestsWithSecrets(a, b.user, b.group)...), append(requestsWithSecrets(never), ownRequestsWithSecrets(never, b.user, b.group)...)
@@ -159,6 +161,7 @@ func (c *client) createTenant(t *testing.T, tenant string) (secrets tenantSecret
 		user := c.create("/Users", fmt.Sprintf(`{"userName":"u%d","externalId":"e%d","displayName":"U","emails":[{"value":"u%d@x"}]}`, i, i, i))
 		secrets.user, secrets.group = user, c.create("/Groups", fmt.Sprintf(`{"displayName":"g%d","members":[{"value":%q}]}`, i, user))
 	}
+	_, secrets.access = c.accessToken(tenant)
 	secrets.version = c.do("GET", "/Users/"+secrets.user, "").header.Get("ETag")
 	secrets.cursor, _ = c.do("GET", "/Users?cursor&count=2", "").body["nextCursor"].(string)
 	secrets.changesCursor, _ = c.do("GET", "/Changes?count=2", "").body["nextCursor"].(string)
@@ -166,6 +169,24 @@ func (c *client) createTenant(t *testing.T, tenant string) (secrets tenantSecret
 		c.do("GET", fmt.Sprintf("/Users?startIndex=%d&count=2", start), "")
 	}
 	return secrets
+}
+
+// accessToken creates a client of a tenant, and returns its ID and an access token. The token is in the cache.
+func (c *client) accessToken(tenant string) (id, secret string) {
+	c.Helper()
+	oauth, err := c.config.Tokens.CreateClient(c.Context(),
+		token.Client{Tenant: tenant, Label: "entra", Scope: token.ScopeAll, TokenLifetime: time.Hour})
+	secret = token.New(tenant)
+	if err == nil {
+		_, err = c.config.Tokens.IssueAccessToken(c.Context(), oauth, secret, token.ScopeAll, nil)
+	}
+	if err == nil {
+		_, err = c.config.Tokens.Authenticate(c.Context(), []string{secret})
+	}
+	if err != nil {
+		c.Fatal(err)
+	}
+	return oauth.ID, secret
 }
 
 var tableCalls = regexp.MustCompile(`table\.calls=(\d+)`)

@@ -6,14 +6,14 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// checkRateLimit returns an error if the token of the request has sent too many requests. The limit of the tenant, if
-// set, replaces that of the server.
+// checkRateLimit returns an error if the token of the request, or all access tokens of its client, have sent too many
+// requests. The limit of the tenant, if set, replaces that of the server.
 func (s *server) checkRateLimit(r *request) error {
 	perSecond := s.RateLimit
 	if own := r.identity.Tenant.Settings.RateLimit; own != nil {
 		perSecond = *own
 	}
-	seconds := s.Limiter.Allow(r.Context(), r.identity.Tenant.Name, r.identity.ID, perSecond)
+	seconds := s.Limiter.Allow(r.Context(), r.identity.Tenant.Name, r.identity.RateKey(), perSecond)
 	if seconds == 0 {
 		return nil
 	}

@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/token"
 )
@@ -42,7 +43,32 @@ func newClientWithClock(t *testing.T, change ...func(*Config)) (*client, *clock)
 		table := c.Tokens.Table
 		c.Tokens = &token.Store{Table: table, Now: k.now}
 		c.Limiter = &token.Limiter{Table: table, Now: k.now, Log: c.Log}
+		c.OAuth = oauth.New(c.Tokens, c.Limiter, nil)
 	})...), k
+}
+
+// A client cannot pass the rate limit by getting more access tokens.
+func TestAllAccessTokensOfAClientHaveOneRateLimit(t *testing.T) {
+	t.Parallel()
+	c, _ := newClientWithClock(t, func(c *Config) { c.RateLimit = 3 })
+	id, first := c.accessToken("test")
+	oauth, _, err := c.config.Tokens.Client(t.Context(), id)
+	second := token.New("test")
+	if err == nil {
+		_, err = c.config.Tokens.IssueAccessToken(t.Context(), oauth, second, token.ScopeAll, nil)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	served, own := 0, c.secret
+	for i := range 100 {
+		if c.secret = []string{first, second}[i%2]; c.do("GET", "/Users?count=0", "").status == 200 {
+			served++
+		}
+	}
+	if c.secret = own; served != 30 || c.do("GET", "/Users?count=0", "").status != 200 {
+		t.Errorf("%d requests are served, want 30, and those of another token", served)
+	}
 }
 
 func TestRateLimitRejectsExcessRequests(t *testing.T) {

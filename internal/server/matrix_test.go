@@ -1,19 +1,34 @@
 package server
 
 import (
+	"cmp"
 	"encoding/base64"
 	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/token"
 )
 
-// A matrixPath holds a path and the actions of its route, which are nil if the path has no route.
+// A matrixPath holds a path and the actions of its route, which are nil if the path has no route. A public path has a status
+// that does not depend on the credentials.
 type matrixPath struct {
 	path    string
 	actions methods
+	public  func(method string) (status int)
+}
+
+// publicPaths returns the paths that are served without a token.
+func publicPaths() []matrixPath {
+	statuses := func(methods map[string]int) func(string) int {
+		return func(method string) int { return cmp.Or(methods[method], 405) }
+	}
+	return []matrixPath{
+		{path: oauth.TokenPath, public: statuses(map[string]int{"POST": 400})}, // the body is not a form
+		{path: oauth.MetadataPath, public: statuses(map[string]int{"GET": 200, "HEAD": 200})},
+	}
 }
 
 func (p matrixPath) writes(method string) bool { return p.actions[method].writes }
@@ -35,12 +50,15 @@ func allPaths(c *client, id string) (all []matrixPath) {
 		}
 		for _, endpoint := range endpoints {
 			for _, end := range ends {
-				all = append(all, matrixPath{strings.TrimSuffix("/"+endpoint+"/"+end, "/"), actions})
+				all = append(all, matrixPath{path: strings.TrimSuffix("/"+endpoint+"/"+end, "/"), actions: actions})
 			}
 		}
 	}
-	return append(all, matrixPath{"/", routes[""]}, matrixPath{"/Users/", routes["TYPE"]}, matrixPath{"//Users", routes["TYPE"]},
-		matrixPath{"/Users/%2e%2e", routes["TYPE/ID"]}, matrixPath{"/nothing", nil}, matrixPath{"/Users/a/b", nil})
+	for path, pattern := range map[string]string{"/": "", "/Users/": "TYPE", "//Users": "TYPE", "/Users/%2e%2e": "TYPE/ID", "/nothing": "x", "/Users/a/b": "x",
+		"/oauth": "x", "/oauth/token/x": "x", "/oauth/tokens": "x", "/OAuth/Token": "x", "/.well-known": "x", "/.well-known/openid-configuration": "x"} {
+		all = append(all, matrixPath{path: path, actions: routes[pattern]})
+	}
+	return append(all, publicPaths()...)
 }
 
 var matrixMethods = []string{"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "SEARCH"}
@@ -88,10 +106,28 @@ func newCredentials(c *client, k *clock) (all []credentials) {
 	if err := c.config.Tokens.Revoke(ctx, "test", revokedToken.ID); err != nil {
 		c.Fatal(err)
 	}
+	accessOf := func(tenant string) (secret string, of token.Client) {
+		of, clientSecret := c.createClient(tenant, token.ScopeAll)
+		return c.requestToken(of.ID, clientSecret), of
+	}
+	expiredAccess, _ := accessOf("test")
+	k.Add(3601)
+	access, _ := accessOf("test")
+	revokedAccess, revokedClient := accessOf("test")
+	if err := c.config.Tokens.RevokeClient(ctx, "test", revokedClient.ID); err != nil {
+		c.Fatal(err)
+	}
+	k.Add(5) // until then, the token is accepted from the cache
+	if _, err := c.config.Tokens.CreateTenant(ctx, "stranger"); err != nil {
+		c.Fatal(err)
+	}
+	strange, _ := accessOf("stranger") // of another tenant, which has other resources
+	existing, existingSecret := c.createClient("test", token.ScopeAll)
 	disabled := createInTenant("disabled", func(t *token.Tenant) { t.DisabledAt = k.now() })
 	deleted := createInTenant("deleted", func(t *token.Tenant) { t.DeletedAt = k.now() })
 	basic := func(pair string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(pair)) }
-	for name, header := range map[string]string{"Bearer": "Bearer " + good, "lower case": "bearer " + good, "bare": good, "Basic": basic("okta:" + good)} {
+	for name, header := range map[string]string{"Bearer": "Bearer " + good, "lower case": "bearer " + good, "bare": good, "Basic": basic("okta:" + good),
+		"access token": "Bearer " + access, "access token of another tenant": "Bearer " + strange} {
 		all = append(all, credentials{name, []string{header}, "", true})
 	}
 	for name, header := range map[string]string{
@@ -101,6 +137,8 @@ func newCredentials(c *client, k *clock) (all []credentials) {
 		"of a disabled tenant": "Bearer " + disabled, "of a deleted tenant": "Bearer " + deleted, "10 KB": "Bearer " + strings.Repeat("x", 10<<10),
 		"not ASCII": "Bearer " + good + "é", "NUL": "Bearer " + good + "\x00", "two in one": "Bearer " + good + ", Bearer " + good,
 		"as the user of Basic": basic(good + ":"), "its ID": "Bearer token#" + revokedToken.ID,
+		"expired access token": "Bearer " + expiredAccess, "access token of a revoked client": "Bearer " + revokedAccess,
+		"ID of a client": "Bearer " + existing.ID, "secret of a client": "Bearer " + existingSecret, "client as for the token endpoint": basic(existing.ID + ":" + existingSecret),
 	} {
 		all = append(all, credentials{name, []string{header}, "", false})
 	}
@@ -125,6 +163,10 @@ func TestEveryRouteRequiresValidToken(t *testing.T) {
 				resp := c.sendMatrix(method, path, w)
 				requests++
 				switch {
+				case p.public != nil:
+					if resp.status != p.public(method) {
+						t.Errorf("%s: %s %s: %d", w.name, method, path, resp.status)
+					}
 				case resp.status >= 500 && resp.status != 501:
 					t.Errorf("%s: %s %s: %d", w.name, method, path, resp.status)
 				case w.valid == (resp.status == 401):

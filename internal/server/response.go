@@ -12,6 +12,7 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/leniency"
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/token"
 )
@@ -154,6 +155,18 @@ func errorResponse(err error) *response {
 	}
 	return newErrorResponse(&scim.Error{Status: http.StatusInternalServerError,
 		Detail: "An internal error occurred. Contact the operator, who finds the cause in the log."}, nil)
+}
+
+// errorResponse returns the response to an error of the route, in the form that its clients expect.
+func (target *route) errorResponse(err error) *response {
+	if target.oauth {
+		return oauthResponse(oauth.ErrorResponse(err))
+	}
+	return errorResponse(err)
+}
+
+func oauthResponse(resp oauth.Response) *response {
+	return &response{status: resp.Status, header: resp.Header, body: resp.Body}
 }
 
 func newErrorResponse(e *scim.Error, header map[string]string) *response {

@@ -29,6 +29,7 @@ type route struct {
 	action
 	endpoint     string             // path such as /Users or /bulk; "" for the root and for an unknown path
 	resourceType *scim.ResourceType // nil for the root and for service endpoints
+	oauth        bool               // the endpoint belongs to package oauth
 	id           string             // path segment after the endpoint; "" if the path ends there
 }
 

@@ -11,6 +11,7 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/leniency"
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/token"
 )
@@ -34,7 +35,7 @@ func (s *server) newRouteTable() routeTable {
 		"changes":               {http.MethodGet: reads(s.changes)},
 		"me":                    alias,
 		"me/ID":                 alias,
-		"serviceproviderconfig": {http.MethodGet: reads(serviceProviderConfig)},
+		"serviceproviderconfig": {http.MethodGet: reads(s.serviceProviderConfig)},
 		"resourcetypes":         {http.MethodGet: reads(resourceTypes)},
 		"resourcetypes/ID":      {http.MethodGet: reads(resourceTypes)},
 		"schemas":               {http.MethodGet: reads(schemas)},
@@ -46,7 +47,8 @@ func (s *server) newRouteTable() routeTable {
 	}
 }
 
-// ServeHTTP serves a request and logs it. Every response is a SCIM message or empty, even after a panic.
+// ServeHTTP serves a request and logs it. Every response is a SCIM message or empty, even after a panic, except those of
+// package oauth.
 func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	begin := time.Now()
 	ctx, cancel := context.WithTimeout(r.Context(), s.Timeout)
@@ -59,7 +61,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	q.leniency = cmp.Or(leniency.FromContext(ctx), &q.rules)
 	resp, target, err := s.handle(&q.request)
 	if err != nil {
-		resp = errorResponse(err)
+		resp = target.errorResponse(err)
 	}
 	status := resp.write(w, r)
 	attrs := []slog.Attr{slog.String("requestId", q.requestID), slog.String("tenant", q.identity.Tenant.Name),
@@ -70,6 +72,7 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if status == http.StatusInternalServerError {
 		level = slog.LevelError
 	}
+	attrs = q.identity.AppendClient(attrs)
 	if scope := q.identity.Scope; scope != "" && scope != token.ScopeAll {
 		attrs = append(attrs, slog.String("scope", string(scope)))
 	}
@@ -82,13 +85,19 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	s.Log.LogAttrs(ctx, level, "request", attrs...)
 }
 
-// handle authenticates, routes, and serves a request. It returns a panic as an error. The route is for the log.
+// handle authenticates, routes, and serves a request. It returns a panic as an error. The route is for the log and for the
+// form of the error.
 func (s *server) handle(r *request) (resp *response, target route, err error) {
 	defer func() {
 		if p := recover(); p != nil {
 			resp, err = nil, &panicError{value: p, stack: stack()}
 		}
 	}()
+	if base, endpoint, ok := oauth.SplitPath(r.URL.Path); ok && s.OAuth != nil {
+		target = route{endpoint: endpoint, oauth: true}
+		resp, err = s.serveOAuth(r, base, endpoint)
+		return resp, target, err
+	}
 	if r.identity, err = s.Tokens.Authenticate(r.Context(), r.Header.Values("Authorization")); err != nil {
 		return nil, target, err
 	}
@@ -116,9 +125,7 @@ func (s *server) openDirectory(r *request) (segments []string, ok bool) {
 		r.types = s.types.Subset(names)
 	}
 	base, segments, ok := s.routes.splitPath(r.types, r.URL.Path)
-	if r.baseURL = s.BaseURL; r.baseURL == "" && r.URL.IsAbs() {
-		r.baseURL = r.URL.Scheme + "://" + r.URL.Host + base
-	}
+	r.baseURL = s.baseURL(r, base)
 	c := s.Directory
 	c.Store.Origin.Request, c.Store.Origin.Token = r.requestID, r.identity.ID
 	c.Store.StrictMembers = tenant.Settings.StrictMembers
@@ -126,6 +133,26 @@ func (s *server) openDirectory(r *request) (segments []string, ok bool) {
 	c.AllowDeprovisioning = func(ctx context.Context) error { return s.guardDeprovisioning(ctx, r) }
 	r.directory = directory.New(c, tenant.Name, r.baseURL)
 	return segments, ok || s.isRoot(r)
+}
+
+// baseURL returns the URL of the service for a request whose path begins with the base path.
+func (s *server) baseURL(r *request, base string) string {
+	if s.BaseURL == "" && r.URL.IsAbs() {
+		return r.URL.Scheme + "://" + r.URL.Host + base
+	}
+	return s.BaseURL
+}
+
+// serveOAuth serves a request to an endpoint of package oauth, which has no token yet. The identity is for the log.
+func (s *server) serveOAuth(r *request, base, endpoint string) (*response, error) {
+	r.baseURL = s.baseURL(r, base)
+	if endpoint == oauth.MetadataPath {
+		resp, err := oauth.ServeMetadata(r.Request, r.baseURL)
+		return oauthResponse(resp), err
+	}
+	resp, err := s.OAuth.ServeToken(r.Request, r.baseURL)
+	r.identity.Tenant.Name, r.identity.Client = resp.Tenant, resp.Client
+	return oauthResponse(resp), err
 }
 
 // isRoot reports whether the path of a request without an endpoint is the base path of the service.

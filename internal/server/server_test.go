@@ -17,6 +17,7 @@ import (
 
 	"serverless-scim/internal/directory"
 	"serverless-scim/internal/feed"
+	"serverless-scim/internal/oauth"
 	"serverless-scim/internal/scim"
 	"serverless-scim/internal/server/servertest"
 	"serverless-scim/internal/store"
@@ -73,6 +74,7 @@ func newClient(t testing.TB, change ...func(*Config)) *client {
 		Tokens:    &token.Store{Table: tab, Now: time.Now}, Limiter: &token.Limiter{Table: tab, Now: time.Now, Log: log},
 		RequestID: func(*http.Request) string { return "request" }, BaseURL: base, Timeout: time.Minute, Log: log,
 	}
+	c.config.OAuth = oauth.New(c.config.Tokens, c.config.Limiter, nil)
 	if err := c.config.Tokens.ReplaceToken(t.Context(), "test", "test", c.secret); err != nil {
 		t.Fatal(err)
 	}
@@ -127,7 +129,11 @@ func (c *client) send(r *http.Request) clientResponse {
 func (c *client) checkResponse(r *http.Request, resp clientResponse) {
 	c.Helper()
 	where := fmt.Sprintf("%s %.200s → %d %.300s", r.Method, r.URL, resp.status, resp.text)
-	if err := servertest.CheckResponse(r.Method, resp.status, resp.header, []byte(resp.text)); err != nil {
+	check := servertest.CheckResponse
+	if _, _, ok := oauth.SplitPath(r.URL.Path); ok && c.config.OAuth != nil {
+		check = servertest.CheckOAuthResponse
+	}
+	if err := check(r.Method, resp.status, resp.header, []byte(resp.text)); err != nil {
 		c.Errorf("%s: %v", where, err)
 	}
 	if strings.Contains(resp.text, `"password":`) || strings.Contains(resp.text, c.secret) {

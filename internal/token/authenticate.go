@@ -1,10 +1,12 @@
 package token
 
 import (
+	"cmp"
 	"context"
 	"crypto/subtle"
 	"errors"
 	"fmt"
+	"log/slog"
 	"time"
 
 	"serverless-scim/internal/leniency"
@@ -27,7 +29,16 @@ type Identity struct {
 	ID     string // of the token
 	Label  string // of the token
 	Scope  Scope  // of the token
+	Client string // ID of the client of an access token; "" for another token
 	scheme string // with which the token was sent: bearer, basic, or "" for the token alone
+}
+
+// AppendClient appends the client of an access token to the attributes of a log line.
+func (i Identity) AppendClient(attrs []slog.Attr) []slog.Attr {
+	if i.Client == "" {
+		return attrs
+	}
+	return append(attrs, slog.String("client", i.Client))
 }
 
 // ApplyProfile gives a request the profile of its tenant. It records that the token was not sent as a bearer token, the only
@@ -66,8 +77,12 @@ func (s *Store) Authenticate(ctx context.Context, authorization []string) (Ident
 	if s.Now().Unix() >= e.token.ExpiresAt {
 		return Identity{}, ErrUnauthorized
 	}
-	return Identity{Tenant: e.tenant, ID: tokenID(e.token.hash()), Label: e.token.Label, Scope: e.token.Scope, scheme: scheme}, nil
+	return Identity{Tenant: e.tenant, ID: tokenID(e.token.hash()), Label: e.token.Label, Scope: e.token.Scope,
+		Client: e.token.Client, scheme: scheme}, nil
 }
+
+// RateKey names what a rate limit counts: the client of an access token, because a client can have many, or else the token.
+func (i Identity) RateKey() string { return cmp.Or(i.Client, i.ID) }
 
 // lookUp returns a token and its tenant from the cache, or else from the table. Errors are not cached. The token may
 // have expired.
@@ -98,7 +113,7 @@ func (s *Store) lookUp(ctx context.Context, hash, tenant string) (cacheEntry, er
 }
 
 // load reads a token and its tenant. tenant is the tenant's name in the token: with it, load makes one call. If it is
-// empty, because an operator chose the token, load makes two.
+// empty, because an operator chose the token, load makes two. Another call reads the client of an access token.
 func (s *Store) load(ctx context.Context, hash, tenant string) (e cacheEntry, err error) {
 	t := metered(s.Table)
 	keys := []table.Key{tokenKey(hash)}
@@ -129,17 +144,21 @@ func (s *Store) load(ctx context.Context, hash, tenant string) (e cacheEntry, er
 	} else {
 		err = e.loadTenant(ctx, t)
 	}
+	if err == nil && e.token.Client != "" {
+		err = e.requireClient(ctx, t)
+	}
 	return e, err
 }
 
-// recordUse writes the time of a token's last use, at most once per lastUseInterval. The conditions keep a late write
-// from bringing back a revoked token. An error is ignored, because it must not fail the request.
+// recordUse writes the time of a token's last use, at most once per lastUseInterval. An access token has none, because it ends
+// after hours. The conditions keep a late write from bringing back a revoked token. An error is ignored, because it must not
+// fail the request.
 func (s *Store) recordUse(ctx context.Context, it *tokenItem) {
 	now, unchanged := s.Now().Unix(), table.AttributeNotExists("used")
 	if it.LastUsedAt != 0 {
 		unchanged = table.Equals("used", table.N(it.LastUsedAt))
 	}
-	if now-it.LastUsedAt < int64(lastUseInterval.Seconds()) {
+	if it.Client != "" || now-it.LastUsedAt < int64(lastUseInterval.Seconds()) {
 		return
 	}
 	ctx, cancel := context.WithTimeout(ctx, lastUseTimeout)

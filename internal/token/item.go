@@ -88,13 +88,9 @@ func decodeTenant(it table.Item) (Tenant, error) {
 }
 
 func (t *Tenant) item() table.Item {
-	settings, err := json.Marshal(t.Settings)
-	if err != nil {
-		panic(err) // cannot fail: Settings holds only numbers, strings, and booleans
-	}
 	return marshalItem(tenantItem{
 		Key:                     tenantKey(t.Name),
-		Settings:                string(settings),
+		Settings:                marshalJSON(t.Settings),
 		Created:                 toUnix(t.Created),
 		DisabledAt:              toUnix(t.DisabledAt),
 		DeletedAt:               toUnix(t.DeletedAt),
@@ -118,6 +114,7 @@ type Token struct {
 type tokenItem struct {
 	table.Key
 	Tenant       string `dynamodbav:"tenant"`
+	Client       string `dynamodbav:"client,omitempty"` // ID of the client of an access token
 	Label        string `dynamodbav:"label"`
 	Scope        Scope  `dynamodbav:"scope"`
 	Created      int64  `dynamodbav:"created"`
@@ -179,6 +176,15 @@ func marshalItem(v any) table.Item {
 		panic(err)
 	}
 	return it
+}
+
+// marshalJSON encodes a value that an attribute holds as JSON. It panics on an error, because no such value can fail.
+func marshalJSON(v any) string {
+	text, err := json.Marshal(v)
+	if err != nil {
+		panic(err)
+	}
+	return string(text)
 }
 
 func unmarshalItem(it table.Item, v any) error {

@@ -47,7 +47,7 @@ type windowCount struct {
 	warned     bool      // a failed report has been logged
 }
 
-// Allow counts a request. token is the ID of a token of the tenant. Allow returns 0 if the request is admitted.
+// Allow counts a request. token is the [Identity.RateKey] of the request. Allow returns 0 if the request is admitted.
 // Otherwise it returns after how many seconds (1 to 10) the client can try again, and does not count the request. A
 // perSecond of 0 or less means no limit.
 func (l *Limiter) Allow(ctx context.Context, tenant, token string, perSecond int) (retryAfter int) {

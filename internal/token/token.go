@@ -18,6 +18,7 @@ const (
 	maxHeaderBytes  = 512 // of an Authorization header
 	randomLetters   = 52  // 256 bits in base32
 	checksumLetters = 7   // 32 bits in base32
+	hashDigits      = 2 * sha256.Size
 )
 
 var base32Hex = base32.HexEncoding.WithPadding(base32.NoPadding)
@@ -26,10 +27,15 @@ var base32Hex = base32.HexEncoding.WithPadding(base32.NoPadding)
 // The name lets Authenticate read the token and the tenant in one call. The checksum, a CRC-32 of everything before
 // it, lets a secret scanner reject strings that only resemble a token.
 func New(tenant string) string {
-	b := make([]byte, 32)
-	rand.Read(b) // never fails
-	s := Prefix + tenant + "_" + encodeBase32(b)
+	s := Prefix + tenant + "_" + randomBase32(randomLetters)
 	return s + checksumOf(s)
+}
+
+// randomBase32 returns n random letters. n must be the length of a whole number of bytes in base32.
+func randomBase32(n int) string {
+	b := make([]byte, n*5/8)
+	rand.Read(b) // never fails
+	return encodeBase32(b)
 }
 
 func encodeBase32(b []byte) string { return strings.ToLower(base32Hex.EncodeToString(b)) }
@@ -41,14 +47,20 @@ func checksumOf(s string) string {
 // tenantFromToken returns the tenant's name in a generated token. A token without Prefix was chosen by an operator and
 // names no tenant: the result is "" and true. ok is false if a token has Prefix but New cannot have generated it.
 func tenantFromToken(secret string) (tenant string, ok bool) {
-	rest, generated := strings.CutPrefix(secret, Prefix)
-	if !generated {
+	if !strings.HasPrefix(secret, Prefix) {
 		return "", true
 	}
-	separator := len(rest) - randomLetters - checksumLetters - 1
-	if separator < 1 || rest[separator] != '_' ||
+	return cutGenerated(secret, Prefix, randomLetters)
+}
+
+// cutGenerated returns what a generated string has between the prefix and "_" with a number of random letters. ok is false if
+// the string does not have this form, or a wrong checksum.
+func cutGenerated(s, prefix string, letters int) (name string, ok bool) {
+	rest, ok := strings.CutPrefix(s, prefix)
+	separator := len(rest) - letters - checksumLetters - 1
+	if !ok || separator < 1 || rest[separator] != '_' ||
 		strings.Trim(rest[separator+1:], "0123456789abcdefghijklmnopqrstuv") != "" ||
-		checksumOf(secret[:len(secret)-checksumLetters]) != secret[len(secret)-checksumLetters:] {
+		checksumOf(s[:len(s)-checksumLetters]) != s[len(s)-checksumLetters:] {
 		return "", false
 	}
 	return rest[:separator], true

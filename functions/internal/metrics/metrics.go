@@ -43,9 +43,10 @@ func All() map[string][]Metric {
 			{"FeedDuplicates", "Count", nonZero("duplicates")},
 			{"FeedSkipped", "Count", attribute("skipped")},
 		},
-		"fsck":                   {{"Findings", "Count", attribute("findings")}},
-		"a token ends soon":      {{"TokensEnding", "Count", always}},
-		"deprovisioning stopped": {{"DeprovisioningStopped", "Count", always}},
+		"fsck":                      {{"Findings", "Count", attribute("findings")}},
+		"a token ends soon":         {{"TokensEnding", "Count", always}},
+		"a client secret ends soon": {{"TokensEnding", "Count", always}},
+		"deprovisioning stopped":    {{"DeprovisioningStopped", "Count", always}},
 	}
 	return metrics
 }

@@ -24,6 +24,8 @@ var (
 	passwordMember = regexp.MustCompile(`(?i)("[^"\\]*password"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^",}\]\s]+)`)
 	passwordPath   = regexp.MustCompile(`(?i)("path"\s*:\s*"[^"]*password"[^{}]*?"value"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^",}\]\s]+)`)
 	passwordValue  = regexp.MustCompile(`(?i)("value"\s*:\s*)("(?:[^"\\]|\\.)*"?|[^",}\]\s]+)([^{}]*?"path"\s*:\s*"[^"]*password")`)
+	// clientSecret matches what authenticates an OAuth client: a secret, or an assertion, which is a JWT.
+	clientSecret = regexp.MustCompile(`(client_secret=|client_assertion=|scimsecret_|eyJ[\w-]+\.)[^&"\s]*`)
 )
 
 // newMasker returns the masker of a request: its token is masked wherever it occurs.
@@ -42,6 +44,9 @@ func newMasker(h http.Header) (m masker) {
 func (m masker) text(s string) string {
 	for _, secret := range m.secrets {
 		s = strings.ReplaceAll(s, secret, Masked)
+	}
+	if strings.Contains(s, "client_") || strings.Contains(s, "scimsecret_") {
+		s = clientSecret.ReplaceAllString(s, "$1"+Masked)
 	}
 	if strings.Contains(s, "scim_") {
 		s = generatedToken.ReplaceAllLiteralString(s, Masked)

@@ -5,10 +5,15 @@ import (
 	"strings"
 )
 
+// tokenPath is the path of the token endpoint (RFC 6749 §3.2) after the base path.
+const tokenPath = "/oauth/token"
+
 // Describe returns what an exchange means, in one sentence of at most maxSentenceLength characters. The sentence is plain
 // text, and contains names that the client chose. It has no value of a password, and no other values but names.
 func Describe(e *Exchange) string {
 	switch {
+	case e.Status == http.StatusUnauthorized && e.Path == tokenPath:
+		return subject(e.Client) + " does not authenticate as an OAuth client (401)"
 	case e.Status == http.StatusUnauthorized && e.Header.Get("Authorization") == "":
 		return subject(e.Client) + " sends no token (401)"
 	case e.Status == http.StatusUnauthorized:
@@ -30,6 +35,8 @@ func (s story) action() action {
 	switch {
 	case s.endpoint == "bulk" && s.Method == http.MethodPost:
 		return s.bulk()
+	case s.Path == tokenPath && s.Method == http.MethodPost:
+		return simple("request", "an access token", "")
 	case s.endpoint == "changes" && get:
 		return s.readChanges()
 	case s.discovery() != "" && get:

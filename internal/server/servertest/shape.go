@@ -1,8 +1,9 @@
-// Package servertest checks the form that every response to a SCIM client must have. The server and the gateway
-// responses of API Gateway are tested with it. The package does not check what a response says.
+// Package servertest checks the form that every response to a SCIM client, or to an OAuth client, must have. The server and
+// the gateway responses of API Gateway are tested with it. The package does not check what a response says.
 package servertest
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -53,4 +54,29 @@ func checkMessage(status int, body []byte) error {
 func isPositiveInteger(seconds string) bool {
 	n, err := strconv.Atoi(seconds)
 	return err == nil && n > 0
+}
+
+// CheckOAuthResponse returns an error if a response of the token endpoint or of its metadata violates a rule: the media type, an
+// error message of RFC 6749 §5.2 and nothing else with an error, WWW-Authenticate with 401, Retry-After with 429 and 503, and
+// no-store (§5.1) unless the response is the metadata.
+func CheckOAuthResponse(method string, status int, header http.Header, body []byte) error {
+	var o map[string]any
+	if err := json.Unmarshal(body, &o); err != nil && method != http.MethodHead {
+		return fmt.Errorf("the body is not a JSON object: %w", err)
+	}
+	code, _ := o["error"].(string)
+	description, _ := o["error_description"].(string)
+	switch {
+	case header.Get("Content-Type") != "application/json":
+		return fmt.Errorf("Content-Type is %q", header.Get("Content-Type"))
+	case o["issuer"] == nil && len(body) > 0 && (header.Get("Cache-Control") != "no-store" || header.Get("Pragma") != "no-cache"):
+		return fmt.Errorf("a cache may keep the response")
+	case status == http.StatusUnauthorized && header.Get("WWW-Authenticate") == "":
+		return fmt.Errorf("401 has no WWW-Authenticate")
+	case (status == http.StatusTooManyRequests || status == http.StatusServiceUnavailable) && !isPositiveInteger(header.Get("Retry-After")):
+		return fmt.Errorf("%d with Retry-After %q", status, header.Get("Retry-After"))
+	case status >= http.StatusBadRequest && len(body) > 0 && (len(o) != 2 || code == "" || description == ""):
+		return fmt.Errorf("the body is not an OAuth error")
+	}
+	return nil
 }

@@ -25,6 +25,7 @@ func All() map[string][]Metric {
 			{"Answers2xx", "Count", status(200, 299)},
 			{"Answers4xx", "Count", status(400, 499)},
 			{"Answers5xx", "Count", status(500, 599)},
+			{"Answers401", "Count", status(401, 401)},
 			{"Answers429", "Count", status(429, 429)},
 			{"ReadUnits", "Count", attribute("table.readUnits")},
 			{"WriteUnits", "Count", attribute("table.writeUnits")},

@@ -58,6 +58,7 @@ func TestLinesContainMetrics(t *testing.T) {
 		{"request", []any{"status", 200, "milliseconds", 12.5, "table", usage}, map[string]float64{"ColdStarts": 1, "Answers2xx": 1,
 			"Latency": 12.5, "ReadUnits": 2, "WriteUnits": 0, "Retries": 3, "Conflicts": 1}},
 		{"request", []any{"status", 429, "milliseconds", 1.0}, map[string]float64{"Answers4xx": 1, "Answers429": 1, "Latency": 1}},
+		{"request", []any{"status", 401}, map[string]float64{"Answers4xx": 1, "Answers401": 1}},
 		{"request", []any{"status", 500}, map[string]float64{"Answers5xx": 1}},
 		{"audit", []any{"status", 200, "deprovisions", true}, map[string]float64{"Deprovisioned": 1}},
 		{"audit", []any{"status", 429, "deprovisions", true}, nil},

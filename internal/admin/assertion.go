@@ -71,6 +71,9 @@ func federationRule(value json.RawMessage) (*token.AssertionRule, error) {
 	if _, isClient := token.TenantOfClient(f.Issuer); isClient {
 		return nil, errors.New("issuer of federation is a client ID; a client that signs its own assertions has keys")
 	}
+	if strings.HasSuffix(f.Audience, "/.default") { // Entra ID shows the scope of a request instead of the audience
+		return nil, errors.New("audience of federation ends in /.default, which no assertion has; leave this ending out")
+	}
 	rule := &token.AssertionRule{Issuer: f.Issuer, Subject: f.Subject, Audience: f.Audience, KeysURL: f.URL}
 	return rule, checkURL("url of federation", f.URL)
 }

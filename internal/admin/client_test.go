@@ -262,6 +262,7 @@ func TestInvalidClientEventsAreRejectedAndChangeNothing(t *testing.T) {
 		federation("subject", ""):                                              "subject of federation must have",
 		federation("audience", ""):                                             "audience of federation must have",
 		federation("audience", strings.Repeat("x", 1001)):                      "audience of federation must have",
+		federation("audience", "api://app/.default"):                           "leave this ending out",
 		federation("url", ""):                                                  "url of federation must have",
 		federation("issuer", c.ID):                                             "issuer of federation is a client ID",
 		federation("tid", "x"):                                                 "federation must be {",

@@ -15,7 +15,7 @@ import (
 )
 
 // ErrAssertion reports that an assertion does not authenticate the client. It wraps a cause, which is for the log and not
-// for the client. The cause contains nothing of the assertion.
+// for the client. The cause contains nothing of the assertion, except for a wrong issuer, subject, or audience.
 var ErrAssertion = errors.New("oauth: assertion does not authenticate the client")
 
 // Causes of ErrAssertion. Those of package jwt are constants too. Other errors of go-jose can quote the assertion.
@@ -35,8 +35,9 @@ var (
 const (
 	maxAssertionBytes = 16 << 10
 	maxIDBytes        = 256
-	maxExpiryAhead    = time.Hour
-	clockSkew         = time.Minute // between the issuer and this process
+	maxExpiryAhead    = time.Hour     // for a client's own keys
+	maxFederatedAhead = 2 * time.Hour // longer, because the issuer decides: tokens of Entra ID are valid for 60 to 90 minutes
+	clockSkew         = time.Minute   // between the issuer and this process
 )
 
 // algorithms are the signature algorithms of assertions. There is no symmetric one, because keys are public.
@@ -157,22 +158,41 @@ func expectedClaims(c token.Client, audiences []string, now time.Time) (jwt.Expe
 
 // checkClaims returns an error if the claims are not as expected. Package jwt checks neither that exp exists nor that it is
 // near, and accepts an assertion at the very instant at which its UsedAssertion ends.
-func checkClaims(c jwt.Claims, expected jwt.Expected, needsID bool) error {
+func checkClaims(c jwt.Claims, expected jwt.Expected, ownKeys bool) error {
 	if c.Expiry == nil {
 		return errNoExpiry
 	}
-	expiry := c.Expiry.Time()
+	expiry, ahead := c.Expiry.Time(), maxFederatedAhead
+	if ownKeys {
+		ahead = maxExpiryAhead
+	}
 	switch {
 	case !expected.Time.Before(expiry.Add(clockSkew)):
 		return jwt.ErrExpired
-	case expiry.After(expected.Time.Add(maxExpiryAhead + clockSkew)):
+	case expiry.After(expected.Time.Add(ahead + clockSkew)):
 		return errExpiresTooLate
 	case len(c.ID) > maxIDBytes:
 		return errIDTooLong
-	case c.ID == "" && needsID:
+	case c.ID == "" && ownKeys:
 		return errNoID
 	}
-	return c.ValidateWithLeeway(expected, clockSkew)
+	return nameWrongClaim(c.ValidateWithLeeway(expected, clockSkew), c)
+}
+
+// nameWrongClaim adds a wrong issuer, subject, or audience to an error, so that the operator can correct the rule.
+func nameWrongClaim(err error, c jwt.Claims) error {
+	var value any
+	switch {
+	case errors.Is(err, jwt.ErrInvalidIssuer):
+		value = c.Issuer
+	case errors.Is(err, jwt.ErrInvalidSubject):
+		value = c.Subject
+	case errors.Is(err, jwt.ErrInvalidAudience):
+		value = []string(c.Audience)[:min(len(c.Audience), 3)]
+	default:
+		return err
+	}
+	return fmt.Errorf("%w: it is %.200q", err, value)
 }
 
 // findKeys returns the keys of the rule that can have signed an assertion with this header.

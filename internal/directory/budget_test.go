@@ -44,10 +44,11 @@ func TestRoundTripsOfOperationsOnDynamoDB(t *testing.T) {
 // check performs the operation on a table whose calls take at least delay, and compares its cost with the budget.
 func (o budgetedOperation) check(t *testing.T, tab table.Table, tenant string, delay time.Duration) {
 	f := directorytest.New(t, tab).ForTenant(tenant)
-	s := scene{member: f.NewUser("member")}
+	users := f.NewUsers(101)
+	slices.Sort(users)
+	s := scene{member: users[0], others: users[1:]} // the first in the order of IDs is on the first page of a list
 	s.loner = f.Must(f.Create(t.Context(), f.User, scim.Object{"userName": "loner", "externalId": "e",
 		"emails": []any{scim.Object{"value": "loner@example.com"}}}, scim.Projection{})).ID()
-	s.others = f.NewUsers(100)
 	s.group = f.NewGroup("g", s.member)
 	ctx, usage := table.WithUsage(t.Context())
 	s.Fixture, s.setUp = f.Over(directorytest.Slow(tab, delay)), f.Ctx

@@ -166,7 +166,11 @@ func curlCommand(e *traffic.Exchange) string {
 	if e.Query != "" {
 		target += "?" + e.Query
 	}
-	s := `curl -X ` + quote(e.Method) + ` "$BASE"` + quote(target) + ` -H "Authorization: Bearer $TOKEN"`
+	authorization := ` -H "Authorization: Bearer $TOKEN"`
+	if e.Path == traffic.TokenPath { // a body can have other credentials, which are masked
+		authorization = ` -u "$CLIENT_ID:$CLIENT_SECRET"`
+	}
+	s := `curl -X ` + quote(e.Method) + ` "$BASE"` + quote(target) + authorization
 	if t := e.Header.Get("Content-Type"); t != "" {
 		s += " -H " + quote("Content-Type: "+t)
 	}

@@ -23,6 +23,8 @@ func newRepeatForm(e *traffic.Exchange) repeatForm {
 	f := repeatForm{ID: e.ID, Method: e.Method, Target: (&url.URL{Path: e.Path, RawQuery: e.Query}).String(),
 		ContentType: e.Header.Get("Content-Type"), Body: e.Body.Text}
 	switch {
+	case e.Path == traffic.TokenPath:
+		f.Problem = "The console does not keep what authenticated the client."
 	case e.Tenant == "":
 		f.Problem = "The request had no valid token, so its tenant is not known."
 	case e.Body.Size > capture.MaxBodyBytes:

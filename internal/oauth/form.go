@@ -31,7 +31,7 @@ func parseForm(r *http.Request) (form, error) {
 	}
 	media, _, err := mime.ParseMediaType(r.Header.Get("Content-Type"))
 	if err != nil || media != "application/x-www-form-urlencoded" {
-		return nil, invalidRequest("The Content-Type is not supported. Send the parameters in the body, " +
+		return nil, invalidRequest("The Content-Type is missing or not supported. Send the parameters in the body, " +
 			"as application/x-www-form-urlencoded.")
 	}
 	body, err := io.ReadAll(http.MaxBytesReader(nil, r.Body, maxFormBytes))
@@ -140,7 +140,7 @@ func (c *credentials) complete() error {
 			c.clientID = subject
 		}
 	} else if !token.IsClientSecret(c.secret) {
-		return &clientError{"the secret is missing or malformed"}
+		return &clientError{"the secret or the assertion is missing, or the secret is malformed"}
 	}
 	return nil
 }

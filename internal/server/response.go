@@ -143,7 +143,7 @@ func errorResponse(err error) *response {
 		return newErrorResponse(scim.BadRequest(scim.InvalidSyntax, "%s", refused.Detail), nil)
 	case errors.Is(err, token.ErrUnauthorized):
 		known = &scim.Error{Status: http.StatusUnauthorized,
-			Detail: "Send a valid token, as Authorization: Bearer TOKEN."}
+			Detail: "Send a valid token, as Authorization: Bearer TOKEN. If it has expired, get a new one."}
 		return newErrorResponse(known, map[string]string{"WWW-Authenticate": "Bearer"})
 	case directory.IsTransient(err):
 		return errorResponse(tooManyRequests(2, "The service is busy. Repeat the request in a few seconds."))

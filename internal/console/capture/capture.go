@@ -76,7 +76,7 @@ const maxRecordedBodyBytes = 8 << 20
 // record adds an exchange to a recording, unless a part of it is missing. A recording has no requests for tokens, because the
 // server that plays it has other clients.
 func (c *captured) record(to *record.Recorder, r *http.Request) {
-	if c.path == "/oauth/token" || len(c.sent.kept) < c.sent.size || len(c.got.kept) < c.got.size {
+	if c.path == traffic.TokenPath || len(c.sent.kept) < c.sent.size || len(c.got.kept) < c.got.size {
 		return
 	}
 	to.Add(record.Exchange{Request: r, RequestBody: c.sent.kept, Time: c.begin, Duration: c.duration,

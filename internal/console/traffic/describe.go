@@ -5,14 +5,14 @@ import (
 	"strings"
 )
 
-// tokenPath is the path of the token endpoint (RFC 6749 §3.2) after the base path.
-const tokenPath = "/oauth/token"
+// TokenPath is the path of the token endpoint (RFC 6749 §3.2) after the base path.
+const TokenPath = "/oauth/token"
 
 // Describe returns what an exchange means, in one sentence of at most maxSentenceLength characters. The sentence is plain
 // text, and contains names that the client chose. It has no value of a password, and no other values but names.
 func Describe(e *Exchange) string {
 	switch {
-	case e.Status == http.StatusUnauthorized && e.Path == tokenPath:
+	case e.Status == http.StatusUnauthorized && e.Path == TokenPath:
 		return subject(e.Client) + " does not authenticate as an OAuth client (401)"
 	case e.Status == http.StatusUnauthorized && e.Header.Get("Authorization") == "":
 		return subject(e.Client) + " sends no token (401)"
@@ -35,7 +35,7 @@ func (s story) action() action {
 	switch {
 	case s.endpoint == "bulk" && s.Method == http.MethodPost:
 		return s.bulk()
-	case s.Path == tokenPath && s.Method == http.MethodPost:
+	case s.Path == TokenPath && s.Method == http.MethodPost:
 		return simple("request", "an access token", "")
 	case s.endpoint == "changes" && get:
 		return s.readChanges()

@@ -172,7 +172,7 @@ func TestSubjectOfASentence(t *testing.T) {
 
 func TestFailureToAuthenticateIsTheWholeSentence(t *testing.T) {
 	t.Parallel()
-	e := exchangeOf("POST /Users", `{"userName":"ada"}`, 401, errorOf("", "Send a valid token, as Authorization: Bearer TOKEN."))
+	e := exchangeOf("POST /Users", `{"userName":"ada"}`, 401, errorOf("", "Send a valid token, as Authorization: Bearer TOKEN. If it has expired, get a new one."))
 	if got := Describe(e); got != "Okta sends no valid token (401)" {
 		t.Errorf("with another token: got %q", got)
 	}

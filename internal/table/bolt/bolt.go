@@ -71,7 +71,7 @@ func (t *Table) open(options *bbolt.Options) error {
 func openFile(path string, options *bbolt.Options) (*bbolt.DB, error) {
 	db, err := bbolt.Open(path, 0o600, options)
 	if errors.Is(err, bbolterrors.ErrTimeout) {
-		return nil, fmt.Errorf("%s is in use by another process", path)
+		return nil, fmt.Errorf("%s is in use by another process; stop that process first", path)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)

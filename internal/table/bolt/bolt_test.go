@@ -67,7 +67,7 @@ func TestOpenRejectsFileInUse(t *testing.T) {
 	t.Parallel()
 	path := newPath(t)
 	openTest(t, path)
-	if _, err := Open(path); err == nil || err.Error() != "bolt: "+path+" is in use by another process" {
+	if _, err := Open(path); err == nil || err.Error() != "bolt: "+path+" is in use by another process; stop that process first" {
 		t.Error(err)
 	}
 }

@@ -37,8 +37,8 @@ import (
 var canaries = flag.Int("canary", 1,
 	"how many modified copies of each recorded request are sent, to look for its values in logs")
 
-// canary is a handler that records the personal values and secrets in requests. It passes each request on, after
-// modified copies of it.
+// canary is a handler that records the personal values and secrets in requests. It passes each request on, and then
+// modified copies of it, so that no copy takes the name of a resource first.
 type canary struct {
 	http.Handler
 	secret string
@@ -90,6 +90,8 @@ func (c *canary) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.collect("", v)
 	}
 	c.mu.Unlock()
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	c.Handler.ServeHTTP(w, r)
 	for range *canaries {
 		modified := r.Clone(r.Context())
 		modifiedBody := bytes.Clone(body)
@@ -101,8 +103,6 @@ func (c *canary) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		c.responses.Write(out.Body.Bytes())
 		c.mu.Unlock()
 	}
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	c.Handler.ServeHTTP(w, r)
 }
 
 // modify changes a request so that most servers reject it: it adds the token to the query, replaces a byte of the body,

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"encoding/json"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
+	"time"
 )
 
 // Parts of a response that differ in each run.
@@ -67,4 +69,48 @@ func stable(responses string) string {
 		return numbers[id]
 	})
 	return times.ReplaceAllString(responses, "TIME")
+}
+
+// The program in the README keeps a copy of the directory, also after it was killed.
+func TestProgramOfREADME(t *testing.T) {
+	t.Parallel()
+	python, err := exec.LookPath("python3")
+	if err != nil {
+		t.Skip("install python3, which the program in README.md needs, and set PATH to it")
+	}
+	readme, err := os.ReadFile("../../README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, code, _ := strings.Cut(string(readme), "```python\n")
+	code, _, ok := strings.Cut(code, "```\n")
+	if !ok {
+		t.Fatal("the README has no program")
+	}
+	p := startProgram(t, "-db", filepath.Join(t.TempDir(), "scim.db"))
+	folder := t.TempDir()
+	copied := func() string {
+		query := `import sqlite3; print(*(r for (r,) in sqlite3.connect("copy.db").execute("SELECT json_extract(resource, '$.userName') FROM copy ORDER BY 1")))`
+		cmd := exec.CommandContext(t.Context(), python, "-c", query)
+		cmd.Dir = folder
+		out, _ := cmd.CombinedOutput() // the file may not exist yet
+		return strings.TrimSpace(string(out))
+	}
+	var ada struct{ ID string }
+	json.Unmarshal([]byte(p.send(t, "POST", "/Users", `{"userName":"ada"}`)), &ada)
+	for _, step := range []struct{ method, path, body, want string }{
+		{"GET", "/Users", "", "ada"}, {"POST", "/Users", `{"userName":"grace"}`, "ada grace"}, {"DELETE", "/Users/" + ada.ID, "", "grace"},
+	} {
+		p.send(t, step.method, step.path, step.body)
+		program := exec.CommandContext(t.Context(), "bash", "--norc", "-c", p.variables+"; export BASE TOKEN; exec "+python+` -c "$0"`, code)
+		program.Dir = folder
+		if err := program.Start(); err != nil {
+			t.Fatal(err)
+		}
+		for copied() != step.want && t.Context().Err() == nil {
+			time.Sleep(50 * time.Millisecond)
+		}
+		program.Process.Kill()
+		program.Wait()
+	}
 }

@@ -1,19 +1,30 @@
 // Package leniency names the rules by which the server accepts requests that depart from RFC 7643, RFC 7644, and the RFCs
-// on which they build. The package that applies a rule records it in the Set of the request, next to the code that is
-// lenient. A rule is a constant, so it contains nothing that a client sent.
+// on which they build. The package that applies a rule records it in the [Set] of the request, next to the code that is
+// lenient. A rule is a constant, so it contains nothing that a client sent. The package does not read requests itself.
+//
+// Begin with [Collect], which the server calls for each request, and [Set.Apply], which the lenient code calls.
 //
 // # Profiles
 //
 // A request has the profile of its tenant. The profile lenient, the default, accepts all rules. The profile interop follows
 // draft-zollner-scim-interop-profile, which forbids some of what the rules accept, and some of what the RFCs allow:
 //
-//   - It refuses a few rules: what the draft calls undefined attributes and schema URIs. Apply is the place at which a rule
-//     is recorded or refused, so code that is lenient does not know the profile.
+//   - It refuses a few rules: what the draft calls undefined attributes and schema URIs. [Set.Apply] records or refuses a rule,
+//     so code that is lenient does not depend on the profile.
 //   - It has requirements of its own, such as a path in each PATCH operation. The code that reads the path, the filter, or
-//     the schema asks IsInterop, because a request that misses a requirement departs from no RFC and needs no rule.
+//     the schema calls [Set.IsInterop]. Such a request departs from no RFC, so there is no rule for it.
 //
-// The Set carries the profile, because it reaches every package that decodes a request, also for the operations of a bulk
-// request. The draft leaves the other rules to the server, so they stay the same in both profiles.
+// The Set holds the profile, because every package that decodes a request has the Set. The operations of a bulk request
+// share one Set. The draft leaves the other rules to the server, so they are the same in both profiles.
+//
+// # Adding a rule
+//
+//  1. In rules.go, add a constant, a name for logs, and a sentence. The rules are sorted by name.
+//  2. Call [Set.Apply] where the code accepts the departure, or [Set.Add] if no profile refuses the rule. Functions that
+//     decode a part of a request have the Set as an argument. Elsewhere, [FromContext] returns it.
+//  3. If the profile interop refuses the rule, add the detail of the error to refusals in profile.go.
+//  4. Add a request to lenient_test.go of package server, and the sentence to the table in functions/README.md. Tests fail
+//     until both have the rule. A refused rule also needs a case in profile_test.go.
 package leniency
 
 import (

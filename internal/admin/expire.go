@@ -26,9 +26,9 @@ type ExpireResult struct {
 	PurgedTenants  int `json:"purged"` // tenants whose items were all deleted
 }
 
-// Expire logs a warning for each token and client secret that ends soon, purges tenants that have been deleted for DeletedRetention, starts
-// backfills for attributes that have become indexed, and renews change logs. It must be called every hour. If a call fails or runs out
-// of time, the next call continues.
+// Expire logs a warning for each token and client secret that ends soon. It purges tenants that have been deleted for
+// DeletedRetention. It also starts backfills for attributes that have become indexed, and renews change logs. It must be
+// called every hour. If a call fails or runs out of time, the next call continues.
 func (a Admin) Expire(ctx context.Context) (result ExpireResult, err error) {
 	tenants, err := a.Tokens.Tenants(ctx)
 	if err != nil {

@@ -23,7 +23,7 @@ var files embed.FS
 type Config struct {
 	Now      func() time.Time
 	BasePath string   // path of the SCIM server, such as /scim/v2
-	Key      string   // in the address that is printed; whoever has it may use the console
+	Key      string   // part of the address that is printed; a browser needs it to use the console
 	Hosts    []string // values of the header Host that are accepted, such as 127.0.0.1:8080
 
 	Traffic  *capture.Traffic // nil: there are no pages of traffic, faults, and recordings

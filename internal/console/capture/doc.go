@@ -2,7 +2,10 @@
 // the responses, and what the server did for them. It also injects faults and records conversations, if the user of the
 // console asks for it.
 //
-// Requests must not become slower because they are kept. So a request only collects what there is: copies of the bodies, and
-// references to headers, log lines, and items. When a page asks for an exchange, it is made of these, and tokens and
-// passwords are masked. Nothing else is handed out. The package shows nothing: that is the task of package console.
+// Begin with [New] and [Traffic.Handler]. [LogHandler] and [Table] wrap the log and the table of the server. With them, an
+// exchange has the log lines and the writes of its request.
+//
+// Capturing must not slow requests down. So a request only copies its bodies, and keeps references to headers, log lines,
+// and items. When a page asks for an exchange, the package builds it from these, and masks tokens and passwords. Exchanges
+// are returned in this form only. The package has no pages: package console has them.
 package capture

@@ -89,7 +89,7 @@ func (t *Traffic) Clear() {
 	t.exchanges.list, t.exchanges.bytes = nil, 0
 }
 
-// Listen returns a channel of functions that return the new exchanges, and a function that ends it.
+// Listen returns a channel of functions that return the new exchanges, and a function that ends the delivery.
 func (t *Traffic) Listen() (<-chan func() *traffic.Exchange, func()) {
 	l, x := make(chan func() *traffic.Exchange, maxExchanges), &t.exchanges
 	x.mu.Lock()

@@ -51,7 +51,7 @@ type Faults struct {
 	list []*Fault
 }
 
-// Limits of a fault.
+// MaxFaultRequests and MaxFaultSeconds limit a [Fault].
 const MaxFaultRequests, MaxFaultSeconds = 1000, 60
 
 // take returns the first fault that matches, or nil, and counts the request.

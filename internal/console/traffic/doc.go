@@ -1,6 +1,6 @@
 // Package traffic says what an exchange of SCIM messages means: which identity provider sent the request, what the exchange
-// does in a sentence, and how a document differs from another. It reads what it is given, and neither serves nor keeps
-// anything.
+// does in a sentence, and how a document differs from another. Begin with [Exchange] and [Describe]. The package serves no
+// requests and stores no exchanges.
 //
 // # Files
 //
@@ -8,6 +8,6 @@
 //	client.go     which identity provider sent a request
 //	describe.go   an exchange in a sentence; words.go has its parts, and words_read.go, words_write.go and words_patch.go
 //	              have the verbs
-//	document.go   reads JSON, also if it is cut off; text.go makes text of clients fit for a sentence
+//	document.go   reads JSON, also if it is cut off; text.go shortens text of clients, and removes what a line cannot show
 //	difference.go the difference of two JSON documents
 package traffic

@@ -39,7 +39,7 @@ type Exchange struct {
 	sentence  string
 }
 
-// Sentence returns what Describe returns. It is found when it is first asked for, because most exchanges are never shown.
+// Sentence returns what Describe returns. The first call computes it, because most exchanges are never shown.
 func (e *Exchange) Sentence() string {
 	e.described.Do(func() { e.sentence = Describe(e) })
 	return e.sentence

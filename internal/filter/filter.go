@@ -1,6 +1,6 @@
 // Package filter parses and prints filters (RFC 7644 §3.4.2.2) and the paths of PATCH operations (§3.5.2). It has no
 // schemas and evaluates no filters. The grammar does not say whether the last part of a URN is an attribute, so the caller
-// must resolve names with its schemas.
+// must resolve names with its schemas. Begin with [Parse], and with [Visit] to read the result.
 package filter
 
 import "fmt"

@@ -1,6 +1,8 @@
 // Package patch decodes and applies PATCH operations (RFC 7644 §3.5.2). Its functions are pure: they take a resource in
 // canonical form and return a new one, and they do not modify their arguments. The package does not read a table, so it
 // does not check whether a member exists or a name is unique.
+//
+// Begin with [Decode] and [Apply]. [SplitMembers] serves large groups, whose members need not be read.
 package patch
 
 import (

@@ -1,6 +1,6 @@
-// Package query finds the resources that a SCIM list request asks for: filter → plan → candidates → page. It returns the
-// states of resources and cursors; package directory renders them. The package writes nothing except bookmarks and the
-// key of the cursors, and never evaluates a filter on data that it cannot confirm.
+// Package query finds the resources that a SCIM list request asks for: filter → plan → candidates → page. Begin with
+// [Engine.Run]. It returns states of resources, which package directory renders. The package writes nothing except
+// bookmarks and the key of the cursors. It never returns a resource because of an index item alone.
 //
 // # Plans
 //
@@ -10,7 +10,7 @@
 //	filter                                          candidates, in the order of IDs unless stated otherwise
 //	none                                            all resources
 //	id, userName, a group's displayName eq          one
-//	externalId, emails, emails.value eq             those with an index item for the value
+//	an indexed attribute eq, such as emails.value   those with an index item for the value
 //	members.value eq "U"                            the groups in the head item of U
 //	groups.value eq "G"                             the edge items of G
 //	userName sw, displayName sw                     the names with the prefix, in the order of names
@@ -25,14 +25,14 @@
 //
 // A page begins at a start index (query.go) or at a cursor (cursor.go, RFC 9865). A bookmark (bookmark.go) keeps the
 // position of the next start index for an hour, in the table, or in memory if the table is embedded. A page by cursor may
-// be short and costs at most these budgets, so a client gets through a directory of any size with any filter. sortBy
-// (sort.go) reads and sorts all matches for each page, except by the name attribute, whose items are in order.
+// be short and costs at most these budgets. So a client can read a directory of any size with any filter. sortBy (sort.go)
+// reads and sorts all matches for each page, except by the name attribute, whose items are in order.
 //
 // # Costs
 //
-// Table calls that wait for each other, items read and written, read and write units (RRU, WRU), and dollars for a million
-// operations at DynamoDB's on-demand prices. A million resources cost what a thousand do. The test in package directory
-// that prints the table is "go test ./internal/directory -run '^$' -bench Cost -benchtime 50x".
+// Waits are table calls that wait for each other. RRU and WRU are read and write units. Dollars are for a million
+// operations at DynamoDB's on-demand prices. A million resources cost what a thousand do. To print the table, run "go test
+// ./internal/directory -run '^$' -bench Cost -benchtime 50x".
 //
 //	operation                                     waits  read             written  RRU              WRU  dollars
 //	GET of a user in two groups                   2      3                         3                     0.38

@@ -50,7 +50,7 @@ type Params struct {
 	StartIndex int    // from 1; 0: the page is selected by Cursor
 	Cursor     string // from an earlier page; "": the first page
 	Count      int    // maximum number of resources; may be 0
-	Client     string // one walk by StartIndex per client and query keeps its own bookmarks
+	Client     string // names the owner of the bookmarks, so that clients with the same query do not share them
 	Leniency   *leniency.Set
 
 	// NeedsMembers reports whether the page contains the members of groups of a type.

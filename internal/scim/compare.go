@@ -40,9 +40,8 @@ func isASCII(s string) bool {
 	return true
 }
 
-// Compare orders two canonical values of the attribute: negative, zero or positive. It folds strings unless the
-// attribute is caseExact. It compares dateTimes as points in time and numbers exactly. ok is false if the values cannot
-// be compared.
+// Compare orders two canonical values of the attribute: negative, zero or positive. It folds strings unless the attribute
+// is caseExact. It compares dateTimes as points in time and numbers exactly. ok is false if the values cannot be compared.
 func (a *Attribute) Compare(x, y any) (order int, ok bool) {
 	switch x := x.(type) {
 	case string:

@@ -6,10 +6,9 @@ import (
 	"strings"
 )
 
-// A document is the stored part of a resource as canonical JSON: the output of EncodeJSON, with sorted names and
-// without white space. The functions of this file search the text of a document instead of decoding it. The search is
-// exact: JSON escapes every quote inside a string, so "NAME": with its quotes is always a name and never a part of a
-// value.
+// A document is the stored part of a resource as canonical JSON: the output of EncodeJSON, with sorted names and without
+// white space. The functions of this file search the text of a document instead of decoding it. The search is exact: JSON
+// escapes every quote inside a string, so "NAME": with its quotes is always a name and never a part of a value.
 
 // AppendSchemas appends the JSON value of the attribute schemas (RFC 7643 §3) to b: the core schema and the extensions
 // that the document has.

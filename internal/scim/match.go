@@ -14,8 +14,8 @@ import (
 // Evaluation is not nil afterward. A nil Evaluation does not bound the work.
 type Predicate func(*Evaluation, Object) bool
 
-// Matcher compiles a filter (RFC 7644 §3.4.2.2). It returns a 400 invalidFilter if the filter is nil, names an
-// attribute that the resource type does not have, or has a comparison that is not valid for the type of the attribute.
+// Matcher compiles a filter (RFC 7644 §3.4.2.2). It returns a 400 invalidFilter in these cases: the filter is nil, the
+// resource type lacks an attribute, or a comparison is not valid for the type of its attribute.
 func (rt *ResourceType) Matcher(f filter.Expr) (Predicate, error) { return compile(f, rt.Resolve, nil) }
 
 // ElementMatcher compiles the filter of a value path of the attribute, whose names are sub-attributes. Call the

@@ -60,8 +60,7 @@ func MinimalProjection() Projection { return Projection{inclusive: true} }
 // IsExplicit reports whether p lists the attributes to return.
 func (p Projection) IsExplicit() bool { return p.inclusive }
 
-// add adds an attribute to names. Attributes that only the server writes are not in documents, and neither are
-// memberships.
+// add adds an attribute to names. Attributes that only the server writes are not in documents, and neither are memberships.
 func (p *Projection) add(r AttributeRef) {
 	p.namesStored = p.namesStored || r.Attr == nil || r.Attr.Mutability != "readOnly" && !r.Attr.IsMembership
 	p.names[r.String()] = true

@@ -1,7 +1,12 @@
-// Package scim implements RFC 7643: schemas, resource types, and the canonical form of resources. It decodes and
-// validates request bodies, matches filters, projects attributes, and compares values. Its functions are pure: they
-// read no table and know no HTTP. Schemas are loaded from JSON files into values, so a program can have several sets of
-// resource types.
+// Package scim implements RFC 7643: schemas, resource types, and the canonical form of resources. It decodes and validates
+// request bodies, matches filters, projects attributes, and compares values. Its functions are pure: they read no table,
+// and do not depend on HTTP. Schemas are JSON files, so a program can have several sets of resource types.
+//
+// Begin with [StandardTypes] or [Open], which return the resource types. Then see the methods of [ResourceType]: Decode
+// reads a body into an [Object], Matcher compiles a filter, and Project selects attributes.
+//
+// To index an attribute, add its name to lookups of its type in resource_types.json, such as that of the folder schemas.
+// [Storage] says what can be indexed. Package store then writes and backfills index items, and package query reads them.
 package scim
 
 import (
@@ -11,8 +16,7 @@ import (
 	"serverless-scim/internal/leniency"
 )
 
-// An Attribute defines one attribute (RFC 7643 §7). Characteristics that its file omits have the defaults of RFC 7643
-// §2.2.
+// An Attribute defines one attribute (RFC 7643 §7). Characteristics that its file omits have the defaults of RFC 7643 §2.2.
 type Attribute struct {
 	Name            string       `json:"name"`
 	Type            string       `json:"type"` // string, boolean, decimal, integer, dateTime, binary, reference, complex
@@ -38,7 +42,7 @@ type Attribute struct {
 // Sub returns the sub-attribute with a name, in any case. It returns nil if there is none.
 func (a *Attribute) Sub(name string) *Attribute { return a.subIndex.find(name) }
 
-// IsDefined reports whether the profile of l has the attribute. No profile has nil, and interop has nothing writeOnly.
+// IsDefined reports whether the profile of l has a. The profile interop has no writeOnly attributes. nil is never defined.
 func (a *Attribute) IsDefined(l *leniency.Set) bool {
 	return a != nil && (a.Mutability != "writeOnly" || !l.IsInterop())
 }
@@ -146,7 +150,7 @@ type Extension struct {
 	Required bool   `json:"required"`
 }
 
-// Storage says how a table stores the resources of a type.
+// Storage says how a table stores the resources of a type. Only strings and references outside extensions can be indexed.
 type Storage struct {
 	IDPrefix          string   `json:"letter"`  // the first letter of its IDs
 	NameAttribute     string   `json:"name"`    // the attribute that is unique in a tenant, such as userName

@@ -82,8 +82,7 @@ func (s *specializer) Compare(f *filter.Compare) specialized {
 
 func (s *specializer) Present(f *filter.Present) specialized { return s.comparison(f, f.Attr, false) }
 
-// ValuePath specializes the filter in brackets too, because types that have the attribute may differ in its
-// sub-attributes.
+// ValuePath specializes the filter in brackets too, because types that have the attribute may differ in its sub-attributes.
 func (s *specializer) ValuePath(f *filter.ValuePath) specialized {
 	elements := &specializer{leniency: s.leniency}
 	for _, resolve := range s.resolvers {

@@ -13,9 +13,9 @@ import (
 // A CreateSet is a set of resources that requests create all or not at all. An intent marker records their IDs before the
 // first of them is created. If the process dies, or has no time to undo its creates, the sweep undoes them.
 //
-// The marker is also a fence. Each create requires its state prepared, which Undo takes away before it deletes anything.
-// In the end the marker is a tombstone, with the IDs after Undo and without them after Commit. So a write of the marker
-// that arrives late, after its response was lost, cannot undo what is committed.
+// The marker is also a fence. Each create requires its state prepared. Undo changes the state before it deletes anything.
+// In the end the marker is a tombstone. It has the IDs after Undo, and no IDs after Commit. So a write of the marker that
+// arrives late, after its response was lost, cannot undo what is committed.
 type CreateSet struct {
 	dir    *Directory
 	marker table.Key
@@ -63,8 +63,8 @@ func (c *CreateSet) Commit(ctx context.Context) error {
 }
 
 // Undo deletes the resources of the set that exist, and prevents any later create. It can be called again after an error.
-// It reports whether Commit has taken effect, although its response was lost; then it deletes nothing. The deprovisioning
-// guard does not count these deletes.
+// It reports whether Commit has taken effect, although its response was lost. In that case it deletes nothing. The
+// deprovisioning guard does not count these deletes.
 func (c *CreateSet) Undo(ctx context.Context) (committed bool, err error) {
 	state := store.StateAborted
 	begin := c.transition(store.StatePrepared, store.StateAborted)

@@ -10,7 +10,7 @@ import (
 )
 
 // Delete removes a resource, its memberships and its members (RFC 7644 §3.6). If these are too many for one transaction,
-// Delete first marks the resource as deleting, which deletes it for every reader, and then removes the memberships. It
+// Delete first marks the resource as deleting, so that no reader sees it any more. Then it removes the memberships. Delete
 // returns what was deleted.
 func (d *Directory) Delete(ctx context.Context, rt *scim.ResourceType, id string, match Precondition) (summary ChangeSummary, err error) {
 	tooLarge, guard := false, d.guardOnce(ctx)

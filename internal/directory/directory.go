@@ -1,6 +1,7 @@
 // Package directory performs the operations of RFC 7644 on the users, groups and other resources of one tenant: Create,
 // Retrieve, Replace, Modify, Delete and List. It decides what a request changes, calls package store to write it and
-// package query to find resources, and renders responses. The package does not depend on HTTP.
+// package query to find resources, and renders resources as JSON. The package does not depend on HTTP: package server
+// decodes requests and checks tokens. Begin with [New].
 package directory
 
 import (
@@ -88,7 +89,8 @@ func (d *Directory) Location(rt *scim.ResourceType, id string) string {
 	return rt.Location(d.baseURL, id)
 }
 
-// MeasureUsage starts to count what the table calls of a request cost. The function returns the costs, for a log.
+// MeasureUsage starts to count the cost of table calls with the context that it returns. The function returns the cost, for
+// a log.
 func MeasureUsage(ctx context.Context) (context.Context, func() slog.Value) {
 	ctx, usage := table.WithUsage(ctx)
 	return ctx, func() slog.Value {

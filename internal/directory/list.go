@@ -20,7 +20,7 @@ type ListParams struct {
 	Cursor     string // from an earlier page; "": the first page
 	Count      int    // maximum number of resources; may be 0
 	Projection scim.Projection
-	Client     string // one walk by StartIndex per client and query keeps its own bookmarks
+	Client     string // names the owner of the bookmarks, so that clients with the same query do not share them
 }
 
 // PageTimeout is how long a client can wait between two pages.

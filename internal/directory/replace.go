@@ -9,8 +9,8 @@ import (
 )
 
 // Replace replaces a resource with what the client sent, in canonical form (RFC 7644 §3.5.1). Attributes that are left out
-// are cleared. The members of a group become exactly the members sent, except that members that do not exist are left out,
-// or rejected if StrictMembers is set. Replace writes only the memberships that change.
+// are cleared. The members of a group become exactly the members sent. Members that do not exist are left out, or rejected
+// if StrictMembers is set. Replace writes only the memberships that change.
 func (d *Directory) Replace(ctx context.Context, rt *scim.ResourceType, id string, o scim.Object, match Precondition,
 	p scim.Projection) (*Resource, error) {
 	members, doc := splitMembers(rt, o)

@@ -14,8 +14,8 @@ func (d *Directory) Retrieve(ctx context.Context, rt *scim.ResourceType, id stri
 	return d.readResource(ctx, rt, id, readsForResponse(rt, p))
 }
 
-// Render returns resources whose head items were read, with what the projection selects. The result is nil for a resource
-// that does not exist, or no longer.
+// Render returns resources whose head items were read, with what the projection selects. The element of a resource that
+// does not exist is nil.
 func (d *Directory) Render(ctx context.Context, states []store.ResourceState, p scim.Projection) ([]*Resource, error) {
 	visible := slices.DeleteFunc(slices.Clone(states), func(r store.ResourceState) bool { return r.Head == nil })
 	visible, err := d.store.LoadMembers(ctx, visible, func(rt *scim.ResourceType) bool { return readsForResponse(rt, p).members })

@@ -125,9 +125,9 @@ func (s *Store) RandomBytes(n int) ([]byte, error) {
 	return b, err
 }
 
-// NewID returns an unused resource ID, which holds 16 random bytes. Random IDs spread the writes to AllPartition: one
-// place of a DynamoDB partition takes 1,000 write units a second, which is about 500 creates. In an embedded table an ID
-// begins with the time in milliseconds, as a UUIDv7 does (RFC 9562 §5.7), so that an import writes adjacent keys.
+// NewID returns an unused resource ID, which holds 16 random bytes. Random IDs spread the writes to AllPartition: one place
+// of a DynamoDB partition takes 1,000 write units a second, which is about 500 creates. In an embedded table an ID begins
+// with the time in milliseconds, as a UUIDv7 does (RFC 9562 §5.7). An import then writes adjacent keys.
 func (s *Store) NewID(rt *scim.ResourceType) (string, error) {
 	b, err := s.RandomBytes(16)
 	if err != nil {

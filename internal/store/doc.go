@@ -1,7 +1,7 @@
-// Package store keeps one tenant's resources as items of a table. Every write is a transaction, and its conditions keep
-// the data consistent under concurrent writes. Data read from several items is used only if the items come from one
-// snapshot read or the member digest matches. The package writes membership changes and never rewrites a member list. It
-// answers no filter (package query does), renders no response, and does not depend on HTTP.
+// Package store keeps one tenant's resources as items of a table. Every write is a transaction, and its conditions keep the
+// data consistent under concurrent writes. Data read from several items is used only if the items come from one snapshot
+// read or the member digest matches. The package writes membership changes and never rewrites a member list. It answers no
+// filter (package query does), renders no response, and does not depend on HTTP. Begin with [Store.Execute].
 //
 // # Items
 //
@@ -31,12 +31,12 @@
 //
 //  1. A name item points to a resource if and only if the resource exists and has that name.
 //  2. An edge item exists if and only if the member's groups set names the group, and both resources exist.
-//  3. A change takes effect wholly or not at all for every client, whatever its size.
+//  3. A change takes effect wholly or not at all for every client. Its size does not matter.
 //  4. The counters, and each group's n (number of edge items) and sum (of member hashes), are right.
 //  5. No process writes an item of one tenant on behalf of another.
 //
 // DynamoDB shows a transaction to plain reads item by item. Therefore a member list is used only if its count and digest
-// match the head item, and everything else only under a condition of the write that follows.
+// match the head item. A write repeats all else that it depends on as a condition.
 //
 // # Writes
 //
@@ -60,8 +60,8 @@
 // items are deleted, and the marker becomes a tombstone (swept) that blocks late writes for 7 days. A marker with the
 // attribute creates is not that of a change, but of a directory.CreateSet.
 //
-// A delete that does not fit one transaction marks the head item as deleting, which deletes the resource for every reader,
-// and writes a marker (finish_delete.go). Then it removes members and memberships in batches, and last the head item.
+// A delete that does not fit one transaction marks the head item as deleting, and writes a marker (finish_delete.go). No
+// reader sees the resource any more. Then the delete removes members and memberships in batches, and last the head item.
 //
 // The sweep finishes committed changes and deletes, and undoes creates, after 30 seconds. It aborts prepared changes after
 // 20 minutes. A backfill writes the index items of a newly indexed attribute. Until it ends, no query uses these.

@@ -99,9 +99,9 @@ func (k Keys) IndexPartition(rt *scim.ResourceType, attribute, folded string) st
 	return k.TypePartition(rt) + "#" + attribute + "#" + folded
 }
 
-// AllPartition returns the partition with an index item for every resource of a type. Lists read this partition because
-// an ID never changes: a list in the order of IDs returns a resource exactly once, even if it is renamed meanwhile. IDs
-// are random (NewID), so DynamoDB can split the partition where writes are concentrated.
+// AllPartition returns the partition with an index item for every resource of a type. Lists read this partition because an
+// ID never changes: a list in the order of IDs returns a resource exactly once, even if it is renamed. IDs are random
+// (NewID), so DynamoDB can split the partition where writes are concentrated.
 func (k Keys) AllPartition(rt *scim.ResourceType) string { return k.IndexPartition(rt, "id", "") }
 
 // CounterShards is the number of counter items of one resource type. Concurrent creates seldom write the same one.

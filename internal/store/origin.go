@@ -2,8 +2,8 @@ package store
 
 import "serverless-scim/internal/table"
 
-// An Origin says what made a change: of a head item, the last one that moved its ver or gver. The attributes are absent if
-// the request is not known, because the sweep has finished a change of an older version of this program, for example.
+// An Origin says what made a change. In a head item, it is the last change that moved ver or gver. The attributes are absent if
+// the request is not known. For example, the sweep may have finished a change of an older version of this program.
 type Origin struct {
 	Request   string `dynamodbav:"txn,omitempty"` // ID of the request
 	Token     string `dynamodbav:"by,omitempty"`  // ID of the token of the request

@@ -82,7 +82,7 @@ func (s *Store) RequireNoPending(ctx context.Context, rt *scim.ResourceType, h *
 }
 
 // ReadMemberships returns the head item of a group, and which of the IDs are members, from one version of the group. It
-// reads the edge items of the IDs only, whatever the size of the group.
+// reads only the edge items of the IDs, so the cost does not depend on the size of the group.
 func (s *Store) ReadMemberships(ctx context.Context, rt *scim.ResourceType, id string, ids []string) (h *HeadItem, members []string, err error) {
 	batches := slices.Collect(slices.Chunk(ids, s.Limits.SnapshotEdges))
 	if len(batches) == 0 {

@@ -10,10 +10,10 @@ import (
 // maxGoroutines bounds the table calls that one request makes at the same time.
 const maxGoroutines = 16
 
-// RunConcurrently runs calls that do not depend on each other, at most 16 at a time, waits for all of them, and returns
-// one of their errors. It cancels no call when another one fails, because a write that has begun must not be
-// interrupted. It runs the last call in the caller's goroutine, which would only wait otherwise. A panic of any call is
-// repeated in the caller's goroutine, which can recover from it.
+// RunConcurrently runs calls that do not depend on each other, at most 16 at a time. It waits for all of them, and returns
+// one of their errors. It cancels no call when another one fails, because a write that has begun must not be interrupted.
+// It runs the last call in the caller's goroutine, which would only wait otherwise. A panic of any call is repeated in the
+// caller's goroutine, which can recover from it.
 func RunConcurrently(calls ...func() error) error {
 	if len(calls) == 0 {
 		return nil

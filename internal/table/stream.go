@@ -26,7 +26,7 @@ type Stream interface {
 	Receive(ctx context.Context, handle func(context.Context, []Record) error) (int, error)
 }
 
-// An ImageWriter is a Table that knows the items before and after a transaction without another read.
+// An ImageWriter is a Table that returns the items before and after a transaction without another read.
 type ImageWriter interface {
 	// WriteImages does what Write does. If the transaction takes effect, it returns the items before and after it.
 	WriteImages(ctx context.Context, writes ...Write) (Images, error)

@@ -1,6 +1,6 @@
 // Package table defines the storage contract: what the rest of the program may expect of a Table, in DynamoDB's terms.
 // Package dynamo implements the contract on Amazon DynamoDB, package bolt in a local file. Package tabletest checks an
-// implementation, called a driver.
+// implementation, called a driver. Begin with [Table], [Write], and [Condition].
 //
 // Items have a partition key, a sort key, and attributes. Get, Query and Scan are plain reads: strongly consistent for
 // each item, but they may observe part of a transaction. Snapshot reads up to 100 items from the same instant. Write is
@@ -16,10 +16,10 @@
 //   - *TransientError: the context ended first. A write may or may not have taken effect.
 //   - Another error: the table is missing, access is denied, or the file is damaged, for example.
 //
-// Scoped, Metered and ReadOnly wrap a Table: the first limits the keys that a call can reach, the second counts calls and
-// cost, and the third rejects writes.
+// These types wrap a Table: [Scoped] limits the keys that a call can reach, [Metered] counts calls and cost, and [ReadOnly]
+// rejects writes.
 //
-// The package does not know SCIM or tenants. It offers no secondary index, no eventually consistent read, no write
+// The package does not depend on SCIM or tenants. It offers no secondary index, no eventually consistent read, no write
 // outside a transaction, and no expression strings.
 package table
 

@@ -44,14 +44,28 @@ type (
 	}
 )
 
-func (w Put) Target() Key            { return w.Item.Key() }
-func (w Update) Target() Key         { return w.Key }
-func (w Delete) Target() Key         { return w.Key }
+// Target returns the key of the item.
+func (w Put) Target() Key { return w.Item.Key() }
+
+// Target returns Key.
+func (w Update) Target() Key { return w.Key }
+
+// Target returns Key.
+func (w Delete) Target() Key { return w.Key }
+
+// Target returns Key.
 func (w ConditionCheck) Target() Key { return w.Key }
 
-func (w Put) Conditions() []Condition            { return w.If }
-func (w Update) Conditions() []Condition         { return w.If }
-func (w Delete) Conditions() []Condition         { return w.If }
+// Conditions returns If.
+func (w Put) Conditions() []Condition { return w.If }
+
+// Conditions returns If.
+func (w Update) Conditions() []Condition { return w.If }
+
+// Conditions returns If.
+func (w Delete) Conditions() []Condition { return w.If }
+
+// Conditions returns If.
 func (w ConditionCheck) Conditions() []Condition { return w.If }
 
 func (Put) write()            {}
@@ -59,9 +73,9 @@ func (Update) write()         {}
 func (Delete) write()         {}
 func (ConditionCheck) write() {}
 
-// Apply returns the item after the update. It does not change old, which is nil if the item does not exist. The error
-// is *InvalidError if an attribute of Add or Delete has another type in old, or if a sum exceeds 64 bits (DynamoDB
-// itself allows 38 digits). It is *TooLargeError if the new item is too large.
+// Apply returns the item after the update. It does not change old, which is nil if the item does not exist. The error is
+// *InvalidError if an attribute of Add or Delete has another type in old, or if a sum exceeds 64 bits. DynamoDB itself
+// allows 38 digits. The error is *TooLargeError if the new item is too large.
 func (w Update) Apply(old Item) (Item, error) {
 	for _, part := range []Item{w.Add, w.Delete} {
 		for name, v := range part {

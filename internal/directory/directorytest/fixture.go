@@ -1,5 +1,6 @@
-// Package directorytest holds what the tests of store, query, fsck and directory share: a fixture around the directory
-// of one tenant, a checker of the table's invariants, and a seeder that writes large tables quickly.
+// Package directorytest holds what the tests of store, query, fsck and directory share: a fixture around the directory of
+// one tenant, a checker of the table's invariants, and a seeder that writes large tables quickly. Begin with [NewTable] and
+// [New]. Only tests import the package.
 package directorytest
 
 import (

@@ -1,7 +1,7 @@
-// Package bolt implements a table.Table in one local file, with go.etcd.io/bbolt. It replaces DynamoDB on a laptop and
-// in tests. It rejects what DynamoDB rejects, and it counts pages and request units as DynamoDB does, so that a program
-// that works on this package also works on DynamoDB. One process at a time can open a file. The package has no server,
-// no cache, and no time to live: expired items stay. It keeps a stream of the items that Watch selects.
+// Package bolt implements a table.Table in one local file, with go.etcd.io/bbolt. It replaces DynamoDB on a laptop and in
+// tests. It rejects what DynamoDB rejects, and it counts pages and request units as DynamoDB does. A program that works on
+// this package therefore also works on DynamoDB. Begin with [Open]. One process at a time can open a file. The package has
+// no server, no cache, and no time to live: expired items stay. It keeps a stream of the items that Watch selects.
 package bolt
 
 import (

@@ -25,10 +25,10 @@ type Finding struct {
 // Check checks each item of the file at path, in the order of the pages, and reports the damaged ones. It returns an
 // error if the file does not exist, holds no table, is in use by another process, or has a damaged page.
 //
-// If repair is true and an item can be repaired, Check writes a new file with each item at the key that the item itself
-// contains. If two items have the same key, the one that a search finds remains, because it is the newer one. An item
-// that cannot be decoded stays as it is. The new file replaces the old one, which remains as path + ".damaged". Check
-// reports the findings after that.
+// If repair is true and an item can be repaired, Check writes a new file. Each item then has the key that the item itself
+// contains. If two items have the same key, the one that a search finds remains, because it is the newer one. An item that
+// cannot be decoded stays as it is. The new file replaces the old one, which remains as path + ".damaged". Check reports
+// the findings after that.
 func Check(path string, repair bool, report func(Finding)) error {
 	info, err := os.Stat(path)
 	if err == nil && info.Size() == 0 {

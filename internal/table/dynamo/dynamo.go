@@ -1,9 +1,9 @@
-// Package dynamo implements a table.Table on Amazon DynamoDB. It is the only package that imports DynamoDB's client.
-// Every read is strongly consistent, and every write is a transaction.
+// Package dynamo implements a table.Table on Amazon DynamoDB. It is the only package that imports DynamoDB's client. Every
+// read is strongly consistent, and every write is a transaction. Begin with [NewClient] and [New].
 //
-// The package retries transient errors itself and removes the SDK's retry middleware from each call, because the SDK
-// does not retry transaction conflicts and may sleep past the caller's deadline. The removed middleware also corrects a
-// wrong clock: the clock of the machine must be right within a few minutes, or AWS rejects every signature.
+// The package retries transient errors itself, and removes the SDK's retry middleware from each call. The SDK does not
+// retry transaction conflicts, and may sleep past the caller's deadline. The removed middleware also corrects a wrong
+// clock: the clock of the machine must be right within a few minutes, or AWS rejects every signature.
 package dynamo
 
 import (

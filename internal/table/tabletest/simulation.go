@@ -225,8 +225,8 @@ type thread struct {
 const streamShards = 2
 
 // A SimulatedStream is the table.Stream of one shard of a Simulation. It delivers batches of random size, at random later
-// than possible, and at random again although they were handled. Only one process may receive from it at a time, as
-// Lambda ensures, but a process that crashes may leave writes behind that arrive during the next delivery.
+// than possible, and at random again although they were handled. Only one process may receive from it at a time, as Lambda
+// ensures. The writes of a process that crashes may arrive during the next delivery.
 type SimulatedStream struct {
 	simulation *Simulation
 	records    []table.Record

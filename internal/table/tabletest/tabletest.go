@@ -1,7 +1,8 @@
 // Package tabletest checks the contract of package table, and provides tables with faults for the tests of its callers.
 //
-// Run is the test suite that every driver must pass, alone and under its wrappers. It checks each rule of the contract
-// on an empty table: reads and their pages, writes, conditions, limits, errors, concurrency, and charged request units.
+// Begin with [Run]. It is the test suite that every driver must pass, alone and under its wrappers. It checks each rule of
+// the contract on an empty table: reads and their pages, writes, conditions, limits, errors, concurrency, and charged
+// request units.
 //
 // A driver or an emulator on a test machine rarely shows how DynamoDB behaves under load. These types do:
 //

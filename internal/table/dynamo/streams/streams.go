@@ -1,6 +1,6 @@
 // Package streams polls the stream of a DynamoDB table. In AWS, Lambda does this, so no Lambda function uses the package:
-// functions/local and tests read the streams of emulators with it. It keeps its positions in memory, so a new Stream
-// begins with the oldest record that DynamoDB has kept, which is up to 24 hours old.
+// functions/local and tests read the streams of emulators with it. It keeps its positions in memory. So a new Stream begins
+// with the oldest record that DynamoDB has kept, which is up to 24 hours old. Begin with [New].
 package streams
 
 import (

@@ -1,6 +1,6 @@
 // Package gateway serves API Gateway events with an http.Handler. It converts REST API (v1) and HTTP API (v2) events to
-// requests, and the handler's responses to the form that API Gateway expects. It does not route, read the environment,
-// or depend on SCIM or storage.
+// requests, and the handler's responses to the form that API Gateway expects. It does not route, read the environment, or
+// depend on SCIM or storage. Begin with [New]: lambda.Start serves the Handler that it returns.
 package gateway
 
 import (

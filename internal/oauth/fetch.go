@@ -35,8 +35,8 @@ type ClientOptions struct {
 }
 
 // NewClient returns an HTTP client that connects to port 443 of public addresses only, and that follows no redirect. The
-// addresses are checked when it connects, so names do not lead elsewhere, and neither do names that change (DNS rebinding).
-// It uses no proxy, which would resolve names itself. It keeps no connection, because key sets are seldom fetched.
+// addresses are checked when it connects, so no name can lead to a private address, even if it changes (DNS rebinding). It
+// uses no proxy, which would resolve names itself. It keeps no connection, because key sets are seldom fetched.
 func NewClient(o ClientOptions) *http.Client {
 	dialer := net.Dialer{Control: func(_, address string, _ syscall.RawConn) error { return o.checkAddress(address) }}
 	return &http.Client{

@@ -1,13 +1,14 @@
 // Package server implements the SCIM protocol over net/http. It decodes requests, calls the operations of package
-// directory, and encodes the responses. There is one file for each verb of RFC 7644.
+// directory, and encodes the responses. There is one file for each verb of RFC 7644. Begin with [New] and the table of
+// routes in server.go.
 //
 // A request passes these steps. ServeHTTP authenticates it and checks the rate limit of its token. The routeTable finds
 // the route, which names the handler, the resource type, and the ID. A route that writes requires a token whose scope
 // permits that. The handler returns a response or an error. ServeHTTP writes the response and logs the request. Package oauth
 // handles requests to the token endpoint and its metadata, which need no token and are not SCIM messages.
 //
-// The package does not store anything, does not read the environment, and does not depend on Lambda or API Gateway,
-// except for their size limits. A handler never writes to the connection.
+// The package does not store anything, does not read the environment, and does not depend on Lambda or API Gateway, except
+// for their size limits. A handler returns its response, and ServeHTTP alone writes to the connection.
 //
 // # Files
 //
@@ -16,7 +17,7 @@
 //	server.go                   New, the table of all routes, the steps of a request
 //	discovery.go                the discovery endpoints, which report the limits of the other handlers
 //	bulk*.go                    /Bulk, which executes each operation through the route of the single request
-//	changes.go                  /Changes, which tells applications what has changed
+//	changes.go                  /Changes, with which applications read what has changed
 //	search.go, query.go         the requests that list resources
 //	create.go, ..., delete.go   the other handlers, one file for each verb
 //	audit.go, limit.go          the call of a handler with its scope check and audit record; rate limit and

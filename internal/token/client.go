@@ -27,12 +27,12 @@ var (
 )
 
 const (
-	MaxClients            = 20            // of a tenant
-	MaxClientSecrets      = 5             // valid secrets of a client
-	MinTokenLifetime      = time.Hour     // of an access token
-	MaxTokenLifetime      = 6 * time.Hour // of an access token
-	DefaultSecretLifetime = MaxLifetime   // of a client secret
-	MaxSecretLifetime     = 3 * 365 * 24 * time.Hour
+	MaxClients            = 20                       // of a tenant
+	MaxClientSecrets      = 5                        // valid secrets of a client
+	MinTokenLifetime      = time.Hour                // of an access token
+	MaxTokenLifetime      = 6 * time.Hour            // of an access token
+	DefaultSecretLifetime = MaxLifetime              // of a client secret
+	MaxSecretLifetime     = 3 * 365 * 24 * time.Hour // of a client secret
 
 	clientPrefix     = "client_"
 	clientIDLetters  = 16       // 80 bits in base32

@@ -10,8 +10,8 @@ import (
 // AddDeprovisioned counts users of a tenant that are about to be deactivated or deleted. It returns how many were
 // counted in the last ten minutes, including these. A user counts for at least ten and less than eleven minutes.
 //
-// Every call increments a counter before it reads the counters. So at most limit concurrent calls return a sum of at
-// most limit, whatever the limit is.
+// Every call increments a counter before it reads the counters. So at most limit concurrent calls return a sum of at most
+// limit, for every limit.
 func (s *Store) AddDeprovisioned(ctx context.Context, tenant string, users int) (sum int, err error) {
 	t, now, partition := metered(s.Table), s.Now().Unix(), counterPartition(tenant)
 	err = t.Write(ctx, table.Update{

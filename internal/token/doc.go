@@ -3,6 +3,8 @@
 // scope, and expires. An access token is a token of an OAuth client, and is valid only as long as the client exists. The
 // package also counts requests for rate limits, and deprovisioned users. It does not read or write SCIM resources.
 //
+// Begin with [Store.Authenticate], which the server calls for each request, and with [Store.Create].
+//
 // A token of IssueInMemory is not stored: it is valid in one process, and does not expire.
 //
 // # Items

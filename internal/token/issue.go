@@ -16,7 +16,8 @@ var (
 	ErrNoToken = errors.New("token: the tenant has no such token")
 	// ErrRotated reports that a token was rotated and is still valid, so that it has a replacement already.
 	ErrRotated = errors.New("token: the token is being rotated already")
-	// ErrLabelTaken reports that a tenant has an unexpired token with the label of a new one, or a client with that of a new one.
+	// ErrLabelTaken reports that a tenant has an unexpired token with the label of a new token, or a client with the label
+	// of a new client.
 	ErrLabelTaken = errors.New("token: the tenant has a valid token or client with this label")
 	// ErrTooManyTokens reports that a tenant has MaxTokens unexpired tokens.
 	ErrTooManyTokens = fmt.Errorf("token: the tenant has %d valid tokens, which is the maximum", MaxTokens)

@@ -1,5 +1,6 @@
-// Package bulkid replaces the references of bulk requests in JSON. A reference is text such as bulkId:qwerty in place of the ID
-// of a resource that another operation of the request creates (RFC 7644 §3.7.2).
+// Package bulkid replaces the references of bulk requests in JSON. A reference is text such as bulkId:qwerty in place of
+// the ID of a resource that another operation of the request creates (RFC 7644 §3.7.2). Begin with [Substituter]. The
+// package does not order or execute operations: package server does.
 package bulkid
 
 import (

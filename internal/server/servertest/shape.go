@@ -56,9 +56,12 @@ func isPositiveInteger(seconds string) bool {
 	return err == nil && n > 0
 }
 
-// CheckOAuthResponse returns an error if a response of the token endpoint or of its metadata violates a rule: the media type, an
-// error message of RFC 6749 §5.2 and nothing else with an error, WWW-Authenticate with 401, Retry-After with 429 and 503, and
-// no-store (§5.1) unless the response is the metadata.
+// CheckOAuthResponse returns an error if a response of the token endpoint or of its metadata violates a rule:
+//
+//   - It has the media type of JSON.
+//   - With an error, its body is the error message of RFC 6749 §5.2 and nothing else.
+//   - It has WWW-Authenticate with 401, and Retry-After with 429 and 503.
+//   - It has no-store (§5.1), unless it is the metadata.
 func CheckOAuthResponse(method string, status int, header http.Header, body []byte) error {
 	var o map[string]any
 	if err := json.Unmarshal(body, &o); err != nil && method != http.MethodHead {

@@ -102,7 +102,8 @@ func (c *Change) Events(full bool) (uris []string) {
 	return slices.Compact(uris)
 }
 
-// EventID returns an ID that is the same whenever the change is told again, and differs from those of all other changes.
+// EventID returns an ID that is the same whenever the change is reported again, and differs from those of all other
+// changes.
 func (c *Change) EventID(tenant string) string {
 	text := fmt.Sprintf("%s#%s#%s#%d.%d#%t", tenant, c.ResourceType, c.ResourceID, c.Version, c.GroupsVersion, c.Has(Deleted))
 	hash := sha256.Sum256([]byte(text))

@@ -1,11 +1,11 @@
-// Package feed tells the application behind the service what changes. It turns the records of the table's stream into
-// changes of resources, keeps them in the change log of their tenant, and reads the log for clients. It does not change
-// resources, it does not render them, and it calls no other system: a Sink does.
+// Package feed reports changes of resources to applications. It decodes the records of the table's stream, and appends the
+// changes to the change log of their tenant. It also reads the log for clients. It does not change resources, it does not
+// render them, and it calls no other system: a Sink does.
 //
 //	head items ─▶ stream of the table ─▶ Publisher ─┬▶ change log ─▶ Reader ─▶ GET /Changes
 //	                                                └▶ Sinks, such as EventBridge
 //
-// Begin with Change and Decode, which say what a change is. Publisher has the writing side, and Reader the reading side.
+// Begin with [Change] and [Decode], which say what a change is. A [Publisher] writes the log, and a [Reader] reads it.
 //
 // # Items
 //
@@ -16,12 +16,12 @@
 //	log state   t#changes  state                 epoch, start
 //
 // Entries have consecutive numbers. An entry holds up to 100 changes of up to 64 KB, and expires after 90 days. A writer
-// puts the entry after the last one, on the condition that its number is free. So a reader that reads consecutive
-// numbers and stops where one is missing misses no entry, even if several writers run, and some of them crash.
+// puts the entry after the last one, on the condition that its number is free. A reader reads consecutive numbers, and
+// stops where one is missing. So it misses no entry, even if several writers run, or crash.
 //
-// An empty log begins at the number of the current Unix time in milliseconds, which is above every number used before.
-// The attribute start has this number, and the transaction that begins a log depends on it, so that two writers cannot
-// begin it at two numbers. Reset sets the attribute epoch; a cursor of another epoch has expired.
+// An empty log begins at the number of the current Unix time in milliseconds, which is above every number used before. The
+// attribute start has this number. The transaction that begins a log requires that start is absent or unchanged, so two
+// writers cannot begin it at two numbers. Reset sets the attribute epoch. A cursor of another epoch has expired.
 //
 // # What a reader can rely on
 //

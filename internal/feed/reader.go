@@ -40,7 +40,7 @@ func (p Page) States() []store.ResourceState {
 }
 
 // Read returns the page at a cursor, with at most count changes. It may return fewer although more exist. The cursor "" is
-// the beginning: the first pages list every resource that exists. Then the pages tell what has changed since, without end.
+// the beginning: the first pages list every resource that exists. Then the pages have what has changed since, without end.
 // An error is a *scim.Error if the cursor is not valid or has expired. The caller then begins again without a cursor.
 func (r *Reader) Read(ctx context.Context, cursor string, count int) (Page, error) {
 	p, begin := position{}, cursor == ""

@@ -28,15 +28,19 @@
 //
 // # What fsck refuses
 //
-// fsck does not repair what it would have to guess: a corrupt item (except a cursor key), an item with an invalid ID in
-// place of a group or member, a head item with the tenant of another key, or two resources with the same name. It only
-// reports them. It ignores bookmarks, tokens, clients, tenants, and all items that are not part of the item layout of package
-// store.
+// fsck only reports what it cannot repair without a guess:
+//
+//   - a corrupt item, except a cursor key
+//   - an item with an invalid ID in place of a group or member
+//   - a head item whose attribute tenant is not that of its key
+//   - two resources with the same name
+//
+// It ignores bookmarks, tokens, clients, tenants, and all items that are not part of the item layout of package store.
 //
 // # Findings and repairs
 //
-// The first column is the reported problem without its values. Every repair of a groups set increments the groups
-// version, and every repair that removes a member from a group increments the version of the group.
+// The first column is the reported problem without its values. Every repair of a groups set increments the groups version.
+// Every repair that removes a member from a group increments the version of the group.
 //
 //	problem                                                   repair
 //	name item without a head item that has the name           delete it

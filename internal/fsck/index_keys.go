@@ -7,8 +7,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// IndexKeys returns a function that returns the keys of the name item and of the index items that a check expects of a
-// resource with a document.
+// IndexKeys returns a function for the console. The function returns the keys of the items that a check expects of a
+// resource with a document: its name item and its index items.
 func IndexKeys(c store.Config) func(tenant, resourceType, id, document string) ([]table.Key, error) {
 	return func(tenant, resourceType, id, document string) ([]table.Key, error) {
 		s, rt := store.New(c, tenant), c.Types.ByName(resourceType)

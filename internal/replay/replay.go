@@ -1,7 +1,7 @@
 // Package replay plays recorded conversations against a SCIM server and compares each response with the expected one. A
-// conversation is a folder of API Gateway events and expected responses. The server may be in use: a Player changes
-// only the resources that it creates, and deletes them at the end. The package reads no environment and starts no
-// server.
+// conversation is a folder of API Gateway events and expected responses. The server may be in use: a Player changes only
+// the resources that it creates, and deletes them at the end. The package reads no environment and starts no server. Begin
+// with [LoadConversations] and [Player.PlayAll].
 package replay
 
 import (
@@ -31,9 +31,10 @@ type Player struct {
 	Progress  io.Writer        // a terminal on which PlayAll draws how many steps are done; nil: nothing is drawn
 }
 
-// Play plays all steps of a conversation and returns the number of steps whose responses differ. A difference does not
-// stop the conversation. When ctx ends, Play stops before the next step. It returns an error if ctx ended, the server
-// could not be reached, a response is 401 and should not be, or a resource was not, or possibly not, deleted.
+// Play plays all steps of a conversation and returns the number of steps whose responses differ. A difference does not stop
+// the conversation. When ctx ends, Play stops before the next step. It returns an error if ctx ended, the server could not
+// be reached, or a response is 401 and should not be. It also returns
+// an error if a resource that it created may still exist.
 func (r *Player) Play(ctx context.Context, c Conversation) (differing int, err error) {
 	s := newSession(r.Target, r.Token, collectNames(c, r.RunSuffix))
 	for _, step := range c.Steps {

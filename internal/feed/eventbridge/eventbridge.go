@@ -1,8 +1,8 @@
 // Package eventbridge sends changes to a bus of Amazon EventBridge, one event for each change. It is the only package that
 // imports EventBridge's client.
 //
-// Bus.Send is a feed.Sink. It sends the changes in their order, but EventBridge delivers events in any order. An event
-// that was sent twice has the same changeId both times.
+// Begin with [New]. [Bus.Send] is a feed.Sink. It sends the changes in their order, but EventBridge delivers events in any
+// order. An event that was sent twice has the same changeId both times.
 package eventbridge
 
 import (

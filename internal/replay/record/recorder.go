@@ -1,33 +1,37 @@
 // Package record collects the exchanges of a SCIM server and saves them as a conversation of package replay. The
-// conversation can be played without editing, and given to others.
+// conversation can be played without editing, and given to others. The package does not play it: package replay does. Begin
+// with [NewRecorder], [Recorder.Add], and [Recorder.Save].
 //
 // # What is saved
 //
-// Each exchange becomes a step, in the order of the responses. IDs, times, entity tags, cursors, and addresses remain
-// those of the recorded server: package replay replaces or ignores them. The steps before the first exchange create the
-// resources that existed before the recording. These are the resources that a response shows or refers to, that a request
-// to their path finds, or that are in conflict with a name. Each is created as the first response shows it. The conversation
-// does not compare the responses to these steps.
+// Each exchange becomes a step, in the order of the responses. IDs, times, entity tags, cursors, and addresses remain those
+// of the recorded server: package replay replaces or ignores them. The steps before the first exchange create the resources
+// that existed before the recording. A response shows or refers to such a resource, or a request to its path finds it, or
+// its name conflicts with a request. Each is created as the first response shows it. The conversation does not compare the
+// responses to these steps.
 //
-// An exchange is left out if another server cannot answer it in the same way, and the Report says why. Examples are a
-// response that depends on the load, a list of changes, a bulk request, a filter that compares times, and one page of
-// the matches of a filter.
+// An exchange is left out if another server cannot answer it in the same way, and the Report says why. Examples are bulk
+// requests, lists of changes, filters that compare times, responses that depend on the load, and single pages of filtered
+// lists.
 //
 // # What is replaced
 //
 // Tokens and passwords are replaced in any case, and a body that is not JSON keeps only its punctuation. Unless
-// Options.KeepPersonal is true, these values are replaced too:
+// Options.KeepPersonal is true, these values are replaced or removed too:
 //
 //   - Values of attributes that identify a person, a group, or a company.
 //   - Everywhere else, words and numbers that occur in such values, e-mail addresses, GUIDs, IP addresses, hosts, phone
 //     numbers, and long IDs, and all of a text of more than 16 characters.
-//   - Headers and parameters that the player does not need are removed.
+//   - Headers and parameters that the player does not need.
 //
 // Words are replaced by names of a list, and the characters of numbers and IDs by others. Equal values remain equal, and
-// parts of values remain parts, without regard to case. These texts stay: names of attributes and schemas, choices such
-// as type, locale, country, and active, IDs of resources, dates, short texts of attributes that are not known, User-Agent,
-// and the responses of the discovery endpoints. So do not give away a recording with schemas of your own before you have
-// read them.
+// parts of values remain parts, without regard to case. These texts stay:
+//
+//   - Names of attributes and schemas, and the responses of the discovery endpoints.
+//   - Choices such as type, locale, country, and active, dates, and IDs of resources.
+//   - Short texts of other attributes, and the header User-Agent.
+//
+// So read a recording with schemas of your own before you give it to others.
 package record
 
 import (

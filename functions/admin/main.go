@@ -1,5 +1,5 @@
-// Command admin is a Lambda function that executes operators' commands, one in each event: see package admin. The
-// function has no URL, so only callers that IAM permits can invoke it. Package environment lists the environment
+// Command admin is a Lambda function that executes operators' commands, one in each event. Package admin has the commands.
+// The function has no URL, so only callers that IAM permits can invoke it. Package environment lists the environment
 // variables that it reads.
 package main
 

@@ -1,6 +1,6 @@
 // Command feed is a Lambda function on the stream of the table. It appends the changes of users, groups and other resources
-// to the change log of their tenant, and puts them on an EventBridge bus if there is one. In addition to the environment
-// variables of package environment, it reads:
+// to the change log of their tenant. If there is an EventBridge bus, it also puts them there. Package feed does the work.
+// In addition to the environment variables of package environment, it reads:
 //
 //   - EVENT_BUS, the name or the ARN of the bus. By default, there is none.
 //   - EVENT_DETAIL, what an event contains: notice, the default, or full, which includes the resource.

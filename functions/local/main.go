@@ -2,9 +2,9 @@
 // tenant named default, with a new token in each run unless -token sets one. It listens without TLS, so do not expose
 // it to a network.
 //
-// With fsck as its first argument, the command checks a table instead, and repairs it with -repair. With admin as its
-// first argument, it executes an operator's command. With console as its first argument, it serves the console of a table,
-// such as one in AWS, without the SCIM API.
+// With fsck as its first argument, the command checks a table instead, and repairs it with -repair. With admin as its first
+// argument, it executes an operator's command of package admin. With console as its first argument, it serves the console
+// of a table, such as one in AWS, without the SCIM API. After each of these, and without them, -h lists the flags.
 package main
 
 import (

@@ -3,9 +3,10 @@
 //
 //	go run ./functions/replay -url http://127.0.0.1:8080/scim/v2 -token TOKEN [events/okta …]
 //
-// The server may be in use: names get a suffix that differs in each run, and the resources that a conversation creates
-// are deleted at its end. If standard error is a terminal, it shows the progress. The exit status is 1 if a response
-// differs, and 2 if the conversations could not be played, for example because the server rejects the token.
+// The server may be in use: names get a suffix that differs in each run, and the resources that a conversation creates are
+// deleted at its end. If standard error is a terminal, it shows the progress. The exit status is 1 if a response differs.
+// It is 2 if the conversations could not be played, for example because the server rejects the token. Package replay
+// describes conversations.
 package main
 
 import (

@@ -1,6 +1,7 @@
 // Command scim is a Lambda function that serves the SCIM API through API Gateway. template.yaml creates a REST API. The
-// function also accepts events of HTTP APIs and function URLs, for deployments with their own template. In addition to
-// the environment variables of package environment, it reads:
+// function also accepts events of HTTP APIs and function URLs, for deployments with their own template. Package gateway
+// converts the events, and package server serves the requests. In addition to the environment variables of package
+// environment, it reads:
 //
 //   - BASE_URL, the base URL in responses. By default, it is the address that the client used.
 //   - RATE_LIMIT, the requests that a token may send per second unless its tenant has its own limit. The default is

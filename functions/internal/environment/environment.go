@@ -1,4 +1,5 @@
-// Package environment starts the Lambda functions and configures them from environment variables:
+// Package environment starts the Lambda functions and configures them from environment variables. Begin with [Start]. The
+// variables of all functions are:
 //
 //   - TABLE_NAME is the DynamoDB table. It is required.
 //   - RESOURCE_TYPES is a list of additional sets of resource types, separated by commas: "okta" or folders.

@@ -1,6 +1,6 @@
-// Package metrics emits CloudWatch metrics through the log. Its slog.Handler adds CloudWatch's embedded metric format
-// to the log lines that contain a value of a metric. The package makes no network calls, and no other package emits
-// metrics.
+// Package metrics emits CloudWatch metrics through the log. Its slog.Handler adds CloudWatch's embedded metric format to
+// the log lines that contain a value of a metric. The package makes no network calls, and no other package emits metrics.
+// Begin with [New] and [All].
 package metrics
 
 import (

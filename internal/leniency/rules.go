@@ -96,6 +96,6 @@ var rules = [count]struct{ name, sentence string }{
 	UnknownAttribute:          {"unknown-attribute", "The body has an attribute that the schema does not have, which was left out."},
 	UnknownMembers:            {"unknown-members", "A group has members that do not exist, which were left out."},
 	ValueInArray:              {"value-in-array", "A single PATCH value is in an array, which was unwrapped."},
-	ValueNotInArray:           {"value-not-in-array", "The PATCH value of a multi-valued attribute is not an array, and was read as its one element."},
+	ValueNotInArray:           {"value-not-in-array", "The value of a multi-valued attribute is not an array, and was read as its one element."},
 	ValuePathCreates:          {"value-path-creates", "A value path matches no value, and the value was created instead of the error noTarget."},
 }

@@ -78,8 +78,8 @@ func decodeInto(o Object, a *Attribute, name string, raw any, l *leniency.Set) e
 }
 
 // Canonical returns the canonical form of a value that Parse returned. It returns nil for an unassigned value: null, an
-// empty array, or an object without known values. It returns a 400 invalidValue if the value has the wrong type. It records
-// departures from the RFCs in l.
+// empty array, or an object without known values. It reads an object as the one element of a multi-valued attribute. It
+// returns a 400 invalidValue if the value has the wrong type. It records departures from the RFCs in l.
 func (a *Attribute) Canonical(raw any, l *leniency.Set) (any, error) {
 	if raw == nil {
 		return nil, nil
@@ -88,6 +88,10 @@ func (a *Attribute) Canonical(raw any, l *leniency.Set) (any, error) {
 		return a.CanonicalElement(raw, l)
 	}
 	list, ok := raw.([]any)
+	if object, single := raw.(Object); single && len(object) > 0 { // OneLogin sends its one e-mail address so
+		l.Add(leniency.ValueNotInArray)
+		list, ok = []any{object}, true
+	}
 	if !ok {
 		return nil, BadRequest(InvalidValue, "The value of %s must be an array.", a.Name)
 	}

@@ -38,6 +38,7 @@ func TestDecodeReturnsCanonicalForm(t *testing.T) {
 			`{"` + enterprise + `":{"department":"d","manager":{"value":"m"}},"userName":"a"}`},
 		{"OneLogin sends URNs from before the RFCs", `{"schemas":["urn:scim:schemas:core:2.0"],"userName":"a","urn:scim:schemas:extension:enterprise:2.0":{"department":"d"}}`,
 			`{"` + enterprise + `":{"department":"d"},"userName":"a"}`},
+		{"OneLogin sends one e-mail address without an array", `{"userName":"a","emails":{"value":"b"}}`, `{"emails":[{"value":"b"}],"userName":"a"}`},
 		{"Entra ID sends booleans as strings", `{"userName":"a","active":"False"}`, `{"active":false,"userName":"a"}`},
 		{"Entra ID sends manager as a string", `{"userName":"a","` + enterprise + `":{"manager":"m"}}`, `{"` + enterprise + `":{"manager":{"value":"m"}},"userName":"a"}`},
 		{"duplicate elements are removed", `{"userName":"a","emails":[{"value":"b"},{"value":"b"}]}`, `{"emails":[{"value":"b"}],"userName":"a"}`},
@@ -83,7 +84,8 @@ func TestDecodeRejects(t *testing.T) {
 		`{"userName":"a","active":"yes"}`:                                 InvalidValue,
 		`{"userName":"a","active":1}`:                                     InvalidValue,
 		`{"userName":"a","name":"x"}`:                                     "",
-		`{"userName":"a","emails":{"value":"b"}}`:                         InvalidValue,
+		`{"userName":"a","emails":{}}`:                                    InvalidValue, // must not remove all values
+		`{"userName":"a","emails":"b"}`:                                   InvalidValue,
 		`{"userName":"a","emails":["b"]}`:                                 InvalidValue,
 		`{"userName":"a","password":7}`:                                   InvalidValue,
 		`{"userName":"a","` + enterprise + `":[]}`:                        InvalidValue,

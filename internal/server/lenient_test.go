@@ -167,6 +167,7 @@ var leniencyCases = []struct {
 	{leniency.ValueInArray, patchUser(`{"op":"replace","path":"title","value":["x"]}`), patchUser(`{"op":"replace","path":"title","value":"x"}`)},
 	{leniency.ValueNotInArray, patchGroup(`{"op":"add","path":"members","value":{"value":"{u}"}}`), patchGroup(`{"op":"add","path":"members","value":[{"value":"{u}"}]}`)},
 	{leniency.ValueNotInArray, patchUser(`{"op":"add","path":"emails","value":{"value":"x"}}`), patchUser(`{"op":"add","path":"emails","value":[{"value":"x"}]}`)},
+	{leniency.ValueNotInArray, postTo("/Users", `U:"userName":"x","emails":{"value":"x"}}`), postTo("/Users", `U:"userName":"x","emails":[{"value":"x"}]}`)},
 	{leniency.ValuePathCreates, patchUser(`{"op":"replace","path":"phoneNumbers[type eq \"mobile\"].value","value":"1"}`),
 		patchUser(`{"op":"replace","path":"emails[type eq \"work\"].value","value":"1"}`)},
 }

@@ -35,6 +35,11 @@ var comparedString = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)(\btype +[a-z]{2} +)?("(?:[^"\\]|\\.)*")`)
 })
 
+// comparedWord matches a name without quotes in a filter, as authentik sends it: the comparison before it and the word.
+var comparedWord = sync.OnceValue(func() *regexp.Regexp {
+	return regexp.MustCompile(`(?i)(\b(?:userName|displayName|externalId) +[a-z]{2} +)([^\s"()\[\]]+)`)
+})
+
 // collectNames returns the names of a conversation: each userName and externalId in a body, each displayName of a
 // group, each value that a PATCH operation sets at the path of one of these, and each value that a filter compares with
 // one of these. A value that a filter compares with a part of a name is a name too, unless a name contains it: the name
@@ -122,7 +127,8 @@ var protocolMembers = []string{
 }
 
 // addSuffix returns the value of a member or parameter with the suffix of the run. If the value is a name, the suffix
-// is added to it. Otherwise it is added to each name that the value contains in quotes, as a filter or a path does.
+// is added to it. Otherwise it is added to each name that the value contains in quotes, as a filter or a path does, or that a
+// filter compares without quotes.
 func (n runNames) addSuffix(member, value string) string {
 	if n.run == "" {
 		return value
@@ -130,6 +136,13 @@ func (n runNames) addSuffix(member, value string) string {
 	if n.known[strings.ToLower(value)] && !slices.Contains(protocolMembers, strings.ToLower(member)) {
 		return withSuffix(value, n.run)
 	}
+	value = comparedWord().ReplaceAllStringFunc(value, func(comparison string) string {
+		m := comparedWord().FindStringSubmatch(comparison)
+		if !n.known[strings.ToLower(m[2])] {
+			return comparison
+		}
+		return m[1] + withSuffix(m[2], n.run)
+	})
 	return comparedString().ReplaceAllStringFunc(value, func(q string) string {
 		name := unquote(q)
 		if q[0] != '"' || !n.known[strings.ToLower(name)] {

@@ -67,6 +67,9 @@ func TestNamesGetTheSuffix(t *testing.T) {
 		{`/Users?userName co "n@b" or userName eq "ann@b.c"`, ``, `userName co "n+r@b" or userName eq "ann+r@b.c"`},
 		{`/Users?userName eq "work" and emails[type eq "work"]`, ``, `userName eq "work-r" and emails[type eq "work"]`},
 		{`/Users?title eq "Dr"`, ``, `title eq "Dr"`},
+		{`/Users?userName eq ann and title eq ann`, `{"userName":"ann"}`, `{"userName":"ann-r"}userName eq ann-r and title eq ann`},
+		{`/Users?(userName eq ann)`, `{"userName":"ann"}`, `{"userName":"ann-r"}(userName eq ann-r)`},
+		{`/Users?userName eq bob`, `{"userName":"ann"}`, `{"userName":"ann-r"}userName eq bob`},
 	} {
 		at, query, _ := strings.Cut(c.at, "?")
 		e := events.APIGatewayProxyRequest{Path: at, Body: c.body,

@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"path/filepath"
 	"strings"
 )
 
@@ -79,7 +80,7 @@ func checkToken(result StepResult) error {
 }
 
 // PlayAll plays conversations one after another and returns the number of steps whose responses differ. It writes each
-// step, its differences, and a summary to w. PlayAll stops at the first error.
+// folder, its steps, their differences, and a summary to w. PlayAll stops at the first error.
 func (r Player) PlayAll(ctx context.Context, w io.Writer, conversations []Conversation) (differing int, err error) {
 	p := progress{w: r.Progress}
 	for _, c := range conversations {
@@ -92,7 +93,7 @@ func (r Player) PlayAll(ctx context.Context, w io.Writer, conversations []Conver
 		r.OnStep = func(result StepResult) {
 			p.clear()
 			if first {
-				fmt.Fprintln(w, c.Name())
+				fmt.Fprintln(w, filepath.ToSlash(c.Dir))
 			}
 			first = false
 			writeStep(w, result)

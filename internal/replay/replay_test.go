@@ -365,9 +365,9 @@ func TestPlayAllWritesASummary(t *testing.T) {
 	bad := newConversation(t, [2]string{`GET /Users/1 x`, `200 {}`})
 	var out strings.Builder
 	differing, err := r.PlayAll(t.Context(), &out, []replay.Conversation{good, bad})
-	want := `talk
+	want := good.Dir + `
   ok   GET    200  01-step
-talk
+` + bad.Dir + `
   DIFF GET    404  01-step
          status: want 200, got 404: {"detail":"no /Users/1","status":"404"}
 2 conversations, 2 steps, 1 differ
@@ -392,7 +392,7 @@ func TestARejectedTokenEndsTheRun(t *testing.T) {
 		if err == nil || err.Error() != want || len(s.log) != 2 {
 			t.Errorf("%s: after %d requests: %v, want %s", name, len(s.log), err, want)
 		}
-		if want := "talk\n  ok   GET    401  01-step\n"; out.String() != want {
+		if want := rejected.Dir + "\n  ok   GET    401  01-step\n"; out.String() != want {
 			t.Errorf("%s: printed %q, want %q", name, &out, want)
 		}
 		if !strings.HasSuffix(terminal.String(), "\r\x1b[K") {
@@ -421,8 +421,8 @@ func TestProgressIsDrawn(t *testing.T) {
 		t.Fatal(err)
 	}
 	const erase = "\r\x1b[K"
-	want := erase + "0 of 2 steps: talk" + erase + "talk\n  ok   GET    200  01-step\n" + erase + "1 of 2 steps: talk" +
-		erase + "1 of 2 steps: talk" + erase + "talk\n  ok   GET    200  01-step\n" + erase + "2 of 2 steps: talk" +
+	want := erase + "0 of 2 steps: talk" + erase + c.Dir + "\n  ok   GET    200  01-step\n" + erase + "1 of 2 steps: talk" +
+		erase + "1 of 2 steps: talk" + erase + c.Dir + "\n  ok   GET    200  01-step\n" + erase + "2 of 2 steps: talk" +
 		erase + "2 conversations, 2 steps, 0 differ\n" + erase
 	if terminal.String() != want {
 		t.Errorf("got\n%q, want\n%q", &terminal, want)

@@ -67,8 +67,6 @@ func (x *exchange) check(h *history) {
 		x.leftOut = fmt.Sprintf("The response depends on the token or the load (status %d).", status)
 	case timeFilter().MatchString(x.parameter("filter")):
 		x.leftOut = "The filter compares times or versions."
-	case x.total() > 0 && bareFilter().MatchString(x.parameter("filter")):
-		x.leftOut = "The filter has a name without quotes."
 	case x.isPage():
 		x.leftOut = "The response has only a part of the matches, and each server has another order."
 	case cursor != "" && status == http.StatusOK && !h.cursors[cursor]:
@@ -78,11 +76,6 @@ func (x *exchange) check(h *history) {
 
 var timeFilter = sync.OnceValue(func() *regexp.Regexp {
 	return regexp.MustCompile(`(?i)\bmeta\.(created|lastModified|version)\b|\bmeta\[`)
-})
-
-// bareFilter matches a name without quotes, to which the player cannot add the suffix of the run.
-var bareFilter = sync.OnceValue(func() *regexp.Regexp {
-	return regexp.MustCompile(`(?i)\b(userName|displayName|externalId) +[a-z]{2} +[^"\s]`)
 })
 
 // parameter returns a parameter of a list, from the query or the body.
@@ -300,11 +293,4 @@ func (x *exchange) isPage() bool {
 	}
 	isList := x.Response.Status == http.StatusOK && (x.parameter("filter") != "" || x.id == ".search")
 	return isList && json.Unmarshal(x.Response.Body, &list) == nil && list.TotalResults > len(list.Resources)
-}
-
-// total returns how many resources a list has.
-func (x *exchange) total() int {
-	var list struct{ TotalResults int }
-	_ = json.Unmarshal(x.Response.Body, &list) // an error has no totalResults
-	return list.TotalResults
 }

@@ -7,6 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
 	"testing"
 	"time"
 
@@ -55,6 +58,26 @@ func TestEvents(t *testing.T) {
 			playEvents(t, conversations, replay.Player{Target: target, Token: secret, RunSuffix: fmt.Sprint("http", run)})
 		}
 	})
+}
+
+// The README of each provider lists its conversations, and that of events lists the providers.
+func TestEventsAreListed(t *testing.T) {
+	t.Parallel()
+	conversations, err := replay.LoadConversations("../../events")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range conversations {
+		provider := filepath.Dir(c.Dir)
+		for file, want := range map[string]string{
+			filepath.Join(provider, "README.md"): "\n| `" + c.Name() + "` |",
+			"../../events/README.md":             "(" + filepath.Base(provider) + "/README.md)",
+		} {
+			if text, err := os.ReadFile(file); err != nil || !strings.Contains(string(text), want) {
+				t.Errorf("%s lacks %q (%v)", file, want, err)
+			}
+		}
+	}
 }
 
 // The recorded conversations detect a server that ignores a parameter of a list.

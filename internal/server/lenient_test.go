@@ -258,7 +258,7 @@ func TestCallersReadTheRulesOfARequest(t *testing.T) {
 	}
 }
 
-// The recorded conversations of Okta and Entra ID need these rules. A conversation that is not listed needs none.
+// The conversations of each identity provider need these rules. A conversation that is not listed needs none.
 func TestRecordedConversationsNeedTheseRules(t *testing.T) {
 	t.Parallel()
 	want := map[string]string{
@@ -276,9 +276,17 @@ func TestRecordedConversationsNeedTheseRules(t *testing.T) {
 		"entra/match":            "filter-after-brackets",
 		"entra/null-update": "boolean-as-string complex-as-string emptied-element-removed empty-string op-case path-as-name " +
 			"value-path-creates",
-		"entra/update-user": "boolean-as-string op-case path-as-name value-path-creates",
+		"entra/update-user":        "boolean-as-string op-case path-as-name value-path-creates",
+		"authentik/group":          "read-only-in-patch remove-by-value",
+		"authentik/user":           "filter-unquoted",
+		"jumpcloud/activation":     "remove-by-value",
+		"jumpcloud/group":          "remove-by-value",
+		"keycloak/user":            "boolean-as-string",
+		"onelogin/core-1-template": "draft-urn unknown-attribute value-not-in-array",
+		"onelogin/group":           "draft-urn remove-by-value",
+		"onelogin/user":            "boolean-as-string draft-urn",
 	}
-	for _, provider := range []string{"okta", "entra"} {
+	for _, provider := range []string{"authentik", "entra", "google", "jumpcloud", "keycloak", "okta", "onelogin", "ping"} {
 		conversations, err := replay.LoadConversations("../../events/" + provider)
 		if err != nil {
 			t.Fatal(err)

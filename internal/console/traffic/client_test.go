@@ -23,6 +23,7 @@ func TestClientIsRecognizedByItsUserAgent(t *testing.T) {
 		"PingFederate/11.3":                        "Ping",
 		"PingOne Provisioning":                     "Ping",
 		"goauthentik.io/2025.8.1":                  "authentik",
+		"authentik@2026.5.3":                       "authentik",
 		"curl/8.14.1":                              "curl",
 		"PostmanRuntime/7.43.0":                    "Postman",
 		"Go-http-client/1.1":                       "Go client",
@@ -83,28 +84,35 @@ func TestFormOfARequestDecidesOnlyIfNoProductIsNamed(t *testing.T) {
 	}
 }
 
-// The requests of Okta were recorded with their User-Agent. Those of Entra ID have none.
+// Where the User-Agent of a client is known, each of its requests is recognized. The form of some requests of Entra ID and
+// OneLogin is enough. The plug-in of Keycloak has the User-Agent of its library. No request is taken for one of another client.
 func TestClientsOfRecordedConversations(t *testing.T) {
 	t.Parallel()
-	recognized := 0
+	recognized := map[string]int{}
 	for id, e := range recordedExchanges(t) {
 		got := RecognizeClient(e)
-		if e.Client == "Okta" && got != "Okta" || e.Client == "Entra ID" && got != "Entra ID" && got != "unknown" {
-			t.Errorf("%s: got %q", id, got)
-		}
-		if got == "Entra ID" {
-			recognized++
+		agent := e.Header.Get("User-Agent")
+		switch {
+		case got == e.Client, agent == "" && got == unknownClient, e.Client == "Keycloak" && got == "Java client":
+			recognized[got]++
+		default:
+			t.Errorf("%s: got %q, want %q", id, got, e.Client)
 		}
 	}
-	if recognized < 20 {
-		t.Errorf("%d requests of Entra ID are recognized by their form, want at least 20", recognized)
+	for client, least := range map[string]int{"Okta": 50, "Google": 11, "authentik": 26, "Entra ID": 20, "OneLogin": 8} {
+		if recognized[client] < least {
+			t.Errorf("%d requests of %s are recognized, want at least %d", recognized[client], client, least)
+		}
 	}
 }
 
 // recordedExchanges returns the exchanges of all conversations in events, with the expected responses, by the name of the step.
 func recordedExchanges(t testing.TB) map[string]*Exchange {
 	exchanges := map[string]*Exchange{}
-	for folder, client := range map[string]string{"okta": "Okta", "entra": "Entra ID"} {
+	for folder, client := range map[string]string{
+		"authentik": "authentik", "entra": "Entra ID", "google": "Google", "jumpcloud": "JumpCloud", "keycloak": "Keycloak",
+		"okta": "Okta", "onelogin": "OneLogin", "ping": "Ping",
+	} {
 		conversations, err := replay.LoadConversations(filepath.Join("..", "..", "..", "events", folder))
 		if err != nil {
 			t.Fatal(err)

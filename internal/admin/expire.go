@@ -9,6 +9,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"serverless-scim/internal/feed"
+	"serverless-scim/internal/format"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/token"
 )
@@ -27,9 +28,13 @@ type ExpireResult struct {
 }
 
 // Expire logs a warning for each token and client secret that ends soon. It purges tenants that have been deleted for
-// DeletedRetention. It also starts backfills for attributes that have become indexed, and renews change logs. It must be
-// called every hour. If a call fails or runs out of time, the next call continues.
+// DeletedRetention. It also starts backfills for attributes that have become indexed, renews change logs, and writes the
+// format item of a table that has none. It must be called every hour. If a call fails or runs out of time, the next call
+// continues.
 func (a Admin) Expire(ctx context.Context) (result ExpireResult, err error) {
+	if err := format.Mark(ctx, a.Directory.Store.Table); err != nil {
+		return result, err
+	}
 	tenants, err := a.Tokens.Tenants(ctx)
 	if err != nil {
 		return result, err

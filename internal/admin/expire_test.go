@@ -144,3 +144,19 @@ func TestADeletedTenantIsPurgedAfterItsRetention(t *testing.T) {
 		t.Errorf("the name of a purged tenant is not free: %s", got)
 	}
 }
+
+// Expire writes the format item once. The purge of a tenant leaves it, also if the tenant is named like its partition.
+func TestExpireMarksTheFormatOfTheTable(t *testing.T) {
+	t.Parallel()
+	at := newAdminTest(t)
+	const marked = "format|@|\n"
+	at.mustExecute(`{"command":"create-tenant","tenant":"format"}`)
+	at.mustExecute(`{"command":"delete-tenant","tenant":"format"}`)
+	for purged := range 2 {
+		at.now = at.now.Add(time.Duration(purged) * DeletedRetention)
+		result, err := at.Expire(t.Context())
+		if items := at.listItems(); err != nil || result.PurgedTenants != purged || !strings.Contains(items, marked) {
+			t.Errorf("%+v, %v: the items are %s, want %s", result, err, items, marked)
+		}
+	}
+}

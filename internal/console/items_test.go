@@ -44,14 +44,14 @@ func TestStoredSecretsAreMasked(t *testing.T) {
 	}
 }
 
-// The console recognizes the keys that the packages store, token and feed write.
+// The console recognizes the keys that the packages format, store, token and feed write.
 func TestEveryKeyIsRecognized(t *testing.T) {
 	t.Parallel()
 	k, user, group := store.NewKeys("a#b"), scim.StandardTypes().ByName("User"), scim.StandardTypes().ByName("Group")
 	for want, key := range map[string]table.Key{
 		"head": k.Head(user, "u1"), "edge": k.Edge(group, "g1", "u1"), "change": k.ChangeItem(group, "g1", "c1", 2), "name": k.Name(user, "ada#x"),
 		"intent marker": k.IntentMarker(group, "g1", "c1"), "cursor key": k.CursorKey(), "bookmark": k.Bookmark("f", 51), "counter": k.Counter(user, 7),
-		"all": {PK: k.AllPartition(user), SK: "u1"}, "index": {PK: k.IndexPartition(user, "emails", "a#b@c"), SK: "u1"}, "unknown": {PK: "x", SK: "x"},
+		"all": {PK: k.AllPartition(user), SK: "u1"}, "index": {PK: k.IndexPartition(user, "emails", "a#b@c"), SK: "u1"}, "format": {PK: "format", SK: "@"}, "unknown": {PK: "x", SK: "x"},
 	} {
 		it := table.Item{"PK": table.S(key.PK), "SK": table.S(key.SK), "id": table.S("u1"), "type": table.S("User")}
 		got := describeItem(it)

@@ -12,9 +12,10 @@ import (
 )
 
 // The keys of items, as text. t is the escaped name of the tenant, T a resource type. The documentation of the packages
-// store, token and feed has the attributes.
+// format, store, token and feed has the attributes.
 //
 //	kind               PK                        SK
+//	format             format                    @
 //	tenant             tenant                    name of the tenant
 //	token              token#<hash>              @
 //	intent marker      unfinished                t#T#<id>, t#T#<id>#<change>, or t#T#index
@@ -37,6 +38,7 @@ import (
 //	log entry          t#changes                 number, 16 digits
 //	log state          t#changes                 state
 const (
+	formatPartition = "format"
 	tenantPartition = "tenant"
 	intentPartition = "unfinished"
 	headSortKey     = "@"
@@ -85,6 +87,8 @@ type description struct {
 func describeItem(it table.Item) description {
 	k := it.Key()
 	switch parts := strings.SplitN(k.PK, "#", 4); {
+	case k.PK == formatPartition:
+		return description{Kind: "format"}
 	case k.PK == tenantPartition:
 		return description{Kind: "tenant", Partitions: []string{tokenPartition(k.SK), clientPartition(k.SK), changesPartition(k.SK)}}
 	case k.PK == intentPartition:

@@ -35,7 +35,8 @@
 //   - a head item whose attribute tenant is not that of its key
 //   - two resources with the same name
 //
-// It ignores bookmarks, tokens, clients, tenants, and all items that are not part of the item layout of package store.
+// It ignores bookmarks, tokens, clients, tenants, the format item, and all items that are not part of the item layout of
+// package store.
 //
 // # Findings and repairs
 //

@@ -118,7 +118,7 @@ func (s *sample) writeForeignItems() {
 	for _, k := range []table.Key{
 		{PK: "token#x", SK: "@"}, {PK: "test#token", SK: "x"}, {PK: "test#page#x", SK: "1"}, {PK: "test#counter", SK: "x#1"},
 		{PK: "test#client", SK: "client_test_x"}, {PK: "test#access", SK: "client_test_x#x"}, {PK: "test#access", SK: "client_test_x#x#used"},
-		{PK: "tenant", SK: "test"}, {PK: "test#Robot#r1", SK: "@"}, {PK: "unfinished", SK: "x"},
+		{PK: "tenant", SK: "test"}, {PK: "format", SK: "@"}, {PK: "test#Robot#r1", SK: "@"}, {PK: "unfinished", SK: "x"},
 	} {
 		s.write(table.Put{Item: store.MarshalItem(k)})
 	}

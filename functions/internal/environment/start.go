@@ -1,7 +1,9 @@
 package environment
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"log/slog"
 	"os"
 	"runtime/debug"
@@ -11,11 +13,14 @@ import (
 
 	"serverless-scim/functions/internal/metrics"
 	"serverless-scim/internal/directory"
+	"serverless-scim/internal/format"
 	"serverless-scim/internal/table"
 )
 
 // Start runs a Lambda function with the handler that newHandler returns. Start does not return. It prepares the handler
-// and a connection to the table before the first event, because Lambda gives a starting instance a whole processor.
+// and a connection to the table before the first event, because Lambda gives a starting instance a whole processor. If the
+// table has a format that this version does not know, the function ends before the first event. API Gateway then responds
+// with 429, so clients retry until another version is deployed.
 func Start(newHandler func(env func(string) string, c directory.Config) (handler any, err error)) {
 	log := Log(os.Getenv)
 	limitMemory(os.Getenv)
@@ -34,12 +39,13 @@ func prepare(
 	if err != nil {
 		return nil, err
 	}
-	defer preconnect(t, log)()
+	wait := startFormatCheck(t, log)
 	c, err := Directory(os.Getenv, t, log)
 	if err != nil {
 		return nil, err
 	}
-	return newHandler(os.Getenv, c)
+	handler, err := newHandler(os.Getenv, c)
+	return handler, cmp.Or(wait(), err)
 }
 
 // Log returns a logger that writes JSON lines to the standard output, with metrics if METRICS_NAMESPACE is set.
@@ -60,18 +66,23 @@ func limitMemory(env func(string) string) {
 	}
 }
 
-// preconnect starts to read an item that does not exist, so that the first request can use an open connection. Opening
-// one takes longer than everything else at the start of an instance. The returned function waits for the response. If
-// the read fails, the function starts anyway, and requests report the error.
-func preconnect(t table.Table, log *slog.Logger) (wait func()) {
-	done := make(chan struct{})
+// startFormatCheck starts to read the format item. This costs no time, because the read also opens the connection that the
+// first request needs, and opening one takes longer than everything else at the start of an instance. The returned function
+// waits for the response, and returns *format.Error if the function must not use the table. If the read fails, the function
+// starts anyway, and requests report the error.
+func startFormatCheck(t table.Table, log *slog.Logger) (wait func() error) {
+	result := make(chan error, 1)
 	go func() {
-		defer close(done)
 		ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 		defer cancel()
-		if _, err := t.Get(ctx, nil, table.Key{PK: "warm", SK: "@"}); err != nil {
-			log.Warn("cannot read the table at the start", "error", err.Error())
-		}
+		result <- format.Check(ctx, t)
 	}()
-	return func() { <-done }
+	return func() error {
+		err := <-result
+		if refused := (*format.Error)(nil); err == nil || errors.As(err, &refused) {
+			return err
+		}
+		log.Warn("cannot read the table at the start", "error", err.Error())
+		return nil
+	}
 }

@@ -53,7 +53,7 @@ func (o options) serveConsole(ctx context.Context, stdout io.Writer) error {
 		return err
 	}
 	defer listener.Close()
-	t, closeTable, err := openExisting(o)
+	t, closeTable, err := openExisting(ctx, o, o.write)
 	if err != nil {
 		return err
 	}

@@ -124,7 +124,7 @@ func withTable(t *testing.T, flags []string, use func(table.Table)) {
 	if len(flags) == 4 {
 		o = options{endpoint: flags[1], table: flags[3]}
 	}
-	tab, closeTable, err := openExisting(o)
+	tab, closeTable, err := openExisting(t.Context(), o, true)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -92,7 +92,7 @@ func (o options) checkItems(ctx context.Context, check fsck.Checker) (fsck.Summa
 	if err != nil {
 		return fsck.Summary{}, err
 	}
-	t, closeTable, err := openExisting(o)
+	t, closeTable, err := openExisting(ctx, o, check.Repair)
 	if err != nil {
 		return fsck.Summary{}, err
 	}

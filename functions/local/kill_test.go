@@ -119,7 +119,7 @@ func (k killTest) serve(t *testing.T, binary string, clients []*client, do func(
 // sweep leaves anything unfinished.
 func (k killTest) check(t *testing.T) store.SweepResult {
 	t.Helper()
-	tab, closeTable, err := openExisting(k.options)
+	tab, closeTable, err := openExisting(t.Context(), k.options, true)
 	if err != nil {
 		t.Fatal(err)
 	}

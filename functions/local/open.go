@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"serverless-scim/internal/feed"
+	"serverless-scim/internal/format"
 	"serverless-scim/internal/table"
 	"serverless-scim/internal/table/bolt"
 	"serverless-scim/internal/table/dynamo"
@@ -20,35 +21,58 @@ import (
 // openTimeout limits the time of the first calls to a table.
 const openTimeout = 20 * time.Second
 
-// openOrCreate opens the table of the options, and creates it if it does not exist. It also returns the function that
-// closes the table.
+// openOrCreate opens the table of the options for writing, and creates it if it does not exist. It also returns the function
+// that closes the table.
 func openOrCreate(ctx context.Context, o options) (table.Table, func() error, error) {
 	if o.endpoint == "" {
-		return openFile(o.db)
+		t, closeTable, err := openFile(o.db)
+		return withFormat(ctx, t, closeTable, true, err)
 	}
 	t, err := o.connect()
 	if err != nil {
 		return nil, nil, err
 	}
-	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	createCtx, cancel := context.WithTimeout(ctx, openTimeout)
 	defer cancel()
-	if err := t.Create(ctx); err != nil {
+	if err := t.Create(createCtx); err != nil {
 		return nil, nil, fmt.Errorf("cannot create the table at %s: %w", o.endpoint, err)
 	}
-	return t, noClose, nil
+	return withFormat(ctx, t, noClose, true, nil)
 }
 
-// openExisting opens the table of the options, and returns an error if its file does not exist. Whether a table at an
-// endpoint exists shows at the first call.
-func openExisting(o options) (table.Table, func() error, error) {
+// openExisting opens the table of the options, and returns an error if it does not exist. If write is false, it writes
+// nothing.
+func openExisting(ctx context.Context, o options, write bool) (table.Table, func() error, error) {
 	if o.endpoint == "" {
 		if _, err := os.Stat(o.db); err != nil {
 			return nil, nil, err
 		}
-		return openFile(o.db)
+		t, closeTable, err := openFile(o.db)
+		return withFormat(ctx, t, closeTable, write, err)
 	}
 	t, err := o.connect()
-	return t, noClose, err
+	return withFormat(ctx, t, noClose, write, err)
+}
+
+// withFormat returns its arguments if this version of the program can use the table. Otherwise it closes the table and
+// returns an error. If write is true, it writes the format item of a table that has none. It does nothing after an error.
+func withFormat(ctx context.Context, t table.Table, closeTable func() error, write bool, err error) (table.Table, func() error, error) {
+	if err != nil {
+		return nil, nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, openTimeout)
+	defer cancel()
+	err = runUntilCorrupt(ctx, t, func(ctx context.Context) error {
+		if err := format.Check(ctx, t); err != nil || !write {
+			return err
+		}
+		return format.Mark(ctx, t)
+	})
+	if err != nil {
+		closeTable()
+		return nil, nil, err
+	}
+	return t, closeTable, nil
 }
 
 func openFile(path string) (table.Table, func() error, error) {

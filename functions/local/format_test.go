@@ -2,10 +2,12 @@ package main
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"serverless-scim/internal/format"
 	"serverless-scim/internal/table"
@@ -35,25 +37,27 @@ func TestCommandsRefuseALaterFormat(t *testing.T) {
 	file := newFile(t, table.Item{"PK": table.S("format"), "SK": table.S("@"), "version": table.N(format.Version + 1)})
 	flags := []string{"-db", file}
 	before := dumpRaw(t, file)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second) // ends a server that has started
+	defer cancel()
 	for name, c := range map[string]struct {
 		status int
 		run    func(stderr *bytes.Buffer) int
 	}{
 		"admin": {1, func(stderr *bytes.Buffer) int {
-			return runAdmin(t.Context(), append(flags, `{"command":"create-tenant","tenant":"acme"}`), io.Discard, stderr)
+			return runAdmin(ctx, append(flags, `{"command":"create-tenant","tenant":"acme"}`), io.Discard, stderr)
 		}},
-		"fsck": {2, func(stderr *bytes.Buffer) int { return runFsck(t.Context(), flags, io.Discard, stderr) }},
+		"fsck": {2, func(stderr *bytes.Buffer) int { return runFsck(ctx, flags, io.Discard, stderr) }},
 		"fsck repair": {2, func(stderr *bytes.Buffer) int {
-			return runFsck(t.Context(), append(flags, "-repair"), io.Discard, stderr)
+			return runFsck(ctx, append(flags, "-repair"), io.Discard, stderr)
 		}},
 		"console": {1, func(stderr *bytes.Buffer) int {
-			return runConsole(t.Context(), append(flags, "-addr", "127.0.0.1:0"), io.Discard, stderr)
+			return runConsole(ctx, append(flags, "-addr", "127.0.0.1:0"), io.Discard, stderr)
 		}},
 		"console write": {1, func(stderr *bytes.Buffer) int {
-			return runConsole(t.Context(), append(flags, "-addr", "127.0.0.1:0", "-write"), io.Discard, stderr)
+			return runConsole(ctx, append(flags, "-addr", "127.0.0.1:0", "-write"), io.Discard, stderr)
 		}},
 		"server": {0, func(stderr *bytes.Buffer) int {
-			if err := run(t.Context(), options{addr: "127.0.0.1:0", db: file}); err != nil {
+			if err := run(ctx, options{addr: "127.0.0.1:0", db: file}); err != nil {
 				stderr.WriteString(err.Error() + "\n")
 			}
 			return 0

@@ -25,7 +25,7 @@
 // # What an operator sees
 //
 // A Lambda function that is older than the table ends at its start, with the error in its log. API Gateway responds with
-// 429, so clients retry, and the alarms move a deployment back. The local program prints the error and ends. Nothing is
+// 429, so clients retry, and the alarms cause CodeDeploy to roll a deployment back. The local program prints the error and ends. Nothing is
 // written. Only fsck -repair first repairs a damaged file, in which the item may be hidden.
 package format
 

@@ -29,6 +29,10 @@ var protocolAttributes = []string{"active", "attributes", "bulkid", "count", "co
 	"preferredlanguage", "primary", "resourcetype", "scimtype", "sortby", "sortorder", "startindex", "status", "timezone",
 	"totalresults", "type", "version"}
 
+// structuralAttributes contain other attributes or references, or are texts of the server.
+var structuralAttributes = []string{"data", "detail", "entitlements", "groups", "id", "members", "meta", "operations", "resources",
+	"response", "roles", "schemas", "usertype", "value"}
+
 // discoveryEndpoints have responses that describe the server.
 var discoveryEndpoints = []string{"ResourceTypes", "Schemas", "ServiceProviderConfig"}
 
@@ -158,7 +162,8 @@ func (s *scrubber) number(attribute []string, text string) string {
 	return s.note(cmp.Or(kind, "number"), text, madeUp)
 }
 
-// kind returns the kind of an attribute that identifies a person or a company, or "".
+// kind returns the kind of an attribute that identifies a person or a company, or "". An attribute that this package does not
+// know can identify one, too.
 func (s *scrubber) kind(attribute []string) string {
 	for _, name := range slices.Backward(attribute) {
 		switch kind := personalAttributes[name]; {
@@ -169,6 +174,10 @@ func (s *scrubber) kind(attribute []string) string {
 		case kind != "":
 			return kind
 		}
+	}
+	isStructural := func(name string) bool { return slices.Contains(structuralAttributes, name) }
+	if len(attribute) > 0 && !slices.ContainsFunc(attribute, isStructural) {
+		return "other attribute"
 	}
 	return ""
 }

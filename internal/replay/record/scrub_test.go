@@ -181,11 +181,14 @@ func TestHostileValues(t *testing.T) {
 		`GET /Users?filter=userName eq Quuxington`, `GET /Users?filter=userName eq work`, `GET /Users?filter=active eq true`,
 		`GET /Users?filter=userName eq "quux&access_token=Sup3rS3cret`,
 		`GET /Users?access_token=Quux0pen&filter=userName eq "nobody@corp-frob.test"`,
+		"PATCH /Users/{c}\n"+patch(`{"op":"add","path":"badgeNumber","value":"BX-48213"},{"op":"add","value":{"badgeNumber":48213}}`),
+		"POST /Users\n"+`{"userName":"y1","urn:corp:2.0:User":{"badge":{"number":"BX-48213"}}}`,
+		`GET /Users?filter=badgeNumber eq "BX-48213"`,
 		"DELETE /Groups/{g}",
 	)
 	report, saved := saveAndPlay(t, r, record.Options{})
 	for _, value := range []string{"Quux", "script", "alert", "bermüller", "Zoë", "王小明", "Annabel", "Frobnicator", "corp-frob",
-		"Sup3rS3cret", "hunter2", "86753092", "8675309", "10.1.2.3", "1tmplUser1aBcD2e3", "8a6e0804", "nobody", `"x7"`} {
+		"Sup3rS3cret", "hunter2", "86753092", "8675309", "10.1.2.3", "1tmplUser1aBcD2e3", "8a6e0804", "nobody", `"x7"`, "48213"} {
 		for _, form := range forms(value) {
 			if at := strings.Index(saved, form); at >= 0 {
 				t.Errorf("the recording contains %q: …%s", form, saved[max(0, at-200):at+len(form)])

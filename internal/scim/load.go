@@ -137,6 +137,8 @@ func (t *Types) addType(d typeDefinition, common *Schema) error {
 		return fmt.Errorf("has the letter %q of another resource type", prefix)
 	case rt.core.attributes[rt.Storage.NameAttribute] == nil:
 		return fmt.Errorf("has the unknown name attribute %q", rt.Storage.NameAttribute)
+	case slices.ContainsFunc(rt.Storage.IndexedAttributes, rt.cannotIndex):
+		return fmt.Errorf("has lookups %q: use strings and references of its schema", rt.Storage.IndexedAttributes)
 	case len(rt.Endpoint) < 2 || rt.Endpoint[0] != '/' || !consistsOf(rt.Endpoint[1:], alphanumeric+"._~-"):
 		return fmt.Errorf("has the invalid endpoint %q: use a path such as /Users", rt.Endpoint)
 	}
@@ -145,6 +147,12 @@ func (t *Types) addType(d typeDefinition, common *Schema) error {
 	}
 	t.ResourceTypes = append(t.ResourceTypes, rt)
 	return t.addExtensions(rt, rt.SchemaExtensions)
+}
+
+// cannotIndex reports whether an attribute of Storage.IndexedAttributes is unknown, or is neither a string nor a reference.
+func (rt *ResourceType) cannotIndex(name string) bool {
+	r, ok := rt.IndexedAttribute(name)
+	return !ok || r.Leaf() == nil || r.Leaf().Type != "string" && r.Leaf().Type != "reference"
 }
 
 // addExtensions adds the schemas of extensions to a resource type.

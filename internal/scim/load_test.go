@@ -52,6 +52,7 @@ func TestLoadRejects(t *testing.T) {
 			{"id":"Y","name":"Y","schema":"urn:x","storage":{"letter":"x","name":"name"}}]`,
 		"invalid endpoint":       `[{"id":"X","name":"X","endpoint":"/\"","schema":"urn:x","storage":{"letter":"x","name":"name"}}]`,
 		"invalid letter \"xy\"":  entry(`"name":"X","storage":{"letter":"xy","name":"name"}`),
+		"has lookups":            entry(`"name":"X","storage":{"letter":"x","name":"name","lookups":["nothing"]}`),
 		"unknown name attribute": entry(`"name":"X","storage":{"letter":"x","name":"title"}`),
 		"unknown extension":      entry(`"name":"X","storage":{"letter":"x","name":"name"},"schemaExtensions":[{"schema":"urn:y"}]`),
 	} {

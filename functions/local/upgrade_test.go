@@ -155,7 +155,7 @@ func (u *upgrade) execute(command string) {
 }
 
 // fill writes items of every kind: resources, changes that a crash left unfinished, tokens, a client, and a change log. The
-// last change is in the stream, but not in the log.
+// last change is in the stream, but not in the log. It stores the cursor of a reader.
 func (u *upgrade) fill() {
 	u.Helper()
 	u.must(u.tokens.ReplaceToken(u.Context(), tenant, "given", fixtureToken))
@@ -178,10 +178,10 @@ func (u *upgrade) fill() {
 	u.send("DELETE", "/Users/"+u.find("/Users", `userName eq "user199"`).ID, "")
 	functiontest.LeaveUnfinished(u.T, u.file, tenant, writtenAt)
 	u.publish()
-	u.changes("")
+	_, cursor := u.changes("")
 	u.send("GET", "/Users?startIndex=51&count=10", "")
 	u.send("GET", "/Users?cursor=&count=10", "")
-	u.patch("/Users/"+u.find("/Users", `userName eq "user1"`).ID, `{"op":"add","path":"nickName","value":"last"}`)
+	u.patch("/Users/"+u.find("/Users", `userName eq "user1"`).ID, `{"op":"add","path":"nickName","value":"`+cursor+`"}`)
 }
 
 // requestToken gets an access token of the client.
@@ -207,7 +207,11 @@ func (u *upgrade) use(users, unpublished int) {
 	if listed != users {
 		u.Errorf("the pages by cursor have %d users, want %d", listed, users)
 	}
-	_, cursor := u.changes("")
+	cursor := ""
+	if unpublished > 0 {
+		cursor = u.find("/Users", `userName eq "user1"`).NickName
+	}
+	_, cursor = u.changes(cursor)
 	u.publish()
 	changes, cursor := u.changes(cursor)
 	if len(changes) != unpublished {
@@ -240,12 +244,23 @@ func (u *upgrade) use(users, unpublished int) {
 	}
 }
 
+// checkFinished checks that the sweep has finished what fill left unfinished: the members of one group, the delete of another.
+func (u *upgrade) checkFinished() {
+	u.Helper()
+	if created := u.find("/Groups", `displayName eq "created"`); len(created.Members) != 60 {
+		u.Errorf("the unfinished group has %d members, want 60", len(created.Members))
+	}
+	if r := u.send("GET", "/Groups?filter="+url.QueryEscape(`displayName eq "deleted"`), ""); r.TotalResults != 0 {
+		u.Error("the deleted group still exists")
+	}
+}
+
 // This version opens the table of each former version and its own, finds it clean, serves it, and leaves it clean.
 func TestTablesOfAllVersions(t *testing.T) {
 	t.Parallel()
 	for name, c := range map[string]struct {
-		users, unpublished int // changes that are in the stream only
-		hasClient          bool
+		users, unpublished int  // changes that are in the stream only
+		filled             bool // by fill
 	}{"table-1": {140, 0, false}, "table-2": {259, 1, true}, "this version": {259, 1, true}} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
@@ -257,10 +272,13 @@ func TestTablesOfAllVersions(t *testing.T) {
 			}
 			u := newUpgrade(t, file, upgradedAt)
 			u.checkClean()
-			if c.hasClient {
+			if c.filled {
 				u.requestToken()
 			}
 			u.use(c.users, c.unpublished)
+			if c.filled {
+				u.checkFinished()
+			}
 			u.checkClean()
 			u.must(format.Check(t.Context(), u.file))
 		})

@@ -24,7 +24,7 @@ import (
 func TestLinksOfGuidesLeadSomewhere(t *testing.T) {
 	t.Parallel()
 	link := regexp.MustCompile(`\]\(([^)\s]+)\)`)
-	for _, file := range []string{"../README.md", "README.md", "../events/README.md", "../internal/feed/consumer/README.md"} {
+	for _, file := range []string{"../README.md", "README.md", "../events/README.md", "../internal/README.md", "../internal/feed/consumer/README.md"} {
 		for _, m := range link.FindAllStringSubmatch(readText(t, file), -1) {
 			path, anchor, _ := strings.Cut(m[1], "#")
 			if strings.HasPrefix(path, "https://") {

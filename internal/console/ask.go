@@ -23,20 +23,6 @@ type problem struct {
 
 func (p *problem) Error() string { return p.Detail }
 
-// show returns the handler of a page that read returns.
-func (c *Console) show(section, template string, read func(*http.Request) (page, error)) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		p, err := read(r)
-		name := template
-		if err != nil {
-			shown := problemOf(err)
-			name, p = "problem.html", page{Title: "Problem", Status: shown.Status, Content: shown}
-		}
-		p.Section = section
-		c.render(w, name, p)
-	}
-}
-
 // problemOf returns the problem that a page shows for an error.
 func problemOf(err error) *problem {
 	if p, ok := errors.AsType[*problem](err); ok {

@@ -94,5 +94,19 @@ func (c *Console) render(w http.ResponseWriter, name string, p page) {
 	w.Write(b.Bytes())
 }
 
+// show returns the handler of a page that read returns.
+func (c *Console) show(section, template string, read func(*http.Request) (page, error)) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		p, err := read(r)
+		name := template
+		if err != nil {
+			shown := problemOf(err)
+			name, p = "problem.html", page{Title: "Problem", Status: shown.Status, Content: shown}
+		}
+		p.Section = section
+		c.render(w, name, p)
+	}
+}
+
 // Root is the path below which all pages are.
 const Root = "/console/"

@@ -22,13 +22,16 @@
 //
 // # Adding a page
 //
-//  1. In pages.go, add the address to Pages, or to addTrafficPages if the page needs the traffic. The method show makes the
-//     handler of a page that only reads. Its arguments are the section of the navigation, the template, and the method of
-//     step 2.
-//  2. Write a method of Console that returns the title and the content, in a new file such as directory.go. It reads
-//     resources by the method ask, and items from Config.Table, to which the console never writes.
-//  3. Add the template to assets. parseTemplates finds it. For a new section, add a link to layout.html.
+//  1. In pages.go, add the address to Pages, or to addTrafficPages if the page needs the traffic. The method show in
+//     console.go makes the handler of a page that only reads. Its arguments are the section of the navigation, the template,
+//     and the method of step 2.
+//  2. Write a method of Console with the signature func(*http.Request) (page, error), in a new file such as directory.go. It
+//     reads resources by the method ask, and items from Config.Table, to which the console never writes.
+//  3. Add the template to assets. parseTemplates finds it. In it, the dot is page.Content. For a new section, add a link to
+//     layout.html.
 //  4. A handler of POST that changes something must check Config.ReadOnly. The handler protect has checked who sends it.
 //  5. Test the page with newSite, as directory_test.go does. The tests in pages_test.go follow all links, so they check the
 //     new page too.
+//  6. Open the page in TestConsoleInBrowser of functions/local/browser_test.go, and call capture. It checks that the page fits
+//     the window, and with axe that it is accessible. With -update, it writes the screenshots.
 package console

@@ -20,8 +20,9 @@
 // # Adding a rule
 //
 //  1. In rules.go, add a constant, a name for logs, and a sentence. The rules are sorted by name.
-//  2. Call [Set.Apply] where the code accepts the departure, or [Set.Add] if no profile refuses the rule. Functions that
-//     decode a part of a request have the Set as an argument. Elsewhere, [FromContext] returns it.
+//  2. Find the nearest rule with grep, and call [Set.Apply] next to it, or [Set.Add] if no profile refuses the rule.
+//     Functions that decode a part of a request have the Set as an argument. Elsewhere, [FromContext] returns it. Package
+//     console/traffic reads bodies itself: if it reads such a value, change it too, such as boolean in words.go.
 //  3. If the profile interop refuses the rule, add the detail of the error to refusals in profile.go.
 //  4. Add a request to lenient_test.go of package server, and the sentence to the table in functions/README.md. Tests fail
 //     until both have the rule. A refused rule also needs a case in profile_test.go.

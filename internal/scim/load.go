@@ -22,8 +22,8 @@ func StandardTypes() *Types {
 	return t
 }
 
-// Open loads the standard resource types and additional sets. The set "okta" is embedded and has Roles and Entitlements
-// for Okta's Entitlement Management. For any other name, Open loads the files of the directory that folder returns.
+// Open loads the standard resource types and additional sets. The folders in schemas are embedded sets: okta has Roles and
+// Entitlements for Okta's Entitlement Management. For any other name, Open loads the directory that folder returns.
 func Open(sets []string, folder func(name string) fs.FS) (*Types, error) {
 	var dirs []fs.FS
 	for _, set := range append([]string{""}, sets...) {

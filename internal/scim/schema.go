@@ -5,8 +5,8 @@
 // Begin with [StandardTypes] or [Open], which return the resource types. Then see the methods of [ResourceType]: Decode
 // reads a body into an [Object], Matcher compiles a filter, and Project selects attributes.
 //
-// To index an attribute, add its name to lookups of its type in resource_types.json, such as that of the folder schemas.
-// [Storage] says what can be indexed. Package store then writes and backfills index items, and package query reads them.
+// To add an attribute, or to index one, follow internal/README.md. [Storage] says what can be indexed. Package store then
+// writes and backfills index items, and package query reads them.
 package scim
 
 import (

@@ -1,6 +1,14 @@
 // Package metrics emits CloudWatch metrics through the log. Its slog.Handler adds CloudWatch's embedded metric format to
 // the log lines that contain a value of a metric. The package makes no network calls, and no other package emits metrics.
-// Begin with [New] and [All].
+// Begin with [New] and [All]. The template adds two metrics of its own, by metric filters of the access log.
+//
+// # Adding a metric
+//
+//  1. Add an entry to All. Its key is the exact message of the log line. Only numbers and booleans of the line are extracted.
+//  2. Add a line to TestLinesContainMetrics.
+//  3. Add the metric to the dashboard in template.yaml, and an alarm if an operator must act.
+//  4. In functions/README.md, add a row of the alarm to the runbook, and correct the counts and prices of the item fixed in
+//     the costs.
 package metrics
 
 import (

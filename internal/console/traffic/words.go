@@ -325,12 +325,14 @@ func isInactive(resource any) bool {
 	return known && !active
 }
 
+// boolean returns a boolean, also from a string: the same words as scim.canonicalBoolean accepts.
 func boolean(v any) (value, known bool) {
 	switch v := v.(type) {
 	case bool:
 		return v, true
 	case string:
-		return strings.EqualFold(v, "true"), strings.EqualFold(v, "true") || strings.EqualFold(v, "false")
+		v = strings.ToLower(v) // EqualFold would accept falſe
+		return v == "true", v == "true" || v == "false"
 	}
 	return false, false
 }

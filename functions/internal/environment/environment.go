@@ -2,7 +2,8 @@
 // variables of all functions are:
 //
 //   - TABLE_NAME is the DynamoDB table. It is required.
-//   - RESOURCE_TYPES is a list of additional sets of resource types, separated by commas: "okta" or folders.
+//   - RESOURCE_TYPES is a list of additional sets of resource types, separated by commas: names of
+//     embedded folders, such as okta, or paths of folders. The package that SAM builds has no folders.
 //   - METRICS_NAMESPACE is the CloudWatch namespace of the metrics. Without it, the functions emit none.
 //   - DYNAMODB_ENDPOINT is the URL of an emulator to use instead of DynamoDB.
 //   - The variables that Lambda sets: AWS_REGION, the credentials, and AWS_LAMBDA_FUNCTION_MEMORY_SIZE.

@@ -148,6 +148,23 @@ func TestAlarmsReachSomebodyAndOutputsExist(t *testing.T) {
 	}
 }
 
+// The costs in README.md count the metrics, and the alarms of a stack without a webhook. AWS bills each metric of an alarm.
+func TestGuideCountsMetricsAndAlarms(t *testing.T) {
+	t.Parallel()
+	stack := functiontest.OpenTemplate(t)
+	metrics, alarms, billed := len(ownMetrics(stack)), 0, 0
+	for _, name := range stack.Resources("AWS::CloudWatch::Alarm") {
+		if stack.Value("Resources", name, "Condition") == nil {
+			alarms++
+			billed += len(alarmMetrics(stack.Object("Resources", name, "Properties")))
+		}
+	}
+	want := fmt.Sprintf("| fixed | %d metrics ($%.2f), %d alarms ($%.2f),", metrics, float64(metrics)*0.3, alarms, float64(billed)*0.1)
+	if !strings.Contains(readText(t, "README.md"), want) {
+		t.Errorf("README.md lacks %q", want)
+	}
+}
+
 // dashboardBody returns the body of the dashboard. Its own variables have their values with or without a webhook.
 func dashboardBody(t *testing.T, stack functiontest.Template, webhook bool) string {
 	t.Helper()

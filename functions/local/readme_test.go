@@ -89,19 +89,25 @@ func TestProgramOfREADME(t *testing.T) {
 	}
 	p := startProgram(t, "-db", filepath.Join(t.TempDir(), "scim.db"))
 	folder := t.TempDir()
-	copied := func() string {
-		query := `import sqlite3; print(*(r for (r,) in sqlite3.connect("copy.db").execute("SELECT json_extract(resource, '$.userName') FROM copy ORDER BY 1")))`
-		cmd := exec.CommandContext(t.Context(), python, "-c", query)
+	inFolder := func(code string) string {
+		cmd := exec.CommandContext(t.Context(), python, "-c", `import sqlite3; db = sqlite3.connect("copy.db"); `+code)
 		cmd.Dir = folder
-		out, _ := cmd.CombinedOutput() // the file may not exist yet
+		out, _ := cmd.CombinedOutput() // the tables may not exist yet
 		return strings.TrimSpace(string(out))
+	}
+	copied := func() string {
+		return inFolder(`print(*(r for (r,) in db.execute("SELECT json_extract(resource, '$.userName') FROM copy ORDER BY 1")))`)
 	}
 	var ada struct{ ID string }
 	json.Unmarshal([]byte(p.send(t, "POST", "/Users", `{"userName":"ada"}`)), &ada)
 	for _, step := range []struct{ method, path, body, want string }{
 		{"GET", "/Users", "", "ada"}, {"POST", "/Users", `{"userName":"grace"}`, "ada grace"}, {"DELETE", "/Users/" + ada.ID, "", "grace"},
+		{"POST", "/Users", `{"userName":"linus"}`, "grace linus"},
 	} {
 		p.send(t, step.method, step.path, step.body)
+		if strings.Contains(step.body, "linus") { // a cursor that is no longer valid, and a resource that no longer exists
+			inFolder(`db.executescript("UPDATE position SET cursor = 'x'; INSERT INTO copy VALUES ('1', '{}')")`)
+		}
 		program := exec.CommandContext(t.Context(), "bash", "--norc", "-c", p.variables+"; export BASE TOKEN; exec "+python+` -c "$0"`, code)
 		program.Dir = folder
 		if err := program.Start(); err != nil {

@@ -54,7 +54,7 @@ type Error struct {
 func (e *Error) Error() string {
 	if e.Version == 0 {
 		return `format: the item "format" "@" of the table is corrupt; set its attribute version to the number of the ` +
-			"format, which the release notes of the version that wrote the table contain"
+			"format, which is the constant Version of the program that wrote the table"
 	}
 	return fmt.Sprintf("format: the table has the format %d, and this version of the program knows formats up to %d; "+
 		"use the version that wrote it, or a later one", e.Version, Version)

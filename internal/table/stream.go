@@ -34,7 +34,8 @@ type ImageWriter interface {
 
 // Images are the items before and after a transaction.
 type Images struct {
-	// Decode returns a record for each write except ConditionCheck, in the order of the writes.
+	// Decode returns a record for each write, in the order of the writes. A ConditionCheck has none, nor has a Delete of a
+	// missing item.
 	Decode func() []Record
 	Bytes  int // size of the items until they are decoded
 }

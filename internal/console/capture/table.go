@@ -72,6 +72,9 @@ func imagesOf(writes []table.Write, before map[table.Key]table.Item) (i table.Im
 		case table.ConditionCheck:
 			continue
 		}
+		if r.Old == nil && r.New == nil {
+			continue
+		}
 		records = append(records, r)
 		i.Bytes += table.ItemSize(r.Old) + table.ItemSize(r.New)
 	}

@@ -43,9 +43,9 @@ type Table struct {
 type writeRequest struct {
 	writes      []table.Write
 	keepsImages bool
-	units       int          // request units to charge
-	err         error        // result of the Write
-	images      []itemChange // with index, old, and item, if keepsImages
+	units       int     // request units to charge
+	err         error   // result of the Write
+	images      []image // if keepsImages
 	done        chan struct{}
 }
 

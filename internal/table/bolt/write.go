@@ -143,8 +143,8 @@ func (t *Table) applyRequest(tx *bbolt.Tx, r *writeRequest) (wrote bool, err err
 		if err := t.appendRecord(tx, r.writes[c.index].Target(), c.old, c.item); err != nil {
 			return false, err
 		}
-		if r.keepsImages {
-			r.images = append(r.images, itemChange{index: c.index, old: bytes.Clone(c.old), item: c.item})
+		if r.keepsImages && (c.old != nil || c.item != nil) {
+			r.images = append(r.images, image{c.index, bytes.Clone(c.old), c.item})
 		}
 		if err := c.apply(tx.Bucket(items)); err != nil {
 			return false, err

@@ -142,7 +142,7 @@ func TestFirstRequestOfGuide(t *testing.T) {
 	guide := functiontest.OpenGuide(t)
 	commands := slices.DeleteFunc(guide.Commands(), func(c string) bool { return !strings.HasPrefix(c, "curl ") })
 	if _, err := exec.LookPath("curl"); err != nil {
-		t.Skip("install curl")
+		t.Skip("install curl, which the first request of the guide uses, and set PATH to it")
 	}
 	p := startProgram(t, "-db", ":memory:", "-console=false")
 	for _, command := range commands {

@@ -39,12 +39,6 @@ func isBucketKey(key, pk, sk []byte) bool {
 	return found && bytes.Equal(rest, sk)
 }
 
-// partitionPart returns the part of a bucket key up to and including partitionEnd.
-func partitionPart(key []byte) []byte {
-	i := bytes.Index(key, partitionEnd)
-	return key[:i+len(partitionEnd)]
-}
-
 // rangeBounds returns the bucket keys between which a range lies: from is included, to is excluded.
 func rangeBounds(r table.Range) (from, to []byte) {
 	prefix := partitionPrefix(r.PK)

@@ -62,3 +62,9 @@ func TestRangeBoundsContainExactlyTheRange(t *testing.T) {
 		}
 	})
 }
+
+// partitionPart returns the part of a bucket key up to and including partitionEnd.
+func partitionPart(key []byte) []byte {
+	i := bytes.Index(key, partitionEnd)
+	return key[:i+len(partitionEnd)]
+}

@@ -21,13 +21,13 @@ type Object map[string]any
 const maxDepth = 32
 
 // Parse parses one JSON value of at most 32 levels. It rejects invalid UTF-8, an object with two names that differ at
-// most in case, and text after the value. Parse returns an Object, []any, string, bool, json.Number, or nil. The error
-// is an *Error with status 400 and type invalidSyntax.
-func Parse(body []byte) (any, error) {
-	d := jsontext.NewDecoder(bytes.NewBuffer(body))
-	v, err := parse(d, 0)
+// most in case, and text after the value. Parse returns an Object, []any, string, bool, json.Number, or nil. Its strings
+// share the memory of one copy of the text. The error is an *Error with status 400 and type invalidSyntax.
+func Parse[T ~string | ~[]byte](text T) (any, error) {
+	p := newParser(text)
+	v, err := p.parse(0)
 	if err == nil {
-		if _, end := d.ReadToken(); end != io.EOF {
+		if _, end := p.ReadToken(); end != io.EOF {
 			err = errors.New("text after the JSON value")
 		}
 	}
@@ -40,12 +40,12 @@ func Parse(body []byte) (any, error) {
 	// The cause quotes the body, which may contain a password. The returned error must not include it, because errors
 	// are logged.
 	return nil, BadRequest(InvalidSyntax, "The request body is not valid JSON (near byte %d). "+
-		"Send one JSON object in UTF-8 without duplicate names.", d.InputOffset())
+		"Send one JSON object in UTF-8 without duplicate names.", p.InputOffset())
 }
 
 // ParseObject parses a JSON object. Its rules and errors are those of Parse.
-func ParseObject(body []byte) (Object, error) {
-	v, err := Parse(body)
+func ParseObject[T ~string | ~[]byte](text T) (Object, error) {
+	v, err := Parse(text)
 	if err != nil {
 		return nil, err
 	}
@@ -56,21 +56,33 @@ func ParseObject(body []byte) (Object, error) {
 	return o, nil
 }
 
-func parse(d *jsontext.Decoder, depth int) (any, error) {
+// A parser reads the values of a text.
+type parser struct {
+	*jsontext.Decoder
+	text string
+}
+
+// newParser returns a parser that does not look for duplicate names, because parseObject does.
+func newParser[T ~string | ~[]byte](text T) parser {
+	return parser{jsontext.NewDecoder(bytes.NewBuffer([]byte(text)), jsontext.AllowDuplicateNames(true)), string(text)}
+}
+
+func (p parser) parse(depth int) (any, error) {
 	if depth > maxDepth {
 		return nil, BadRequest(InvalidSyntax, "The request body nests deeper than %d levels. Send less nesting.", maxDepth)
 	}
-	t, err := d.ReadToken()
+	if p.PeekKind() == '"' {
+		return p.parseString()
+	}
+	t, err := p.ReadToken()
 	if err != nil {
 		return nil, err
 	}
 	switch t.Kind() {
 	case '{':
-		return parseObject(d, depth)
+		return p.parseObject(depth)
 	case '[':
-		return parseArray(d, depth)
-	case '"':
-		return t.String(), nil
+		return p.parseArray(depth)
 	case '0':
 		return json.Number(t.String()), nil
 	case 't', 'f':
@@ -80,63 +92,79 @@ func parse(d *jsontext.Decoder, depth int) (any, error) {
 	}
 }
 
-func parseObject(d *jsontext.Decoder, depth int) (any, error) {
+// parseString reads a string, which is a part of the text unless it has escapes.
+func (p parser) parseString() (string, error) {
+	quoted, err := p.ReadValue()
+	if err != nil {
+		return "", err
+	}
+	if bytes.IndexByte(quoted, '\\') >= 0 {
+		unquoted, err := jsontext.AppendUnquote(nil, quoted)
+		return string(unquoted), err
+	}
+	end := int(p.InputOffset()) - len(`"`)
+	return p.text[end-len(quoted)+len(`""`) : end], nil
+}
+
+func (p parser) parseObject(depth int) (any, error) {
 	o := Object{}
-	names := nameSet{names: make([]string, 0, 16)}
-	for d.PeekKind() != '}' {
-		t, err := d.ReadToken()
+	var names nameSet
+	for p.PeekKind() != '}' {
+		name, err := p.parseString()
 		if err != nil {
 			return nil, err
 		}
-		name := t.String()
-		if names.addName(lowerASCII(name)) {
+		if names.add(name) {
 			return nil, BadRequest(InvalidSyntax, "The name %q occurs twice in one object. Send it once.", name)
 		}
-		if o[name], err = parse(d, depth+1); err != nil {
+		if o[name], err = p.parse(depth + 1); err != nil {
 			return nil, err
 		}
 	}
-	_, err := d.ReadToken()
+	_, err := p.ReadToken()
 	return o, err
 }
 
-// A nameSet is the set of names of an object, in lower case. A slice is faster than a map for the few names of a real
-// object. The map keeps a malicious object with many names from taking quadratic time.
+// A nameSet is a set of names, without regard to case. An array is faster than a map for the few names of a real object.
+// The map keeps a malicious object with many names from taking quadratic time.
 type nameSet struct {
-	names []string
-	set   map[string]bool // used instead of names once names has reached its capacity
+	array [16]string
+	n     int             // number of names in array
+	rest  map[string]bool // names in lower case, also those of array; nil until array is full
 }
 
-// addName adds a name and reports whether the set had it already.
-func (s *nameSet) addName(name string) (duplicate bool) {
-	if s.set == nil && len(s.names) < cap(s.names) {
-		if slices.Contains(s.names, name) {
+// add adds a name and reports whether the set had it already.
+func (s *nameSet) add(name string) (duplicate bool) {
+	if s.rest == nil {
+		if slices.ContainsFunc(s.array[:s.n], func(n string) bool { return equalFoldASCII(n, name) }) {
 			return true
 		}
-		s.names = append(s.names, name)
-		return false
-	}
-	if s.set == nil {
-		s.set = map[string]bool{}
-		for _, n := range s.names {
-			s.set[n] = true
+		if s.n < len(s.array) {
+			s.array[s.n] = name
+			s.n++
+			return false
+		}
+		s.rest = map[string]bool{}
+		for _, n := range s.array {
+			s.rest[lowerASCII(n)] = true
 		}
 	}
-	duplicate = s.set[name]
-	s.set[name] = true
+	name = lowerASCII(name)
+	duplicate = s.rest[name]
+	s.rest[name] = true
 	return duplicate
 }
 
-func parseArray(d *jsontext.Decoder, depth int) (any, error) {
+func (p parser) parseArray(depth int) (any, error) {
 	a := []any{}
-	for d.PeekKind() != ']' {
-		v, err := parse(d, depth+1)
+	for p.PeekKind() != ']' {
+		v, err := p.parse(depth + 1)
 		if err != nil {
 			return nil, err
 		}
 		a = append(a, v)
 	}
-	_, err := d.ReadToken()
+	_, err := p.ReadToken()
 	return a, err
 }
 
@@ -146,7 +174,7 @@ func (o Object) Get(name string) any {
 		return v
 	}
 	for n, v := range o {
-		if lowerASCII(n) == lowerASCII(name) {
+		if equalFoldASCII(n, name) {
 			return v
 		}
 	}

@@ -51,7 +51,7 @@ func (rt *ResourceType) Resolve(a filter.Attr) (r AttributeRef, ok bool) {
 		return AttributeRef{Extension: ext.ID}, true
 	} else if ext := rt.extension(a.URN); ext != nil {
 		r.Extension, r.Attr = ext.ID, ext.Attribute(a.Name)
-	} else if lowerASCII(a.URN) == lowerASCII(rt.core.ID) || isPreRFCCoreURN(a.URN) {
+	} else if equalFoldASCII(a.URN, rt.core.ID) || isPreRFCCoreURN(a.URN) {
 		if r.Attr = rt.core.Attribute(a.Name); r.Attr == nil {
 			r.Attr = rt.common.Attribute(a.Name)
 		}

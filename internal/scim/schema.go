@@ -129,6 +129,19 @@ func lowerASCII(s string) string {
 	return s
 }
 
+// equalFoldASCII reports whether lowerASCII returns the same for two strings.
+func equalFoldASCII(s, t string) bool {
+	if len(s) != len(t) {
+		return false
+	}
+	for i := range len(s) {
+		if c, d := s[i], t[i]; c != d && (c|0x20 != d|0x20 || c|0x20 < 'a' || c|0x20 > 'z') {
+			return false
+		}
+	}
+	return true
+}
+
 // A ResourceType defines a type of resource (RFC 7643 §6) and has its schemas. It must not be changed after Load.
 type ResourceType struct {
 	ID               string      `json:"id"`
@@ -187,7 +200,7 @@ func (rt *ResourceType) usesSchema(urn string) bool {
 
 // Schema returns the schema with a URN, in any case. It returns nil if there is none.
 func (t *Types) Schema(urn string) *Schema {
-	return find(t.Schemas, func(s *Schema) bool { return lowerASCII(s.ID) == lowerASCII(urn) })
+	return find(t.Schemas, func(s *Schema) bool { return equalFoldASCII(s.ID, urn) })
 }
 
 // ByName returns the resource type with a name. It returns nil if there is none.
@@ -198,7 +211,7 @@ func (t *Types) ByName(name string) *ResourceType {
 // ByEndpoint returns the resource type whose endpoint is a path segment such as Users, in any case. It returns nil if
 // there is none.
 func (t *Types) ByEndpoint(segment string) *ResourceType {
-	return find(t.ResourceTypes, func(rt *ResourceType) bool { return lowerASCII(rt.Endpoint) == "/"+lowerASCII(segment) })
+	return find(t.ResourceTypes, func(rt *ResourceType) bool { return equalFoldASCII(rt.Endpoint[1:], segment) })
 }
 
 // find returns the first element for which match is true. It returns nil if there is none.

@@ -107,7 +107,7 @@ func EncodeDocument(o scim.Object) (string, error) {
 
 // DecodeDocument returns the resource of a document.
 func DecodeDocument(doc string) (scim.Object, error) {
-	o, err := scim.ParseObject([]byte(doc))
+	o, err := scim.ParseObject(doc)
 	if err != nil {
 		return nil, fmt.Errorf("store: corrupt document: %w", err)
 	}

@@ -16,7 +16,12 @@ const digestChars = 8
 // EntityTag returns the entity tag of what AppendJSON renders with a projection (RFC 9110 §8.8.3). It is the version. If
 // the JSON shows display names of other resources, a digest of these names follows: W/"2.1-1a2b3c4d". A rename of
 // another resource changes its display name here, but not the version of this resource.
-func (r *Resource) EntityTag(p scim.Projection) string { return string(r.appendEntityTag(nil, p)) }
+func (r *Resource) EntityTag(p scim.Projection) string {
+	if len(r.names.ByID)+len(r.names.Missing) == 0 {
+		return r.Version
+	}
+	return string(r.appendEntityTag(nil, p))
+}
 
 // VersionOf returns the version in an entity tag, which is the tag without its digest of display names. It returns a
 // tag without a digest unchanged. The prefix W/ may be missing.

@@ -210,6 +210,9 @@ func (u update) headUpdate(old *store.HeadItem, o scim.Object, membersChange boo
 
 // reindex adds the writes that replace the index entries of the old document by those of the new one.
 func (u update) reindex(t *store.Transaction, old, updated scim.Object) error {
+	if store.SameIndexEntries(u.rt, old, updated) {
+		return nil
+	}
 	from, err := u.dir.store.NewIndexEntries(u.rt, u.id, old)
 	if err != nil {
 		return err

@@ -5,8 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/big"
-	"reflect"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -320,7 +321,17 @@ func (rt *ResourceType) SchemaURNs(o Object) []any {
 }
 
 // Equal reports whether two canonical values are identical. Case and the order of elements matter.
-func Equal(a, b any) bool { return reflect.DeepEqual(a, b) }
+func Equal(a, b any) bool {
+	switch a := a.(type) {
+	case Object:
+		b, ok := b.(Object)
+		return ok && maps.EqualFunc(a, b, Equal)
+	case []any:
+		b, ok := b.([]any)
+		return ok && slices.EqualFunc(a, b, Equal)
+	}
+	return a == b
+}
 
 // Replace returns the resource that results from replacing old by o (RFC 7644 §3.5.1). If o omits an immutable
 // attribute, the result has the value of old. If o has another value for it, Replace returns a 400 mutability. It

@@ -1,10 +1,6 @@
 package scim
 
-import (
-	"maps"
-	"reflect"
-	"strings"
-)
+import "strings"
 
 // ChangedAttributes returns the names of the top-level attributes that differ between two versions of a resource, in no
 // particular order. The name of an attribute of an extension is URN:name.
@@ -15,10 +11,10 @@ func ChangedAttributes(from, to Object) []string { return changedNames(from, to,
 func ChangedPaths(from, to Object) []string { return changedNames(from, to, "", true) }
 
 func changedNames(from, to Object, prefix string, withSubAttributes bool) (names []string) {
-	all := Object{}
-	maps.Copy(all, from)
-	maps.Copy(all, to)
-	for name := range all {
+	compare := func(name string) {
+		if Equal(from[name], to[name]) {
+			return
+		}
 		x, wasObject := from[name].(Object)
 		y, isObject := to[name].(Object)
 		switch {
@@ -26,8 +22,16 @@ func changedNames(from, to Object, prefix string, withSubAttributes bool) (names
 			names = append(names, changedNames(x, y, name+":", withSubAttributes)...)
 		case withSubAttributes && (wasObject || isObject):
 			names = append(names, changedNames(x, y, prefix+name+".", false)...)
-		case !reflect.DeepEqual(from[name], to[name]):
+		default:
 			names = append(names, prefix+name)
+		}
+	}
+	for name := range from {
+		compare(name)
+	}
+	for name := range to {
+		if _, compared := from[name]; !compared {
+			compare(name)
 		}
 	}
 	return names

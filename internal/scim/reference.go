@@ -2,7 +2,7 @@ package scim
 
 // Location returns the address of a resource below the base URL of the service.
 func (rt *ResourceType) Location(baseURL, id string) string {
-	return string(rt.AppendLocation(nil, baseURL, id))
+	return string(rt.AppendLocation(make([]byte, 0, 256), baseURL, id))
 }
 
 // AppendLocation appends the address of a resource below the base URL of the service.

@@ -64,7 +64,7 @@ func (rt *ResourceType) Resolve(a filter.Attr) (r AttributeRef, ok bool) {
 
 // extension returns the extension with a URN, in any case. It returns nil if there is none.
 func (rt *ResourceType) extension(urn string) *Schema {
-	return find(rt.extensions, func(s *Schema) bool { return s.ID == urn || lowerASCII(s.ID) == canonicalURN(urn) })
+	return find(rt.extensions, func(s *Schema) bool { return s.ID == urn || equalFoldASCII(s.ID, canonicalURN(urn)) })
 }
 
 // Attributes returns all top-level attributes outside extensions.

@@ -56,11 +56,11 @@ func (s *server) audit(r *request, target route, resp *response, err error) {
 	if !rt.IsID(id) {
 		id = "" // the client chose the text
 	}
-	attrs := []slog.Attr{slog.String("requestId", r.requestID),
+	attrs := append(make([]slog.Attr, 0, 14), slog.String("requestId", r.requestID),
 		slog.String("tenant", r.identity.Tenant.Name), slog.String("token", r.identity.ID),
 		slog.String("label", r.identity.Label), slog.String("verb", r.loggedMethod()),
 		slog.String("resourceType", rt.Name), slog.String("id", id), slog.Any("attributes", change.Attributes),
 		slog.String("before", change.VersionBefore), slog.String("after", change.VersionAfter),
-		slog.Bool("deprovisions", change.Deprovisions), slog.Int("status", status), slog.String("outcome", outcome)}
-	s.Log.LogAttrs(r.Context(), slog.LevelInfo, "audit", r.identity.AppendClient(attrs)...)
+		slog.Bool("deprovisions", change.Deprovisions), slog.Int("status", status), slog.String("outcome", outcome))
+	s.log(r.Context(), slog.LevelInfo, "audit", r.identity.AppendClient(attrs))
 }

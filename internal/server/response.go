@@ -61,21 +61,32 @@ func (resp *response) write(w http.ResponseWriter, r *http.Request) int {
 		resp = errorResponse(err)
 		body, _ = resp.encode()
 	}
-	if body != nil {
-		w.Header().Set("Content-Type", mediaType)
-		// RFC 9110 §8.6: HEAD has the Content-Length of GET or none. Compression changes that of GET.
-		if r.Method != http.MethodHead {
-			w.Header().Set("Content-Length", strconv.Itoa(len(body)))
-		}
-	}
-	for name, v := range resp.header {
-		w.Header().Set(name, v)
-	}
+	resp.setHeader(w.Header(), r, body)
 	w.WriteHeader(resp.status)
 	if r.Method != http.MethodHead {
 		w.Write(body) // an error means that the client closed the connection, which changes nothing here
 	}
 	return resp.status
+}
+
+// setHeader sets the header fields of the response. Their values share one array.
+func (resp *response) setHeader(h http.Header, r *http.Request, body []byte) {
+	values := make([]string, 0, len(resp.header)+2)
+	set := func(name, v string) {
+		values = append(values, v)
+		n := len(values)
+		h[http.CanonicalHeaderKey(name)] = values[n-1 : n : n] // an append by another handler copies it
+	}
+	if body != nil {
+		set("Content-Type", mediaType)
+		// RFC 9110 §8.6: HEAD has the Content-Length of GET or none. Compression changes that of GET.
+		if r.Method != http.MethodHead {
+			set("Content-Length", strconv.Itoa(len(body)))
+		}
+	}
+	for name, v := range resp.header {
+		set(name, v)
+	}
 }
 
 // maxResponseBytes is the largest body with its quotes and backslashes escaped. A Lambda function returns the body as a

@@ -61,14 +61,17 @@ func (t routeTable) find(types *scim.Types, method string, segments []string) (t
 		if pattern, target.resourceType, ok = t.matchEndpoint(types, segments[0]); !ok {
 			return target, noEndpointError()
 		}
-		if target.endpoint = "/" + pattern; target.resourceType != nil {
+		if target.resourceType != nil {
 			target.endpoint = target.resourceType.Endpoint
+		} else {
+			target.endpoint = "/" + pattern
 		}
 	}
 	if len(segments) > 1 {
 		target.id = segments[1]
-		if literal := pattern + "/" + target.id; t[literal] != nil {
-			pattern = literal
+		literal := append(append(append(make([]byte, 0, 128), pattern...), '/'), target.id...)
+		if t[string(literal)] != nil { // the compiler avoids the copy for a lookup
+			pattern = string(literal)
 		} else {
 			pattern += "/ID"
 		}

@@ -64,10 +64,10 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		resp = target.errorResponse(err)
 	}
 	status := resp.write(w, r)
-	attrs := []slog.Attr{slog.String("requestId", q.requestID), slog.String("tenant", q.identity.Tenant.Name),
+	attrs := append(make([]slog.Attr, 0, 12), slog.String("requestId", q.requestID), slog.String("tenant", q.identity.Tenant.Name),
 		slog.String("token", q.identity.ID), slog.String("method", q.loggedMethod()),
 		slog.String("route", target.loggedPath()), slog.Int("status", status),
-		slog.Float64("milliseconds", float64(time.Since(begin).Microseconds())/1e3), slog.Any("table", cost())}
+		slog.Float64("milliseconds", float64(time.Since(begin).Microseconds())/1e3), slog.Any("table", cost()))
 	level, cause := slog.LevelInfo, loggableCause(err)
 	if status == http.StatusInternalServerError {
 		level = slog.LevelError
@@ -82,7 +82,18 @@ func (s *server) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if cause != nil {
 		attrs = append(attrs, slog.String("error", cause.Error()))
 	}
-	s.Log.LogAttrs(ctx, level, "request", attrs...)
+	s.log(ctx, level, "request", attrs)
+}
+
+// log logs a line without its place in the source, which takes a fifth of the time of a line to find.
+func (s *server) log(ctx context.Context, level slog.Level, message string, attrs []slog.Attr) {
+	h := s.Log.Handler()
+	if !h.Enabled(ctx, level) {
+		return
+	}
+	r := slog.NewRecord(time.Now(), level, message, 0)
+	r.AddAttrs(attrs...)
+	_ = h.Handle(ctx, r) // as slog.Logger does
 }
 
 // handle authenticates, routes, and serves a request. It returns a panic as an error. The route is for the log and for the

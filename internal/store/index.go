@@ -37,6 +37,19 @@ func (s *Store) NewIndexEntries(rt *scim.ResourceType, id string, o scim.Object)
 	return e, nil
 }
 
+// SameIndexEntries reports whether two versions of a resource have the same index entries. It may return false if they do.
+func SameIndexEntries(rt *scim.ResourceType, old, updated scim.Object) bool {
+	if name := updated[rt.Storage.NameAttribute]; name == nil || name != old[rt.Storage.NameAttribute] {
+		return false
+	}
+	for _, attribute := range rt.Storage.IndexedAttributes {
+		if r, ok := rt.IndexedAttribute(attribute); ok && !scim.Equal(old[r.Attr.Name], updated[r.Attr.Name]) {
+			return false
+		}
+	}
+	return true
+}
+
 // CheckIndexLimits returns a *scim.Error if the name of the updated resource is too long, or if an indexed attribute has too
 // many values. Values that are stored already may exceed the limit, because an attribute can become indexed later. old is
 // nil for a create.

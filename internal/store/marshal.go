@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"maps"
 	"strconv"
 
 	"github.com/aws/aws-sdk-go-v2/feature/dynamodb/attributevalue"
@@ -21,11 +22,39 @@ func MarshalItem(v any) table.Item {
 		return table.Item{"PK": table.S(v.PK), "SK": table.S(v.SK), "type": table.S(v.Type)}
 	case NameItem:
 		return table.Item{"PK": table.S(v.PK), "SK": table.S(v.SK), "id": table.S(v.ResourceID)}
+	case *HeadItem:
+		return v.marshal()
 	}
 	it, err := attributevalue.MarshalMap(v)
 	if err != nil {
 		panic(err)
 	}
+	return it
+}
+
+func (h *HeadItem) marshal() table.Item {
+	it := make(table.Item, 16)
+	for _, a := range [...]struct{ name, value string }{
+		{"display", h.DisplayName}, {"pending", h.PendingChange}, {"txn", h.Request}, {"by", h.Token}, {"op", h.Operation},
+	} {
+		if a.value != "" {
+			it[a.name] = table.S(a.value)
+		}
+	}
+	if len(h.Groups) > 0 {
+		it["groups"] = &types.AttributeValueMemberSS{Value: h.Groups}
+	}
+	if h.PendingItems != 0 {
+		it["left"] = table.N(h.PendingItems)
+	}
+	if h.Deleting {
+		it["deleting"] = table.BOOL(true)
+	}
+	maps.Copy(it, table.Item{
+		"PK": table.S(h.PK), "SK": table.S(h.SK), "tenant": table.S(h.Tenant), "doc": table.S(h.Document),
+		"created": table.S(h.Created), "modified": table.S(h.LastModified), "ver": table.N(h.Version),
+		"gver": table.N(h.GroupsVersion), "n": table.N(h.MemberCount), "sum": table.N(h.MemberDigest),
+	})
 	return it
 }
 

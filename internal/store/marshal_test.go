@@ -13,7 +13,8 @@ import (
 func TestMarshalItemMatchesAttributevalue(t *testing.T) {
 	t.Parallel()
 	key := table.Key{PK: "t#Group#g", SK: "Member#u"}
-	for _, v := range []any{key, EdgeItem{key, "User"}, EdgeItem{Key: key}, NameItem{key, "u"}, NameItem{Key: key}} {
+	full := fullHead()
+	for _, v := range []any{key, EdgeItem{key, "User"}, EdgeItem{Key: key}, NameItem{key, "u"}, NameItem{Key: key}, &full, &HeadItem{Key: key}} {
 		want, err := attributevalue.MarshalMap(v)
 		if err != nil || !reflect.DeepEqual(MarshalItem(v), table.Item(want)) {
 			t.Errorf("%T: got %v, want %v %v", v, MarshalItem(v), want, err)
@@ -21,11 +22,10 @@ func TestMarshalItemMatchesAttributevalue(t *testing.T) {
 	}
 }
 
-// UnmarshalItem decodes head and name items as attributevalue does. An attribute of another type is an error.
-func TestUnmarshalItemMatchesAttributevalue(t *testing.T) {
-	t.Parallel()
-	full := HeadItem{Key: table.Key{PK: "t#User#u", SK: "@"}}
-	for i, v := 1, reflect.ValueOf(&full).Elem(); i < v.NumField(); i++ {
+// fullHead returns a head item in which no field is zero.
+func fullHead() HeadItem {
+	h := HeadItem{Key: table.Key{PK: "t#User#u", SK: "@"}, Origin: Origin{"request", "token", OperationPut}}
+	for i, v := 1, reflect.ValueOf(&h).Elem(); i < v.NumField(); i++ {
 		switch f := v.Field(i); f.Kind() {
 		case reflect.String:
 			f.SetString(v.Type().Field(i).Name)
@@ -37,6 +37,13 @@ func TestUnmarshalItemMatchesAttributevalue(t *testing.T) {
 			f.Set(reflect.ValueOf([]string{"a", "b"}))
 		}
 	}
+	return h
+}
+
+// UnmarshalItem decodes head and name items as attributevalue does. An attribute of another type is an error.
+func TestUnmarshalItemMatchesAttributevalue(t *testing.T) {
+	t.Parallel()
+	full := fullHead()
 	check := func(it table.Item, got, want any) {
 		t.Helper()
 		err, wantErr := UnmarshalItem(it, got), attributevalue.UnmarshalMap(it, want)

@@ -22,7 +22,8 @@ const pageSize = 8 << 10
 // open, and Close removes it. If another process uses the file, Open returns an error after one second. The options are
 // results of Watch.
 func Open(path string, options ...func(*Table)) (*Table, error) {
-	fileOptions := &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, PageSize: pageSize}
+	fileOptions := &bbolt.Options{Timeout: time.Second, FreelistType: bbolt.FreelistMapType, PageSize: pageSize,
+		NoStatistics: true}
 	temporary := path == ":memory:"
 	if temporary {
 		f, err := os.CreateTemp("", "table-*.db")

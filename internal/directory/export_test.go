@@ -9,7 +9,7 @@ const (
 
 // Object returns the resource with all its attributes. It does not use the code of AppendJSON.
 func (r *Resource) Object() scim.Object {
-	o, err := r.dir.store.BuildObject(r.dir.baseURL, r.state, r.names)
+	o, err := r.dir.store.BuildObject(r.dir.baseURL, r.state, r.names, true)
 	if err != nil {
 		panic(err)
 	}

@@ -181,7 +181,7 @@ func (e *Engine) evaluateOne(s *subquery, m *match, names store.DisplayNames, ev
 	if err := evaluation.Next(); err != nil {
 		return false, err
 	}
-	o, err := e.store.BuildObject(e.baseURL, m.resource, names)
+	o, err := e.store.BuildObject(e.baseURL, m.resource, names, s.needsMeta)
 	if err != nil {
 		return false, err
 	}

@@ -39,6 +39,7 @@ type subquery struct {
 	plan       Plan
 	matches    scim.Predicate // nil: all resources match
 	reads      filterReads    // what matches needs
+	needsMeta  bool           // matches or sorter reads the attribute meta
 	sorter     *scim.Sorter   // nil: the order of the plan
 	descending bool           // the reverse order of the plan
 }
@@ -113,8 +114,9 @@ func (e *Engine) newFilteredSubquery(rt *scim.ResourceType, f filter.Expr, incom
 	s = subquery{rt: rt, plan: e.plan(rt, f, incomplete), reads: readsForFilter(rt, f)}
 	s.reads.memberIDs = e.store.ValidMemberIDs(s.reads.memberIDs, "")
 	s.reads.allMembers = s.reads.allMembers || len(s.reads.memberIDs) >= e.store.Limits.SnapshotEdges
-	// A group or a member that is being deleted must not match. Exact plans have tested that already.
-	s.reads.displayNames = s.reads.displayNames || s.reads.allMembers || !s.plan.exact && filtersByGroups(rt, f)
+	// A group or a member that is being deleted must not match, as its head item shows. Exact plans have tested that already.
+	s.reads.displayNames = s.reads.displayNames || s.reads.allMembers || !s.plan.exact && filtersBy(rt, f, "groups")
+	s.needsMeta = filtersBy(rt, f, "meta")
 	s.matches, err = rt.Matcher(f)
 	return s, err
 }
@@ -137,7 +139,8 @@ func (e *Engine) withSort(s subquery, p Params) (subquery, error) {
 		s.plan.source, s.plan.orderedByName, s.descending = e.allByName(s.rt), true, p.Descending
 		return s, nil
 	}
-	s.reads.displayNames = s.reads.displayNames || isGroupsAttribute(s.rt, r)
+	s.reads.displayNames = s.reads.displayNames || isAttribute(s.rt, r, "groups")
+	s.needsMeta = s.needsMeta || isAttribute(s.rt, r, "meta")
 	s.sorter = &sorter
 	return s, nil
 }

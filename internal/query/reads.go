@@ -24,7 +24,7 @@ func (n filterReads) merge(m filterReads) filterReads {
 	return n
 }
 
-// readsForFilter returns what a filter needs. It does not report the groups of a resource: see filtersByGroups.
+// readsForFilter returns what a filter needs. It does not report the groups of a resource: see filtersBy.
 func readsForFilter(rt *scim.ResourceType, f filter.Expr) filterReads {
 	return filter.Visit(f, readsVisitor{rt})
 }
@@ -82,18 +82,17 @@ func readsForAttribute(rt *scim.ResourceType, a filter.Attr, c filter.Compare) (
 	return n
 }
 
-// filtersByGroups reports whether a filter tests the groups that a resource is in.
-func filtersByGroups(rt *scim.ResourceType, f filter.Expr) bool {
+// filtersBy reports whether a filter tests the top-level attribute with a name, such as the groups that a resource is in.
+func filtersBy(rt *scim.ResourceType, f filter.Expr, name string) bool {
 	for a := range filter.Attrs(f) {
-		if r, _ := rt.Resolve(a); isGroupsAttribute(rt, r) {
+		if r, _ := rt.Resolve(a); isAttribute(rt, r, name) {
 			return true
 		}
 	}
 	return false
 }
 
-// isGroupsAttribute reports whether r is the groups attribute of the type or a sub-attribute of it. The head items of the
-// groups have the display names, and show which groups are deleted.
-func isGroupsAttribute(rt *scim.ResourceType, r scim.AttributeRef) bool {
-	return r.Attr != nil && r.Attr == rt.Attribute("groups")
+// isAttribute reports whether r is the top-level attribute with a name, or a sub-attribute of it.
+func isAttribute(rt *scim.ResourceType, r scim.AttributeRef, name string) bool {
+	return r.Attr != nil && r.Attr == rt.Attribute(name)
 }

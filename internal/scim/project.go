@@ -20,13 +20,14 @@ type Projection struct {
 // list, and at most one may be non-empty. NewProjection ignores names that no type in types has, and records that in l,
 // which may be nil.
 func NewProjection(types []*ResourceType, attributes, excluded string, l *leniency.Set) (Projection, error) {
-	p := Projection{inclusive: attributes != "", names: map[string]bool{}, parents: map[string]bool{}}
+	p := Projection{inclusive: attributes != ""}
 	if attributes != "" && excluded != "" {
 		return p, BadRequest(InvalidValue, "Send attributes or excludedAttributes, not both.")
 	}
 	if attributes+excluded == "" {
 		return p, nil
 	}
+	p.names, p.parents = map[string]bool{}, map[string]bool{}
 	for name := range strings.SplitSeq(attributes+excluded, ",") {
 		name, _, hasFilter := strings.Cut(strings.TrimSpace(name), "[") // some clients send emails[type eq "work"]
 		if hasFilter {

@@ -99,6 +99,9 @@ func (r *request) decompress(body []byte) ([]byte, error) {
 // queryParameters returns the parameters of the query string by their names in lower case. It returns an error for a
 // malformed parameter, which url.URL.Query would drop: a request without its filter would list all resources.
 func (r *request) queryParameters() (map[string]string, error) {
+	if r.URL.RawQuery == "" {
+		return nil, nil
+	}
 	p := map[string]string{}
 	for pair := range strings.SplitSeq(r.URL.RawQuery, "&") { // url.ParseQuery would reject a semicolon in a value
 		name, v, _ := strings.Cut(pair, "=")

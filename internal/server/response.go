@@ -195,6 +195,9 @@ func newErrorResponse(e *scim.Error, header map[string]string) *response {
 // loggableCause returns the part of an error that the log may contain, or nil. The detail of a SCIM error is not part
 // of it, because a detail can quote the request.
 func loggableCause(err error) error {
+	if err == nil {
+		return nil
+	}
 	if known := (*scim.Error)(nil); errors.As(err, &known) {
 		return known.Err
 	}

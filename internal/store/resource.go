@@ -27,14 +27,14 @@ func (r ResourceState) AppendMeta(b []byte, sub, baseURL string) []byte {
 }
 
 // BuildObject returns the resource as a tree of attributes: the document and the attributes that the server computes.
-// Filters see this tree.
-func (s *Store) BuildObject(baseURL string, r ResourceState, names DisplayNames) (scim.Object, error) {
+// Filters see this tree. It has the attribute meta, which few filters test, only if withMeta is set.
+func (s *Store) BuildObject(baseURL string, r ResourceState, names DisplayNames, withMeta bool) (scim.Object, error) {
 	o, err := DecodeDocument(r.Head.Document)
 	if err != nil {
 		return nil, err
 	}
 	o["schemas"], o["id"] = r.Type.SchemaURNs(o), r.ID
-	if a := r.Type.Attribute("meta"); a != nil {
+	if a := r.Type.Attribute("meta"); a != nil && withMeta {
 		meta := make(scim.Object, len(a.SubAttributes))
 		for _, sub := range a.SubAttributes {
 			meta[sub.Name] = string(r.AppendMeta(nil, sub.Name, baseURL))
@@ -86,10 +86,10 @@ func (s *Store) ReadDisplayNames(ctx context.Context, ids []string) (DisplayName
 			keys = append(keys, s.Keys.Head(rt, id))
 		}
 	}
-	names := DisplayNames{make(map[string]string, len(keys)), map[string]bool{}}
 	if len(keys) == 0 {
-		return names, nil
+		return DisplayNames{}, nil
 	}
+	names := DisplayNames{make(map[string]string, len(keys)), map[string]bool{}}
 	items, err := s.Table.Get(ctx, []string{"PK", "display", "deleting"}, keys...)
 	for _, it := range items {
 		if it["deleting"] == nil {

@@ -15,8 +15,11 @@ const maxGoroutines = 16
 // It runs the last call in the caller's goroutine, which would only wait otherwise. A panic of any call is repeated in the
 // caller's goroutine, which can recover from it.
 func RunConcurrently(calls ...func() error) error {
-	if len(calls) == 0 {
+	switch len(calls) {
+	case 0:
 		return nil
+	case 1:
+		return calls[0]()
 	}
 	var g errgroup.Group
 	g.SetLimit(maxGoroutines)

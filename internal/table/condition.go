@@ -62,15 +62,23 @@ func (c Condition) Holds(it Item) bool {
 	case OpEquals:
 		return exists && equal(v, c.Value)
 	default:
-		return !exists || typeName(v) == "SS" && len(StringSetValue(v)) < c.Size
+		set, isSet := v.(*types.AttributeValueMemberSS)
+		return !exists || isSet && len(set.Value) < c.Size
 	}
 }
 
 // equal compares two values, and sets without regard to their order.
 func equal(a, b types.AttributeValue) bool {
-	if typeName(a) == "SS" && typeName(b) == "SS" {
-		setA, setB := slices.Values(StringSetValue(a)), slices.Values(StringSetValue(b))
-		return slices.Equal(slices.Sorted(setA), slices.Sorted(setB))
+	switch a := a.(type) {
+	case *types.AttributeValueMemberS:
+		b, ok := b.(*types.AttributeValueMemberS)
+		return ok && a.Value == b.Value
+	case *types.AttributeValueMemberN:
+		b, ok := b.(*types.AttributeValueMemberN)
+		return ok && a.Value == b.Value
+	case *types.AttributeValueMemberSS:
+		b, ok := b.(*types.AttributeValueMemberSS)
+		return ok && slices.Equal(slices.Sorted(slices.Values(a.Value)), slices.Sorted(slices.Values(b.Value)))
 	}
 	return reflect.DeepEqual(a, b)
 }

@@ -110,9 +110,12 @@ func ValidateKeys(keys []Key, limit int) error {
 	if limit > 0 && (len(keys) == 0 || len(keys) > limit) {
 		return invalidError("a call has %d keys; it must have 1 to %d", len(keys), limit)
 	}
-	seen := make(map[Key]bool, len(keys))
+	var seen map[Key]bool
+	if len(keys) > 1 {
+		seen = make(map[Key]bool, len(keys))
+	}
 	for _, k := range keys {
-		if err := validateKey(k); err != nil {
+		if err := validateKey(k); err != nil || len(keys) == 1 {
 			return err
 		}
 		if seen[k] {
@@ -208,7 +211,7 @@ func validateItem(it Item) error {
 
 // validateName also rejects brackets, because an expression would read them as an index of a list.
 func validateName(name string) error {
-	if name == "" || !utf8.ValidString(name) || strings.ContainsAny(name, "[]") {
+	if name == "" || !utf8.ValidString(name) || strings.IndexByte(name, '[') >= 0 || strings.IndexByte(name, ']') >= 0 {
 		return invalidError("%q is not a valid attribute name", name)
 	}
 	return nil

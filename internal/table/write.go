@@ -123,7 +123,13 @@ func (w Update) applyUnchecked(old Item) Item {
 
 func addValue(old, added types.AttributeValue) types.AttributeValue {
 	if set, ok := added.(*types.AttributeValueMemberSS); ok {
-		return SS(append(StringSetValue(old), set.Value...)...)
+		var elements []string
+		if existing, ok := old.(*types.AttributeValueMemberSS); ok {
+			elements = existing.Value
+		}
+		all := slices.Concat(elements, set.Value)
+		slices.Sort(all)
+		return &types.AttributeValueMemberSS{Value: slices.Compact(all)}
 	}
 	return N(IntValue(old) + IntValue(added))
 }

@@ -101,6 +101,26 @@ func TestQueriesReturnTheResourcesOfTheReference(t *testing.T) {
 	})
 }
 
+// Resources can be sorted by a sub-attribute of meta, which is not in their documents.
+func TestSortByMeta(t *testing.T) {
+	t.Parallel()
+	f := directorytest.New(t, directorytest.NewTable(t))
+	f.NewUsers(20)
+	p := directory.ListParams{Types: directorytest.Only(f.User), SortBy: filter.Attr{Name: "meta", Sub: "location"}, StartIndex: 1, Count: 100}
+	for _, p.Descending = range []bool{false, true} {
+		var ids []string
+		for _, r := range list(t, f, p).Resources {
+			ids = append(ids, r.ID())
+		}
+		if p.Descending {
+			slices.Reverse(ids)
+		}
+		if len(ids) != 20 || !slices.IsSorted(ids) {
+			t.Errorf("descending %t: %v", p.Descending, ids)
+		}
+	}
+}
+
 // A query that exceeds the scan budget is rejected. By cursor, it is answered in parts.
 func TestScanBudget(t *testing.T) {
 	t.Parallel()

@@ -69,13 +69,14 @@ func (r *encodedItem) stringValue(name string) []byte {
 	return nil
 }
 
-// merge returns the encoding and the size of an item with the attributes of it, and with those of r that neither it nor
-// names contains.
-func (r *encodedItem) merge(it table.Item, names []string) (b []byte, size int) {
+// merge returns the encoding and the size of an item with the attributes of it, and with those of r that neither it
+// contains nor the update removes.
+func (r *encodedItem) merge(it table.Item, u table.Update) (b []byte, size int) {
 	kept := slices.DeleteFunc(slices.Clone(r.attributes), func(a attribute) bool {
 		name := r.b[a.name:a.value]
 		_, changed := it[string(name)]
-		return changed || slices.ContainsFunc(names, func(s string) bool { return s == string(name) })
+		_, emptied := u.Delete[string(name)]
+		return changed || emptied || slices.ContainsFunc(u.Remove, func(s string) bool { return s == string(name) })
 	})
 	b = append(make([]byte, 0, len(r.b)+encodedSizeLimit(it)), encodingVersion)
 	b = binary.AppendUvarint(b, uint64(len(kept)+len(it)))

@@ -235,11 +235,10 @@ func isCheck(w table.Write) bool {
 }
 
 // buildItem sets c.item to the encoded new item. It returns the size of the new item, and whether the conditions hold
-// for the old one. It decodes only the attributes of old that the write names, and copies the others.
+// for the old one. It decodes only the attributes of old on which these depend, and copies those that do not change.
 func (c *itemChange) buildItem(w table.Write, old *encodedItem) (size int, conditionsHold bool, err error) {
 	u, isUpdate := w.(table.Update)
-	names := attributeNames(w.Conditions(), u)
-	it := old.item(names)
+	it := old.item(neededAttributes(w.Conditions(), u))
 	conditionsHold = !slices.ContainsFunc(w.Conditions(), func(cond table.Condition) bool { return !cond.Holds(it) })
 	if p, isPut := w.(table.Put); isPut {
 		c.item = encode(p.Item)
@@ -251,24 +250,25 @@ func (c *itemChange) buildItem(w table.Write, old *encodedItem) (size int, condi
 	if it, err = u.Apply(it); err != nil {
 		return 0, conditionsHold, err
 	}
-	if c.item, size = old.merge(it, names); size > table.MaxItemBytes {
+	if c.item, size = old.merge(it, u); size > table.MaxItemBytes {
 		err = tooLargeError("an item", size, table.MaxItemBytes)
 	}
 	return size, conditionsHold, err
 }
 
-// attributeNames returns the names of the attributes that the conditions or the update name.
-func attributeNames(conditions []table.Condition, u table.Update) []string {
+// neededAttributes returns the names of the attributes on which the conditions and the new item depend.
+func neededAttributes(conditions []table.Condition, u table.Update) []string {
 	names := make([]string, 0, 8)
 	for _, c := range conditions {
 		if c.Attribute != "" { // empty for a condition on the item itself
 			names = append(names, c.Attribute)
 		}
 	}
-	for _, part := range []table.Item{u.Set, u.Add, u.Delete} {
-		for name := range part {
-			names = append(names, name)
-		}
+	for name := range u.Add {
+		names = append(names, name)
 	}
-	return append(names, u.Remove...)
+	for name := range u.Delete {
+		names = append(names, name)
+	}
+	return names
 }

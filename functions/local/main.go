@@ -19,7 +19,7 @@ import (
 )
 
 func main() {
-	debug.SetGCPercent(400) // the live heap is a few MB, so a heap of five times that costs little memory
+	debug.SetGCPercent(1600) // the live heap is a few MB; with 400, writes take a tenth more processor time, and the process half of 100 MB
 	debug.SetMemoryLimit(160 << 20)
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

@@ -15,16 +15,13 @@ func (r *encodedItem) item(attributes []string) table.Item {
 	if r.absent() {
 		return nil
 	}
-	builder := itemBuilder{encodedItem: r}
-	n := len(r.attributes)
+	builder := itemBuilder{encodedItem: r, maxAttributes: len(r.attributes)}
 	if attributes == nil {
 		builder.all = string(r.b)
 	} else {
-		n = min(n, len(attributes))
+		builder.maxAttributes = min(len(r.attributes), len(attributes))
 	}
-	builder.strings = make([]types.AttributeValueMemberS, 0, n)
-	builder.numbers = make([]types.AttributeValueMemberN, 0, n)
-	it := make(table.Item, n)
+	it := make(table.Item, builder.maxAttributes)
 	for _, a := range r.attributes {
 		if name, selected := builder.selectName(a, attributes); selected {
 			it[name] = builder.buildValue(a)
@@ -37,9 +34,10 @@ func (r *encodedItem) item(attributes []string) table.Item {
 // all attributes are selected, one for all text.
 type itemBuilder struct {
 	*encodedItem
-	all     string // copy of the encoded item if all attributes are selected, otherwise empty
-	strings []types.AttributeValueMemberS
-	numbers []types.AttributeValueMemberN
+	all           string // copy of the encoded item if all attributes are selected, otherwise empty
+	maxAttributes int
+	strings       []types.AttributeValueMemberS
+	numbers       []types.AttributeValueMemberN
 }
 
 // selectName returns the name of an attribute, and whether attributes selects it; nil selects all.
@@ -67,10 +65,16 @@ func (m *itemBuilder) buildValue(a attribute) types.AttributeValue {
 	switch m.b[a.value] {
 	case typeS:
 		_, n := binary.Uvarint(b)
+		if m.strings == nil {
+			m.strings = make([]types.AttributeValueMemberS, 0, m.maxAttributes)
+		}
 		m.strings = append(m.strings, types.AttributeValueMemberS{Value: m.substring(a.value+1+n, a.end)})
 		return &m.strings[len(m.strings)-1]
 	case typeN:
 		i, _ := binary.Varint(b)
+		if m.numbers == nil {
+			m.numbers = make([]types.AttributeValueMemberN, 0, m.maxAttributes)
+		}
 		m.numbers = append(m.numbers, types.AttributeValueMemberN{Value: strconv.FormatInt(i, 10)})
 		return &m.numbers[len(m.numbers)-1]
 	case typeSS:

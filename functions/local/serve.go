@@ -136,8 +136,9 @@ func serve(ctx context.Context, l net.Listener, h http.Handler) error {
 	s.ReadTimeout = 40 * time.Second
 	// Go's clients reuse a connection for 90 s. A server that closed it earlier could lose a request.
 	s.IdleTimeout = 2 * time.Minute
-	// WriteTimeout begins with the request, so it must exceed ReadTimeout. withWriteTimeout replaces it for a response.
-	s.WriteTimeout = time.Minute
+	// WriteTimeout begins with the request, so it must exceed ReadTimeout, the 25 s of a request, and writeTimeout together.
+	// withWriteTimeout replaces it for a large response.
+	s.WriteTimeout = 80 * time.Second
 	shutdown := make(chan error, 1)
 	go func() {
 		<-ctx.Done()

@@ -16,20 +16,24 @@ const (
 // client gets the whole response if it reads at least writeChunkBytes in each writeTimeout.
 func withWriteTimeout(h http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		h.ServeHTTP(timeoutWriter{w, http.NewResponseController(w)}, r)
+		h.ServeHTTP(&timeoutWriter{ResponseWriter: w}, r)
 	})
 }
 
-// timeoutWriter is a ResponseWriter that extends the deadline of the connection for each chunk of a response. A response
-// without a body has the WriteTimeout of the server.
+// A timeoutWriter is a ResponseWriter that extends the deadline of the connection for each chunk of a response. A response
+// of less than a chunk has the WriteTimeout of the server, because most responses are small and a deadline takes time to set.
 type timeoutWriter struct {
 	http.ResponseWriter
-	control *http.ResponseController
+	begun bool // something was written
 }
 
-func (w timeoutWriter) Write(b []byte) (n int, err error) {
+func (w *timeoutWriter) Write(b []byte) (n int, err error) {
+	isSmall := !w.begun && len(b) < writeChunkBytes
+	w.begun = true
 	for {
-		w.extendDeadline()
+		if !isSmall { // without support for deadlines, there is no timeout
+			http.NewResponseController(w.ResponseWriter).SetWriteDeadline(time.Now().Add(writeTimeout))
+		}
 		written, err := w.ResponseWriter.Write(b[:min(len(b), writeChunkBytes)])
 		if n, b = n+written, b[written:]; err != nil || len(b) == 0 {
 			return n, err
@@ -38,8 +42,4 @@ func (w timeoutWriter) Write(b []byte) (n int, err error) {
 }
 
 // Unwrap returns the wrapped writer to http.ResponseController.
-func (w timeoutWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-
-func (w timeoutWriter) extendDeadline() {
-	w.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // without support for deadlines, there is no timeout
-}
+func (w *timeoutWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }

@@ -4,15 +4,14 @@
 package gateway
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"net/http"
 
-	"github.com/aws/aws-lambda-go/events"
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
+	"github.com/go-json-experiment/json"
+	"github.com/go-json-experiment/json/jsontext"
 )
 
 // ErrEvent is wrapped by the error that Invoke returns for a payload that is not a well-formed API Gateway event.
@@ -46,24 +45,15 @@ func New(h http.Handler) *Handler { return &Handler{http: h} }
 //   - the response body is not text (ErrBinary);
 //   - the response is too large (ErrTooLarge).
 func (h *Handler) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
-	var envelope struct {
-		Version        string `json:"version"`
-		HTTPMethod     string `json:"httpMethod"`
-		RequestContext struct {
-			ELB  json.RawMessage `json:"elb"` // a load balancer's event has the same form otherwise
-			HTTP struct {
-				Method string `json:"method"`
-			} `json:"http"`
-		} `json:"requestContext"`
-	}
-	if err := json.Unmarshal(payload, &envelope); err != nil {
+	var e event
+	if err := json.Unmarshal(payload, &e, lenient()); err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrEvent, err)
 	}
 	switch {
-	case envelope.Version == "2.0" && envelope.RequestContext.HTTP.Method != "":
-		return h.invokeHTTP(ctx, payload)
-	case envelope.HTTPMethod != "" && envelope.RequestContext.ELB == nil:
-		return h.invokeREST(ctx, payload)
+	case e.isHTTP():
+		return h.invokeHTTP(ctx, &e)
+	case e.isREST():
+		return h.invokeREST(ctx, &e)
 	}
 	return nil, fmt.Errorf("%w: expected a proxy event of a REST API (httpMethod, path, requestContext) "+
 		"or of an HTTP API (version 2.0, rawPath, requestContext.http)", ErrEvent)
@@ -79,15 +69,14 @@ func RequestID(r *http.Request) string {
 	return c.RequestID
 }
 
-func (h *Handler) invokeREST(ctx context.Context, payload []byte) ([]byte, error) {
-	var event struct {
-		Version string `json:"version"` // "1.0" from an HTTP API with payload format 1.0, absent from a REST API
-		events.APIGatewayProxyRequest
-	}
-	if err := json.Unmarshal(payload, &event); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrEvent, err)
-	}
-	r, err := restRequest(ctx, event.APIGatewayProxyRequest, event.Version == "")
+// lenient returns options that read and write what is not UTF-8 as U+FFFD, and read the later of two fields with the same
+// name.
+func lenient() json.Options {
+	return json.JoinOptions(jsontext.AllowInvalidUTF8(true), jsontext.AllowDuplicateNames(true))
+}
+
+func (h *Handler) invokeREST(ctx context.Context, e *event) ([]byte, error) {
+	r, err := e.restRequest(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrEvent, err)
 	}
@@ -99,12 +88,8 @@ func (h *Handler) invokeREST(ctx context.Context, payload []byte) ([]byte, error
 	return encodeResponse(response, response.IsBase64Encoded, err)
 }
 
-func (h *Handler) invokeHTTP(ctx context.Context, payload []byte) ([]byte, error) {
-	var event events.APIGatewayV2HTTPRequest
-	if err := json.Unmarshal(payload, &event); err != nil {
-		return nil, fmt.Errorf("%w: %v", ErrEvent, err)
-	}
-	r, err := httpRequest(ctx, event)
+func (h *Handler) invokeHTTP(ctx context.Context, e *event) ([]byte, error) {
+	r, err := e.httpRequest(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %v", ErrEvent, err)
 	}
@@ -125,13 +110,10 @@ func encodeResponse(response any, binary bool, err error) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	var b bytes.Buffer
-	e := json.NewEncoder(&b)
-	e.SetEscapeHTML(false) // an escaped & would count as six bytes
-	if err := e.Encode(response); err != nil {
+	out, err := json.Marshal(response, lenient()) // HTML is not escaped: an escaped & would count as six bytes
+	if err != nil {
 		return nil, err
 	}
-	out := bytes.TrimSuffix(b.Bytes(), []byte("\n"))
 	if len(out) > maxPayloadBytes {
 		return nil, fmt.Errorf("%w: %d bytes of JSON, the limit is %d", ErrTooLarge, len(out), maxPayloadBytes)
 	}

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"cmp"
 	"context"
 	"net"
 	"net/http"
@@ -10,7 +11,47 @@ import (
 
 	"github.com/aws/aws-lambda-go/events"
 	"github.com/awslabs/aws-lambda-go-api-proxy/core"
+	"github.com/go-json-experiment/json/jsontext"
 )
+
+// An event has the fields of both payload formats that this package uses. Fields of one format are empty in the other. The
+// types of package events have many more fields, and take twice as long to decode.
+type event struct {
+	Version           string              `json:"version"` // 2.0 or 1.0 from an HTTP API, absent from a REST API
+	Headers           map[string]string   `json:"headers"`
+	Query             map[string]string   `json:"queryStringParameters"`
+	Body              string              `json:"body"`
+	IsBase64Encoded   bool                `json:"isBase64Encoded"`
+	Method            string              `json:"httpMethod"` // this and the next four: v1
+	Path              string              `json:"path"`
+	Resource          string              `json:"resource"`
+	MultiValueHeaders map[string][]string `json:"multiValueHeaders"`
+	MultiValueQuery   map[string][]string `json:"multiValueQueryStringParameters"`
+	RawPath           string              `json:"rawPath"` // this and the next three: v2
+	RawQuery          string              `json:"rawQueryString"`
+	RouteKey          string              `json:"routeKey"`
+	Cookies           []string            `json:"cookies"`
+	RequestContext    struct {
+		RequestID  string         `json:"requestId"`
+		DomainName string         `json:"domainName"`
+		Path       string         `json:"path"`
+		ELB        jsontext.Value `json:"elb"` // a load balancer's event otherwise has the form of a v1 event
+		Identity   struct {
+			SourceIP string `json:"sourceIp"`
+		} `json:"identity"`
+		HTTP struct {
+			Method   string `json:"method"`
+			Path     string `json:"path"`
+			SourceIP string `json:"sourceIp"`
+		} `json:"http"`
+	} `json:"requestContext"`
+}
+
+// isHTTP reports whether the event is one of an HTTP API in its own payload format (v2).
+func (e *event) isHTTP() bool { return e.Version == "2.0" && e.RequestContext.HTTP.Method != "" }
+
+// isREST reports whether the event is one of a REST API, or of an HTTP API with payload format 1.0 (v1).
+func (e *event) isREST() bool { return e.Method != "" && e.RequestContext.ELB == nil }
 
 // The proxy library converts an event in three ways that are wrong here. It concatenates strings to a URL, so a "?" in
 // a path begins a query and a stray "%" is an error. It splits v2 headers at every comma. It takes the host from the
@@ -18,11 +59,11 @@ import (
 // headers, and this file sets them on the request that the library returns. One fault remains: if GO_API_HOST is not a
 // valid URL, every event fails.
 
-// restRequest returns the request of a v1 event. encoded reports whether the event's path is percent-encoded, as the
-// client sent it: a REST API leaves it encoded, and an HTTP API with payload format 1.0 decodes it. Both decode the
-// query. The request's Pattern is the API Gateway resource that matched.
-func restRequest(ctx context.Context, e events.APIGatewayProxyRequest, encoded bool) (*http.Request, error) {
-	header := http.Header{}
+// restRequest returns the request of a v1 event. A REST API leaves the path percent-encoded, as the client sent it. An
+// HTTP API with payload format 1.0 decodes it. Both decode the query. The request's Pattern is the API Gateway resource
+// that matched.
+func (e *event) restRequest(ctx context.Context) (*http.Request, error) {
+	header := make(http.Header, len(e.MultiValueHeaders))
 	for name, values := range e.MultiValueHeaders {
 		key := http.CanonicalHeaderKey(name)
 		header[key] = append(header[key], values...)
@@ -30,17 +71,18 @@ func restRequest(ctx context.Context, e events.APIGatewayProxyRequest, encoded b
 	if e.MultiValueHeaders == nil {
 		header = singleValueHeader(e.Headers)
 	}
-	query := url.Values(e.MultiValueQueryStringParameters)
+	query := url.Values(e.MultiValueQuery)
 	if query == nil {
-		query = singleValueQuery(e.QueryStringParameters)
+		query = singleValueQuery(e.Query)
 	}
 	address := origin(e.RequestContext.DomainName, header)
-	setPath(address, publicPath(e), encoded)
+	setPath(address, e.publicPath(), e.Version == "")
 	address.RawQuery = query.Encode()
 
-	e.Path, e.Headers, e.MultiValueHeaders = "/", nil, nil
-	e.QueryStringParameters, e.MultiValueQueryStringParameters = nil, nil
-	r, err := new(core.RequestAccessor).EventToRequestWithContext(ctx, e)
+	bare := events.APIGatewayProxyRequest{Path: "/", HTTPMethod: e.Method, Body: e.Body, IsBase64Encoded: e.IsBase64Encoded}
+	bare.RequestContext.RequestID = e.RequestContext.RequestID
+	bare.RequestContext.Identity.SourceIP = e.RequestContext.Identity.SourceIP
+	r, err := new(core.RequestAccessor).EventToRequestWithContext(ctx, bare)
 	if err != nil {
 		return nil, err
 	}
@@ -50,21 +92,18 @@ func restRequest(ctx context.Context, e events.APIGatewayProxyRequest, encoded b
 
 // httpRequest returns the request of a v2 event. An HTTP API decodes the path, so a "%" in it is a literal percent
 // sign. It leaves the query as the client sent it.
-func httpRequest(ctx context.Context, e events.APIGatewayV2HTTPRequest) (*http.Request, error) {
-	header := singleValueHeader(e.Headers)
+func (e *event) httpRequest(ctx context.Context) (*http.Request, error) {
+	header, call := singleValueHeader(e.Headers), e.RequestContext.HTTP
 	address := origin(e.RequestContext.DomainName, header)
-	path := e.RawPath
-	if path == "" {
-		path = e.RequestContext.HTTP.Path
-	}
-	setPath(address, path, false)
-	address.RawQuery = e.RawQueryString
-	if address.RawQuery == "" {
-		address.RawQuery = singleValueQuery(e.QueryStringParameters).Encode()
+	setPath(address, cmp.Or(e.RawPath, call.Path), false)
+	if address.RawQuery = e.RawQuery; e.RawQuery == "" {
+		address.RawQuery = singleValueQuery(e.Query).Encode()
 	}
 
-	e.RawPath, e.RawQueryString, e.Headers, e.QueryStringParameters = "/", "", nil, nil
-	r, err := new(core.RequestAccessorV2).EventToRequestWithContext(ctx, e)
+	bare := events.APIGatewayV2HTTPRequest{RawPath: "/", Cookies: e.Cookies, Body: e.Body, IsBase64Encoded: e.IsBase64Encoded}
+	bare.RequestContext.RequestID = e.RequestContext.RequestID
+	bare.RequestContext.HTTP.Method, bare.RequestContext.HTTP.SourceIP = call.Method, call.SourceIP
+	r, err := new(core.RequestAccessorV2).EventToRequestWithContext(ctx, bare)
 	if err != nil {
 		return nil, err
 	}
@@ -91,7 +130,7 @@ func setAddress(r *http.Request, address *url.URL, header http.Header) *http.Req
 // requestContext.path has it. At a custom domain whose base path mapping names a stage, both have the base path and
 // lack the stage. "sam local" sets requestContext.path to the resource ("/v2/{proxy+}"), so e.Path is used if it is not
 // the end of requestContext.path.
-func publicPath(e events.APIGatewayProxyRequest) string {
+func (e *event) publicPath() string {
 	public := e.RequestContext.Path
 	if strings.HasSuffix(strings.TrimSuffix(public, "/"), strings.TrimSuffix(e.Path, "/")) {
 		return public

@@ -80,7 +80,7 @@ func (r proxyResponse) header(name string) string {
 }
 
 // request sends an event and returns the response. The test fails unless the response has the status and a SCIM body.
-func request(t *testing.T, i *functiontest.Instance, status int, event any) (response proxyResponse) {
+func request(t testing.TB, i *functiontest.Instance, status int, event any) (response proxyResponse) {
 	t.Helper()
 	payload, err := json.Marshal(event)
 	if err != nil {
@@ -194,7 +194,7 @@ func testUsers(t *testing.T, i *functiontest.Instance, secret string) {
 }
 
 // newStore creates a table with a token and returns the variables that name the table.
-func newStore(t *testing.T) (env []string, secret string) {
+func newStore(t testing.TB) (env []string, secret string) {
 	t.Helper()
 	env, tokens := newTokenStore(t)
 	secret = token.New("default")
@@ -205,7 +205,7 @@ func newStore(t *testing.T) (env []string, secret string) {
 }
 
 // newTokenStore creates a table with the tenant default and returns the variables that name the table.
-func newTokenStore(t *testing.T) (env []string, tokens *token.Store) {
+func newTokenStore(t testing.TB) (env []string, tokens *token.Store) {
 	t.Helper()
 	table, endpoint, name := functiontest.NewDynamoTable(t)
 	tokens = &token.Store{Table: table, Now: time.Now}

@@ -48,6 +48,7 @@ func CheckMissingVariable(t *testing.T, binary string) {
 type Instance struct {
 	Stop func() string // ends the instance and returns its output
 
+	pid     int
 	events  chan []byte
 	results chan InvokeResult
 }
@@ -64,7 +65,7 @@ func (r InvokeResult) String() string {
 
 // StartInstance starts an instance with variables of the form NAME=VALUE. It stops at the end of the test, unless Stop
 // was called before.
-func StartInstance(t *testing.T, binary string, env ...string) *Instance {
+func StartInstance(t testing.TB, binary string, env ...string) *Instance {
 	i := &Instance{events: make(chan []byte), results: make(chan InvokeResult, 1)}
 	const invocation = "/2018-06-01/runtime/invocation/"
 	mux := http.NewServeMux()
@@ -86,6 +87,7 @@ func StartInstance(t *testing.T, binary string, env ...string) *Instance {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	i.pid = cmd.Process.Pid
 	ended := make(chan struct{})
 	go func() {
 		cmd.Wait()
@@ -123,7 +125,7 @@ func (i *Instance) recordResult(w http.ResponseWriter, r *http.Request, failed b
 }
 
 // Invoke sends one event to the instance and returns the result.
-func (i *Instance) Invoke(t *testing.T, event []byte) InvokeResult {
+func (i *Instance) Invoke(t testing.TB, event []byte) InvokeResult {
 	t.Helper()
 	timeout := time.After(time.Minute) // an instance that has ended requests no event
 	select {

@@ -10,8 +10,8 @@ import (
 )
 
 // NewDynamoTable creates a table at the first DynamoDB endpoint of the environment variable SCIM_TEST_DYNAMODB. It
-// returns the table, the endpoint, and the table's name. Without an endpoint it skips the test.
-func NewDynamoTable(t *testing.T) (tab *dynamo.Table, endpoint, name string) {
+// returns the table, the endpoint, and the table's name. Without an endpoint it skips the test or benchmark.
+func NewDynamoTable(t testing.TB) (tab *dynamo.Table, endpoint, name string) {
 	const variable = "SCIM_TEST_DYNAMODB"
 	endpoint, _, _ = strings.Cut(os.Getenv(variable), ",")
 	if endpoint == "" {

@@ -71,7 +71,12 @@ func (c ClientConfig) WithDefaults() ClientConfig {
 // NewClient returns a client. It does not read configuration or a proxy from environment variables or files.
 func NewClient(config ClientConfig) *dynamodb.Client {
 	config = config.WithDefaults()
-	direct := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) { t.Proxy = nil })
+	direct := awshttp.NewBuildableClient().WithTransportOptions(func(t *http.Transport) {
+		t.Proxy = nil
+		if config.Endpoint == "" {
+			t.DialTLSContext = newTLSDialer().DialContext
+		}
+	})
 	options := dynamodb.Options{Region: config.Region, HTTPClient: direct}
 	if config.Endpoint != "" {
 		options.BaseEndpoint = aws.String(config.Endpoint)

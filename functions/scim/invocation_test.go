@@ -25,7 +25,10 @@ func TestMain(m *testing.M) {
 	}
 	environment.Start(func(env func(string) string, c directory.Config) (any, error) {
 		h, err := newHandler(env, c)
-		return &functiontest.Profiler{Handler: h.(lambda.Handler)}, err
+		if err != nil {
+			return nil, err
+		}
+		return &functiontest.Profiler{Handler: h.(lambda.Handler)}, nil
 	})
 }
 
@@ -84,9 +87,10 @@ func fullEvent(method, path, secret, body string) any {
 	return e
 }
 
-// BenchmarkInvocation measures what an invocation costs. The processor time is that of the function as it is deployed.
-// The allocations, and the shares of the processor time, are those of the same code in the test binary. The table is an
-// emulator, without TLS. The shares need thousands of invocations, because the profile has 100 samples per second.
+// BenchmarkInvocation measures what an invocation costs. The processor time and the peak memory are those of the function
+// as it is deployed. The allocations, and the shares of the processor time, are those of the same code in the test binary.
+// The table is an emulator, without TLS. The shares need thousands of invocations, because the profile has 100 samples per
+// second of processor time.
 func BenchmarkInvocation(b *testing.B) {
 	binary := functiontest.BuildFunction(b, ".")
 	self, err := os.Executable()

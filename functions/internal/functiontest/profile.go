@@ -83,10 +83,9 @@ var categories = []struct{ name, prefixes string }{
 	{"own", "serverless-scim/ log/slog."},
 }
 
-// Split returns the share of each category of functions in the CPU time of the profile, in percent. A sample belongs to
-// the innermost function on its stack that has a category. So, the share of own code includes what the Go runtime does on
-// its behalf, such as allocation. Samples without such a function are of the category "runtime": garbage collection and
-// scheduling.
+// Split returns the share of each category in the CPU time of the profile, in percent. The share of own
+// code includes what the Go runtime does on its behalf, such as allocation. Garbage collection and scheduling have no
+// caller, and are the category "runtime".
 func (u Usage) Split() (map[string]float64, error) {
 	p, err := profile.ParseData(u.Profile)
 	if err != nil {
@@ -104,17 +103,31 @@ func (u Usage) Split() (map[string]float64, error) {
 	return split, nil
 }
 
+// category returns the category of the innermost function on the stack that has one. JSON of the SDK belongs to the SDK.
 func category(s *profile.Sample) string {
+	found := "runtime"
 	for _, location := range s.Location {
 		for _, line := range location.Line {
-			for _, c := range categories {
-				for prefix := range strings.FieldsSeq(c.prefixes) {
-					if strings.HasPrefix(line.Function.Name, prefix) {
-						return c.name
-					}
-				}
+			switch c := categoryOf(line.Function.Name); {
+			case c == "json":
+				found = c
+			case c == "own" && found == "json":
+				return found
+			case c != "":
+				return c
 			}
 		}
 	}
-	return "runtime"
+	return found
+}
+
+func categoryOf(function string) string {
+	for _, c := range categories {
+		for prefix := range strings.FieldsSeq(c.prefixes) {
+			if strings.HasPrefix(function, prefix) {
+				return c.name
+			}
+		}
+	}
+	return ""
 }

@@ -1,6 +1,6 @@
 // Package functiontest contains helpers for the tests of several programs: Lambda's Runtime API for a function that is
-// built as for deployment, a new DynamoDB table, unfinished changes of an ended process, the template, and the guide
-// of operators. No program links it.
+// built as for deployment, what an instance uses, a new DynamoDB table, unfinished changes of an ended process, the
+// template, and the guide of operators. No program links it.
 package functiontest
 
 import (

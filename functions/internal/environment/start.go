@@ -57,8 +57,10 @@ func Log(env func(string) string) *slog.Logger {
 	return slog.New(h)
 }
 
-// limitMemory lets the heap grow to three quarters of the function's memory before it is collected often. No other
-// process uses that memory, and fewer collections take less processor time.
+// limitMemory lets the heap grow to five times its live bytes, but only to three quarters of the function's memory, before
+// it is collected. No other process uses that memory. With Go's default, twice the live bytes, a page of 100 users takes
+// 4.5 ms of processor time instead of 3.4 ms. More than five times saves no more, and needs more memory: the process has
+// 18 MB by default, 31 MB with five times, 47 MB with nine times, and 387 MB of 512 MB with the limit alone.
 func limitMemory(env func(string) string) {
 	if mb, err := NonNegativeInt(env, "AWS_LAMBDA_FUNCTION_MEMORY_SIZE", 0); err == nil && mb > 0 {
 		debug.SetGCPercent(400)

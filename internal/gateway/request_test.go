@@ -4,12 +4,17 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"fmt"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"reflect"
+	"strings"
 	"testing"
 
 	"github.com/aws/aws-lambda-go/events"
 	"pgregory.net/rapid"
+
+	"serverless-scim/internal/gateway"
 )
 
 func TestHeaderValuesAreNotSplit(t *testing.T) {
@@ -281,5 +286,36 @@ func TestPatternIsTheMatchedResource(t *testing.T) {
 				t.Errorf("%T: Pattern is %q, want %q", event, r.Pattern, pattern)
 			}
 		}
+	}
+}
+
+// API Gateway states the ID of the request and the address of the client in the request context.
+func TestRequestHasItsIDAndSource(t *testing.T) {
+	t.Parallel()
+	v1, v2 := restEvent("GET", "/Users"), httpEvent("GET", "/Users")
+	v1.RequestContext.RequestID, v2.RequestContext.RequestID = "id", "id"
+	v1.RequestContext.Identity.SourceIP, v2.RequestContext.HTTP.SourceIP = "203.0.113.7", "203.0.113.7"
+	for _, event := range []any{v1, v2} {
+		if r, _ := receive(t, event); gateway.RequestID(r) != "id" || r.RemoteAddr != "203.0.113.7" {
+			t.Errorf("%T: ID %q, source %q", event, gateway.RequestID(r), r.RemoteAddr)
+		}
+	}
+	if r := httptest.NewRequest("GET", "/", nil); gateway.RequestID(r) != "" {
+		t.Error("a request without an event has an ID")
+	}
+}
+
+// A client can send what is not UTF-8, and API Gateway passes it on.
+func TestTextThatIsNotUTF8IsReplaced(t *testing.T) {
+	t.Parallel()
+	const payload = `{"httpMethod":"GET","path":"/","multiValueHeaders":{"X-A":["a` + "\xff" + `"]},"headers":null,"path":"/Users"}`
+	h := gateway.New(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("X-B", "b\xff")
+		if r.URL.Path != "/Users" || r.Header.Get("X-A") != "a\uFFFD" {
+			t.Errorf("path %q, header %q", r.URL.Path, r.Header.Get("X-A"))
+		}
+	}))
+	if out, err := h.Invoke(t.Context(), []byte(payload)); err != nil || !strings.Contains(string(out), "b\uFFFD") {
+		t.Errorf("%s, %v", out, err)
 	}
 }

@@ -122,7 +122,9 @@ func (h *HeadItem) SetDocument(doc string, o scim.Object) {
 
 // EntityTag returns the entity tag of the resource (RFC 7644 §3.14): W/"ver", or W/"ver.gver" for a type that shows the
 // groups of a resource. Package directory adds a digest of the display names that a response shows.
-func (h *HeadItem) EntityTag(rt *scim.ResourceType) string { return string(h.appendEntityTag(make([]byte, 0, 64), rt)) }
+func (h *HeadItem) EntityTag(rt *scim.ResourceType) string {
+	return string(h.appendEntityTag(make([]byte, 0, 64), rt))
+}
 
 func (h *HeadItem) appendEntityTag(b []byte, rt *scim.ResourceType) []byte {
 	b = strconv.AppendInt(append(b, `W/"`...), h.Version, 10)

@@ -58,7 +58,7 @@ func Check(path string, repair bool, report func(Finding)) error {
 // check returns the findings of the file. If rebuild is true and a finding can be repaired, check also writes the
 // repaired file.
 func (t *Table) check(rebuild bool) (findings []Finding, repairable bool, err error) {
-	options := &bbolt.Options{Timeout: time.Second, ReadOnly: !rebuild, FreelistType: bbolt.FreelistMapType}
+	options := &bbolt.Options{Timeout: time.Second, ReadOnly: true} // no other process can write meanwhile
 	db, err := openFile(t.path, options)
 	if err != nil {
 		return nil, false, err

@@ -17,8 +17,8 @@ import (
 	"serverless-scim/internal/table"
 )
 
-// newFileContent returns the content of a file of several pages.
-func newFileContent(t *testing.T) []byte {
+// newFileContent returns the content of a file of several pages, which was closed, or whose process was killed.
+func newFileContent(t *testing.T, killed bool) []byte {
 	path := newPath(t)
 	b := openTest(t, path)
 	for i := range 3 {
@@ -32,6 +32,10 @@ func newFileContent(t *testing.T) []byte {
 			t.Fatal(err)
 		}
 	}
+	unclosed, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
 	if err := b.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -39,12 +43,43 @@ func newFileContent(t *testing.T) []byte {
 	if err != nil {
 		t.Fatal(err)
 	}
+	if killed {
+		return unclosed
+	}
 	return file
 }
 
 func TestCorruptFileIsAnError(t *testing.T) {
 	t.Parallel()
-	file := newFileContent(t)
+	for _, killed := range []bool{false, true} {
+		t.Run(fmt.Sprint("killed ", killed), func(t *testing.T) { testCorruptFile(t, newFileContent(t, killed)) })
+	}
+}
+
+// A file whose process was killed has all items, and can be closed and opened again.
+func TestFileOfAKilledProcess(t *testing.T) {
+	t.Parallel()
+	path := newPath(t)
+	if err := os.WriteFile(path, newFileContent(t, true), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 3 {
+		b, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p, err := b.Query(t.Context(), table.Range{PK: "p"})
+		if err != nil || len(p.Items) != 150+n {
+			t.Errorf("opened %d times: %d items, %v", n, len(p.Items), err)
+		}
+		more := table.Item{"PK": table.S("p"), "SK": table.S(fmt.Sprint("more ", n))}
+		if err := errors.Join(b.Write(t.Context(), table.Put{Item: more}), b.Close()); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+func testCorruptFile(t *testing.T, file []byte) {
 	corrupt := 0
 	cases := map[string][]byte{}
 	for at := pageSize; at < len(file); at += pageSize {

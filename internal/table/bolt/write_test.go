@@ -130,7 +130,7 @@ func TestFailedBatchWritesNothing(t *testing.T) {
 func TestOnlyLastingFilesAreSynced(t *testing.T) {
 	t.Parallel()
 	file, memory := openTest(t, newPath(t)).db, openTest(t, ":memory:").db
-	if file.NoSync || file.NoGrowSync || file.NoFreelistSync || !memory.NoSync {
+	if file.NoSync || file.NoGrowSync || !memory.NoSync {
 		t.Error("a file must be synced at every commit, a temporary file never")
 	}
 }

@@ -26,9 +26,7 @@ func (t *Table) submit(ctx context.Context, r *writeRequest) error {
 		return err
 	}
 	r.done = make(chan struct{})
-	err := t.enqueue(ctx, r)
-	table.AddConsumedCapacity(ctx, 0, float64(r.units))
-	return err
+	return t.enqueue(ctx, r)
 }
 
 // enqueue queues a request for commitLoop and returns its result.
@@ -46,6 +44,7 @@ func (t *Table) enqueue(ctx context.Context, r *writeRequest) error {
 	}
 	select {
 	case <-r.done:
+		table.AddConsumedCapacity(ctx, 0, float64(r.units))
 		return r.err
 	case <-t.corrupted:
 		return t.CorruptionError()

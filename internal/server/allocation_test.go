@@ -13,7 +13,7 @@ import (
 )
 
 // allocationRuns is the number of requests of which TestAllocations takes the mean.
-const allocationRuns = 20
+const allocationRuns = 10
 
 // No kind of request allocates more objects than here, in the server and in the embedded table. Their number says more
 // about the cost of a request than a time does, which depends on the machine. The limits leave some to the race detector,

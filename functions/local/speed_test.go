@@ -12,12 +12,13 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"serverless-scim/functions/internal/functiontest"
 )
 
 var speedUsers = flag.Int("speed-users", 5000, "number of users of BenchmarkSpeed")
@@ -180,7 +181,7 @@ func (s *speedServer) run(b *testing.B, p speedPhase) (microseconds, p99 float64
 		})
 	}
 	latencies := make([]time.Duration, p.n)
-	before := processorTime(b, s.cmd.Process.Pid)
+	before := functiontest.CPUTime(b, s.cmd.Process.Pid)
 	var sending sync.WaitGroup
 	for c := range p.clients {
 		sending.Go(func() {
@@ -195,29 +196,13 @@ func (s *speedServer) run(b *testing.B, p speedPhase) (microseconds, p99 float64
 		})
 	}
 	sending.Wait()
-	used := processorTime(b, s.cmd.Process.Pid) - before
+	used := functiontest.CPUTime(b, s.cmd.Process.Pid) - before
 	ended.Store(true)
 	if writing.Wait(); b.Failed() {
 		b.FailNow()
 	}
 	slices.Sort(latencies)
 	return used.Seconds() * 1e6 / float64(p.n), latencies[p.n*99/100].Seconds() * 1e3
-}
-
-// processorTime returns the processor time that the threads of a process have used.
-func processorTime(b *testing.B, pid int) (total time.Duration) {
-	b.Helper()
-	files, err := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
-	if err != nil || len(files) == 0 {
-		b.Fatal("the process has ended", err)
-	}
-	for _, file := range files {
-		content, _ := os.ReadFile(file) // a thread may have ended
-		nanoseconds, _, _ := strings.Cut(string(content), " ")
-		n, _ := strconv.ParseInt(nanoseconds, 10, 64)
-		total += time.Duration(n)
-	}
-	return total
 }
 
 // measureFloor returns the microseconds of processor time that a bare handler takes for a GET.

@@ -18,9 +18,15 @@ import (
 )
 
 // CPUTime returns the processor time that the threads of the instance have used. It needs Linux.
-func (i *Instance) CPUTime(t testing.TB) (total time.Duration) {
+func (i *Instance) CPUTime(t testing.TB) time.Duration {
 	t.Helper()
-	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", i.pid))
+	return CPUTime(t, i.pid)
+}
+
+// CPUTime returns the processor time that the threads of a process have used. It needs Linux.
+func CPUTime(t testing.TB, pid int) (total time.Duration) {
+	t.Helper()
+	threads, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/schedstat", pid))
 	for _, name := range threads {
 		var running time.Duration
 		if b, err := os.ReadFile(name); err == nil {
@@ -29,7 +35,7 @@ func (i *Instance) CPUTime(t testing.TB) (total time.Duration) {
 		total += running
 	}
 	if total == 0 {
-		t.Fatal("cannot read the processor time of the instance")
+		t.Fatal("cannot read the processor time of the process")
 	}
 	return total
 }

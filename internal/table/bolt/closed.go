@@ -10,9 +10,9 @@ import (
 
 // The list of free pages is written only when a file is closed. After a large delete it has hundreds of kilobytes, which
 // each commit would write: with 60,000 deletes, a delete takes a third more processor time. The bucket closed exists in a
-// file that was closed and not opened since. If the process was killed, bbolt finds the free pages by a walk through the
-// file, in a goroutine of its own. A fault there, because a page is damaged, would end the process without an explanation.
-// Therefore verifyUnlessClosed walks through the pages first.
+// file that was closed and not opened since. If the process was killed, bbolt starts a goroutine that reads the whole file to
+// find the free pages. A damaged page would cause a fault in this goroutine, which would end the process without an
+// explanation. Therefore verifyUnlessClosed reads the pages before.
 var closed = []byte("closed")
 
 func markClosed(tx *bbolt.Tx) error {
